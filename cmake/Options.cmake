@@ -1,0 +1,19 @@
+# Compiler settings that hold for every target of ours.
+
+add_library(stl_options INTERFACE)
+target_compile_options(stl_options INTERFACE -Wall -Wextra $<$<BOOL:${STL_WERROR}>:-Werror>)
+target_include_directories(stl_options INTERFACE ${PROJECT_SOURCE_DIR})
+
+set(STL_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined")
+if(STL_SANITIZE)
+    target_compile_options(stl_options INTERFACE -fsanitize=${STL_SANITIZE} -fno-omit-frame-pointer
+                                                 -fno-sanitize-recover=all)
+    target_link_options(stl_options INTERFACE -fsanitize=${STL_SANITIZE})
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    # The precompiled header's time stamp and __TIME__ must not spoil the cache.
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+        CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE_PROGRAM})
+endif()

@@ -1,0 +1,67 @@
+// Checkpoints: weights by the reference's names, what the optimizer and the schedule need to go on, and our own
+// record beside them.
+//
+// Read: .pth (training dictionary or plain state dict; zip or legacy), Lightning .ckpt, .safetensors, our own.
+// Written: .pth (opens with torch.load(weights_only=True)) and .safetensors, by extension. Reading a pickle runs
+// nothing: stl/pickle interprets it.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "stl/core/file.h"
+#include "stl/core/json.h"
+#include "stl/models/simvp.h"
+
+namespace stl {
+
+using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
+
+/// Adam's state as torch.optim.Adam's state_dict has it, in the order of the model's parameters.
+struct OptimizerState {
+    struct PerParameter {
+        double step = 0;
+        torch::Tensor exp_avg;
+        torch::Tensor exp_avg_sq;
+    };
+    std::vector<PerParameter> parameters;  ///< empty tensors where the optimizer had no state yet
+    Json group;                            ///< lr, betas, eps, weight_decay, initial_lr, ...
+};
+
+struct Checkpoint {
+    NamedTensors state;                   ///< parameters and buffers, the reference's names, in its order
+    std::optional<OptimizerState> optimizer;
+    Json scheduler;                       ///< plain values of the scheduler's state (null if absent)
+    std::int64_t epoch = 0;
+    /// Ours, under the key "stl": {"model": {...}, "experiment": {...}, "step": n, "rng": ..., ...}; null if absent.
+    Json stl;
+    /// Tensors of ours beside it (random states): "stl_tensors".
+    NamedTensors extra;
+};
+
+/// Tensors view the mapped file where their storage allows it (copy before writing to them).
+/// `with_optimizer` false skips what only training needs.
+Checkpoint read_checkpoint(const fs::path& path, bool with_optimizer = true);
+
+struct CheckpointWriteOptions {
+    bool half = false;  ///< floating-point weights as bf16
+};
+/// Atomic. The format goes by the extension (.safetensors, else .pth).
+void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint, const CheckpointWriteOptions& options = {});
+
+/// The model's configuration: the file's own, else inferred from names and shapes.
+/// What can't be inferred (the frame size, for most translators; what `hints` leaves open) is asked for by name.
+/// `hints` holds keys of a model.json given beside it (it wins), or null.
+SimVPOptions model_options(const Checkpoint& checkpoint, const Json& hints, const std::string& where);
+
+/// Copies weights into the model. Error listing missing, unexpected and wrongly shaped names.
+/// Buffers that later versions of the reference do not store may be absent.
+void load_weights(SimVPImpl& model, const NamedTensors& state, const std::string& where);
+NamedTensors state_of(const SimVPImpl& model);
+
+}  // namespace stl

@@ -1,0 +1,36 @@
+// Errors: one clear line that says what was read, what was expected and where.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace stl {
+
+/// What can be told to a user in one line. A subcommand's edge prints it and ends with status 1.
+class Error : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+/// The command line itself is wrong (status 2).
+class UsageError : public Error {
+  public:
+    using Error::Error;
+};
+
+/// The user asked to stop (Ctrl-C, status 130).
+class Interrupted : public Error {
+  public:
+    using Error::Error;
+};
+
+/// Throws an Error: fail("{}: {} frames, expected at least {}", path, n, 20).
+template <class... Args>
+[[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
+    throw Error(fmt::format(format, std::forward<Args>(args)...));
+}
+
+}  // namespace stl

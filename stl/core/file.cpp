@@ -1,0 +1,171 @@
+#include "stl/core/file.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <memory>
+
+#include "stl/core/error.h"
+
+namespace stl {
+namespace {
+
+class Descriptor {
+  public:
+    Descriptor(const fs::path& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC)) {
+        if (fd_ < 0) fail("{}: cannot be opened ({})", path.string(), std::strerror(errno));
+    }
+    ~Descriptor() { ::close(fd_); }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    int get() const { return fd_; }
+
+  private:
+    int fd_;
+};
+
+void require_regular_file(const fs::path& path) {
+    std::error_code ec;
+    const auto status = fs::status(path, ec);
+    if (!fs::exists(status)) fail("{}: no such file", path.string());
+    if (fs::is_directory(status)) fail("{}: is a folder, expected a file", path.string());
+}
+
+}  // namespace
+
+std::string read_text(const fs::path& path) {
+    require_regular_file(path);
+    std::ifstream in(path, std::ios::binary);
+    if (!in) fail("{}: cannot be opened ({})", path.string(), std::strerror(errno));
+    std::string text(std::istreambuf_iterator<char>(in), {});
+    if (in.bad()) fail("{}: cannot be read", path.string());
+    return text;
+}
+
+std::string read_maybe_gzip(const fs::path& path, std::uint64_t limit) {
+    require_regular_file(path);
+    const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path.c_str(), "rb"), gzclose);
+    if (!file) fail("{}: cannot be opened ({})", path.string(), std::strerror(errno));
+    gzbuffer(file.get(), 1 << 18);
+    std::string out;
+    std::string block(1 << 20, '\0');
+    for (;;) {
+        const int n = gzread(file.get(), block.data(), static_cast<unsigned>(block.size()));
+        if (n < 0) {
+            int code = 0;
+            fail("{}: damaged gzip data ({})", path.string(), gzerror(file.get(), &code));
+        }
+        if (n == 0) break;
+        if (out.size() + static_cast<std::uint64_t>(n) > limit) {
+            fail("{}: more than {} bytes when unpacked", path.string(), limit);
+        }
+        out.append(block.data(), static_cast<std::size_t>(n));
+    }
+    // gzread reports a file that ends inside a gzip stream only now.
+    int code = 0;
+    gzerror(file.get(), &code);
+    if (code == Z_BUF_ERROR) fail("{}: truncated gzip data (ends after {} bytes)", path.string(), out.size());
+    return out;
+}
+
+std::string sha256_file(const fs::path& path) {
+    require_regular_file(path);
+    std::ifstream in(path, std::ios::binary);
+    if (!in) fail("{}: cannot be opened ({})", path.string(), std::strerror(errno));
+    const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    if (EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) fail("SHA-256 is not available");
+    std::string block(1 << 20, '\0');
+    while (in.read(block.data(), static_cast<std::streamsize>(block.size())), in.gcount() > 0) {
+        EVP_DigestUpdate(context.get(), block.data(), static_cast<std::size_t>(in.gcount()));
+    }
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned size = 0;
+    EVP_DigestFinal_ex(context.get(), digest.data(), &size);
+    std::string hex;
+    for (unsigned i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
+    return hex;
+}
+
+void refuse_existing(const fs::path& path, bool force) {
+    std::error_code ec;
+    if (!force && fs::exists(fs::symlink_status(path, ec))) {
+        fail("{}: exists already (--force replaces it)", path.string());
+    }
+}
+
+MappedFile::MappedFile(const fs::path& path) : path_(path) {
+    require_regular_file(path);
+    const Descriptor fd(path, O_RDONLY);
+    struct stat info {};
+    if (::fstat(fd.get(), &info) != 0) fail("{}: cannot be read ({})", path.string(), std::strerror(errno));
+    if (info.st_size == 0) return;
+    const auto size = static_cast<std::size_t>(info.st_size);
+    void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+    if (address == MAP_FAILED) fail("{}: cannot be mapped ({})", path.string(), std::strerror(errno));
+    bytes_ = {static_cast<const std::byte*>(address), size};
+}
+
+MappedFile::~MappedFile() {
+    if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)), bytes_(std::exchange(other.bytes_, {})) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+    std::swap(path_, other.path_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+}
+
+AtomicFile::AtomicFile(fs::path final_path) : final_(std::move(final_path)) {
+    if (final_.has_parent_path()) {
+        std::error_code ec;
+        fs::create_directories(final_.parent_path(), ec);
+        if (ec) fail("{}: cannot make the folder ({})", final_.parent_path().string(), ec.message());
+    }
+    if (fs::is_directory(final_)) fail("{}: is a folder, expected a file name", final_.string());
+    temporary_ = final_.parent_path() / fmt::format(".{}.tmp{}{}", final_.stem().string(), ::getpid(),
+                                                    final_.extension().string());
+    // Fails now, before hours of work, when the folder can't be written.
+    const int fd = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0) fail("{}: cannot be written ({})", final_.string(), std::strerror(errno));
+    ::close(fd);
+}
+
+AtomicFile::~AtomicFile() {
+    std::error_code ec;
+    if (!committed_) fs::remove(temporary_, ec);
+}
+
+void AtomicFile::commit() {
+    {
+        const Descriptor fd(temporary_, O_RDONLY);
+        if (::fsync(fd.get()) != 0) fail("{}: cannot be written ({})", final_.string(), std::strerror(errno));
+    }
+    std::error_code ec;
+    fs::rename(temporary_, final_, ec);
+    if (ec) fail("{}: cannot be written ({})", final_.string(), ec.message());
+    committed_ = true;
+}
+
+void write_text(const fs::path& path, std::string_view text) {
+    AtomicFile file(path);
+    {
+        std::ofstream out(file.temporary(), std::ios::binary);
+        out.write(text.data(), static_cast<std::streamsize>(text.size()));
+        out.close();
+        if (!out) fail("{}: cannot be written (is the disk full?)", path.string());
+    }
+    file.commit();
+}
+
+}  // namespace stl

@@ -1,0 +1,70 @@
+// Files: whole reads, memory maps, and writes that never leave half a file under the final name.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace stl {
+
+namespace fs = std::filesystem;
+
+/// The whole file as text. Error if it can't be read.
+std::string read_text(const fs::path& path);
+
+/// Reads a file, gunzipped where it starts as gzip does. Error on truncated or damaged gzip, and when more than
+/// `limit` bytes come out (a small file must not fill the memory).
+std::string read_maybe_gzip(const fs::path& path, std::uint64_t limit = std::uint64_t{1} << 32);
+
+/// Hexadecimal SHA-256 of a file's bytes, read in blocks.
+std::string sha256_file(const fs::path& path);
+
+/// Throws "<path> exists (--force replaces it)" unless `force` or there is nothing at `path`.
+void refuse_existing(const fs::path& path, bool force);
+
+/// A read-only memory map; empty files map to an empty span. Movable.
+class MappedFile {
+  public:
+    explicit MappedFile(const fs::path& path);
+    ~MappedFile();
+    MappedFile(MappedFile&& other) noexcept;
+    MappedFile& operator=(MappedFile&& other) noexcept;
+    MappedFile(const MappedFile&) = delete;
+    MappedFile& operator=(const MappedFile&) = delete;
+
+    std::span<const std::byte> bytes() const { return bytes_; }
+    const fs::path& path() const { return path_; }
+
+  private:
+    fs::path path_;
+    std::span<const std::byte> bytes_;
+};
+
+/// A file being written under a temporary name in the same folder. commit() flushes it to disk and gives it its
+/// final name in one step; without commit() nothing is left. Whoever writes may open temporary() with any
+/// library (HDF5, FFmpeg), but must close it before commit(). Missing parent folders are made.
+class AtomicFile {
+  public:
+    explicit AtomicFile(fs::path final_path);
+    ~AtomicFile();
+    AtomicFile(const AtomicFile&) = delete;
+    AtomicFile& operator=(const AtomicFile&) = delete;
+
+    /// Has the final name's extension, so that libraries that go by it choose rightly.
+    const fs::path& temporary() const { return temporary_; }
+    const fs::path& final_path() const { return final_; }
+    void commit();
+
+  private:
+    fs::path final_;
+    fs::path temporary_;
+    bool committed_ = false;
+};
+
+/// Writes `text` atomically.
+void write_text(const fs::path& path, std::string_view text);
+
+}  // namespace stl

@@ -1,0 +1,156 @@
+#include "stl/core/json.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "stl/core/error.h"
+#include "stl/core/names.h"
+
+namespace stl {
+namespace {
+
+std::size_t line_of(std::string_view text, std::size_t byte) {
+    const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(byte, text.size()));
+    return 1 + static_cast<std::size_t>(std::count(text.begin(), end, '\n'));
+}
+
+template <class T>
+struct Kind;
+
+template <>
+struct Kind<bool> {
+    static std::string name() { return "true or false"; }
+    static bool fits(const Json& j) { return j.is_boolean(); }
+};
+template <>
+struct Kind<std::int64_t> {
+    static std::string name() { return "an integer"; }
+    static bool fits(const Json& j) {
+        return j.is_number_integer() && !(j.is_number_unsigned() && j.get<std::uint64_t>() > INT64_MAX);
+    }
+};
+template <>
+struct Kind<double> {
+    static std::string name() { return "a number"; }
+    static bool fits(const Json& j) { return j.is_number(); }
+};
+template <>
+struct Kind<std::string> {
+    static std::string name() { return "a string"; }
+    static bool fits(const Json& j) { return j.is_string(); }
+};
+template <>
+struct Kind<Json> {
+    static std::string name() { return "a value"; }
+    static bool fits(const Json&) { return true; }
+};
+template <class E>
+struct Kind<std::vector<E>> {
+    static std::string name() { return "a list, each " + Kind<E>::name(); }
+    static bool fits(const Json& j) { return j.is_array() && std::ranges::all_of(j, Kind<E>::fits); }
+};
+
+std::string shown(const Json& value) {
+    auto text = value.dump();
+    return text.size() <= 60 ? text : text.substr(0, 57) + "...";
+}
+
+}  // namespace
+
+Json parse_json(std::string_view text, const std::string& where) {
+    // Keys of the objects being read, to refuse a key that stands twice.
+    std::vector<std::set<std::string>> open;
+    const auto callback = [&](int, nlohmann::detail::parse_event_t event, Json& parsed) {
+        using Event = nlohmann::detail::parse_event_t;
+        if (event == Event::object_start) open.emplace_back();
+        if (event == Event::object_end) open.pop_back();
+        if (event == Event::key && !open.back().insert(parsed.get<std::string>()).second) {
+            fail("{}: key '{}' stands twice in one object", where, parsed.get<std::string>());
+        }
+        return true;
+    };
+    try {
+        return Json::parse(text, callback, /*allow_exceptions=*/true, /*ignore_comments=*/true);
+    } catch (const nlohmann::json::parse_error& error) {
+        std::string reason = error.what();
+        if (const auto colon = reason.find(": "); colon != std::string::npos) reason.erase(0, colon + 2);
+        fail("{}: line {}: not valid JSON ({})", where, line_of(text, error.byte), reason);
+    } catch (const nlohmann::json::exception& error) {
+        fail("{}: not valid JSON ({})", where, error.what());
+    }
+}
+
+Json read_json(const fs::path& path) { return parse_json(read_text(path), path.string()); }
+
+void write_json(const fs::path& path, const Json& json) { write_text(path, json.dump(2) + "\n"); }
+
+Fields::Fields(Json object, std::string where) : object_(std::move(object)), where_(std::move(where)) {
+    if (object_.is_null()) object_ = Json::object();
+    if (!object_.is_object()) fail("{}: {} is no object {{...}}", where_, shown(object_));
+}
+
+std::string Fields::where(const std::string& key) const {
+    // "file: model" + key -> "file: model.key"; "file" + key -> "file: key".
+    return where_ + (where_.find(": ") == std::string::npos ? ": " : ".") + key;
+}
+
+const Json* Fields::look_up(const std::string& key) {
+    known_.insert(key);
+    const auto it = object_.find(key);
+    return it == object_.end() || it->is_null() ? nullptr : &*it;
+}
+
+bool Fields::has(const std::string& key) const {
+    const auto it = object_.find(key);
+    return it != object_.end() && !it->is_null();
+}
+
+template <class T>
+std::optional<T> Fields::find(const std::string& key) {
+    const Json* value = look_up(key);
+    if (value == nullptr) return std::nullopt;
+    if (!Kind<T>::fits(*value)) fail("{}: {} is not {}", where(key), shown(*value), Kind<T>::name());
+    return value->get<T>();
+}
+
+template <class T>
+T Fields::require(const std::string& key) {
+    auto value = find<T>(key);
+    if (!value) fail("{}: missing, expected {}", where(key), Kind<T>::name());
+    return *std::move(value);
+}
+
+template <class T>
+T Fields::get(const std::string& key, T fallback) {
+    auto value = find<T>(key);
+    return value ? *std::move(value) : std::move(fallback);
+}
+
+Fields Fields::child(const std::string& key) {
+    const Json* value = look_up(key);
+    return Fields(value ? *value : Json::object(), where(key));
+}
+
+void Fields::finish() const {
+    for (const auto& [key, value] : object_.items()) {
+        if (known_.contains(key)) continue;
+        const std::vector<std::string> names(known_.begin(), known_.end());
+        fail("{}: unknown key{}", where(key), did_you_mean(key, names));
+    }
+}
+
+#define STL_FIELD_TYPE(T)                               \
+    template T Fields::require<T>(const std::string&);  \
+    template T Fields::get<T>(const std::string&, T);   \
+    template std::optional<T> Fields::find<T>(const std::string&);
+STL_FIELD_TYPE(bool)
+STL_FIELD_TYPE(std::int64_t)
+STL_FIELD_TYPE(double)
+STL_FIELD_TYPE(std::string)
+STL_FIELD_TYPE(Json)
+STL_FIELD_TYPE(std::vector<std::int64_t>)
+STL_FIELD_TYPE(std::vector<double>)
+STL_FIELD_TYPE(std::vector<std::string>)
+#undef STL_FIELD_TYPE
+
+}  // namespace stl

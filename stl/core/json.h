@@ -1,0 +1,62 @@
+// Strict JSON: every key is known, used and of its type, or the message says which is not.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "stl/core/file.h"
+
+namespace stl {
+
+using Json = nlohmann::ordered_json;
+
+/// Parses text; `//` comments are allowed, duplicate keys are not. Error: "<where>: line 3: ...".
+Json parse_json(std::string_view text, const std::string& where);
+Json read_json(const fs::path& path);
+/// Writes indented JSON atomically.
+void write_json(const fs::path& path, const Json& json);
+
+/// A strict view of one JSON object. Ask for every key that may be there, then finish().
+///
+///     Fields fields(json, "experiments/a.json: model");
+///     const auto hid_T = fields.get<std::int64_t>("hid_T", 512);
+///     fields.finish();   // an Error that names a key nobody asked for, and the nearest one that was
+///
+/// T: bool, std::int64_t, double, std::string, std::vector<std::int64_t|double|std::string>, Json.
+class Fields {
+  public:
+    /// Keeps a copy of `object`. Error if it is no object.
+    Fields(Json object, std::string where);
+
+    bool has(const std::string& key) const;
+    /// Error if absent or of another type (an integer is a double too, 2.0 is no integer).
+    template <class T>
+    T require(const std::string& key);
+    /// `fallback` if absent or null.
+    template <class T>
+    T get(const std::string& key, T fallback);
+    template <class T>
+    std::optional<T> find(const std::string& key);
+    /// The object under `key` as Fields of its own (empty if absent).
+    Fields child(const std::string& key);
+
+    /// An Error for the first key that nobody asked for.
+    void finish() const;
+    /// "experiments/a.json: model.hid_T", for messages about a key's value.
+    std::string where(const std::string& key) const;
+    const Json& object() const { return object_; }
+
+  private:
+    const Json* look_up(const std::string& key);
+
+    Json object_;
+    std::string where_;
+    std::set<std::string> known_;
+};
+
+}  // namespace stl

@@ -1,0 +1,10 @@
+#include "stl/core/version.h"
+
+#include "revision.h"
+
+namespace stl {
+
+std::string version() { return STL_VERSION; }
+std::string revision() { return STL_REVISION; }
+
+}  // namespace stl

@@ -1,0 +1,52 @@
+// What a network is trained and evaluated on: numbered sequences, each a pure function of (epoch, index).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "stl/data/sequences.h"
+
+namespace stl {
+
+/// The `dataset` object of an experiment.
+struct DatasetOptions {
+    std::string name;                 ///< "mmnist", "mfmnist", "file", ... (registry: stl/data/registry.h)
+    std::int64_t input_frames = 10;
+    std::int64_t output_frames = 10;
+    std::optional<std::int64_t> train_sequences;  ///< how many are made or read; the data set has a default
+    std::optional<std::int64_t> val_sequences;
+    std::optional<std::int64_t> test_sequences;
+    Json own;                         ///< the data set's own keys (path, glyphs, size, ...), resolved
+    std::string where = "dataset";    ///< "experiments/a.json: dataset", for messages
+
+    std::int64_t total_frames() const { return input_frames + output_frames; }
+    /// Reads and checks every key, those of the named data set too.
+    static DatasetOptions from_json(const Json& json, const std::string& where);
+    /// Complete: every key with its resolved value.
+    Json to_json() const;
+};
+
+class Dataset {
+  public:
+    virtual ~Dataset() = default;
+    virtual std::int64_t size() const = 0;
+    /// frames = input + output.
+    virtual SequenceShape shape() const = 0;
+    /// One sequence, [T,C,H,W] in the model's range. Const and thread-safe; the same (epoch, index) gives the
+    /// same values whichever thread asks and in whichever order.
+    virtual void fetch(std::int64_t epoch, std::int64_t index, std::span<float> out) const = 0;
+    /// One line for logs and reports: "Moving MNIST, 10,000 sequences made from 60,000 digits, seed 1".
+    virtual std::string describe() const = 0;
+    /// True where the sequences of an epoch are made anew, so that no shuffling is needed.
+    virtual bool generated() const { return false; }
+};
+
+/// The named split, or null where the data set has none (validation of an unmarked file).
+/// `seed` is the run's; validation and test sets do not depend on it.
+std::unique_ptr<Dataset> make_dataset(const DatasetOptions& options, Split split, std::uint64_t seed);
+
+}  // namespace stl

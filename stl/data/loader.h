@@ -1,0 +1,49 @@
+// Batches of a data set, made ahead of time by worker threads. The order of sequences depends on (seed, epoch)
+// alone, never on the number of threads.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "stl/data/dataset.h"
+
+namespace stl {
+
+struct Batch {
+    std::shared_ptr<float[]> values;  ///< [size,T,C,H,W]
+    std::int64_t size = 0;
+    std::int64_t epoch = 0;
+    std::int64_t index = 0;  ///< of the batch within its epoch
+};
+
+struct LoaderOptions {
+    std::int64_t batch_size = 16;
+    bool shuffle = true;
+    bool drop_last = false;
+    std::uint64_t seed = 0;
+    int threads = 1;
+    int read_ahead = 4;  ///< batches
+    /// Where batches live; null: ordinary memory. (Training on a GPU passes pinned memory.)
+    std::function<std::shared_ptr<float[]>(std::int64_t elements)> allocate;
+};
+
+/// Runs through epoch after epoch from (first_epoch, first_batch); next() never ends unless `epochs` is given.
+class Loader {
+  public:
+    Loader(const Dataset& dataset, LoaderOptions options, std::int64_t first_epoch = 0, std::int64_t first_batch = 0);
+    ~Loader();
+    Loader(const Loader&) = delete;
+    Loader& operator=(const Loader&) = delete;
+
+    /// Batches in one epoch.
+    std::int64_t batches_per_epoch() const;
+    /// The next batch in order. Rethrows what a worker threw. Buffers are reused once their Batch is gone.
+    Batch next();
+
+  private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace stl

@@ -1,0 +1,15 @@
+// What a subcommand is: a function that adds its options to the command line and, when chosen, runs.
+//
+// A member is one file, tools/<name>.cpp, with `void add_<name>(CLI::App&, Console&)`, and one line in main.cpp's
+// list. Its options struct stands at the top of the file. Errors are thrown (stl/core/error.h); main prints them.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "tools/console.h"
+
+namespace stl::tools {
+
+using AddCommand = void (*)(CLI::App& app, Console& console);
+
+}  // namespace stl::tools

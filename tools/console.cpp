@@ -1,0 +1,125 @@
+#include "tools/console.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace stl::tools {
+namespace {
+
+volatile std::sig_atomic_t interrupt_count = 0;
+
+void on_interrupt(int signal) {
+    interrupt_count = interrupt_count + 1;
+    if (interrupt_count > 1) {
+        std::signal(signal, SIG_DFL);
+        std::raise(signal);
+    }
+}
+
+std::string duration_text(double seconds) {
+    const auto s = static_cast<long>(seconds);
+    if (s >= 3600) return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+    return fmt::format("{}:{:02}", s / 60, s % 60);
+}
+
+int terminal_width() {
+    winsize size{};
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+double seconds(std::chrono::steady_clock::duration d) { return std::chrono::duration<double>(d).count(); }
+
+}  // namespace
+
+bool interrupted() { return interrupt_count > 0; }
+
+void watch_interrupts() {
+    std::signal(SIGINT, on_interrupt);
+    std::signal(SIGTERM, on_interrupt);
+}
+
+Console::Console()
+    : log_(std::make_shared<spdlog::logger>("stl", std::make_shared<spdlog::sinks::stderr_sink_mt>())),
+      terminal_(isatty(STDERR_FILENO) == 1) {
+    log_->set_pattern("%v");
+}
+
+Console::~Console() { clear_bar(); }
+
+void Console::print(const std::string& line) const { std::fputs((line + "\n").c_str(), stdout); }
+void Console::print(const Json& json) const { print(json.dump(2)); }
+
+void Console::info(const std::string& line) {
+    if (quiet_) return;
+    clear_bar();
+    log_->info(line);
+}
+
+void Console::warn(const std::string& line) {
+    clear_bar();
+    log_->warn("warning: {}", line);
+}
+
+void Console::error(const std::string& line) {
+    clear_bar();
+    log_->error("stl: {}", line);
+}
+
+void Console::progress(const Progress& state) {
+    if (quiet_) return;
+    const auto now = std::chrono::steady_clock::now();
+    const bool fresh = state.what != current_;
+    if (fresh) {
+        current_ = state.what;
+        started_ = now;
+        drawn_ = now;
+    }
+    last_ = state;
+    const double interval = terminal_ ? 0.1 : 10.0;
+    if (!fresh && seconds(now - drawn_) < interval) return;
+    if (fresh && !terminal_) return;
+    drawn_ = now;
+
+    const double elapsed = seconds(now - started_);
+    std::string line = fmt::format("{}  {}", state.what, state.done);
+    if (state.total > 0) line += fmt::format("/{}", state.total);
+    if (!state.detail.empty()) line += "  " + state.detail;
+    if (state.total > 0 && state.done > 0 && state.done < state.total) {
+        line += fmt::format("  {} left", duration_text(elapsed / static_cast<double>(state.done) *
+                                                       static_cast<double>(state.total - state.done)));
+    }
+    if (!terminal_) {
+        log_->info(line);
+        return;
+    }
+    const int room = terminal_width() - static_cast<int>(line.size()) - 4;
+    if (state.total > 0 && room >= 10) {
+        const int width = std::min(room, 30);
+        const auto filled = static_cast<int>(width * std::min<double>(1.0, double(state.done) / double(state.total)));
+        line = fmt::format("[{}{}] {}", std::string(filled, '#'), std::string(width - filled, '.'), line);
+    }
+    std::fputs(("\r\033[K" + line.substr(0, static_cast<std::size_t>(terminal_width() - 1))).c_str(), stderr);
+    std::fflush(stderr);
+    bar_shown_ = true;
+}
+
+void Console::progress_end() {
+    clear_bar();
+    current_.clear();
+}
+
+void Console::clear_bar() {
+    if (!bar_shown_) return;
+    std::fputs("\r\033[K", stderr);
+    std::fflush(stderr);
+    bar_shown_ = false;
+}
+
+}  // namespace stl::tools

@@ -1,0 +1,65 @@
+// The command line: a visible list of subcommands and the one place where errors become a line and an exit status.
+
+#include <torch/torch.h>
+
+#include <new>
+
+#include "stl/core/error.h"
+#include "stl/core/version.h"
+#include "stl/runtime/device.h"
+#include "tools/command.h"
+
+namespace stl::tools {
+
+// Each stands in tools/<name>.cpp.
+
+}  // namespace stl::tools
+
+namespace {
+
+// One line a subcommand, in the order of --help.
+const std::vector<stl::tools::AddCommand> commands{
+};
+
+/// LibTorch's messages carry a stack trace after the first line.
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+int run(int argc, char** argv, stl::tools::Console& console) {
+    CLI::App app("stl: learns to predict the next frames of videos", "stl");
+    app.set_version_flag("--version", "stl " + stl::version() + " (" + stl::revision() + ")");
+    app.require_subcommand(1);
+    for (const auto add : commands) add(app, console);
+    try {
+        app.parse(argc, argv);
+        return 0;
+    } catch (const CLI::ParseError& error) {
+        if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+        console.error(error.what());
+        return 2;
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    stl::tools::Console console;
+    stl::tools::watch_interrupts();
+    try {
+        return run(argc, argv, console);
+    } catch (const stl::Interrupted& error) {
+        console.error(error.what());
+        return 130;
+    } catch (const stl::UsageError& error) {
+        console.error(error.what());
+        return 2;
+    } catch (const stl::Error& error) {
+        console.error(error.what());
+    } catch (const std::bad_alloc&) {
+        console.error("out of memory");
+    } catch (const c10::Error& error) {
+        console.error(first_line(error.what_without_backtrace()));
+    } catch (const std::exception& error) {
+        console.error(first_line(error.what()));
+    }
+    return 1;
+}
