@@ -1,18 +1,23 @@
 // SimVP: a convolutional encoder per frame, a translator that mixes time and channels at low resolution, a
 // convolutional decoder with one skip connection. x: [B,T,C,H,W] float in the model's range.
 //
-// Source: Gao et al., "SimVP: Simpler yet Better Video Prediction" (CVPR 2022); Tan et al., "OpenSTL" (NeurIPS 2023)
-// for the family of translators. Parameter names and shapes are OpenSTL's.
+// Source: Gao et al., "SimVP: Simpler yet Better Video Prediction" (CVPR 2022); Tan et al., "OpenSTL"
+// (NeurIPS 2023) for the family of translators. Parameter names, shapes and order are OpenSTL's.
 #pragma once
 
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "stl/core/json.h"
+#include "stl/models/layers/coder.h"
+#include "stl/models/layers/cost_rule.h"
 
 namespace stl {
+
+class Translator;
 
 /// The `model` object of an experiment, with `in_shape`. Defaults are the reference's.
 struct SimVPOptions {
@@ -22,15 +27,15 @@ struct SimVPOptions {
     std::int64_t channels = 1;
     std::int64_t height = 64;
     std::int64_t width = 64;
-    std::int64_t output_frames = 0;       ///< of predict(); 0: as many as the input
-    std::int64_t hid_S = 16;              ///< channels of encoder and decoder
-    std::int64_t hid_T = 256;             ///< channels of the translator
-    std::int64_t N_S = 4;                 ///< layers of encoder and of decoder
-    std::int64_t N_T = 4;                 ///< blocks of the translator (incepu: N_T down and N_T up)
+    std::int64_t output_frames = 0;  ///< of predict(); 0: as many as the input
+    std::int64_t hid_S = 16;         ///< channels of encoder and decoder
+    std::int64_t hid_T = 256;        ///< channels of the translator
+    std::int64_t N_S = 4;            ///< layers of encoder and of decoder, half of them at stride 2
+    std::int64_t N_T = 4;            ///< blocks of the translator (incepu: N_T down and N_T up)
     double mlp_ratio = 8.0;
     double drop = 0.0;
-    double drop_path = 0.0;               ///< of the last block
-    double drop_path_first = 0.01;        ///< of the first block; 0 for both turns stochastic depth off
+    double drop_path = 0.0;         ///< of the last block
+    double drop_path_first = 0.01;  ///< of the first block; 0 for both turns stochastic depth off
     std::int64_t spatio_kernel_enc = 3;
     std::int64_t spatio_kernel_dec = 3;
 
@@ -40,11 +45,21 @@ struct SimVPOptions {
     Json to_json() const;
     /// Throws what the translator can't have: "<where>.hid_T: 500 is not divisible by 8 (heads)".
     void check(const std::string& where) const;
+
+    /// By how much the encoder shrinks a frame's sides, 2^(N_S/2). Frames are padded to a multiple of it.
+    std::int64_t stride() const { return std::int64_t{1} << (N_S / 2); }
+    std::int64_t translator_channels() const { return frames * hid_S; }
+    std::int64_t translator_height() const { return (height + stride() - 1) / stride(); }
+    std::int64_t translator_width() const { return (width + stride() - 1) / stride(); }
 };
 
-class SimVPImpl : public torch::nn::Module {
+/// What a new model's parameters hold: the reference's initialisation, drawn from torch's default generator,
+/// or nothing yet (their memory is untouched until somebody fills it).
+enum class Weights { drawn, unset };
+
+class SimVPImpl : public torch::nn::Module, public CostRule {
   public:
-    explicit SimVPImpl(const SimVPOptions& options);
+    explicit SimVPImpl(const SimVPOptions& options, Weights weights = Weights::drawn);
 
     /// One pass: [B,T,C,H,W] -> [B,T,C,H,W]. Frame sizes that the encoder's stride does not divide are padded
     /// (by replication, right and below) and cropped back. Error if the shape is not the model's.
@@ -53,12 +68,18 @@ class SimVPImpl : public torch::nn::Module {
     torch::Tensor predict(const torch::Tensor& x, std::int64_t frames);
     torch::Tensor predict(const torch::Tensor& x);  ///< options().output_frames
 
+    void draw_weights();
     const SimVPOptions& options() const { return options_; }
+    std::int64_t child_positions(const std::string& child, std::int64_t positions) const override;
+
+    Encoder enc{nullptr};
+    Decoder dec{nullptr};
+    std::shared_ptr<Translator> hid;
 
   private:
+    torch::Tensor pad(const torch::Tensor& frames) const;
+
     SimVPOptions options_;
-    struct Parts;
-    std::shared_ptr<Parts> parts_;
 };
 TORCH_MODULE(SimVP);
 

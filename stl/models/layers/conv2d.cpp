@@ -1,0 +1,37 @@
+#include "stl/models/layers/conv2d.h"
+
+namespace stl {
+
+Conv2dImpl::Conv2dImpl(const Conv2dOptions& conv) : options(conv) {
+    weight = register_parameter("weight",
+                                torch::empty({conv.out, conv.in / conv.groups, conv.kernel, conv.kernel}));
+    bias = register_parameter("bias", torch::empty({conv.out}));
+}
+
+torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
+    return torch::conv2d(x, weight, bias, options.stride, options.padding, options.dilation, options.groups);
+}
+
+LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool with_bias) {
+    weight = register_parameter("weight", torch::empty({out, in}));
+    if (with_bias) bias = register_parameter("bias", torch::empty({out}));
+}
+
+torch::Tensor LinearImpl::forward(const torch::Tensor& x) {
+    return torch::linear(x, weight, bias);
+}
+
+Conv2d pointwise(std::int64_t in, std::int64_t out) {
+    return Conv2d(Conv2dOptions{.in = in, .out = out});
+}
+
+Conv2d depthwise(std::int64_t channels, std::int64_t kernel, std::int64_t dilation) {
+    return Conv2d(Conv2dOptions{.in = channels,
+                                .out = channels,
+                                .kernel = kernel,
+                                .padding = dilation * (kernel - 1) / 2,
+                                .dilation = dilation,
+                                .groups = channels});
+}
+
+}  // namespace stl

@@ -1,0 +1,16 @@
+#include "stl/models/layers/drop.h"
+
+#include <vector>
+
+namespace stl {
+
+torch::Tensor drop_path(const torch::Tensor& branch, double rate, bool training) {
+    if (rate <= 0.0 || !training) return branch;
+    std::vector<std::int64_t> shape(static_cast<std::size_t>(branch.dim()), 1);
+    shape[0] = branch.size(0);
+    auto kept = torch::empty(shape, branch.options()).bernoulli_(1.0 - rate);
+    if (rate < 1.0) kept.div_(1.0 - rate);
+    return branch * kept;
+}
+
+}  // namespace stl

@@ -1,0 +1,88 @@
+#include "stl/models/registry.h"
+
+#include <algorithm>
+
+#include "stl/core/error.h"
+#include "stl/core/names.h"
+#include "stl/models/translators/block.h"
+#include "stl/models/translators/gsta.h"
+#include "stl/models/translators/identity.h"
+#include "stl/models/translators/moganet.h"
+#include "stl/models/translators/tau.h"
+#include "stl/models/translators/van.h"
+
+namespace stl {
+namespace {
+
+using Options = SimVPOptions;
+using Where = std::string;
+
+void anything(const Options& /*options*/, const Where& /*where*/) {}
+
+void eighths(const Options& o, const Where& where) {
+    require_divisible(o, where, 8, "orders of 1/8, 3/8 and 4/8");
+}
+
+/// The excitation squeezes to channels/4 or fewer.
+void four_channels(const Options& o, const Where& where) {
+    if (o.hid_T < 4)
+        fail("{}: {}, expected at least 4 (they are squeezed to a quarter)", key_path(where, "hid_T"),
+             o.hid_T);
+    if (o.translator_channels() < 4) {
+        fail("{}: {} frames of {} are {} channels, expected at least 4 (they are squeezed to a quarter)",
+             key_path(where, "hid_S"), o.frames, o.hid_S, o.translator_channels());
+    }
+}
+
+const std::vector<std::string> all_keys{"hid_T", "N_T", "mlp_ratio", "drop", "drop_path", "drop_path_first"};
+
+// clang-format off
+// name, aliases, help, paper, keys, check, make
+const std::vector<TranslatorInfo> members{
+    {"gsta", {"simvpv2"}, "gated spatio-temporal attention with large kernels", "SimVPv2, arXiv 2211.12509",
+     all_keys, anything, stack_of<GstaBlock>},
+    {"van", {}, "large-kernel attention", "Visual Attention Network, arXiv 2202.09741",
+     all_keys, anything, stack_of<VanBlock>},
+    {"moganet", {"moga"}, "multi-order gated aggregation", "MogaNet, arXiv 2211.03295",
+     all_keys, eighths, stack_of<MogaBlock>},
+    {"tau", {}, "temporal attention unit", "TAU, arXiv 2206.12126",
+     all_keys, four_channels, stack_of<TauBlock>},
+    {"identity", {}, "does nothing", "", {}, anything, make_identity, /*for_tests=*/true},
+};
+// clang-format on
+
+}  // namespace
+
+const std::vector<TranslatorInfo>& translators() {
+    return members;
+}
+
+const TranslatorInfo& find_translator(const std::string& name, const std::string& where) {
+    const auto wanted = lower_case(name);
+    const auto found = std::ranges::find_if(members, [&](const TranslatorInfo& member) {
+        return member.name == wanted || std::ranges::find(member.aliases, wanted) != member.aliases.end();
+    });
+    if (found != members.end()) return *found;
+    std::vector<std::string> names;
+    for (const auto& member : members) {
+        if (!member.for_tests) names.push_back(member.name);
+    }
+    fail("{}: unknown translator '{}'{}", where, name, did_you_mean(name, names));
+}
+
+std::string key_path(const std::string& where, const std::string& key) {
+    return where + (where.find(": ") == std::string::npos ? ": " : ".") + key;
+}
+
+void require_divisible(const SimVPOptions& options, const std::string& where, std::int64_t divisor,
+                       const std::string& what) {
+    if (options.hid_T % divisor != 0) {
+        fail("{}: {} is not divisible by {} ({})", key_path(where, "hid_T"), options.hid_T, divisor, what);
+    }
+    if (options.translator_channels() % divisor != 0) {
+        fail("{}: {} frames of {} are {} channels, not divisible by {} ({})", key_path(where, "hid_S"),
+             options.frames, options.hid_S, options.translator_channels(), divisor, what);
+    }
+}
+
+}  // namespace stl

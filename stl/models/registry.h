@@ -1,0 +1,52 @@
+// The translators. Adding one takes three things and nothing else:
+//
+//   1. translators/<name>.h and .cpp: a class derived from Block (or, for another frame than a stack of equal
+//   blocks,
+//      from Translator). Its constructor takes BlockOptions and registers parameters and layers in the order
+//      in which a checkpoint has them; forward() computes [B,C,H',W'] -> the same; draw_weights() draws what
+//      it registered. Where its layers alone do not tell what it costs, it derives from CostRule too
+//      (layers/cost_rule.h).
+//   2. one line in the list of registry.cpp: names, help, paper, the keys it reads, what it can't have,
+//   constructor.
+//   3. experiments/<dataset>/<name>.json.
+//
+// `stl list`, --help, the checks of an experiment's sizes, `stl info` and the contract test take it from the
+// list.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "stl/models/simvp.h"
+
+namespace stl {
+
+struct TranslatorInfo {
+    std::string name;                  ///< canonical, lower case
+    std::vector<std::string> aliases;  ///< other spellings, lower case
+    std::string help;                  ///< one line
+    std::string paper;
+    std::vector<std::string> keys;  ///< of SimVPOptions that it reads beyond the frame's own
+    /// Throws what it can't have; the frame's own sizes are checked already.
+    void (*check)(const SimVPOptions& options, const std::string& where);
+    /// Weights are not drawn yet.
+    std::shared_ptr<Translator> (*make)(const SimVPOptions& options);
+    bool for_tests = false;  ///< not shown to users
+};
+
+/// Every member, in the order of the list.
+const std::vector<TranslatorInfo>& translators();
+
+/// By name or alias, in any case. Error: "<where>: unknown translator 'mogant' (did you mean 'moganet'?)".
+const TranslatorInfo& find_translator(const std::string& name, const std::string& where);
+
+/// "a.json: model" and "hid_T" -> "a.json: model.hid_T", as Fields names keys.
+std::string key_path(const std::string& where, const std::string& key);
+
+/// Error unless T*hid_S and hid_T are both divisible by `divisor`, e.g. "heads".
+void require_divisible(const SimVPOptions& options, const std::string& where, std::int64_t divisor,
+                       const std::string& what);
+
+}  // namespace stl

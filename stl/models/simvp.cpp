@@ -1,0 +1,86 @@
+#include "stl/models/simvp.h"
+
+#include "stl/core/array.h"
+#include "stl/core/error.h"
+#include "stl/models/layers/init.h"
+#include "stl/models/registry.h"
+#include "stl/models/translators/block.h"
+
+namespace stl {
+namespace {
+
+std::uint64_t parameter_bytes(const torch::nn::Module& module) {
+    std::uint64_t bytes = 0;
+    for (const auto& parameter : module.parameters()) bytes += parameter.nbytes();
+    return bytes;
+}
+
+}  // namespace
+
+SimVPImpl::SimVPImpl(const SimVPOptions& options, Weights weights) : options_(options) {
+    options_.check("model");
+    enc = register_module("enc",
+                          Encoder(options.channels, options.hid_S, options.N_S, options.spatio_kernel_enc));
+    dec = register_module("dec",
+                          Decoder(options.hid_S, options.channels, options.N_S, options.spatio_kernel_dec));
+    hid = register_module("hid", find_translator(options.translator, "model").make(options));
+    if (weights == Weights::drawn) {
+        require_memory(parameter_bytes(*this), fmt::format("the weights of '{}'", options.translator));
+        draw_weights();
+    }
+}
+
+void SimVPImpl::draw_weights() {
+    draw_convolutions(*enc, Init::small_normal);
+    draw_convolutions(*dec->dec, Init::small_normal);
+    draw_convolutions(*dec->readout, Init::torch_default);
+    hid->draw_weights();
+}
+
+torch::Tensor SimVPImpl::pad(const torch::Tensor& frames) const {
+    const auto right = options_.translator_width() * options_.stride() - options_.width;
+    const auto below = options_.translator_height() * options_.stride() - options_.height;
+    return right == 0 && below == 0 ? frames : torch::replication_pad2d(frames, {0, right, 0, below});
+}
+
+torch::Tensor SimVPImpl::forward(const torch::Tensor& x) {
+    const auto& o = options_;
+    if (x.dim() != 5 || x.sizes().slice(1) != c10::IntArrayRef({o.frames, o.channels, o.height, o.width})) {
+        fail("the model takes [B, {}, {}, {}, {}] (frames, channels, height, width), not {}", o.frames,
+             o.channels, o.height, o.width, to_string(x.sizes().vec()));
+    }
+    const auto batch = x.size(0);
+    const auto frames = pad(x.reshape({batch * o.frames, o.channels, o.height, o.width}));
+    const auto [latent, skip] = enc->forward(frames);
+    const auto z =
+        latent.reshape({batch, o.translator_channels(), o.translator_height(), o.translator_width()});
+    const auto mixed = hid->forward(z).reshape(latent.sizes());
+    auto y = dec->forward(mixed, skip);
+    if (y.size(2) != o.height) y = y.narrow(2, 0, o.height);
+    if (y.size(3) != o.width) y = y.narrow(3, 0, o.width);
+    return y.reshape(x.sizes());
+}
+
+torch::Tensor SimVPImpl::predict(const torch::Tensor& x, std::int64_t frames) {
+    auto last = forward(x);
+    if (frames <= last.size(1)) return last.narrow(1, 0, frames);
+    std::vector<torch::Tensor> passes{last};
+    std::int64_t made = last.size(1);
+    while (made < frames) {
+        last = forward(last);
+        passes.push_back(last.narrow(1, 0, std::min(last.size(1), frames - made)));
+        made += passes.back().size(1);
+    }
+    return torch::cat(passes, 1);
+}
+
+torch::Tensor SimVPImpl::predict(const torch::Tensor& x) {
+    return predict(x, options_.output_frames > 0 ? options_.output_frames : options_.frames);
+}
+
+std::int64_t SimVPImpl::child_positions(const std::string& child, std::int64_t positions) const {
+    // `positions`: pixels of all input frames, padded.
+    return child == "hid" ? positions / options_.frames / (options_.stride() * options_.stride()) : positions;
+}
+
+}  // namespace stl

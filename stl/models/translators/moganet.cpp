@@ -1,0 +1,85 @@
+#include "stl/models/translators/moganet.h"
+
+#include "stl/models/layers/init.h"
+#include "stl/models/layers/norms.h"
+
+namespace stl {
+namespace {
+
+constexpr double initial_scale = 1e-5;
+
+torch::Tensor scale_of(std::int64_t channels) {
+    return torch::full({1, channels, 1, 1}, initial_scale);
+}
+
+}  // namespace
+
+MultiOrderDWConvImpl::MultiOrderDWConvImpl(std::int64_t channels)
+    : channels_1(channels * 3 / 8),
+      channels_2(channels * 4 / 8),
+      channels_0(channels - channels_1 - channels_2) {
+    DW_conv0 = register_module("DW_conv0", depthwise(channels, 5));
+    DW_conv1 = register_module("DW_conv1", depthwise(channels_1, 5, /*dilation=*/2));
+    DW_conv2 = register_module("DW_conv2", depthwise(channels_2, 7, /*dilation=*/3));
+    PW_conv = register_module("PW_conv", pointwise(channels, channels));
+}
+
+torch::Tensor MultiOrderDWConvImpl::forward(const torch::Tensor& x) {
+    const auto orders = DW_conv0->forward(x).split_with_sizes({channels_0, channels_1, channels_2}, 1);
+    return PW_conv->forward(
+        torch::cat({orders[0], DW_conv1->forward(orders[1]), DW_conv2->forward(orders[2])}, 1));
+}
+
+MultiOrderGatedAggregationImpl::MultiOrderGatedAggregationImpl(std::int64_t channels) {
+    sigma = register_parameter("sigma", scale_of(channels));
+    proj_1 = register_module("proj_1", pointwise(channels, channels));
+    gate = register_module("gate", pointwise(channels, channels));
+    value = register_module("value", MultiOrderDWConv(channels));
+    proj_2 = register_module("proj_2", pointwise(channels, channels));
+}
+
+torch::Tensor MultiOrderGatedAggregationImpl::forward(const torch::Tensor& x) {
+    const auto p = proj_1->forward(x);
+    const auto y = torch::silu(p + sigma * (p - torch::adaptive_avg_pool2d(p, 1)));
+    return proj_2->forward(torch::silu(gate->forward(y)) * torch::silu(value->forward(y))) + x;
+}
+
+std::int64_t MultiOrderGatedAggregationImpl::pooled_elements(std::int64_t positions) const {
+    return positions * sigma.numel();
+}
+
+ChannelAggregationFFNImpl::ChannelAggregationFFNImpl(std::int64_t channels, std::int64_t hidden, double drop_)
+    : drop(drop_) {
+    sigma = register_parameter("sigma", scale_of(hidden));
+    fc1 = register_module("fc1", pointwise(channels, hidden));
+    dwconv = register_module("dwconv", depthwise(hidden, 3));
+    fc2 = register_module("fc2", pointwise(hidden, channels));
+    decompose = register_module("decompose", pointwise(hidden, 1));
+}
+
+torch::Tensor ChannelAggregationFFNImpl::forward(const torch::Tensor& x) {
+    const auto h = torch::dropout(torch::gelu(dwconv->forward(fc1->forward(x))), drop, is_training());
+    const auto y = h + sigma * (h - torch::gelu(decompose->forward(h)));
+    return torch::dropout(fc2->forward(y), drop, is_training());
+}
+
+MogaBlock::MogaBlock(const BlockOptions& options) : Block(options) {
+    const auto channels = options.channels;
+    layer_scale_1 = register_parameter("layer_scale_1", scale_of(channels));
+    layer_scale_2 = register_parameter("layer_scale_2", scale_of(channels));
+    norm1 = register_module("norm1", batch_norm(channels));
+    attn = register_module("attn", MultiOrderGatedAggregation(channels));
+    norm2 = register_module("norm2", batch_norm(channels));
+    mlp = register_module("mlp", ChannelAggregationFFN(channels, options.hidden(), options.drop));
+}
+
+torch::Tensor MogaBlock::forward(const torch::Tensor& input) {
+    const auto x = residual(input, layer_scale_1 * attn->forward(norm1->forward(input)));
+    return residual(x, layer_scale_2 * mlp->forward(norm2->forward(x)));
+}
+
+void MogaBlock::draw_weights() {
+    draw_convolutions(*this, Init::fan_out_normal);
+}
+
+}  // namespace stl
