@@ -1,7 +1,8 @@
 # Compiler settings that hold for every target of ours.
 
 add_library(stl_options INTERFACE)
-target_compile_options(stl_options INTERFACE -Wall -Wextra $<$<BOOL:${STL_WERROR}>:-Werror>)
+# -fPIC for programs too: with -fPIE they could not use the libraries' precompiled header.
+target_compile_options(stl_options INTERFACE -fPIC -Wall -Wextra $<$<BOOL:${STL_WERROR}>:-Werror>)
 target_include_directories(stl_options INTERFACE ${PROJECT_SOURCE_DIR})
 
 set(STL_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined")

@@ -1,4 +1,5 @@
-// The command line: a visible list of subcommands and the one place where errors become a line and an exit status.
+// The command line: a visible list of subcommands and the one place where errors become a line and an exit
+// status.
 
 #include <torch/torch.h>
 
@@ -12,6 +13,8 @@
 namespace stl::tools {
 
 // Each stands in tools/<name>.cpp.
+void add_train(CLI::App& app, Console& console);
+void add_doctor(CLI::App& app, Console& console);
 
 }  // namespace stl::tools
 
@@ -19,10 +22,14 @@ namespace {
 
 // One line a subcommand, in the order of --help.
 const std::vector<stl::tools::AddCommand> commands{
+    stl::tools::add_train,
+    stl::tools::add_doctor,
 };
 
 /// LibTorch's messages carry a stack trace after the first line.
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+std::string first_line(const std::string& text) {
+    return text.substr(0, text.find('\n'));
+}
 
 int run(int argc, char** argv, stl::tools::Console& console) {
     CLI::App app("stl: learns to predict the next frames of videos", "stl");

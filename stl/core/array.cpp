@@ -13,35 +13,51 @@ std::size_t dtype_size(DType type) {
     switch (type) {
         case DType::u8:
         case DType::i8:
-        case DType::boolean: return 1;
+        case DType::boolean:
+            return 1;
         case DType::i16:
         case DType::f16:
-        case DType::bf16: return 2;
+        case DType::bf16:
+            return 2;
         case DType::i32:
-        case DType::f32: return 4;
+        case DType::f32:
+            return 4;
         case DType::i64:
-        case DType::f64: return 8;
+        case DType::f64:
+            return 8;
     }
     return 0;
 }
 
 const char* dtype_name(DType type) {
     switch (type) {
-        case DType::u8: return "uint8";
-        case DType::i8: return "int8";
-        case DType::boolean: return "bool";
-        case DType::i16: return "int16";
-        case DType::f16: return "float16";
-        case DType::bf16: return "bfloat16";
-        case DType::i32: return "int32";
-        case DType::f32: return "float32";
-        case DType::i64: return "int64";
-        case DType::f64: return "float64";
+        case DType::u8:
+            return "uint8";
+        case DType::i8:
+            return "int8";
+        case DType::boolean:
+            return "bool";
+        case DType::i16:
+            return "int16";
+        case DType::f16:
+            return "float16";
+        case DType::bf16:
+            return "bfloat16";
+        case DType::i32:
+            return "int32";
+        case DType::f32:
+            return "float32";
+        case DType::i64:
+            return "int64";
+        case DType::f64:
+            return "float64";
     }
     return "?";
 }
 
-std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+std::string to_string(const Shape& shape) {
+    return fmt::format("[{}]", fmt::join(shape, ", "));
+}
 
 std::int64_t element_count(const Shape& shape, const std::string& where) {
     std::int64_t count = 1;
@@ -53,8 +69,6 @@ std::int64_t element_count(const Shape& shape, const std::string& where) {
     return count;
 }
 
-namespace {
-
 std::uint64_t available_memory() {
     std::ifstream in("/proc/meminfo");
     std::string key;
@@ -65,8 +79,6 @@ std::uint64_t available_memory() {
     }
     return UINT64_MAX;
 }
-
-}  // namespace
 
 void require_memory(std::uint64_t bytes, const std::string& where) {
     constexpr std::uint64_t small = 64u << 20;

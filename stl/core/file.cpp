@@ -133,8 +133,8 @@ AtomicFile::AtomicFile(fs::path final_path) : final_(std::move(final_path)) {
         if (ec) fail("{}: cannot make the folder ({})", final_.parent_path().string(), ec.message());
     }
     if (fs::is_directory(final_)) fail("{}: is a folder, expected a file name", final_.string());
-    temporary_ = final_.parent_path() / fmt::format(".{}.tmp{}{}", final_.stem().string(), ::getpid(),
-                                                    final_.extension().string());
+    temporary_ = final_.parent_path() /
+                 fmt::format(".{}.tmp{}{}", final_.stem().string(), ::getpid(), final_.extension().string());
     // Fails now, before hours of work, when the folder can't be written.
     const int fd = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0) fail("{}: cannot be written ({})", final_.string(), std::strerror(errno));

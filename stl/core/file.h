@@ -15,8 +15,8 @@ namespace fs = std::filesystem;
 /// The whole file as text. Error if it can't be read.
 std::string read_text(const fs::path& path);
 
-/// Reads a file, gunzipped where it starts as gzip does. Error on truncated or damaged gzip, and when more than
-/// `limit` bytes come out (a small file must not fill the memory).
+/// Reads a file, gunzipped where it starts as gzip does. Error on truncated or damaged gzip, and when more
+/// than `limit` bytes come out (a small file must not fill the memory).
 std::string read_maybe_gzip(const fs::path& path, std::uint64_t limit = std::uint64_t{1} << 32);
 
 /// Hexadecimal SHA-256 of a file's bytes, read in blocks.
@@ -43,8 +43,8 @@ class MappedFile {
     std::span<const std::byte> bytes_;
 };
 
-/// A file being written under a temporary name in the same folder. commit() flushes it to disk and gives it its
-/// final name in one step; without commit() nothing is left. Whoever writes may open temporary() with any
+/// A file being written under a temporary name in the same folder. commit() flushes it to disk and gives it
+/// its final name in one step; without commit() nothing is left. Whoever writes may open temporary() with any
 /// library (HDF5, FFmpeg), but must close it before commit(). Missing parent folders are made.
 class AtomicFile {
   public:

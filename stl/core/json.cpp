@@ -80,9 +80,13 @@ Json parse_json(std::string_view text, const std::string& where) {
     }
 }
 
-Json read_json(const fs::path& path) { return parse_json(read_text(path), path.string()); }
+Json read_json(const fs::path& path) {
+    return parse_json(read_text(path), path.string());
+}
 
-void write_json(const fs::path& path, const Json& json) { write_text(path, json.dump(2) + "\n"); }
+void write_json(const fs::path& path, const Json& json) {
+    write_text(path, json.dump(2) + "\n");
+}
 
 Fields::Fields(Json object, std::string where) : object_(std::move(object)), where_(std::move(where)) {
     if (object_.is_null()) object_ = Json::object();
@@ -139,9 +143,9 @@ void Fields::finish() const {
     }
 }
 
-#define STL_FIELD_TYPE(T)                               \
-    template T Fields::require<T>(const std::string&);  \
-    template T Fields::get<T>(const std::string&, T);   \
+#define STL_FIELD_TYPE(T)                              \
+    template T Fields::require<T>(const std::string&); \
+    template T Fields::get<T>(const std::string&, T);  \
     template std::optional<T> Fields::find<T>(const std::string&);
 STL_FIELD_TYPE(bool)
 STL_FIELD_TYPE(std::int64_t)

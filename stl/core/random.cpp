@@ -75,7 +75,9 @@ double PythonRandom::random() {
     return (a * 67108864.0 + b) * (1.0 / 9007199254740992.0);
 }
 
-std::uint32_t PythonRandom::getrandbits(int k) { return next_u32() >> (32 - k); }
+std::uint32_t PythonRandom::getrandbits(int k) {
+    return next_u32() >> (32 - k);
+}
 
 std::uint32_t PythonRandom::randbelow(std::uint32_t n) {
     const int k = std::bit_width(n);
@@ -96,7 +98,9 @@ std::uint64_t StreamRandom::next_u64() {
     return mix(state_);
 }
 
-double StreamRandom::uniform() { return static_cast<double>(next_u64() >> 11) * 0x1.0p-53; }
+double StreamRandom::uniform() {
+    return static_cast<double>(next_u64() >> 11) * 0x1.0p-53;
+}
 
 std::uint64_t StreamRandom::below(std::uint64_t n) {
     // Lemire's multiply-and-reject.

@@ -1,5 +1,5 @@
-// Random engines: CPython's Mersenne Twister, which made the published test sets, and a counter-based one whose
-// draws depend on (seed, stream) alone, so that any thread can make any sequence.
+// Random engines: CPython's Mersenne Twister, which made the published test sets, and a counter-based one
+// whose draws depend on (seed, stream) alone, so that any thread can make any sequence.
 #pragma once
 
 #include <array>
@@ -8,7 +8,8 @@
 namespace stl {
 
 /// `random.Random(seed)` of CPython 3: MT19937 seeded with init_by_array over the seed's 32-bit words.
-/// Source: Matsumoto & Nishimura 1998; CPython Lib/random.py and Modules/_randommodule.c define the derived draws.
+/// Source: Matsumoto & Nishimura 1998; CPython Lib/random.py and Modules/_randommodule.c define the derived
+/// draws.
 class PythonRandom {
   public:
     explicit PythonRandom(std::uint64_t seed);
@@ -29,7 +30,8 @@ class PythonRandom {
     int index_ = 624;
 };
 
-/// SplitMix64 over a hash of (seed, stream): cheap to make, independent streams. Source: Steele, Lea, Flood 2014.
+/// SplitMix64 over a hash of (seed, stream): cheap to make, independent streams. Source: Steele, Lea, Flood
+/// 2014.
 class StreamRandom {
   public:
     StreamRandom(std::uint64_t seed, std::uint64_t stream);

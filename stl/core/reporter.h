@@ -15,7 +15,8 @@ struct Progress {
     std::string detail;      ///< "loss 0.0123  lr 4.0e-04  12.3 seq/s"; may be empty
 };
 
-/// The silent one. The program's own (tools/console.h) draws a bar, or plain lines where there is no terminal.
+/// The silent one. The program's own (tools/console.h) draws a bar, or plain lines where there is no
+/// terminal.
 class Reporter {
   public:
     virtual ~Reporter() = default;

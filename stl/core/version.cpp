@@ -4,7 +4,11 @@
 
 namespace stl {
 
-std::string version() { return STL_VERSION; }
-std::string revision() { return STL_REVISION; }
+std::string version() {
+    return STL_VERSION;
+}
+std::string revision() {
+    return STL_REVISION;
+}
 
 }  // namespace stl

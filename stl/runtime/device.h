@@ -1,4 +1,5 @@
-// Devices. The program links libtorch_cpu alone; libtorch_cuda is opened here, when a GPU is asked for and there.
+// Devices. The program links libtorch_cpu alone; libtorch_cuda is opened here, when a GPU is asked for and
+// there.
 #pragma once
 
 #include <torch/torch.h>
@@ -21,11 +22,12 @@ struct GpuInfo {
 /// What the driver reports, without opening libtorch_cuda. Empty where there is no driver or no GPU.
 std::vector<GpuInfo> list_gpus();
 
-/// Sets the threads of one operation; 0: as many as the machine has cores (at most what OMP_NUM_THREADS says).
+/// Sets the threads of one operation; 0: as many as the machine has cores (at most what OMP_NUM_THREADS
+/// says).
 void set_threads(int threads);
 
-/// One line for an out-of-memory error of LibTorch, null-string for any other: used by main's edge and the commands
-/// that can suggest a batch size.
+/// One line for an out-of-memory error of LibTorch, null-string for any other: used by main's edge and the
+/// commands that can suggest a batch size.
 bool is_out_of_memory(const std::exception& error);
 
 }  // namespace stl

@@ -1,0 +1,136 @@
+#include "stl/runtime/device.h"
+
+#include <dlfcn.h>
+
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+
+#include "stl/core/error.h"
+#include "stl/core/file.h"
+
+namespace stl {
+namespace {
+
+/// A library opened at run time; null where it is not there.
+class Library {
+  public:
+    explicit Library(const char* name) : handle_(dlopen(name, RTLD_NOW | RTLD_LOCAL), &close) {}
+    explicit operator bool() const { return handle_ != nullptr; }
+    template <class Function>
+    Function* symbol(const char* name) const {
+        return reinterpret_cast<Function*>(dlsym(handle_.get(), name));
+    }
+
+  private:
+    static void close(void* handle) {
+        if (handle != nullptr) dlclose(handle);
+    }
+    std::unique_ptr<void, void (*)(void*)> handle_;
+};
+
+// The part of NVML's interface that is needed here (its header comes with the CUDA toolkit alone).
+struct NvmlMemory {
+    unsigned long long total, free, used;
+};
+using NvmlDevice = struct nvmlDevice_st*;
+
+fs::path folder_of_libtorch() {
+    Dl_info info{};
+    // Any function that lives in libtorch_cpu will do.
+    if (dladdr(reinterpret_cast<const void*>(&at::get_num_threads), &info) == 0) return {};
+    return fs::path(info.dli_fname).parent_path();
+}
+
+/// Registers LibTorch's CUDA part with its CPU part. Done once; the library stays open.
+void open_cuda_library(const std::string& device) {
+    if (torch::cuda::is_available()) return;
+    if (list_gpus().empty()) fail("{}: no NVIDIA GPU (or no driver) on this machine", device);
+    const auto path = folder_of_libtorch() / "libtorch_cuda.so";
+    if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
+        fail("{}: LibTorch's CUDA part cannot be opened ({}); tools/setup fetches it on a machine with a GPU",
+             device, dlerror());
+    }
+    if (!torch::cuda::is_available())
+        fail("{}: LibTorch finds no usable GPU (is the driver too old?)", device);
+}
+
+}  // namespace
+
+std::vector<GpuInfo> list_gpus() {
+    const Library nvml("libnvidia-ml.so.1");
+    if (!nvml) return {};
+    auto* init = nvml.symbol<int()>("nvmlInit_v2");
+    auto* shut_down = nvml.symbol<int()>("nvmlShutdown");
+    auto* count_of = nvml.symbol<int(unsigned*)>("nvmlDeviceGetCount_v2");
+    auto* handle_of = nvml.symbol<int(unsigned, NvmlDevice*)>("nvmlDeviceGetHandleByIndex_v2");
+    auto* name_of = nvml.symbol<int(NvmlDevice, char*, unsigned)>("nvmlDeviceGetName");
+    auto* memory_of = nvml.symbol<int(NvmlDevice, NvmlMemory*)>("nvmlDeviceGetMemoryInfo");
+    auto* driver_of = nvml.symbol<int(char*, unsigned)>("nvmlSystemGetDriverVersion");
+    if (!init || !shut_down || !count_of || !handle_of || !name_of || !memory_of || !driver_of) return {};
+    if (init() != 0) return {};
+
+    std::array<char, 96> text{};
+    std::string driver;
+    if (driver_of(text.data(), text.size()) == 0) driver = text.data();
+    unsigned count = 0;
+    if (count_of(&count) != 0) count = 0;
+    std::vector<GpuInfo> gpus;
+    for (unsigned i = 0; i < count; ++i) {
+        NvmlDevice device = nullptr;
+        if (handle_of(i, &device) != 0) continue;
+        GpuInfo gpu{.name = "GPU", .driver = driver};
+        if (name_of(device, text.data(), text.size()) == 0) gpu.name = text.data();
+        NvmlMemory memory{};
+        if (memory_of(device, &memory) == 0) {
+            gpu.memory = memory.total;
+            gpu.free = memory.free;
+        }
+        gpus.push_back(std::move(gpu));
+    }
+    shut_down();
+    return gpus;
+}
+
+torch::Device open_device(const std::string& name) {
+    if (name == "cpu") return torch::kCPU;
+    if (name == "auto") {
+        if (list_gpus().empty()) return torch::kCPU;
+        open_cuda_library("cuda");
+        return {torch::kCUDA, 0};
+    }
+    int index = 0;
+    if (name.starts_with("cuda:")) {
+        const char* end = name.data() + name.size();
+        const auto [stop, error] = std::from_chars(name.data() + 5, end, index);
+        if (error != std::errc{} || stop != end || index < 0)
+            fail("device {}: expected cpu, cuda or cuda:<number>", name);
+    } else if (name != "cuda") {
+        fail("device {}: expected cpu, cuda, cuda:<number> or auto", name);
+    }
+    open_cuda_library(name);
+    const auto count = static_cast<int>(torch::cuda::device_count());
+    if (index >= count)
+        fail("{}: this machine has {} GPU{}, numbered from 0", name, count, count == 1 ? "" : "s");
+    return {torch::kCUDA, static_cast<c10::DeviceIndex>(index)};
+}
+
+void set_threads(int threads) {
+    if (threads < 0) fail("threads: {} is negative", threads);
+    if (threads == 0) {
+        const char* limit = std::getenv("OMP_NUM_THREADS");
+        threads = limit != nullptr ? std::atoi(limit) : 0;
+        if (threads <= 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    }
+    at::set_num_threads(threads);
+}
+
+bool is_out_of_memory(const std::exception& error) {
+    if (dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) return true;
+    if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return true;
+    return std::string_view(error.what()).find("can't allocate memory") != std::string_view::npos;
+}
+
+}  // namespace stl

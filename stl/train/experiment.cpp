@@ -1,0 +1,231 @@
+#include "stl/train/experiment.h"
+
+#include <cmath>
+
+#include "stl/core/error.h"
+#include "stl/core/names.h"
+#include "stl/models/registry.h"
+
+namespace stl {
+namespace {
+
+constexpr int kDeepestBase = 16;
+
+void at_least(std::int64_t value, std::int64_t least, const std::string& where) {
+    if (value < least) fail("{}: {} is too small, expected at least {}", where, value, least);
+}
+
+void positive(double value, const std::string& where) {
+    if (!(value > 0) || !std::isfinite(value)) fail("{}: {} is no positive number", where, value);
+}
+
+void not_negative(double value, const std::string& where) {
+    if (!(value >= 0) || !std::isfinite(value)) fail("{}: {} is negative or no number", where, value);
+}
+
+void read_optimizer(Fields& fields, OptimizerOptions& o) {
+    o.name = fields.get<std::string>("optimizer", o.name);
+    find_optimizer(o.name, fields.where("optimizer"));
+    o.lr = fields.get<double>("lr", o.lr);
+    positive(o.lr, fields.where("lr"));
+    const auto betas = fields.get<std::vector<double>>("betas", {o.beta1, o.beta2});
+    if (betas.size() != 2) fail("{}: {} numbers, expected two", fields.where("betas"), betas.size());
+    for (const double beta : betas) {
+        if (!(beta >= 0 && beta < 1)) fail("{}: {} is not in [0, 1)", fields.where("betas"), beta);
+    }
+    o.beta1 = betas[0];
+    o.beta2 = betas[1];
+    o.eps = fields.get<double>("eps", o.eps);
+    not_negative(o.eps, fields.where("eps"));
+    o.weight_decay = fields.get<double>("weight_decay", o.weight_decay);
+    not_negative(o.weight_decay, fields.where("weight_decay"));
+}
+
+void read_schedule(Fields& fields, ScheduleOptions& o) {
+    o.name = fields.get<std::string>("schedule", o.name);
+    find_schedule(o.name, fields.where("schedule"));
+    o.final_div_factor = fields.get<double>("final_div_factor", o.final_div_factor);
+    positive(o.final_div_factor, fields.where("final_div_factor"));
+    o.min_lr = fields.get<double>("min_lr", o.min_lr);
+    not_negative(o.min_lr, fields.where("min_lr"));
+    o.warmup_lr = fields.get<double>("warmup_lr", o.warmup_lr);
+    not_negative(o.warmup_lr, fields.where("warmup_lr"));
+    o.warmup_epoch = fields.get<std::int64_t>("warmup_epoch", o.warmup_epoch);
+    at_least(o.warmup_epoch, 0, fields.where("warmup_epoch"));
+    o.decay_epoch = fields.get<std::int64_t>("decay_epoch", o.decay_epoch);
+    at_least(o.decay_epoch, 1, fields.where("decay_epoch"));
+    o.decay_rate = fields.get<double>("decay_rate", o.decay_rate);
+    positive(o.decay_rate, fields.where("decay_rate"));
+}
+
+TrainOptions read_train(Fields fields) {
+    TrainOptions o;
+    o.epochs = fields.get<std::int64_t>("epochs", o.epochs);
+    at_least(o.epochs, 1, fields.where("epochs"));
+    o.steps = fields.find<std::int64_t>("steps");
+    if (o.steps) at_least(*o.steps, 1, fields.where("steps"));
+    o.batch_size = fields.get<std::int64_t>("batch_size", o.batch_size);
+    at_least(o.batch_size, 1, fields.where("batch_size"));
+    read_optimizer(fields, o.optimizer);
+    read_schedule(fields, o.schedule);
+    o.schedule.lr = o.optimizer.lr;
+    o.schedule.epochs = o.epochs;
+    o.precision = fields.get<std::string>("precision", o.precision);
+    if (o.precision != "fp32" && o.precision != "bf16") {
+        fail("{}: '{}' is not known, expected fp32 or bf16", fields.where("precision"), o.precision);
+    }
+    const auto seed = fields.get<std::int64_t>("seed", static_cast<std::int64_t>(o.seed));
+    at_least(seed, 0, fields.where("seed"));
+    o.seed = static_cast<std::uint64_t>(seed);
+    o.init = fields.get<std::string>("init", o.init);
+    o.shuffle = fields.get<bool>("shuffle", o.shuffle);
+    o.alpha = fields.get<double>("alpha", o.alpha);
+    not_negative(o.alpha, fields.where("alpha"));
+    o.clip_norm = fields.get<double>("clip_norm", o.clip_norm);
+    not_negative(o.clip_norm, fields.where("clip_norm"));
+    o.save_every = fields.get<std::int64_t>("save_every", o.save_every);
+    at_least(o.save_every, 0, fields.where("save_every"));
+    o.log_every = fields.get<std::int64_t>("log_every", o.log_every);
+    at_least(o.log_every, 1, fields.where("log_every"));
+    const auto threads = fields.get<std::int64_t>("threads", 0);
+    at_least(threads, 0, fields.where("threads"));
+    if (threads > 4096) fail("{}: {} threads, expected at most 4096", fields.where("threads"), threads);
+    o.threads = static_cast<int>(threads);
+    fields.finish();
+    return o;
+}
+
+/// `over`'s values replace `under`'s, object by object.
+void merge(Json& under, const Json& over) {
+    for (const auto& [key, value] : over.items()) {
+        if (value.is_object() && under.contains(key) && under[key].is_object()) {
+            merge(under[key], value);
+        } else {
+            under[key] = value;
+        }
+    }
+}
+
+Json read_with_base(const fs::path& path, int depth) {
+    if (depth > kDeepestBase)
+        fail("{}: more than {} files deep in \"base\" (a circle?)", path.string(), kDeepestBase);
+    Json own = read_json(path);
+    if (!own.is_object())
+        fail("{}: is no experiment (an object with dataset, model and train)", path.string());
+    const auto base = own.find("base");
+    if (base == own.end()) return own;
+    if (!base->is_string()) fail("{}: base: {} is no file name", path.string(), base->dump());
+    const auto base_path = path.parent_path() / base->get<std::string>();
+    if (!fs::exists(base_path)) fail("{}: base: {} does not exist", path.string(), base_path.string());
+    Json whole = read_with_base(base_path, depth + 1);
+    own.erase("base");
+    merge(whole, own);
+    return whole;
+}
+
+void apply(Json& json, const Setting& setting) {
+    Json* place = &json;
+    std::size_t begin = 0;
+    for (;;) {
+        const auto dot = setting.key.find('.', begin);
+        const auto key = setting.key.substr(begin, dot - begin);
+        if (!place->is_object()) {
+            fail("--set {}: {} is no object", setting.key, setting.key.substr(0, begin - 1));
+        }
+        if (dot == std::string::npos) {
+            (*place)[key] = setting.value;
+            return;
+        }
+        place = &(*place)[key];
+        if (place->is_null()) *place = Json::object();
+        begin = dot + 1;
+    }
+}
+
+}  // namespace
+
+Setting parse_setting(const std::string& text) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+        throw UsageError(fmt::format("--set {}: expected KEY=VALUE, e.g. train.lr=0.01", text));
+    }
+    Setting setting{text.substr(0, equals), {}};
+    if (setting.key.front() == '.' || setting.key.back() == '.' ||
+        setting.key.find("..") != std::string::npos) {
+        throw UsageError(fmt::format("--set {}: '{}' is no key, expected e.g. train.lr", text, setting.key));
+    }
+    const auto value = text.substr(equals + 1);
+    setting.value = Json::parse(value, nullptr, /*allow_exceptions=*/false);
+    if (setting.value.is_discarded()) setting.value = value;
+    return setting;
+}
+
+Json read_experiment_json(const fs::path& path, const std::vector<Setting>& settings) {
+    Json json = read_with_base(path, 0);
+    for (const auto& setting : settings) apply(json, setting);
+    return json;
+}
+
+Experiment parse_experiment(const Json& json, const std::string& where) {
+    Fields fields(json, where);
+    Experiment experiment;
+    experiment.file = where;
+    experiment.dataset = DatasetOptions::from_json(fields.require<Json>("dataset"), fields.where("dataset"));
+    experiment.model = fields.require<Json>("model");
+    experiment.train = read_train(fields.child("train"));
+    fields.get<std::string>("description", "");
+    fields.finish();
+    // Every key but the frame size can be checked before any data is opened.
+    experiment.model_for({experiment.dataset.total_frames(), 1, 64, 64});
+    return experiment;
+}
+
+Experiment load_experiment(const fs::path& path, const std::vector<Setting>& settings) {
+    return parse_experiment(read_experiment_json(path, settings), path.string());
+}
+
+SimVPOptions Experiment::model_for(const SequenceShape& shape) const {
+    const auto where = Fields(Json::object(), file).where("model");
+    Json complete = model;
+    if (!complete.is_object()) fail("{}: is no object {{...}}", where);
+    complete["in_shape"] = {dataset.input_frames, shape.channels, shape.height, shape.width};
+    complete["output_frames"] = dataset.output_frames;
+    return SimVPOptions::from_json(complete, where);
+}
+
+std::string Experiment::default_run_name() const {
+    const auto name =
+        model.is_object() ? model.value("translator", std::string("gsta")) : std::string("gsta");
+    return dataset.name + "-" + find_translator(name, file + ": model.translator").name;
+}
+
+Json Experiment::train_json() const {
+    Json json = Json::object();
+    json["epochs"] = train.epochs;
+    if (train.steps) json["steps"] = *train.steps;
+    json["batch_size"] = train.batch_size;
+    json["optimizer"] = train.optimizer.name;
+    json["lr"] = train.optimizer.lr;
+    json["betas"] = {train.optimizer.beta1, train.optimizer.beta2};
+    json["eps"] = train.optimizer.eps;
+    json["weight_decay"] = train.optimizer.weight_decay;
+    json["schedule"] = train.schedule.name;
+    json["final_div_factor"] = train.schedule.final_div_factor;
+    json["min_lr"] = train.schedule.min_lr;
+    json["warmup_lr"] = train.schedule.warmup_lr;
+    json["warmup_epoch"] = train.schedule.warmup_epoch;
+    json["decay_epoch"] = train.schedule.decay_epoch;
+    json["decay_rate"] = train.schedule.decay_rate;
+    json["precision"] = train.precision;
+    json["seed"] = train.seed;
+    if (!train.init.empty()) json["init"] = train.init;
+    json["shuffle"] = train.shuffle;
+    json["alpha"] = train.alpha;
+    json["clip_norm"] = train.clip_norm;
+    json["save_every"] = train.save_every;
+    json["log_every"] = train.log_every;
+    json["threads"] = train.threads;
+    return json;
+}
+
+}  // namespace stl

@@ -1,0 +1,65 @@
+// An experiment: data set, model and training settings, read strictly from a JSON file (docs/experiments.md).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stl/core/json.h"
+#include "stl/data/dataset.h"
+#include "stl/models/simvp.h"
+#include "stl/train/optimizer.h"
+#include "stl/train/schedule.h"
+
+namespace stl {
+
+/// The `train` object. Optimizer and schedule settings have the reference's defaults.
+struct TrainOptions {
+    std::int64_t epochs = 200;
+    std::optional<std::int64_t> steps;  ///< instead of epochs
+    std::int64_t batch_size = 16;
+    std::uint64_t seed = 1;
+    std::string precision = "fp32";  ///< fp32, or bf16 (autocast, fp32 master weights)
+    std::string init;                ///< a checkpoint whose weights the run starts from
+    bool shuffle = true;             ///< false keeps the stored order
+    double alpha = 0.0;              ///< weight of TAU's differential-divergence term
+    double clip_norm = 0.0;          ///< largest common norm of the gradients; 0: not clipped
+    std::int64_t save_every = 0;     ///< steps between checkpoints inside an epoch; 0: at its end only
+    std::int64_t log_every = 10;     ///< steps between lines of metrics.jsonl
+    int threads = 0;                 ///< 0: all cores
+    OptimizerOptions optimizer;
+    ScheduleOptions schedule;  ///< its counts of steps are set by the trainer
+};
+
+struct Experiment {
+    std::string file;  ///< where it was read, for messages
+    DatasetOptions dataset;
+    Json model;  ///< checked once the data set's frame size is known: model_options()
+    TrainOptions train;
+
+    /// The model for sequences of `shape` (input frames from the data set's options).
+    SimVPOptions model_for(const SequenceShape& shape) const;
+    /// "mmnist-moganet"
+    std::string default_run_name() const;
+    /// The `train` object, complete.
+    Json train_json() const;
+};
+
+/// One "key=value" of --set: a path as in train.lr, and a JSON value (or, failing that, a string).
+/// UsageError if there is no '='.
+struct Setting {
+    std::string key;
+    Json value;
+};
+Setting parse_setting(const std::string& text);
+
+/// The file's JSON with its "base" files under it and `settings` over it. Base paths are relative to the
+/// file.
+Json read_experiment_json(const fs::path& path, const std::vector<Setting>& settings = {});
+/// Strict: an unknown key, a wrong type or an impossible value is an Error that names it.
+Experiment load_experiment(const fs::path& path, const std::vector<Setting>& settings = {});
+Experiment parse_experiment(const Json& json, const std::string& where);
+
+}  // namespace stl

@@ -1,0 +1,70 @@
+// Optimizers over a model's parameters, in the order of its named parameters.
+//
+// Adding one: a line in optimizer.cpp's list with the function that makes one step.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stl/checkpoint/checkpoint.h"
+
+namespace stl {
+
+struct OptimizerOptions {
+    std::string name = "adam";
+    double lr = 1e-3;
+    double beta1 = 0.9;
+    double beta2 = 0.999;
+    double eps = 1e-8;
+    double weight_decay = 0.0;  ///< adam: L2 term in the gradient; adamw: decoupled
+};
+
+/// What one step needs. Parameters without a gradient are left alone.
+struct OptimizerTensors {
+    std::vector<torch::Tensor> parameters;
+    std::vector<torch::Tensor> gradients;
+    std::vector<torch::Tensor> exp_avgs;     ///< first moment (sgd: the momentum buffer)
+    std::vector<torch::Tensor> exp_avg_sqs;  ///< second moment
+    std::vector<torch::Tensor> steps;        ///< float32 scalars on the parameters' device
+};
+
+struct OptimizerEntry {
+    std::string name;
+    std::string help;
+    void (*step)(OptimizerTensors& tensors, const OptimizerOptions& options, double lr, double beta1);
+};
+const std::vector<OptimizerEntry>& optimizers();
+const OptimizerEntry& find_optimizer(const std::string& name, const std::string& where);
+
+class Optimizer {
+  public:
+    /// `parameters`: leaves that require gradients. State is made here, on their devices.
+    Optimizer(std::vector<torch::Tensor> parameters, OptimizerOptions options);
+
+    /// One step with the gradients at hand; `beta1` replaces the options' where a schedule moves it.
+    void step(double lr, std::optional<double> beta1 = std::nullopt);
+    void zero_grad();
+    /// Scales all gradients so that their common norm is at most `max_norm`; returns the norm before.
+    torch::Tensor clip_gradients(double max_norm);
+
+    /// torch.optim's view of the state. `lr` and `beta1` are what the last step used.
+    OptimizerState state() const;
+    /// Error if the number of parameters or a shape differs.
+    void load(const OptimizerState& state, const std::string& where);
+
+  private:
+    OptimizerOptions options_;
+    const OptimizerEntry* entry_;
+    std::vector<torch::Tensor> parameters_;
+    std::vector<torch::Tensor> exp_avgs_;
+    std::vector<torch::Tensor> exp_avg_sqs_;
+    std::vector<torch::Tensor> steps_;
+    double last_lr_ = 0;
+    double last_beta1_ = 0;
+};
+
+}  // namespace stl

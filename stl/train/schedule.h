@@ -1,0 +1,56 @@
+// Learning-rate schedules, each a pure function of the step.
+//
+// Adding one: a function in schedule.cpp and a line in its list.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stl/core/json.h"
+
+namespace stl {
+
+struct ScheduleOptions {
+    std::string name = "onecycle";
+    double lr = 1e-3;  ///< the largest (onecycle), the first after warm-up (cosine, step)
+    std::int64_t epochs = 200;
+    std::int64_t steps_per_epoch = 1;
+    std::int64_t total_steps = 200;  ///< of the whole run
+    double final_div_factor = 1e4;   ///< onecycle: the last rate is lr / 25 / final_div_factor
+    double min_lr = 1e-6;            ///< cosine: the last rate
+    double warmup_lr = 1e-5;         ///< cosine, step: the rate at the start of the warm-up
+    std::int64_t warmup_epoch = 0;   ///< epochs of linear warm-up
+    std::int64_t decay_epoch = 100;  ///< step: epochs between two reductions
+    double decay_rate = 0.1;         ///< step: the factor of a reduction
+};
+
+struct ScheduleValue {
+    double lr = 0;
+    std::optional<double> beta1;  ///< where the schedule moves Adam's momentum too
+};
+
+/// What the optimizer uses for step `step` (from 0).
+///   onecycle  torch.optim.lr_scheduler.OneCycleLR with cosine annealing, per step; beta1 goes 0.95 -> 0.85
+///   -> 0.95.
+///             Source: Smith & Topin, "Super-Convergence", 2018.
+///   cosine    timm 0.6's CosineLRScheduler, per epoch. Source: Loshchilov & Hutter, "SGDR", 2017.
+///   step      timm 0.6's StepLRScheduler, per epoch.
+///   constant  lr throughout.
+ScheduleValue schedule_value(const ScheduleOptions& options, std::int64_t step);
+
+/// What torch.optim.lr_scheduler's state_dict holds after `step` steps (onecycle; null for the others), and,
+/// put into `group`, the settings that OneCycleLR keeps in Adam's parameter group.
+Json torch_scheduler_state(const ScheduleOptions& options, std::int64_t step, Json& group);
+
+struct ScheduleEntry {
+    std::string name;
+    std::string help;
+    ScheduleValue (*value)(const ScheduleOptions&, std::int64_t step);
+};
+const std::vector<ScheduleEntry>& schedules();
+/// Error naming the nearest: "<where>: unknown schedule 'onecylce' (did you mean 'onecycle'?)".
+const ScheduleEntry& find_schedule(const std::string& name, const std::string& where);
+
+}  // namespace stl

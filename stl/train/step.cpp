@@ -1,0 +1,73 @@
+#include "stl/train/step.h"
+
+#include <ATen/autocast_mode.h>
+
+#include "stl/models/translators/tau.h"
+
+namespace stl {
+namespace {
+
+/// Automatic mixed precision for one scope.
+class Autocast {
+  public:
+    Autocast(torch::DeviceType device, bool on) : device_(device), on_(on) {
+        if (!on_) return;
+        before_ = at::autocast::is_autocast_enabled(device_);
+        at::autocast::set_autocast_enabled(device_, true);
+        at::autocast::set_autocast_dtype(device_, torch::kBFloat16);
+        at::autocast::increment_nesting();
+    }
+    ~Autocast() {
+        if (!on_) return;
+        if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+        at::autocast::set_autocast_enabled(device_, before_);
+    }
+    Autocast(const Autocast&) = delete;
+    Autocast& operator=(const Autocast&) = delete;
+
+  private:
+    torch::DeviceType device_;
+    bool on_;
+    bool before_ = false;
+};
+
+class PlainStep : public TrainStep {
+  public:
+    PlainStep(SimVP model, Optimizer& optimizer, const TrainOptions& options)
+        : model_(std::move(model)), optimizer_(optimizer), options_(options) {}
+
+    torch::Tensor operator()(const TrainBatch& batch, const ScheduleValue& settings,
+                             const LossCheck& check) override {
+        optimizer_.zero_grad();
+        torch::Tensor loss;
+        {
+            const Autocast autocast(batch.input.device().type(), options_.precision == "bf16");
+            const auto prediction = model_->predict(batch.input, batch.target.size(1));
+            loss = training_loss(prediction.to(torch::kFloat32), batch.target, options_.alpha);
+        }
+        if (check) check(loss);
+        loss.backward();
+        if (options_.clip_norm > 0) optimizer_.clip_gradients(options_.clip_norm);
+        optimizer_.step(settings.lr, settings.beta1);
+        return loss.detach();
+    }
+
+  private:
+    SimVP model_;
+    Optimizer& optimizer_;
+    const TrainOptions& options_;
+};
+
+}  // namespace
+
+torch::Tensor training_loss(const torch::Tensor& prediction, const torch::Tensor& target, double alpha) {
+    auto loss = torch::mse_loss(prediction, target);
+    if (alpha > 0) loss = loss + alpha * differential_divergence(prediction, target);
+    return loss;
+}
+
+std::unique_ptr<TrainStep> make_plain_step(SimVP model, Optimizer& optimizer, const TrainOptions& options) {
+    return std::make_unique<PlainStep>(std::move(model), optimizer, options);
+}
+
+}  // namespace stl

@@ -1,0 +1,41 @@
+// One optimization step of a SimVP model: forward, loss, backward, update.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "stl/models/simvp.h"
+#include "stl/train/experiment.h"
+#include "stl/train/optimizer.h"
+
+namespace stl {
+
+/// A batch on the model's device: input [B,T,C,H,W], target [B,T',C,H,W].
+struct TrainBatch {
+    torch::Tensor input;
+    torch::Tensor target;
+};
+
+/// A step that can be made again and again. Adding a faster one (a captured graph, say) means another member
+/// with the same contract: same loss and same update as the plain one, within its precision.
+class TrainStep {
+  public:
+    virtual ~TrainStep() = default;
+    /// Makes the step and returns its loss as a scalar on the model's device. `check` sees the loss before
+    /// the weights change, and may throw; null where waiting for the device would cost too much.
+    using LossCheck = std::function<void(const torch::Tensor& loss)>;
+    virtual torch::Tensor operator()(const TrainBatch& batch, const ScheduleValue& settings,
+                                     const LossCheck& check) = 0;
+};
+
+/// Mean squared error over the target frames, plus train.alpha times TAU's term.
+torch::Tensor training_loss(const torch::Tensor& prediction, const torch::Tensor& target, double alpha);
+
+/// The reference: eager, with automatic mixed precision where train.precision is bf16.
+std::unique_ptr<TrainStep> make_plain_step(SimVP model, Optimizer& optimizer, const TrainOptions& options);
+
+}  // namespace stl

@@ -1,0 +1,31 @@
+// A TensorBoard event file: scalars by tag and step.
+//
+// Format: TFRecord framing (length, masked CRC-32C of it, data, masked CRC-32C of the data) around `Event`
+// protocol buffers; tensorflow/core/util/event.proto and core/lib/io/record_writer.h describe it.
+#pragma once
+
+#include <cstdint>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "stl/core/file.h"
+
+namespace stl {
+
+class TensorBoardWriter {
+  public:
+    /// Makes events.out.tfevents.<seconds>.stl in `folder`.
+    explicit TensorBoardWriter(const fs::path& folder);
+    void add(std::int64_t step, const std::vector<std::pair<std::string, double>>& scalars);
+
+  private:
+    void write_record(const std::string& event);
+    std::ofstream out_;
+};
+
+/// CRC-32C (Castagnoli) of `bytes`; RFC 3720 appendix B.4 gives test values.
+std::uint32_t crc32c(std::string_view bytes);
+
+}  // namespace stl

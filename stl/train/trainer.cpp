@@ -1,0 +1,365 @@
+#include "stl/train/trainer.h"
+
+#include <ATen/Context.h>
+
+#include <chrono>
+#include <cmath>
+#include <ctime>
+#include <limits>
+
+#include "stl/checkpoint/checkpoint.h"
+#include "stl/core/error.h"
+#include "stl/core/version.h"
+#include "stl/data/loader.h"
+#include "stl/runtime/device.h"
+#include "stl/train/batches.h"
+#include "stl/train/loss_log.h"
+#include "stl/train/run_folder.h"
+#include "stl/train/step.h"
+#include "stl/train/validate.h"
+
+namespace stl {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::string utc_now() {
+    const std::time_t now = std::time(nullptr);
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    std::array<char, 32> text{};
+    std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return text.data();
+}
+
+at::Generator default_generator(torch::Device device) {
+    return at::globalContext().defaultGenerator(device);
+}
+
+/// Settings that a resumed run may change: they leave the losses as they are.
+Json without_free_settings(Json experiment) {
+    for (const char* key : {"save_every", "log_every", "threads"}) experiment["train"].erase(key);
+    return experiment;
+}
+
+class Trainer {
+  public:
+    Trainer(const TrainRequest& request, Reporter& reporter, const StopRequested& stop);
+    TrainOutcome run();
+
+  private:
+    void open_folder();
+    void restore();
+    void train_until_stopped();
+    void make_step(const Batch& batch);
+    void end_epoch();
+    void save(const std::string& which);
+    void write_run_file(const std::string& state) const;
+    void report_progress();
+    bool must_stop();
+    Json resolved_experiment() const;
+    /// Half the batch, again and again, until a step goes through; 0 if none does.
+    std::int64_t fitting_batch();
+
+    const TrainRequest& request_;
+    Reporter& reporter_;
+    const StopRequested& stop_;
+    const Clock::time_point started_ = Clock::now();
+    const std::string started_at_ = utc_now();
+
+    const Experiment& experiment_;
+    const TrainOptions& options_;
+    torch::Device device_;
+    std::unique_ptr<Dataset> train_data_, validation_data_;
+    SequenceShape shape_;
+    SimVP model_{nullptr};
+    std::unique_ptr<Optimizer> optimizer_;
+    std::unique_ptr<TrainStep> train_step_;
+    ScheduleOptions schedule_;
+    std::optional<RunFolder> folder_;
+    std::unique_ptr<LossLog> losses_;
+
+    std::int64_t steps_per_epoch_ = 0;
+    std::int64_t step_ = 0;  ///< steps done
+    double best_loss_ = std::numeric_limits<double>::infinity();
+    double epoch_sum_before_ = 0;
+    double seconds_before_ = 0;
+    bool interrupted_ = false;
+    std::optional<MetricValues> validation_;
+};
+
+Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequested& stop)
+    : request_(request),
+      reporter_(reporter),
+      stop_(stop),
+      experiment_(request.experiment),
+      options_(request.experiment.train),
+      device_(open_device(request.device)) {
+    set_threads(options_.threads);
+    train_data_ = make_dataset(experiment_.dataset, Split::train, options_.seed);
+    validation_data_ = make_dataset(experiment_.dataset, Split::validation, options_.seed);
+    shape_ = train_data_->shape();
+    if (train_data_->size() < options_.batch_size) {
+        fail("{}: {} training sequences, expected at least one batch (train.batch_size is {})",
+             experiment_.file, train_data_->size(), options_.batch_size);
+    }
+    steps_per_epoch_ = train_data_->size() / options_.batch_size;
+    schedule_ = options_.schedule;
+    schedule_.steps_per_epoch = steps_per_epoch_;
+    schedule_.total_steps = options_.steps.value_or(options_.epochs * steps_per_epoch_);
+    schedule_.epochs = (schedule_.total_steps + steps_per_epoch_ - 1) / steps_per_epoch_;
+
+    torch::manual_seed(options_.seed);
+    model_ = SimVP(experiment_.model_for(shape_));
+    if (!options_.init.empty())
+        load_weights(*model_, read_checkpoint(options_.init, false).state, options_.init);
+    try {
+        model_->to(device_);
+        optimizer_ = std::make_unique<Optimizer>(model_->parameters(), options_.optimizer);
+    } catch (const std::exception& error) {
+        if (!is_out_of_memory(error)) throw;
+        fail("out of memory on {}: the model and its optimizer do not fit", device_.str());
+    }
+    if (device_.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);
+    train_step_ = make_plain_step(model_, *optimizer_, options_);
+}
+
+Json Trainer::resolved_experiment() const {
+    return {{"dataset", experiment_.dataset.to_json()},
+            {"model", model_->options().to_json()},
+            {"train", experiment_.train_json()}};
+}
+
+void Trainer::open_folder() {
+    const auto resolved = resolved_experiment();
+    if (request_.resume) {
+        folder_ = RunFolder::open(request_.run);
+        const auto before = without_free_settings(read_json(folder_->experiment_file()));
+        for (const auto& change : Json::diff(before, without_free_settings(resolved))) {
+            fail("{}: {} is not what the run was started with; a run goes on with the settings it has",
+                 folder_->experiment_file().string(), change.value("path", "").substr(1));
+        }
+        restore();
+    } else {
+        folder_ = RunFolder::create(request_.run, request_.force);
+    }
+    write_json(folder_->experiment_file(), resolved);
+    losses_ = std::make_unique<LossLog>(
+        *folder_, LossLog::Settings{options_.log_every, options_.batch_size, steps_per_epoch_});
+    losses_->start_at(step_, epoch_sum_before_);
+}
+
+void Trainer::restore() {
+    const auto path = folder_->checkpoint("last");
+    if (!fs::exists(path)) {
+        reporter_.warn(path.string() + " is not there yet: the run starts anew");
+        folder_->drop_metrics_after(0);
+        return;
+    }
+    const auto checkpoint = read_checkpoint(path);
+    if (!checkpoint.stl.is_object() || !checkpoint.optimizer) {
+        fail("{}: has no training state to go on with", path.string());
+    }
+    load_weights(*model_, checkpoint.state, path.string());
+    optimizer_->load(*checkpoint.optimizer, path.string());
+    Fields stored(checkpoint.stl, path.string() + ": stl");
+    step_ = stored.require<std::int64_t>("step");
+    epoch_sum_before_ = stored.get<double>("epoch_sum", 0.0);
+    seconds_before_ = stored.get<double>("seconds", 0.0);
+    best_loss_ = stored.get<double>("best_loss", best_loss_);
+    for (const auto& [name, tensor] : checkpoint.extra) {
+        if (name == "rng") default_generator(device_).set_state(tensor.clone());
+    }
+    folder_->drop_metrics_after(step_);
+}
+
+TrainOutcome Trainer::run() {
+    open_folder();
+    write_run_file("running");
+    if (step_ < schedule_.total_steps) {
+        try {
+            train_until_stopped();
+        } catch (const std::exception& error) {
+            reporter_.progress_end();
+            write_run_file("failed");
+            if (!is_out_of_memory(error)) throw;
+            const auto fits = fitting_batch();
+            if (fits == 0) fail("out of memory on {}: not even a batch of 1 fits", device_.str());
+            fail("out of memory on {} with train.batch_size {}; {} fits", device_.str(), options_.batch_size,
+                 fits);
+        }
+    }
+    reporter_.progress_end();
+    TrainOutcome outcome{.steps = step_,
+                         .total_steps = schedule_.total_steps,
+                         .last_loss = losses_->last(),
+                         .seconds = seconds_since(started_),
+                         .interrupted = interrupted_,
+                         .validation = validation_};
+    write_run_file(outcome.finished() ? "finished" : "stopped");
+    return outcome;
+}
+
+void Trainer::train_until_stopped() {
+    Loader loader(*train_data_,
+                  {.batch_size = options_.batch_size,
+                   .shuffle = options_.shuffle && !train_data_->generated(),
+                   .drop_last = true,
+                   .seed = options_.seed,
+                   .allocate = batch_allocator(device_)},
+                  step_ / steps_per_epoch_, step_ % steps_per_epoch_);
+    model_->train();
+    std::int64_t saved_at = -1;
+    while (step_ < schedule_.total_steps) {
+        make_step(loader.next());
+        report_progress();
+        const bool last = step_ == schedule_.total_steps;
+        const bool stop_now = !last && must_stop();
+        if (step_ % steps_per_epoch_ == 0 || last) {
+            end_epoch();
+        } else if (!stop_now && (options_.save_every == 0 || step_ % options_.save_every != 0)) {
+            continue;
+        }
+        save("last");
+        saved_at = step_;
+        if (stop_now || must_stop()) break;
+    }
+    if (saved_at != step_) save("last");
+}
+
+void Trainer::make_step(const Batch& batch) {
+    const auto settings = schedule_value(schedule_, step_);
+    TrainStep::LossCheck check;
+    if (device_.is_cpu()) {
+        check = [this](const torch::Tensor& loss) {
+            require_finite_loss(loss.item<double>(), step_ + 1, *folder_);
+        };
+    }
+    const auto loss =
+        (*train_step_)(split_batch(batch, shape_, model_->options().frames, device_), settings, check);
+    ++step_;
+    losses_->add(step_, settings.lr, loss);
+}
+
+bool Trainer::must_stop() {
+    if (stop_ && stop_()) interrupted_ = true;
+    return interrupted_ || (request_.max_minutes > 0 && seconds_since(started_) > 60 * request_.max_minutes);
+}
+
+void Trainer::end_epoch() {
+    losses_->flush();
+    const auto steps_of_epoch = (step_ - 1) % steps_per_epoch_ + 1;
+    Json line = {{"train_loss", losses_->epoch_sum() / static_cast<double>(steps_of_epoch)}};
+    if (validation_data_ != nullptr) {
+        reporter_.progress({step_, schedule_.total_steps, "validation", ""});
+        const auto result = validate(model_, *validation_data_, options_.batch_size, device_);
+        validation_ = result.metrics;
+        line["val_loss"] = result.loss;
+        line.update(result.metrics.to_json({}));
+        line.erase("per_frame");
+        if (result.loss < best_loss_) {
+            best_loss_ = result.loss;
+            save("best");
+        }
+    }
+    line["seconds"] = seconds_before_ + seconds_since(started_);
+    losses_->end_epoch(line);
+    reporter_.progress_end();
+    const auto epoch = (step_ - 1) / steps_per_epoch_ + 1;
+    auto text = fmt::format("epoch {}/{}: train loss {:.5f}", epoch, schedule_.epochs,
+                            line["train_loss"].get<double>());
+    if (validation_) {
+        text += fmt::format(", validation loss {:.5f}, MSE {:.2f}, MAE {:.2f}, SSIM {:.4f}, PSNR {:.2f}",
+                            line["val_loss"].get<double>(), validation_->mse, validation_->mae,
+                            validation_->ssim, validation_->psnr);
+    }
+    reporter_.info(text);
+}
+
+void Trainer::save(const std::string& which) {
+    losses_->flush();
+    const torch::NoGradGuard no_grad;
+    for (const auto& p : model_->named_parameters()) {
+        if (torch::isfinite(p.value()).all().item<bool>()) continue;
+        fail("step {}: {} is not finite; the checkpoint before it stays at {}", step_, p.key(),
+             folder_->checkpoint(which).string());
+    }
+    Checkpoint checkpoint;
+    checkpoint.state = state_of(*model_);
+    checkpoint.epoch = step_ / steps_per_epoch_;
+    checkpoint.stl = {{"version", version()},
+                      {"revision", revision()},
+                      {"model", model_->options().to_json()},
+                      {"experiment", resolved_experiment()},
+                      {"step", step_},
+                      {"total_steps", schedule_.total_steps},
+                      {"epoch_sum", losses_->epoch_sum()},
+                      {"seconds", seconds_before_ + seconds_since(started_)}};
+    if (std::isfinite(best_loss_)) checkpoint.stl["best_loss"] = best_loss_;
+    if (which == "last") {
+        checkpoint.optimizer = optimizer_->state();
+        checkpoint.scheduler = torch_scheduler_state(schedule_, step_, checkpoint.optimizer->group);
+        checkpoint.extra.emplace_back("rng", default_generator(device_).get_state());
+    }
+    write_checkpoint(folder_->checkpoint(which), checkpoint);
+}
+
+void Trainer::report_progress() {
+    const auto in_epoch = (step_ - 1) % steps_per_epoch_ + 1;
+    const auto epoch = (step_ - 1) / steps_per_epoch_ + 1;
+    const auto settings = schedule_value(schedule_, step_ - 1);
+    reporter_.progress({step_, schedule_.total_steps, "training",
+                        fmt::format("epoch {}/{} step {}/{}  loss {:.5f}  lr {:.2e}  {:.1f} seq/s", epoch,
+                                    schedule_.epochs, in_epoch, steps_per_epoch_, losses_->last(),
+                                    settings.lr, losses_->sequences_per_second())});
+}
+
+void Trainer::write_run_file(const std::string& state) const {
+    write_json(folder_->run_file(), {{"state", state},
+                                     {"command", request_.command},
+                                     {"version", version()},
+                                     {"revision", revision()},
+                                     {"libtorch", TORCH_VERSION},
+                                     {"device", device_.str()},
+                                     {"threads", at::get_num_threads()},
+                                     {"seed", options_.seed},
+                                     {"data", train_data_->describe()},
+                                     {"parameters",
+                                      [&] {
+                                          std::int64_t n = 0;
+                                          for (const auto& p : model_->parameters()) n += p.numel();
+                                          return n;
+                                      }()},
+                                     {"started", started_at_},
+                                     {"written", utc_now()},
+                                     {"steps", step_},
+                                     {"total_steps", schedule_.total_steps},
+                                     {"seconds", seconds_before_ + seconds_since(started_)}});
+}
+
+std::int64_t Trainer::fitting_batch() {
+    for (auto size = options_.batch_size / 2; size >= 1; size /= 2) {
+        try {
+            optimizer_->zero_grad();
+            const auto x = torch::zeros(
+                {size, model_->options().frames, shape_.channels, shape_.height, shape_.width}, device_);
+            model_->predict(x, shape_.frames - model_->options().frames).mean().backward();
+            return size;
+        } catch (const std::exception& error) {
+            if (!is_out_of_memory(error)) throw;
+        }
+    }
+    return 0;
+}
+
+}  // namespace
+
+TrainOutcome train(const TrainRequest& request, Reporter& reporter, const StopRequested& stop) {
+    return Trainer(request, reporter, stop).run();
+}
+
+}  // namespace stl

@@ -1,0 +1,43 @@
+// The training loop: from an experiment to a run folder.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "stl/core/reporter.h"
+#include "stl/metrics/metrics.h"
+#include "stl/train/experiment.h"
+
+namespace stl {
+
+struct TrainRequest {
+    Experiment experiment;
+    fs::path run;         ///< the run's folder
+    bool resume = false;  ///< go on with what is there
+    bool force = false;   ///< replace what is there
+    std::string device = "auto";
+    double max_minutes = 0;  ///< stop after so long, saved; 0: no limit
+    std::string command;     ///< for run.json
+};
+
+struct TrainOutcome {
+    std::int64_t steps = 0;  ///< done in all
+    std::int64_t total_steps = 0;
+    double last_loss = 0;
+    double seconds = 0;                      ///< of this call
+    bool interrupted = false;                ///< `stop` asked for it
+    std::optional<MetricValues> validation;  ///< the last one
+
+    bool finished() const { return steps >= total_steps; }
+};
+
+/// Trains until the schedule's end, the time limit or `stop`. Whatever ends it, the last good state is saved.
+/// With a fixed number of threads on a CPU, a run that was stopped and resumed gives the same losses, bit for
+/// bit.
+///
+/// Errors: a run that exists (without resume or force), a resumed run with other settings, a loss that is not
+/// finite (names the step; the checkpoint before it stays), out of memory (names a batch size that fits).
+TrainOutcome train(const TrainRequest& request, Reporter& reporter, const StopRequested& stop = {});
+
+}  // namespace stl

@@ -1,0 +1,35 @@
+#include "stl/train/validate.h"
+
+#include "stl/core/error.h"
+#include "stl/data/loader.h"
+#include "stl/train/batches.h"
+
+namespace stl {
+
+Validation validate(SimVP model, const Dataset& data, std::int64_t batch_size, torch::Device device,
+                    const StopRequested& stop) {
+    const torch::NoGradGuard no_grad;
+    const bool was_training = model->is_training();
+    model->eval();
+    LoaderOptions loading;
+    loading.batch_size = std::min(batch_size, data.size());
+    loading.shuffle = false;
+    loading.allocate = batch_allocator(device);
+    Loader loader(data, loading);
+    const auto frames = model->options().frames;
+    MetricAccumulator metrics;
+    Validation result;
+    for (std::int64_t i = 0; i < loader.batches_per_epoch(); ++i) {
+        if (stop && stop()) throw Interrupted("validation was interrupted");
+        const auto batch = split_batch(loader.next(), data.shape(), frames, device);
+        const auto prediction = model->predict(batch.input, batch.target.size(1));
+        result.loss += torch::mse_loss(prediction, batch.target).item<double>() * double(batch.input.size(0));
+        metrics.add(prediction, batch.target);
+    }
+    result.loss /= static_cast<double>(data.size());
+    result.metrics = metrics.value();
+    model->train(was_training);
+    return result;
+}
+
+}  // namespace stl

@@ -1,0 +1,106 @@
+// Experiment files: strict reading, inheritance, overrides.
+#include "stl/train/experiment.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "stl/core/error.h"
+
+namespace stl {
+namespace {
+
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+class ExperimentTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        folder_ = fs::temp_directory_path() / fmt::format("stl-experiment-{}", ::getpid());
+        fs::create_directories(folder_);
+    }
+    void TearDown() override { fs::remove_all(folder_); }
+
+    fs::path file(const std::string& name, const std::string& text) const {
+        write_text(folder_ / name, text);
+        return folder_ / name;
+    }
+    Experiment load(const std::string& text, const std::vector<std::string>& sets = {}) const {
+        std::vector<Setting> settings;
+        for (const auto& set : sets) settings.push_back(parse_setting(set));
+        return load_experiment(file("a.json", text), settings);
+    }
+
+    fs::path folder_;
+    const std::string simple_ = R"({"dataset": {"name": "mmnist"}, // the benchmark
+        "model": {"translator": "moganet", "hid_S": 8, "hid_T": 32, "N_S": 2, "N_T": 2},
+        "train": {"epochs": 3, "lr": 0.01}})";
+};
+
+TEST_F(ExperimentTest, ReadsKeysAndDefaults) {
+    const auto e = load(simple_);
+    EXPECT_EQ(e.train.epochs, 3);
+    EXPECT_EQ(e.train.optimizer.lr, 0.01);
+    EXPECT_EQ(e.train.schedule.lr, 0.01);
+    EXPECT_EQ(e.train.batch_size, 16);
+    EXPECT_EQ(e.default_run_name(), "mmnist-moganet");
+    const auto model = e.model_for({20, 1, 32, 48});
+    EXPECT_EQ(model.hid_T, 32);
+    EXPECT_EQ(model.frames, 10);
+    EXPECT_EQ(model.width, 48);
+    EXPECT_EQ(model.mlp_ratio, 8.0);
+}
+
+TEST_F(ExperimentTest, SettingsOverrideAnyKey) {
+    const auto e =
+        load(simple_, {"train.lr=0.5", "model.hid_T=64", "train.schedule=cosine", "train.shuffle=false"});
+    EXPECT_EQ(e.train.optimizer.lr, 0.5);
+    EXPECT_EQ(e.model_for({20, 1, 64, 64}).hid_T, 64);
+    EXPECT_EQ(e.train.schedule.name, "cosine");
+    EXPECT_FALSE(e.train.shuffle);
+}
+
+TEST_F(ExperimentTest, BasesLieUnderneath) {
+    file("base.json", simple_);
+    const auto e = load(R"({"base": "base.json", "model": {"hid_T": 16}, "train": {"epochs": 7}})");
+    EXPECT_EQ(e.train.epochs, 7);
+    EXPECT_EQ(e.train.optimizer.lr, 0.01);
+    EXPECT_EQ(e.model_for({20, 1, 64, 64}).hid_T, 16);
+    EXPECT_EQ(e.model_for({20, 1, 64, 64}).hid_S, 8);
+}
+
+TEST_F(ExperimentTest, TrainJsonReadsBackTheSame) {
+    const auto e = load(simple_, {"train.steps=12", "train.betas=[0.5,0.6]"});
+    Json whole = read_json(folder_ / "a.json");
+    whole["train"] = e.train_json();
+    EXPECT_EQ(parse_experiment(whole, "again").train_json(), e.train_json());
+}
+
+TEST_F(ExperimentTest, RefusesWithTheKeyTheFileAndTheNearestName) {
+    EXPECT_THAT([&] { load(simple_, {"train.epoch=3"}); },
+                ThrowsMessage<Error>(HasSubstr("a.json: train.epoch: unknown key (did you mean 'epochs'?)")));
+    EXPECT_THAT(
+        [&] { load(simple_, {"model.translator=mogant"}); },
+        ThrowsMessage<Error>(testing::AllOf(HasSubstr("a.json: model.translator"), HasSubstr("'moganet'"))));
+    EXPECT_THAT([&] { load(simple_, {"train.lr=\"much\""}); },
+                ThrowsMessage<Error>(HasSubstr("a.json: train.lr: \"much\" is not a number")));
+    EXPECT_THAT([&] { load(simple_, {"train.batch_size=0"}); },
+                ThrowsMessage<Error>(HasSubstr("train.batch_size: 0 is too small")));
+    EXPECT_THAT([&] { load(simple_, {"tarin.lr=1"}); },
+                ThrowsMessage<Error>(HasSubstr("did you mean 'train'?")));
+    EXPECT_THAT([&] { load("{"); }, ThrowsMessage<Error>(HasSubstr("a.json: line 1: not valid JSON")));
+    EXPECT_THAT([&] { load(R"({"base": "none.json"})"); }, ThrowsMessage<Error>(HasSubstr("does not exist")));
+    EXPECT_THAT([&] { load(R"({"base": "a.json"})"); }, ThrowsMessage<Error>(HasSubstr("a circle?")));
+    EXPECT_THAT([&] { load(R"({"train": {"lr": 1, "lr": 2}})"); }, ThrowsMessage<Error>(HasSubstr("twice")));
+}
+
+TEST(Setting, NeedsAnEqualsSign) {
+    EXPECT_THROW(parse_setting("train.lr"), UsageError);
+    EXPECT_THROW(parse_setting("=3"), UsageError);
+    EXPECT_EQ(parse_setting("a.b=x=y").value, "x=y");
+    EXPECT_EQ(parse_setting("a.b=1e-3").value, 1e-3);
+}
+
+}  // namespace
+}  // namespace stl

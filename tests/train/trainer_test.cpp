@@ -1,0 +1,224 @@
+// The training loop end to end on small data: what it writes, that it learns, stops, resumes and refuses.
+#include "stl/train/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "stl/checkpoint/checkpoint.h"
+#include "stl/core/error.h"
+#include "stl/train/run_folder.h"
+
+namespace stl {
+namespace {
+
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+class TrainerTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        folder_ = fs::temp_directory_path() / fmt::format("stl-train-{}", ::getpid());
+        fs::remove_all(folder_);
+        fs::create_directories(folder_);
+        write_data("data.h5", 12, 0.25F);
+    }
+    void TearDown() override { fs::remove_all(folder_); }
+
+    /// Squares that move right, 8 frames of 16x16, in float32.
+    void write_data(const std::string& name, std::int64_t count, float brightness) const {
+        const SequenceShape shape{8, 1, 16, 16};
+        std::vector<float> values(static_cast<std::size_t>(count * shape.elements()));
+        for (std::int64_t n = 0; n < count; ++n) {
+            for (std::int64_t t = 0; t < shape.frames; ++t) {
+                for (std::int64_t i = 0; i < 16; ++i) {
+                    const auto row = ((n * shape.frames + t) * 16 + (n + i / 4) % 16) * 16;
+                    values[static_cast<std::size_t>(row + (t + i) % 16)] = brightness;
+                }
+            }
+        }
+        WriteOptions options;
+        options.dtype = DType::f32;
+        const auto writer = create_sequences((folder_ / name).string(), count, shape, options);
+        writer->append(std::span<const float>(values));
+        writer->finish();
+    }
+
+    TrainRequest request(const Json& train_changes = {}, const Json& model_changes = {}) const {
+        Json json = {
+            {"dataset",
+             {{"name", "file"},
+              {"path", (folder_ / "data.h5").string()},
+              {"input_frames", 4},
+              {"output_frames", 4}}},
+            {"model",
+             {{"translator", "moganet"},
+              {"hid_S", 4},
+              {"hid_T", 16},
+              {"N_S", 2},
+              {"N_T", 2},
+              {"mlp_ratio", 2}}},
+            {"train", {{"epochs", 3}, {"batch_size", 3}, {"lr", 0.005}, {"log_every", 1}, {"threads", 1}}}};
+        if (!train_changes.is_null()) json["train"].update(train_changes);
+        if (!model_changes.is_null()) json["model"].update(model_changes);
+        TrainRequest r;
+        r.experiment = parse_experiment(json, "test");
+        r.run = folder_ / "run";
+        r.device = "cpu";
+        return r;
+    }
+    std::vector<double> losses(const fs::path& run) const {
+        std::vector<double> out;
+        for (const auto& line : RunFolder::open(run).read_metrics()) {
+            if (line.contains("loss")) out.push_back(line["loss"].get<double>());
+        }
+        return out;
+    }
+
+    fs::path folder_;
+    Reporter silent_;
+};
+
+TEST_F(TrainerTest, WritesARunAndLearns) {
+    const auto outcome = train(request({{"epochs", 15}}), silent_);
+    EXPECT_TRUE(outcome.finished());
+    EXPECT_EQ(outcome.total_steps, 60);
+    const auto l = losses(folder_ / "run");
+    ASSERT_EQ(l.size(), 60U);
+    EXPECT_LT(l.back(), 0.5 * l.front());
+    const auto run = RunFolder::open(folder_ / "run");
+    EXPECT_EQ(read_json(run.run_file())["state"], "finished");
+    EXPECT_EQ(read_json(run.experiment_file())["model"]["in_shape"], Json({4, 1, 16, 16}));
+    const auto checkpoint = read_checkpoint(run.checkpoint("last"));
+    EXPECT_EQ(checkpoint.stl["step"], 60);
+    EXPECT_EQ(checkpoint.epoch, 15);
+    ASSERT_TRUE(checkpoint.optimizer.has_value());
+    EXPECT_EQ(checkpoint.optimizer->parameters.front().step, 60.0);
+}
+
+TEST_F(TrainerTest, StepsAreCountedFromOneWithTheirOwnLossAndRate) {
+    train(request(), silent_);
+    const auto lines = RunFolder::open(folder_ / "run").read_metrics();
+    std::vector<Json> steps;
+    std::vector<Json> epochs;
+    for (const auto& line : lines) (line.contains("loss") ? steps : epochs).push_back(line);
+    ASSERT_EQ(steps.size(), 12U);
+    ASSERT_EQ(epochs.size(), 3U);
+    EXPECT_EQ(steps[0]["step"], 1);
+    EXPECT_EQ(steps[3]["epoch"], 1);
+    EXPECT_EQ(steps[4]["epoch"], 2);
+    EXPECT_EQ(steps[0]["lr"].get<double>(), schedule_value({.lr = 0.005, .total_steps = 12}, 0).lr);
+    double sum = 0;
+    for (int i = 0; i < 4; ++i) sum += steps[i]["loss"].get<double>();
+    EXPECT_NEAR(epochs[0]["train_loss"].get<double>(), sum / 4, 1e-12);
+}
+
+TEST_F(TrainerTest, AStoppedRunGoesOnBitForBit) {
+    // Dropout and stochastic depth draw random numbers; a stop in the middle of an epoch must not change
+    // them.
+    const Json model = {{"drop", 0.1}, {"drop_path", 0.2}};
+    auto whole = request({}, model);
+    whole.run = folder_ / "whole";
+    train(whole, silent_);
+
+    auto parts = request({}, model);
+    int asked = 0;
+    const auto first = train(parts, silent_, [&] { return ++asked == 6; });
+    EXPECT_TRUE(first.interrupted);
+    EXPECT_FALSE(first.finished());
+    EXPECT_GT(first.steps, 0);
+    parts.resume = true;
+    EXPECT_TRUE(train(parts, silent_).finished());
+    EXPECT_EQ(losses(folder_ / "run"), losses(folder_ / "whole"));
+
+    const auto a = read_checkpoint(folder_ / "whole/checkpoints/last.pth");
+    const auto b = read_checkpoint(folder_ / "run/checkpoints/last.pth");
+    ASSERT_EQ(a.state.size(), b.state.size());
+    for (std::size_t i = 0; i < a.state.size(); ++i) {
+        EXPECT_TRUE(torch::equal(a.state[i].second, b.state[i].second)) << a.state[i].first;
+    }
+}
+
+TEST_F(TrainerTest, TheSameSeedGivesTheSameLosses) {
+    auto a = request();
+    a.run = folder_ / "a";
+    train(a, silent_);
+    auto b = request();
+    b.run = folder_ / "b";
+    train(b, silent_);
+    auto c = request({{"seed", 2}});
+    c.run = folder_ / "c";
+    train(c, silent_);
+    EXPECT_EQ(losses(a.run), losses(b.run));
+    EXPECT_NE(losses(a.run), losses(c.run));
+}
+
+TEST_F(TrainerTest, AnExistingRunIsRefusedAndStaysAsItIs) {
+    train(request(), silent_);
+    const auto before = read_text(folder_ / "run/metrics.jsonl");
+    EXPECT_THAT([&] { train(request(), silent_); }, ThrowsMessage<Error>(HasSubstr("exists already")));
+    EXPECT_EQ(read_text(folder_ / "run/metrics.jsonl"), before);
+}
+
+TEST_F(TrainerTest, ARunGoesOnWithItsOwnSettingsOnly) {
+    auto first = request();
+    train(first, silent_, [] { return true; });
+    auto other = request({{"lr", 0.001}});
+    other.resume = true;
+    EXPECT_THAT([&] { train(other, silent_); },
+                ThrowsMessage<Error>(HasSubstr("train/lr is not what the run was started with")));
+}
+
+TEST_F(TrainerTest, ANonFiniteLossStopsNamesTheStepAndKeepsTheCheckpoint) {
+    train(request({{"lr", 1e30}, {"schedule", "constant"}, {"epochs", 1}, {"steps", 1}}), silent_);
+    const auto kept = read_text(folder_ / "run/checkpoints/last.pth");
+    write_data("data.h5", 12, std::numeric_limits<float>::quiet_NaN());
+    auto again = request();
+    again.run = folder_ / "nan";
+    EXPECT_THAT([&] { train(again, silent_); }, ThrowsMessage<Error>(HasSubstr("step 1: the loss is nan")));
+    EXPECT_FALSE(fs::exists(folder_ / "nan/checkpoints/last.pth"));
+    EXPECT_EQ(read_text(folder_ / "run/checkpoints/last.pth"), kept);
+}
+
+TEST_F(TrainerTest, StartsFromACheckpointsWeights) {
+    train(request(), silent_);
+    auto next =
+        request({{"init", (folder_ / "run/checkpoints/last.pth").string()}, {"lr", 1e-12}, {"steps", 1}});
+    next.run = folder_ / "next";
+    train(next, silent_);
+    const auto a = read_checkpoint(folder_ / "run/checkpoints/last.pth").state;
+    const auto b = read_checkpoint(folder_ / "next/checkpoints/last.pth").state;
+    EXPECT_TRUE(torch::allclose(a[0].second, b[0].second, 0, 1e-9));
+}
+
+TEST_F(TrainerTest, TooFewSequencesAreRefused) {
+    EXPECT_THAT(
+        [&] {
+            train(request({{"batch_size", 13}}), silent_);
+        },
+        ThrowsMessage<Error>(HasSubstr("12 training sequences, expected at least one batch")));
+    EXPECT_FALSE(fs::exists(folder_ / "run"));
+}
+
+TEST_F(TrainerTest, ADeviceThatIsNotThereIsNamed) {
+    if (torch::cuda::is_available()) GTEST_SKIP() << "this machine has a GPU";
+    auto r = request();
+    r.device = "cuda:7";
+    EXPECT_THAT([&] { train(r, silent_); }, ThrowsMessage<Error>(HasSubstr("cuda:7: no NVIDIA GPU")));
+}
+
+TEST_F(TrainerTest, Bf16FollowsFp32) {
+    auto a = request();
+    a.run = folder_ / "fp32";
+    train(a, silent_);
+    auto b = request({{"precision", "bf16"}});
+    b.run = folder_ / "bf16";
+    train(b, silent_);
+    const auto x = losses(a.run);
+    const auto y = losses(b.run);
+    EXPECT_NE(x, y);
+    for (std::size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(x[i], y[i], 0.05 * x[i]) << "step " << i + 1;
+}
+
+}  // namespace
+}  // namespace stl

@@ -1,0 +1,111 @@
+// stl doctor: what is here, what is missing, and how to get it.
+
+#include <hdf5.h>
+#include <torch/torch.h>
+
+#include <thread>
+
+#include "stl/core/array.h"
+#include "stl/core/version.h"
+#include "stl/data/locate.h"
+#include "stl/media/ffmpeg.h"
+#include "stl/runtime/device.h"
+#include "tools/command.h"
+
+namespace stl::tools {
+namespace {
+
+std::string hdf5_version() {
+    unsigned major = 0;
+    unsigned minor = 0;
+    unsigned release = 0;
+    H5get_libversion(&major, &minor, &release);
+    return fmt::format("{}.{}.{}", major, minor, release);
+}
+
+Json devices() {
+    Json list = Json::array();
+    list.push_back(
+        {{"device", "cpu"},
+         {"name", fmt::format("{} cores, {}", std::thread::hardware_concurrency(), at::get_cpu_capability())},
+         {"free_bytes", available_memory()}});
+    int index = 0;
+    for (const auto& gpu : list_gpus()) {
+        list.push_back({{"device", fmt::format("cuda:{}", index++)},
+                        {"name", gpu.name},
+                        {"driver", gpu.driver},
+                        {"bytes", gpu.memory},
+                        {"free_bytes", gpu.free}});
+    }
+    return list;
+}
+
+/// What is not here, each with the way to get it.
+std::vector<std::string> missing(const Json& report) {
+    std::vector<std::string> lines;
+    if (report["devices"].size() == 1) lines.push_back("no NVIDIA GPU: everything runs on the CPU");
+    for (const auto& [name, there] : report["encoders"].items()) {
+        if (!there.get<bool>()) lines.push_back("no " + name + " encoder: install an FFmpeg that has it");
+    }
+    for (const auto& [name, path] : report["datasets"].items()) {
+        if (path.is_null()) lines.push_back("no " + name + " found: see datasets/" + name + "/README.md");
+    }
+    return lines;
+}
+
+Json examine() {
+    Json report = {{"stl", version()},           {"revision", revision()},
+                   {"libtorch", TORCH_VERSION},  {"cuda_kernels", "not built in"},
+                   {"ffmpeg", ffmpeg_version()}, {"hdf5", hdf5_version()},
+                   {"devices", devices()}};
+    for (const char* name : {"libx264", "libvpx-vp9", "gif", "apng", "png"}) {
+        report["encoders"][name] = has_encoder(name);
+    }
+    for (const auto& [name, path] : locate_datasets()) {
+        report["datasets"][name] = path ? Json(path->string()) : Json(nullptr);
+    }
+    report["missing"] = missing(report);
+    return report;
+}
+
+void print_report(const Json& report, Console& console) {
+    const auto line = [&](const std::string& key, const std::string& value) {
+        console.print(fmt::format("{:<12}{}", key, value));
+    };
+    line("stl",
+         fmt::format("{} ({})", report["stl"].get<std::string>(), report["revision"].get<std::string>()));
+    for (const char* key : {"libtorch", "cuda_kernels", "ffmpeg", "hdf5"})
+        line(key, report[key].get<std::string>());
+    for (const auto& device : report["devices"]) {
+        line("device", fmt::format("{}: {}, {} free", device["device"].get<std::string>(),
+                                   device["name"].get<std::string>(),
+                                   bytes_text(device["free_bytes"].get<std::uint64_t>())));
+    }
+    std::string encoders;
+    for (const auto& [name, there] : report["encoders"].items()) {
+        if (there.get<bool>()) encoders += (encoders.empty() ? "" : ", ") + name;
+    }
+    line("encoders", encoders);
+    for (const auto& [name, path] : report["datasets"].items()) {
+        if (!path.is_null()) line("data", name + ": " + path.get<std::string>());
+    }
+    for (const auto& text : report["missing"]) line("missing", text.get<std::string>());
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, Console& console) {
+    auto json = std::make_shared<bool>(false);
+    auto* command = app.add_subcommand("doctor", "Show versions, devices and data, and what is missing");
+    command->add_flag("--json", *json, "print JSON");
+    command->callback([json, &console] {
+        const auto report = examine();
+        if (*json) {
+            console.print(report);
+        } else {
+            print_report(report, console);
+        }
+    });
+}
+
+}  // namespace stl::tools

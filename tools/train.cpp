@@ -1,0 +1,94 @@
+// stl train: from an experiment file to a run folder.
+
+#include "stl/train/trainer.h"
+
+#include "stl/core/error.h"
+#include "tools/command.h"
+
+namespace stl::tools {
+namespace {
+
+struct TrainArguments {
+    std::string experiment;
+    std::vector<std::string> settings;
+    std::string run;
+    bool resume = false;
+    bool force = false;
+    std::string device = "auto";
+    int threads = -1;
+    std::int64_t save_every = -1;
+    std::int64_t log_every = -1;
+    double max_minutes = 0;
+    std::string command;
+};
+
+std::vector<Setting> all_settings(const TrainArguments& arguments) {
+    std::vector<Setting> settings;
+    for (const auto& text : arguments.settings) settings.push_back(parse_setting(text));
+    if (arguments.threads >= 0) settings.push_back({"train.threads", arguments.threads});
+    if (arguments.save_every >= 0) settings.push_back({"train.save_every", arguments.save_every});
+    if (arguments.log_every >= 0) settings.push_back({"train.log_every", arguments.log_every});
+    return settings;
+}
+
+void run_train(const TrainArguments& arguments, Console& console) {
+    TrainRequest request;
+    request.experiment = load_experiment(arguments.experiment, all_settings(arguments));
+    request.run = arguments.run.empty() ? fs::path("runs") / request.experiment.default_run_name()
+                                        : fs::path(arguments.run);
+    request.resume = arguments.resume;
+    request.force = arguments.force;
+    request.device = arguments.device;
+    request.max_minutes = arguments.max_minutes;
+    request.command = arguments.command;
+
+    const auto outcome = train(request, console, interrupted);
+    const auto run = request.run.string();
+    const auto how = fmt::format("stl train {} --run {} --resume", arguments.experiment, run);
+    if (outcome.interrupted) {
+        throw Interrupted(fmt::format("stopped after step {} of {}, saved; go on with: {}", outcome.steps,
+                                      outcome.total_steps, how));
+    }
+    if (!outcome.finished()) {
+        console.info(fmt::format("stopped after {} minutes at step {} of {}, saved; go on with: {}",
+                                 arguments.max_minutes, outcome.steps, outcome.total_steps, how));
+        return;
+    }
+    console.info(fmt::format("trained {} steps in {:.0f} s; measure it with: stl evaluate {}", outcome.steps,
+                             outcome.seconds, run));
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Console& console) {
+    auto arguments = std::make_shared<TrainArguments>();
+    auto* command = app.add_subcommand("train", "Train the network of an experiment file");
+    command->add_option("EXPERIMENT", arguments->experiment, "experiments/<dataset>/<translator>.json")
+        ->required();
+    command
+        ->add_option("--set", arguments->settings,
+                     "KEY=VALUE: override a key, e.g. train.lr=0.01 (repeatable)")
+        ->allow_extra_args(false);
+    command->add_option("--run", arguments->run, "the run's folder (default: runs/<dataset>-<translator>)");
+    auto* resume = command->add_flag("--resume", arguments->resume, "go on with the run that is there");
+    command->add_flag("--force", arguments->force, "replace a run that is there")->excludes(resume);
+    command->add_option("--device", arguments->device, "cpu, cuda, cuda:<number> or auto")
+        ->capture_default_str();
+    command->add_option("--threads", arguments->threads, "CPU threads (default: all cores)")
+        ->check(CLI::Range(0, 4096));
+    command
+        ->add_option("--save-every", arguments->save_every,
+                     "steps between checkpoints (0: at each epoch's end)")
+        ->check(CLI::NonNegativeNumber);
+    command->add_option("--log-every", arguments->log_every, "steps between lines of metrics.jsonl")
+        ->check(CLI::PositiveNumber);
+    command->add_option("--max-minutes", arguments->max_minutes, "stop after so long, saved")
+        ->check(CLI::PositiveNumber);
+    command->callback([arguments, &console] {
+        arguments->command = "stl train " + arguments->experiment;
+        for (const auto& setting : arguments->settings) arguments->command += " --set " + setting;
+        run_train(*arguments, console);
+    });
+}
+
+}  // namespace stl::tools
