@@ -1,8 +1,9 @@
 // MSE, MAE, RMSE, SSIM and PSNR as the reference reports them: one pass, constant memory, doubles inside.
 //
-// Definitions (docs/metrics.md): MSE and MAE sum squared/absolute error over the pixels and channels of a frame
-// and average over frames, before any clipping; SSIM: 7x7 uniform window, sample covariance, per frame, prediction
-// clipped; PSNR: 10 log10(1/mse) per frame, prediction clipped, truth as it is, mean over frames.
+// Definitions (docs/metrics.md): MSE and MAE sum squared/absolute error over the pixels and channels of a
+// frame and average over frames, before any clipping; SSIM: 7x7 uniform window, sample covariance, per frame,
+// prediction clipped; PSNR: 10 log10(1/mse) per frame, prediction clipped, truth as it is, mean over frames.
+// Frames with a side below 7 have no SSIM (NaN).
 #pragma once
 
 #include <torch/torch.h>
@@ -17,6 +18,8 @@
 
 namespace stl {
 
+class Lpips;  // stl/metrics/lpips.h
+
 /// openstl: data_range 2, what the published tables used. standard: data_range 1.
 enum class SsimMode { openstl, standard };
 const char* ssim_mode_name(SsimMode mode);
@@ -25,19 +28,24 @@ SsimMode parse_ssim_mode(const std::string& name);
 
 struct MetricOptions {
     SsimMode ssim = SsimMode::openstl;
-    bool spatial_norm = false;                 ///< MSE and MAE per pixel and channel instead of sums
-    std::optional<double> mean, std;           ///< both sequences are denormalised first: x * std + mean
-    double clip_min = 0.0, clip_max = 1.0;     ///< of the prediction, for SSIM and PSNR
-    std::vector<std::string> channel_names;    ///< MSE/MAE also per group of channels; the summary is their mean
+    bool spatial_norm = false;              ///< MSE and MAE per pixel and channel instead of sums
+    std::optional<double> mean, std;        ///< both sequences are denormalised first: x * std + mean
+    double clip_min = 0.0, clip_max = 1.0;  ///< of the prediction, for SSIM and PSNR
+    std::vector<std::string>
+        channel_names;                   ///< MSE/MAE also per group of channels; the summary is their mean
+    std::shared_ptr<const Lpips> lpips;  ///< LPIPS too, where its weights were given
 };
 
 struct MetricValues {
     std::int64_t sequences = 0;
     double mse = 0, mae = 0, rmse = 0, ssim = 0, psnr = 0;
     std::vector<double> frame_mse, frame_mae, frame_rmse, frame_ssim, frame_psnr;  ///< [T]
+    std::optional<double> lpips;
+    std::vector<double> frame_lpips;
     std::vector<std::pair<std::string, double>> groups;  ///< "mse_<name>", "mae_<name>", ... where asked for
 
-    /// {"mse", "mae", "rmse", "ssim", "psnr", "ssim_mode", "sequences", "per_frame": {...}}; infinities are null.
+    /// {"mse", "mae", "rmse", "ssim", "psnr", "ssim_mode", "sequences", "per_frame": {...}}; infinities are
+    /// null. "lpips" and the channel groups stand there where they were asked for.
     Json to_json(const MetricOptions& options) const;
 };
 

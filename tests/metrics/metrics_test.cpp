@@ -1,0 +1,210 @@
+#include "stl/metrics/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "stl/core/error.h"
+#include "stl/metrics/frame_sums.h"
+#include "tests/metrics/reference_cases.h"
+
+namespace stl {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::options_of;
+using testing::reference_cases;
+
+/// 1e-6 relative, SSIM 1e-6 absolute.
+void expect_value(const std::string& name, double ours, double reference) {
+    const double tolerance = name == "ssim" ? 1e-6 : 1e-6 * std::abs(reference);
+    EXPECT_NEAR(ours, reference, tolerance) << name;
+}
+
+TEST(Metrics, MatchTheReferenceOverAllCasesAndOptions) {
+    int compared = 0;
+    for (const auto& entry : reference_cases()) {
+        for (const auto& run : entry.runs) {
+            SCOPED_TRACE(entry.name + " " + run.dump().substr(0, 120));
+            const auto options = options_of(run);
+            MetricAccumulator metrics(options);
+            metrics.add(entry.prediction, entry.truth);
+            const auto json = metrics.value().to_json(options);
+            for (const auto& [name, value] : run["values_float64"].items()) {
+                if (name == "snr") continue;
+                ASSERT_TRUE(json.contains(name)) << name;
+                expect_value(name, json[name], value);
+                ++compared;
+            }
+        }
+    }
+    EXPECT_GE(compared, 300);
+}
+
+TEST(Metrics, MatchTheReferencePerFrame) {
+    for (const auto& entry : reference_cases()) {
+        for (const auto mode : {SsimMode::openstl, SsimMode::standard}) {
+            SCOPED_TRACE(entry.name);
+            MetricOptions options;
+            options.ssim = mode;
+            MetricAccumulator metrics(options);
+            metrics.add(entry.prediction, entry.truth);
+            const auto json = metrics.value().to_json(options)["per_frame"];
+            const auto& reference =
+                entry.per_frame[mode == SsimMode::openstl ? "data_range_2" : "data_range_1"]["float64"];
+            for (const auto& [name, values] : reference.items()) {
+                ASSERT_EQ(json[name].size(), values.size());
+                for (std::size_t t = 0; t < values.size(); ++t) expect_value(name, json[name][t], values[t]);
+            }
+        }
+    }
+}
+
+TEST(Metrics, DeviceOperationsGiveWhatTheKernelGives) {
+    for (const auto& entry : reference_cases()) {
+        const auto frames = entry.prediction.flatten(0, 1), truth = entry.truth.flatten(0, 1);
+        const auto channels = frames.size(1);
+        FrameSumOptions options{.scale = 0.9,
+                                .shift = 0.03,
+                                .clip_min = 0.05,
+                                .clip_max = 0.8,
+                                .data_range = 1.0,
+                                .groups = channels % 2 == 0 ? 2 : 1};
+        const auto device = frame_sums(frames, truth, options);
+        FrameKernel kernel(channels, frames.size(2), frames.size(3), options);
+        std::vector<double> sums(static_cast<std::size_t>(FrameSums{options.groups}.size()));
+        const auto elements = static_cast<std::size_t>(frames[0].numel());
+        for (std::int64_t i = 0; i < frames.size(0); ++i) {
+            kernel(std::span(frames[i].const_data_ptr<float>(), elements),
+                   std::span(truth[i].const_data_ptr<float>(), elements), sums);
+            for (std::size_t k = 0; k < sums.size(); ++k) {
+                const double other = device[i][static_cast<std::int64_t>(k)].item<double>();
+                EXPECT_NEAR(sums[k], other, 1e-11 * std::max(1.0, std::abs(other)))
+                    << entry.name << " sum " << k;
+            }
+        }
+    }
+}
+
+/// Sequences with something of everything: noise, blanks, values outside [0,1].
+torch::Tensor noise(std::int64_t sequences, std::int64_t seed) {
+    torch::manual_seed(static_cast<std::uint64_t>(seed));
+    auto x = torch::randn({sequences, 5, 2, 41, 37}) * 0.5 + 0.3;
+    x.slice(0, 0, 1).zero_();
+    return x;
+}
+
+MetricValues in_batches(const torch::Tensor& prediction, const torch::Tensor& truth, std::int64_t batch) {
+    MetricAccumulator metrics;
+    for (std::int64_t i = 0; i < prediction.size(0); i += batch) {
+        const auto end = std::min(i + batch, prediction.size(0));
+        metrics.add(prediction.slice(0, i, end), truth.slice(0, i, end));
+    }
+    return metrics.value();
+}
+
+TEST(Metrics, DoNotDependOnBatchesOrThreads) {
+    const auto prediction = noise(23, 1), truth = noise(23, 2).clamp(0, 1);
+    const int threads = at::get_num_threads();
+    const auto whole = in_batches(prediction, truth, 23).to_json({});
+    for (const int n : {1, 3}) {
+        at::set_num_threads(n);
+        for (const std::int64_t batch : {1, 4, 23}) {
+            EXPECT_EQ(in_batches(prediction, truth, batch).to_json({}), whole)
+                << n << " threads, batches of " << batch;
+        }
+    }
+    at::set_num_threads(threads);
+}
+
+TEST(Metrics, TakeEveryFloatingPointType) {
+    const auto prediction = noise(3, 3), truth = noise(3, 4).clamp(0, 1);
+    const auto single = in_batches(prediction, truth, 3);
+    const auto twice = in_batches(prediction.to(torch::kFloat64), truth.to(torch::kFloat64), 3);
+    EXPECT_EQ(single.to_json({}), twice.to_json({}));
+    const auto half = prediction.to(torch::kBFloat16);
+    EXPECT_EQ(in_batches(half, truth, 3).to_json({}),
+              in_batches(half.to(torch::kFloat32), truth, 3).to_json({}));
+    // Not contiguous, as a network in channels-last returns it.
+    EXPECT_EQ(in_batches(prediction.transpose(3, 4).contiguous().transpose(3, 4), truth, 3).to_json({}),
+              single.to_json({}));
+}
+
+TEST(Metrics, EqualSequencesAreWithoutErrorAndPsnrIsInfinite) {
+    const auto truth = noise(2, 5).clamp(0, 1);
+    const auto values = in_batches(truth, truth, 2);
+    EXPECT_EQ(values.mse, 0.0);
+    EXPECT_EQ(values.mae, 0.0);
+    EXPECT_EQ(values.ssim, 1.0);
+    EXPECT_TRUE(std::isinf(values.psnr));
+    const auto json = values.to_json({});
+    EXPECT_TRUE(json["psnr"].is_null());
+    EXPECT_TRUE(json["per_frame"]["psnr"][0].is_null());
+}
+
+TEST(Metrics, FramesSmallerThanTheWindowHaveNoSsim) {
+    const auto values = in_batches(torch::zeros({1, 2, 1, 6, 9}), torch::ones({1, 2, 1, 6, 9}), 1);
+    EXPECT_TRUE(std::isnan(values.ssim));
+    EXPECT_TRUE(values.to_json({})["ssim"].is_null());
+    EXPECT_EQ(values.mse, 54.0);
+}
+
+TEST(Metrics, AValueThatIsNoNumberShows) {
+    auto prediction = noise(1, 6);
+    prediction[0][1][0][3][3] = std::numeric_limits<float>::quiet_NaN();
+    const auto values = in_batches(prediction, noise(1, 7), 1);
+    EXPECT_TRUE(std::isnan(values.mse));
+    EXPECT_TRUE(std::isnan(values.ssim));
+    EXPECT_TRUE(std::isnan(values.psnr));
+    EXPECT_FALSE(std::isnan(values.frame_mse[0]));
+    EXPECT_FALSE(std::isnan(values.frame_mse[2]));
+}
+
+TEST(Metrics, ResetStartsAnew) {
+    MetricAccumulator metrics;
+    metrics.add(noise(2, 8), noise(2, 9));
+    metrics.reset();
+    metrics.add(torch::zeros({1, 1, 1, 8, 8}), torch::ones({1, 1, 1, 8, 8}));
+    EXPECT_EQ(metrics.value().mse, 64.0);
+    EXPECT_EQ(metrics.value().sequences, 1);
+}
+
+template <class Function>
+std::string error_of(Function function) {
+    try {
+        function();
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return "no error";
+}
+
+TEST(Metrics, SayWhatDoesNotFit) {
+    const auto x = torch::zeros({1, 2, 3, 8, 8});
+    EXPECT_THAT(error_of([&] {
+                    MetricAccumulator().add(x, torch::zeros({1, 2, 3, 8, 9}));
+                }),
+                HasSubstr("prediction [1, 2, 3, 8, 8] and truth [1, 2, 3, 8, 9]"));
+    EXPECT_THAT(error_of([&] { MetricAccumulator().add(x[0], x[0]); }), HasSubstr("[B,T,C,H,W]"));
+    EXPECT_THAT(error_of([&] { MetricAccumulator().add(x.to(torch::kInt32), x); }),
+                HasSubstr("floating point"));
+    EXPECT_THAT(error_of([] { MetricAccumulator().value(); }), HasSubstr("no sequences"));
+    EXPECT_THAT(error_of([&] {
+                    MetricAccumulator metrics;
+                    metrics.add(x, x);
+                    metrics.add(x.slice(1, 0, 1), x.slice(1, 0, 1));
+                }),
+                HasSubstr("[1, 3, 8, 8] after sequences of [2, 3, 8, 8]"));
+    MetricOptions two_names;
+    two_names.channel_names = {"a", "b"};
+    EXPECT_THAT(error_of([&] { MetricAccumulator(two_names).add(x, x); }), HasSubstr("3 channels"));
+    MetricOptions only_mean;
+    only_mean.mean = 0.5;
+    EXPECT_THAT(error_of([&] { MetricAccumulator{only_mean}; }), HasSubstr("belong together"));
+    EXPECT_THAT(error_of([] { parse_ssim_mode("gauss"); }), HasSubstr("openstl or standard"));
+}
+
+}  // namespace
+}  // namespace stl
