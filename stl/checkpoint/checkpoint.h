@@ -1,9 +1,9 @@
-// Checkpoints: weights by the reference's names, what the optimizer and the schedule need to go on, and our own
-// record beside them.
+// Checkpoints: weights by the reference's names, what the optimizer and the schedule need to go on, and our
+// own record beside them.
 //
-// Read: .pth (training dictionary or plain state dict; zip or legacy), Lightning .ckpt, .safetensors, our own.
-// Written: .pth (opens with torch.load(weights_only=True)) and .safetensors, by extension. Reading a pickle runs
-// nothing: stl/pickle interprets it.
+// Read: .pth (training dictionary or plain state dict; zip or legacy), Lightning .ckpt, .safetensors, our
+// own. Written: .pth (opens with torch.load(weights_only=True)) and .safetensors, by extension. Reading a
+// pickle runs nothing: stl/pickle interprets it.
 #pragma once
 
 #include <torch/torch.h>
@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "stl/core/array.h"
 #include "stl/core/file.h"
 #include "stl/core/json.h"
 #include "stl/models/simvp.h"
@@ -34,12 +35,15 @@ struct OptimizerState {
 };
 
 struct Checkpoint {
-    NamedTensors state;                   ///< parameters and buffers, the reference's names, in its order
+    NamedTensors state;  ///< parameters and buffers, the reference's names, in its order
     std::optional<OptimizerState> optimizer;
-    Json scheduler;                       ///< plain values of the scheduler's state (null if absent)
+    Json scheduler;  ///< plain values of the scheduler's state (null if absent)
     std::int64_t epoch = 0;
-    /// Ours, under the key "stl": {"model": {...}, "experiment": {...}, "step": n, "rng": ..., ...}; null if absent.
+    /// Ours, under the key "stl": {"model": {...}, "experiment": {...}, "step": n, "rng": ..., ...}; null if
+    /// absent.
     Json stl;
+    /// Lightning's record of the constructor's arguments; null if absent.
+    Json hyper_parameters;
     /// Tensors of ours beside it (random states): "stl_tensors".
     NamedTensors extra;
 };
@@ -52,11 +56,12 @@ struct CheckpointWriteOptions {
     bool half = false;  ///< floating-point weights as bf16
 };
 /// Atomic. The format goes by the extension (.safetensors, else .pth).
-void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint, const CheckpointWriteOptions& options = {});
+void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint,
+                      const CheckpointWriteOptions& options = {});
 
 /// The model's configuration: the file's own, else inferred from names and shapes.
-/// What can't be inferred (the frame size, for most translators; what `hints` leaves open) is asked for by name.
-/// `hints` holds keys of a model.json given beside it (it wins), or null.
+/// What can't be inferred (the frame size, for most translators; what `hints` leaves open) is asked for by
+/// name. `hints` holds keys of a model.json given beside it (it wins), or null.
 SimVPOptions model_options(const Checkpoint& checkpoint, const Json& hints, const std::string& where);
 
 /// Copies weights into the model. Error listing missing, unexpected and wrongly shaped names.

@@ -1,0 +1,17 @@
+// A model's configuration, told from the names and shapes of its weights: for the checkpoints of the
+// reference, which do not carry it. What stl writes does, so a new translator needs nothing here.
+#pragma once
+
+#include <string>
+
+#include "stl/checkpoint/checkpoint.h"
+#include "stl/core/json.h"
+
+namespace stl {
+
+/// The `model` keys that names and shapes tell: translator, hid_S, hid_T, N_S, N_T, mlp_ratio (where the
+/// translator has one), kernels, and "in_shape" [frames, channels] alone. Error if the weights are not those
+/// of a SimVP.
+Json infer_model(const NamedTensors& state, const std::string& where);
+
+}  // namespace stl

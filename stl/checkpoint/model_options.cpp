@@ -1,0 +1,96 @@
+#include "stl/checkpoint/checkpoint.h"
+#include "stl/checkpoint/infer.h"
+#include "stl/core/error.h"
+
+namespace stl {
+namespace {
+
+/// A model.json as SimVPOptions reads it: without keys of the peer's that say the same twice, or nothing
+/// here.
+Json normalized(Json hints, const std::string& where) {
+    if (hints.is_null()) return Json::object();
+    if (!hints.is_object()) fail("{}: model: no object {{...}}", where);
+    const auto shape = hints.find("in_shape");
+    if (const auto frames = hints.find("pre_seq_length"); frames != hints.end()) {
+        if (shape != hints.end() && shape->is_array() && !shape->empty() && shape->front() != *frames) {
+            fail("{}: pre_seq_length {} beside in_shape {}", where, frames->dump(), shape->dump());
+        }
+        hints.erase("pre_seq_length");
+    }
+    for (const char* key : {"method", "act_inplace"}) hints.erase(key);
+    // One spelling, so that hints replace what was inferred.
+    for (const auto& [peers, ours] :
+         {std::pair{"model_type", "translator"}, {"aft_seq_length", "output_frames"}}) {
+        if (!hints.contains(peers)) continue;
+        if (hints.contains(ours))
+            fail("{}: '{}' stands beside '{}', which means the same", where, peers, ours);
+        hints[ours] = hints[peers];
+        hints.erase(peers);
+    }
+    if (const auto name = hints.find("translator"); name != hints.end() && name->is_null())
+        hints.erase("translator");
+    return hints;
+}
+
+bool is_frame_shape(const Json& shape) {
+    return shape.is_array() && shape.size() == 4 &&
+           std::ranges::all_of(shape, [](const Json& size) { return size.is_number_integer(); });
+}
+
+/// What Lightning noted of the constructor's arguments, where the weights do not tell it.
+void add_hyper_parameters(Json& model, const Json& noted) {
+    if (!noted.is_object()) return;
+    if (const auto shape = noted.find("in_shape"); shape != noted.end() && is_frame_shape(*shape)) {
+        model["in_shape"].push_back((*shape)[2]);
+        model["in_shape"].push_back((*shape)[3]);
+    }
+    if (const auto frames = noted.find("aft_seq_length");
+        frames != noted.end() && frames->is_number_integer()) {
+        model["output_frames"] = *frames;
+    }
+    for (const char* key : {"mlp_ratio", "drop", "drop_path"}) {
+        if (const auto value = noted.find(key); value != noted.end() && value->is_number())
+            model[key] = *value;
+    }
+}
+
+/// A mixer's weights know how many positions there are, not in what shape.
+std::string positions_note(const Checkpoint& checkpoint, const Json& model) {
+    if (model["translator"] != "mlpmixer") return "";
+    for (const auto& [name, tensor] : checkpoint.state) {
+        if (name != "hid.enc.0.block.mlp_tokens.fc1.weight" || tensor.dim() != 2) continue;
+        const auto pixels = tensor.size(1) << model["N_S"].get<std::int64_t>();
+        return fmt::format(" (height times width is {})", pixels);
+    }
+    return "";
+}
+
+}  // namespace
+
+SimVPOptions model_options(const Checkpoint& checkpoint, const Json& hints, const std::string& where) {
+    const auto given = normalized(hints, where + ": --model");
+    const bool recorded = checkpoint.stl.is_object() && checkpoint.stl.contains("model");
+    // Complete hints need no guess, which may be impossible.
+    const bool complete = given.contains("translator") && given.contains("in_shape") &&
+                          given.contains("hid_S") && given.contains("hid_T") && given.contains("N_S") &&
+                          given.contains("N_T");
+    Json model = Json::object();
+    if (recorded) {
+        model = checkpoint.stl["model"];
+        if (!model.is_object()) fail("{}: stl.model: no object {{...}}", where);
+    } else if (!complete) {
+        model = infer_model(checkpoint.state, where);
+        add_hyper_parameters(model, checkpoint.hyper_parameters);
+    }
+    model.update(given);
+    const auto& shape = model["in_shape"];
+    if (shape.is_array() && shape.size() == 2) {
+        fail(
+            "{}: the frame size can't be told from the weights{}; give it with --model M.json: "
+            "{{\"in_shape\": [{}, {}, height, width]}}",
+            where, positions_note(checkpoint, model), shape[0].dump(), shape[1].dump());
+    }
+    return SimVPOptions::from_json(model, where + ": model");
+}
+
+}  // namespace stl

@@ -1,0 +1,184 @@
+#include <zlib.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "stl/core/array.h"
+#include "stl/core/error.h"
+#include "stl/pickle/checksum.h"
+#include "stl/pickle/zip.h"
+
+namespace stl::pickle {
+namespace {
+
+using Bytes = std::span<const std::byte>;
+
+constexpr std::uint32_t local_signature = 0x04034b50;
+constexpr std::uint32_t central_signature = 0x02014b50;
+constexpr std::uint32_t end_signature = 0x06054b50;
+constexpr std::uint32_t end64_signature = 0x06064b50;
+constexpr std::uint32_t locator64_signature = 0x07064b50;
+constexpr std::size_t end_size = 22;
+constexpr std::size_t central_size = 46;
+constexpr std::size_t local_size = 30;
+
+Bytes part(Bytes bytes, std::uint64_t offset, std::uint64_t size, const char* what) {
+    if (offset > bytes.size() || size > bytes.size() - offset)
+        fail("damaged zip file: {} lies outside it", what);
+    return bytes.subspan(offset, size);
+}
+
+/// Little-endian number of `size` bytes at `offset`; the caller checked that they are there.
+std::uint64_t number(Bytes bytes, std::size_t offset, std::size_t size) {
+    std::uint64_t value = 0;
+    for (std::size_t i = size; i-- > 0;)
+        value = value << 8 | std::to_integer<std::uint64_t>(bytes[offset + i]);
+    return value;
+}
+
+struct Directory {
+    std::uint64_t offset = 0, size = 0, count = 0;
+};
+
+std::optional<std::size_t> find_end(Bytes file) {
+    if (file.size() < end_size) return std::nullopt;
+    // A comment of up to 65535 bytes may follow.
+    const auto last = file.size() - end_size;
+    for (std::size_t back = 0; back <= std::min<std::size_t>(last, 65535); ++back) {
+        if (number(file, last - back, 4) == end_signature && number(file, last - back + 20, 2) == back) {
+            return last - back;
+        }
+    }
+    return std::nullopt;
+}
+
+Directory find_directory(Bytes file) {
+    const auto end = find_end(file);
+    if (!end) fail("not a complete zip file (its directory, at the end, is missing: truncated?)");
+    Directory found{number(file, *end + 16, 4), number(file, *end + 12, 4), number(file, *end + 10, 2)};
+    const bool zip64 = found.offset == 0xffffffff || found.size == 0xffffffff || found.count == 0xffff;
+    if (!zip64 || *end < 20 || number(file, *end - 20, 4) != locator64_signature) return found;
+    const auto record = part(file, number(file, *end - 12, 8), 56, "the zip64 directory record");
+    if (number(record, 0, 4) != end64_signature) fail("damaged zip file: no zip64 directory record");
+    return {number(record, 48, 8), number(record, 40, 8), number(record, 32, 8)};
+}
+
+/// The zip64 field of an entry's extra data replaces those of the three values that are all ones.
+void read_zip64(Bytes extra, std::uint64_t& size, std::uint64_t& packed, std::uint64_t& header) {
+    while (extra.size() >= 4) {
+        const auto kind = number(extra, 0, 2);
+        auto field = part(extra, 4, number(extra, 2, 2), "an entry's extra data");
+        extra = extra.subspan(4 + field.size());
+        if (kind != 1) continue;
+        for (auto* value : {&size, &packed, &header}) {
+            if (*value != 0xffffffff) continue;
+            *value = number(part(field, 0, 8, "a zip64 size"), 0, 8);
+            field = field.subspan(8);
+        }
+    }
+}
+
+/// Where an entry's content starts: its local header repeats name and extra data, of lengths of its own.
+std::uint64_t content_offset(Bytes file, std::uint64_t header) {
+    const auto local = part(file, header, local_size, "an entry's header");
+    if (number(local, 0, 4) != local_signature) fail("damaged zip file: an entry's header is missing");
+    return header + local_size + number(local, 26, 2) + number(local, 28, 2);
+}
+
+}  // namespace
+
+ZipReader::ZipReader(Bytes file) : file_(file) {
+    const auto directory = find_directory(file);
+    auto rest = part(file, directory.offset, directory.size, "its directory");
+    if (directory.count > rest.size() / central_size) {
+        fail("damaged zip file: {} entries in a directory of {} bytes", directory.count, rest.size());
+    }
+    entries_.reserve(directory.count);
+    for (std::uint64_t i = 0; i < directory.count; ++i) {
+        const auto head = part(rest, 0, central_size, "a directory entry");
+        if (number(head, 0, 4) != central_signature) fail("damaged zip file: directory entry {} is none", i);
+        const auto flags = number(head, 8, 2);
+        const auto method = number(head, 10, 2);
+        const auto name_size = number(head, 28, 2);
+        const auto extra_size = number(head, 30, 2);
+        const auto name = part(rest, central_size, name_size, "a name");
+        const auto extra = part(rest, central_size + name_size, extra_size, "an entry's extra data");
+        auto packed = number(head, 20, 4);
+        auto size = number(head, 24, 4);
+        auto header = number(head, 42, 4);
+        read_zip64(extra, size, packed, header);
+        rest = rest.subspan(
+            part(rest, 0, central_size + name_size + extra_size + number(head, 32, 2), "an entry's comment")
+                .size());
+
+        if ((flags & 1) != 0) fail("an encrypted zip file");
+        if (method != 0 && method != 8)
+            fail("a zip file packed by method {} (stored or deflated expected)", method);
+        if (method == 0 && packed != size)
+            fail("damaged zip file: a stored entry of {} and {} bytes", packed, size);
+        // Deflate packs at most 1032 to 1.
+        if (method == 8 && size / 1032 > packed + 1)
+            fail("damaged zip file: {} bytes out of {}", size, packed);
+        const auto offset = content_offset(file, header);
+        part(file, offset, packed, "an entry");
+        entries_.push_back({{reinterpret_cast<const char*>(name.data()), name.size()},
+                            method == 8,
+                            static_cast<std::uint32_t>(number(head, 16, 4)),
+                            packed,
+                            size,
+                            offset});
+        if (!index_.emplace(entries_.back().name, entries_.size() - 1).second) {
+            fail("damaged zip file: two entries of one name");
+        }
+    }
+}
+
+const ZipEntry* ZipReader::find(std::string_view name) const {
+    const auto found = index_.find(name);
+    return found == index_.end() ? nullptr : &entries_[found->second];
+}
+
+namespace {
+
+void inflate_to(Bytes packed, std::span<std::byte> out) {
+    z_stream stream{};
+    if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) fail("zlib can't start");
+    const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, inflateEnd);
+    // zlib counts in 32 bits: both sides are fed in pieces.
+    constexpr std::size_t piece = std::size_t{1} << 30;
+    auto source = packed;
+    auto target = out;
+    int code = Z_OK;
+    while (code == Z_OK) {
+        stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(source.data()));
+        stream.avail_in = static_cast<uInt>(std::min(source.size(), piece));
+        stream.next_out = reinterpret_cast<Bytef*>(target.data());
+        stream.avail_out = static_cast<uInt>(std::min(target.size(), piece));
+        const auto given = stream.avail_in;
+        const auto room = stream.avail_out;
+        code = inflate(&stream, Z_NO_FLUSH);
+        source = source.subspan(given - stream.avail_in);
+        target = target.subspan(room - stream.avail_out);
+        if (code == Z_OK && given == stream.avail_in && room == stream.avail_out) break;
+    }
+    if (code != Z_STREAM_END || !target.empty()) fail("damaged zip file: an entry can't be inflated");
+}
+
+}  // namespace
+
+std::span<const std::byte> ZipReader::read(const ZipEntry& entry, std::vector<std::byte>& buffer) const {
+    auto content = part(file_, entry.offset, entry.packed, "an entry");
+    if (entry.deflated) {
+        require_memory(entry.size, "a deflated entry");
+        buffer.resize(entry.size);
+        inflate_to(content, buffer);
+        content = buffer;
+    }
+    if (entry.crc != 0 && crc32_of(content) != entry.crc) {
+        fail("damaged: the checksum of one of its parts ({} bytes) does not match", entry.size);
+    }
+    return content;
+}
+
+}  // namespace stl::pickle
