@@ -4,12 +4,22 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
+#include "stl/models/layers/attention.h"
 #include "stl/models/translators/block.h"
+#include "stl/models/translators/convmixer.h"
+#include "stl/models/translators/convnext.h"
 #include "stl/models/translators/gsta.h"
+#include "stl/models/translators/hornet.h"
 #include "stl/models/translators/identity.h"
+#include "stl/models/translators/incepu.h"
+#include "stl/models/translators/mlpmixer.h"
 #include "stl/models/translators/moganet.h"
+#include "stl/models/translators/poolformer.h"
+#include "stl/models/translators/swin.h"
 #include "stl/models/translators/tau.h"
+#include "stl/models/translators/uniformer.h"
 #include "stl/models/translators/van.h"
+#include "stl/models/translators/vit.h"
 
 namespace stl {
 namespace {
@@ -21,6 +31,14 @@ void anything(const Options& /*options*/, const Where& /*where*/) {}
 
 void eighths(const Options& o, const Where& where) {
     require_divisible(o, where, 8, "orders of 1/8, 3/8 and 4/8");
+}
+
+void halves(const Options& o, const Where& where) {
+    require_divisible(o, where, 8, "three halvings");
+}
+
+void heads(const Options& o, const Where& where) {
+    require_divisible(o, where, attention_heads, "heads");
 }
 
 /// The excitation squeezes to channels/4 or fewer.
@@ -35,14 +53,33 @@ void four_channels(const Options& o, const Where& where) {
 }
 
 const std::vector<std::string> all_keys{"hid_T", "N_T", "mlp_ratio", "drop", "drop_path", "drop_path_first"};
+const std::vector<std::string> without_drop{"hid_T", "N_T", "mlp_ratio", "drop_path", "drop_path_first"};
 
 // clang-format off
 // name, aliases, help, paper, keys, check, make
 const std::vector<TranslatorInfo> members{
+    {"incepu", {"inceptionu", "simvp", "simvpv1"}, "U of grouped inception convolutions", "SimVP, arXiv 2206.05099",
+     {"hid_T", "N_T"}, check_incepu, make_incepu},
     {"gsta", {"simvpv2"}, "gated spatio-temporal attention with large kernels", "SimVPv2, arXiv 2211.12509",
      all_keys, anything, stack_of<GstaBlock>},
+    {"vit", {}, "self-attention over all positions", "ViT, arXiv 2010.11929",
+     all_keys, heads, stack_of<VitBlock>},
+    {"swin", {}, "self-attention within shifted windows", "Swin Transformer, arXiv 2103.14030",
+     all_keys, check_swin, stack_of<SwinBlock>},
+    {"uniformer", {}, "convolution outside, self-attention between", "UniFormer, arXiv 2201.04676",
+     all_keys, check_uniformer, make_uniformer},
+    {"mlpmixer", {"mlp", "mlp-mixer"}, "perceptrons over positions and over channels", "MLP-Mixer, arXiv 2105.01601",
+     all_keys, anything, stack_of<MlpMixerBlock>},
+    {"convmixer", {}, "depthwise 11x11 and 1x1 convolutions", "ConvMixer, arXiv 2201.09792",
+     {"hid_T", "N_T"}, anything, stack_of<ConvMixerBlock>},
+    {"poolformer", {}, "3x3 averages over positions", "PoolFormer, arXiv 2111.11418",
+     all_keys, anything, stack_of<PoolFormerBlock>},
+    {"convnext", {}, "depthwise 7x7 convolution and a perceptron", "ConvNeXt, arXiv 2201.03545",
+     without_drop, anything, stack_of<ConvNextBlock>},
     {"van", {}, "large-kernel attention", "Visual Attention Network, arXiv 2202.09741",
      all_keys, anything, stack_of<VanBlock>},
+    {"hornet", {}, "recursive gated convolution", "HorNet, arXiv 2207.14284",
+     without_drop, halves, stack_of<HorNetBlock>},
     {"moganet", {"moga"}, "multi-order gated aggregation", "MogaNet, arXiv 2211.03295",
      all_keys, eighths, stack_of<MogaBlock>},
     {"tau", {}, "temporal attention unit", "TAU, arXiv 2206.12126",

@@ -1,0 +1,28 @@
+#include "stl/models/translators/convmixer.h"
+
+#include "stl/models/layers/init.h"
+#include "stl/models/layers/norms.h"
+
+namespace stl {
+
+ConvMixerBlock::ConvMixerBlock(const BlockOptions& options) : Block(options) {
+    conv_dw = register_module("conv_dw", depthwise(options.channels, 11));
+    norm_1 = register_module("norm_1", batch_norm(options.channels));
+    conv_pw = register_module("conv_pw", pointwise(options.channels, options.channels));
+    norm_2 = register_module("norm_2", batch_norm(options.channels));
+}
+
+torch::Tensor ConvMixerBlock::forward(const torch::Tensor& input) {
+    const auto x = input + norm_1->forward(torch::gelu(conv_dw->forward(input)));
+    return norm_2->forward(torch::gelu(conv_pw->forward(x)));
+}
+
+void ConvMixerBlock::draw_weights() {
+    draw_convolutions(*this, Init::fan_out_normal);
+}
+
+std::int64_t ConvMixerBlock::child_positions(const std::string& child, std::int64_t positions) const {
+    return child == "conv_dw" ? 0 : positions;
+}
+
+}  // namespace stl

@@ -1,0 +1,28 @@
+// ConvMixer: a large depthwise convolution over positions, a 1x1 convolution over channels.
+//
+// Block: x: [B,C,H',W'] -> the same. x + BN(GELU(conv_dw(x))), then BN(GELU(conv_pw(x))), without residual.
+// Source: Trockman and Kolter, "Patches Are All You Need?" (TMLR 2023).
+#pragma once
+
+#include "stl/models/layers/conv2d.h"
+#include "stl/models/layers/cost_rule.h"
+#include "stl/models/translators/block.h"
+
+namespace stl {
+
+class ConvMixerBlock : public Block, public CostRule {
+  public:
+    explicit ConvMixerBlock(const BlockOptions& options);
+    torch::Tensor forward(const torch::Tensor& x) override;
+    void draw_weights() override;
+    /// fvcore does not know a convolution whose padding is given as "same", as the reference's conv_dw has
+    /// it, and leaves it out; so do the published multiply-adds.
+    std::int64_t child_positions(const std::string& child, std::int64_t positions) const override;
+
+    Conv2d conv_dw{nullptr};
+    torch::nn::BatchNorm2d norm_1{nullptr};
+    Conv2d conv_pw{nullptr};
+    torch::nn::BatchNorm2d norm_2{nullptr};
+};
+
+}  // namespace stl

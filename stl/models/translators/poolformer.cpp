@@ -1,0 +1,44 @@
+#include "stl/models/translators/poolformer.h"
+
+#include "stl/models/layers/init.h"
+
+namespace stl {
+namespace {
+
+constexpr double initial_scale = 1e-5;
+
+torch::nn::GroupNorm one_group(std::int64_t channels) {
+    return torch::nn::GroupNorm(torch::nn::GroupNormOptions(1, channels));
+}
+
+torch::Tensor neighbour_mean(const torch::Tensor& x) {
+    return torch::avg_pool2d(x, 3, /*stride=*/1, /*padding=*/1, /*ceil_mode=*/false,
+                             /*count_include_pad=*/false);
+}
+
+torch::Tensor per_channel(const torch::Tensor& scale) {
+    return scale.view({-1, 1, 1});
+}
+
+}  // namespace
+
+PoolFormerBlock::PoolFormerBlock(const BlockOptions& options) : Block(options) {
+    const auto channels = options.channels;
+    layer_scale_1 = register_parameter("layer_scale_1", torch::full({channels}, initial_scale));
+    layer_scale_2 = register_parameter("layer_scale_2", torch::full({channels}, initial_scale));
+    norm1 = register_module("norm1", one_group(channels));
+    norm2 = register_module("norm2", one_group(channels));
+    mlp = register_module("mlp", ConvMlp(channels, options.hidden(), options.drop));
+}
+
+torch::Tensor PoolFormerBlock::forward(const torch::Tensor& input) {
+    const auto y = norm1->forward(input);
+    const auto x = residual(input, per_channel(layer_scale_1) * (neighbour_mean(y) - y));
+    return residual(x, per_channel(layer_scale_2) * mlp->forward(norm2->forward(x)));
+}
+
+void PoolFormerBlock::draw_weights() {
+    draw_convolutions(*this, Init::small_normal);
+}
+
+}  // namespace stl
