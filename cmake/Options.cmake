@@ -5,6 +5,11 @@ add_library(stl_options INTERFACE)
 target_compile_options(stl_options INTERFACE -fPIC -Wall -Wextra $<$<BOOL:${STL_WERROR}>:-Werror>)
 target_include_directories(stl_options INTERFACE ${PROJECT_SOURCE_DIR})
 
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # GCC 12 warns of std::string's own operator+ when it optimizes (GCC bug 105651).
+    target_compile_options(stl_options INTERFACE -Wno-restrict)
+endif()
+
 set(STL_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined")
 if(STL_SANITIZE)
     target_compile_options(stl_options INTERFACE -fsanitize=${STL_SANITIZE} -fno-omit-frame-pointer

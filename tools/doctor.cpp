@@ -8,7 +8,7 @@
 #include "stl/core/array.h"
 #include "stl/core/version.h"
 #include "stl/data/locate.h"
-#include "stl/media/ffmpeg.h"
+#include "stl/media/media_info.h"
 #include "stl/runtime/device.h"
 #include "tools/command.h"
 
@@ -45,7 +45,7 @@ std::vector<std::string> missing(const Json& report) {
     std::vector<std::string> lines;
     if (report["devices"].size() == 1) lines.push_back("no NVIDIA GPU: everything runs on the CPU");
     for (const auto& [name, there] : report["encoders"].items()) {
-        if (!there.get<bool>()) lines.push_back("no " + name + " encoder: install an FFmpeg that has it");
+        if (there.is_null()) lines.push_back("no encoder for " + name + ": install an FFmpeg that has one");
     }
     for (const auto& [name, path] : report["datasets"].items()) {
         if (path.is_null()) lines.push_back("no " + name + " found: see datasets/" + name + "/README.md");
@@ -58,8 +58,8 @@ Json examine() {
                    {"libtorch", TORCH_VERSION},  {"cuda_kernels", "not built in"},
                    {"ffmpeg", ffmpeg_version()}, {"hdf5", hdf5_version()},
                    {"devices", devices()}};
-    for (const char* name : {"libx264", "libvpx-vp9", "gif", "apng", "png"}) {
-        report["encoders"][name] = has_encoder(name);
+    for (const auto& format : output_formats()) {
+        report["encoders"][format.extension] = format.encoder.empty() ? Json(nullptr) : Json(format.encoder);
     }
     for (const auto& [name, path] : locate_datasets()) {
         report["datasets"][name] = path ? Json(path->string()) : Json(nullptr);
@@ -83,7 +83,8 @@ void print_report(const Json& report, Console& console) {
     }
     std::string encoders;
     for (const auto& [name, there] : report["encoders"].items()) {
-        if (there.get<bool>()) encoders += (encoders.empty() ? "" : ", ") + name;
+        if (there.is_null()) continue;
+        encoders += fmt::format("{}{} ({})", encoders.empty() ? "" : ", ", name, there.get<std::string>());
     }
     line("encoders", encoders);
     for (const auto& [name, path] : report["datasets"].items()) {

@@ -1,0 +1,30 @@
+#include "stl/predict/pictures.h"
+
+#include <cstring>
+
+#include "stl/core/error.h"
+
+namespace stl {
+
+torch::Tensor to_tensor(const Image& image) {
+    const auto pixels = torch::from_blob(const_cast<std::uint8_t*>(image.pixels.data()),
+                                         {image.height, image.width, image.channels}, torch::kUInt8);
+    return pixels.permute({2, 0, 1}).to(torch::kFloat32).contiguous().div_(255.0F);
+}
+
+Image to_image(const torch::Tensor& frame) {
+    const auto channels = frame.size(0);
+    if (channels != 1 && channels != 3) fail("a picture has 1 or 3 channels, the frames have {}", channels);
+    const auto bytes = frame.to(torch::kCPU, torch::kFloat32)
+                           .clamp(0, 1)
+                           .mul(255)
+                           .round()
+                           .to(torch::kUInt8)
+                           .permute({1, 2, 0})
+                           .contiguous();
+    Image image(static_cast<int>(frame.size(1)), static_cast<int>(frame.size(2)), static_cast<int>(channels));
+    std::memcpy(image.pixels.data(), bytes.data_ptr<std::uint8_t>(), image.pixels.size());
+    return image;
+}
+
+}  // namespace stl

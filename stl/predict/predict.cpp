@@ -1,0 +1,80 @@
+#include "stl/predict/predict.h"
+
+#include <charconv>
+#include <deque>
+#include <istream>
+#include <ostream>
+
+#include "stl/core/error.h"
+#include "stl/predict/pictures.h"
+
+namespace stl {
+
+void predict_all(PredictionSource& source, PredictionSink& sink, const PredictFunction& predict,
+                 std::int64_t batch, Reporter& reporter, const StopRequested& stop) {
+    std::int64_t done = 0;
+    for (auto windows = source.next(batch); windows.defined(); windows = source.next(batch)) {
+        sink.append(predict(windows));
+        done += windows.size(0);
+        reporter.progress({done, source.count(), "predicting", ""});
+        if (stop && stop())
+            throw Interrupted(
+                fmt::format("stopped after {} of {}; nothing was written", done, source.count()));
+    }
+    sink.finish();
+    reporter.progress_end();
+}
+
+RawFormat parse_raw_format(const std::string& text) {
+    const auto bad = [&]() -> RawFormat {
+        throw UsageError(fmt::format("--raw {}: expected WIDTHxHEIGHT:gray or WIDTHxHEIGHT:rgb", text));
+    };
+    const auto x = text.find('x');
+    const auto colon = text.find(':');
+    if (x == std::string::npos || colon == std::string::npos || x > colon) return bad();
+    RawFormat format;
+    const auto number = [&](std::size_t from, std::size_t to, std::int64_t& value) {
+        const auto [end, error] = std::from_chars(text.data() + from, text.data() + to, value);
+        return error == std::errc{} && end == text.data() + to && value > 0 && value <= 1 << 15;
+    };
+    if (!number(0, x, format.width) || !number(x + 1, colon, format.height)) return bad();
+    const auto kind = text.substr(colon + 1);
+    if (kind != "gray" && kind != "rgb") return bad();
+    format.channels = kind == "gray" ? 1 : 3;
+    return format;
+}
+
+std::int64_t predict_stream(std::istream& in, std::ostream& out, const RawFormat& format,
+                            std::int64_t input_frames, const PredictFunction& predict,
+                            const StopRequested& stop) {
+    Image raw(static_cast<int>(format.height), static_cast<int>(format.width),
+              static_cast<int>(format.channels));
+    const auto size = static_cast<std::streamsize>(raw.pixels.size());
+    std::deque<torch::Tensor> window;
+    std::int64_t read = 0;
+    std::int64_t written = 0;
+    while (!(stop && stop())) {
+        in.read(reinterpret_cast<char*>(raw.pixels.data()), size);
+        if (in.gcount() == 0) break;
+        if (in.gcount() < size) {
+            fail("standard input: ends inside frame {} ({} of {} bytes)", read + 1, in.gcount(), size);
+        }
+        ++read;
+        window.push_back(to_tensor(raw));
+        if (static_cast<std::int64_t>(window.size()) > input_frames) window.pop_front();
+        if (static_cast<std::int64_t>(window.size()) < input_frames) continue;
+        const auto input =
+            torch::stack(std::vector<torch::Tensor>(window.begin(), window.end())).unsqueeze(0);
+        const auto next = to_image(predict(input)[0][0]);
+        out.write(reinterpret_cast<const char*>(next.pixels.data()),
+                  static_cast<std::streamsize>(next.pixels.size()));
+        out.flush();
+        if (!out) fail("standard output: cannot be written after {} frames", written);
+        ++written;
+    }
+    if (read < input_frames)
+        fail("standard input: {} frames, the model expects at least {}", read, input_frames);
+    return written;
+}
+
+}  // namespace stl

@@ -1,0 +1,36 @@
+// Predictions from a source into a sink, in constant memory; and frame by frame on a stream.
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+
+#include "stl/core/reporter.h"
+#include "stl/predict/sink.h"
+#include "stl/predict/source.h"
+
+namespace stl {
+
+/// [B,T,C,H,W] -> [B,frames,C,H,W]
+using PredictFunction = std::function<torch::Tensor(const torch::Tensor&)>;
+
+/// Runs everything of `source` through `predict`, `batch` windows at a time. Throws Interrupted when `stop`
+/// says so; the sink's output then does not appear.
+void predict_all(PredictionSource& source, PredictionSink& sink, const PredictFunction& predict,
+                 std::int64_t batch, Reporter& reporter, const StopRequested& stop = {});
+
+/// "64x48:gray" or "64x48:rgb": width, height and channels of raw frames.
+struct RawFormat {
+    std::int64_t width = 0;
+    std::int64_t height = 0;
+    std::int64_t channels = 1;
+};
+RawFormat parse_raw_format(const std::string& text);
+
+/// Reads uint8 frames [H,W,C] from `in`. As soon as there are `input_frames` of them, and again after every
+/// further one, writes the predicted next frame to `out` and flushes it. `predict` gives at least one frame.
+/// Returns the number of frames written. Error: the input ends inside a frame, or before there are enough.
+std::int64_t predict_stream(std::istream& in, std::ostream& out, const RawFormat& format,
+                            std::int64_t input_frames, const PredictFunction& predict,
+                            const StopRequested& stop = {});
+
+}  // namespace stl

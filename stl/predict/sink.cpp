@@ -1,0 +1,61 @@
+#include "stl/predict/sink.h"
+
+#include "stl/media/video_writer.h"
+#include "stl/predict/pictures.h"
+
+namespace stl {
+namespace {
+
+constexpr double kDefaultFps = 10;
+
+class StoredSink : public PredictionSink {
+  public:
+    StoredSink(const std::string& output, std::int64_t count, const SequenceShape& shape,
+               const SinkOptions& options) {
+        WriteOptions writing;
+        writing.dtype = DType::f32;
+        writing.fps = options.fps;
+        writing.force = options.force;
+        const auto name = split_file_name(output);
+        if (!name.dataset.empty()) writing.dataset = name.dataset;
+        writer_ = create_sequences(output, count, shape, writing);
+    }
+    void append(const torch::Tensor& predictions) override {
+        const auto values = predictions.to(torch::kCPU, torch::kFloat32).contiguous();
+        writer_->append(
+            std::span<const float>(values.data_ptr<float>(), static_cast<std::size_t>(values.numel())));
+    }
+    void finish() override { writer_->finish(); }
+
+  private:
+    std::unique_ptr<SequenceWriter> writer_;
+};
+
+class PictureSink : public PredictionSink {
+  public:
+    PictureSink(const std::string& output, const SinkOptions& options) {
+        VideoWriteOptions writing;
+        writing.fps = options.fps > 0 ? options.fps : kDefaultFps;
+        writing.force = options.force;
+        writer_ = create_video(output, writing);
+    }
+    void append(const torch::Tensor& predictions) override {
+        const auto frames = predictions.to(torch::kCPU).flatten(0, 1);
+        for (std::int64_t i = 0; i < frames.size(0); ++i) writer_->add(to_image(frames[i]));
+    }
+    void finish() override { writer_->finish(); }
+
+  private:
+    std::unique_ptr<VideoWriter> writer_;
+};
+
+}  // namespace
+
+std::unique_ptr<PredictionSink> open_sink(const std::string& output, std::int64_t count,
+                                          const SequenceShape& shape, const SinkOptions& options) {
+    const auto path = split_file_name(output).path;
+    if (is_video_output(path)) return std::make_unique<PictureSink>(output, options);
+    return std::make_unique<StoredSink>(output, count, shape, options);
+}
+
+}  // namespace stl

@@ -1,0 +1,32 @@
+// Where predictions go: a sequence file, a video or a folder of pictures, by extension.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <string>
+
+#include "stl/data/sequences.h"
+
+namespace stl {
+
+struct SinkOptions {
+    double fps = 0;  ///< of a video; 0: 10
+    bool force = false;
+};
+
+class PredictionSink {
+  public:
+    virtual ~PredictionSink() = default;
+    /// [n,frames,C,H,W] on any device.
+    virtual void append(const torch::Tensor& predictions) = 0;
+    /// The output appears under its name.
+    virtual void finish() = 0;
+};
+
+/// `count` predictions of `shape`. Sequence files get float32, not clipped; pictures show the predictions one
+/// after the other. Error: unknown extension, an existing output without `force`.
+std::unique_ptr<PredictionSink> open_sink(const std::string& output, std::int64_t count,
+                                          const SequenceShape& shape, const SinkOptions& options);
+
+}  // namespace stl

@@ -1,0 +1,37 @@
+// Where the input frames of predictions come from: stored sequences or a video.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "stl/core/reporter.h"
+#include "stl/data/sequences.h"
+
+namespace stl {
+
+struct SourceOptions {
+    ReadOptions reading;       ///< of sequence files
+    std::optional<double> at;  ///< of a video: the input frames end here (seconds); absent: at its end
+    std::int64_t every = 0;    ///< of a video: slide along it, a window every so many frames; 0: one window
+};
+
+/// Windows of `shape` ([T,C,H,W], the model's input), one after the other.
+class PredictionSource {
+  public:
+    virtual ~PredictionSource() = default;
+    virtual std::int64_t count() const = 0;
+    virtual double fps() const = 0;  ///< 0: not known
+    /// The next `n` windows at most, [n,T,C,H,W] float32 in [0,1] (or as stored); undefined at the end.
+    virtual torch::Tensor next(std::int64_t n) = 0;
+};
+
+/// Of a stored sequence longer than the input the first frames are used, of a video the last (or those before
+/// `at`); video frames are scaled to the model's size. Error: too few frames, another frame size or channel
+/// count. What of a damaged video could not be read goes to `reporter` as a warning.
+std::unique_ptr<PredictionSource> open_source(const std::string& input, const SequenceShape& shape,
+                                              const SourceOptions& options, Reporter& reporter);
+
+}  // namespace stl

@@ -1,0 +1,120 @@
+// The whole way, as a user goes it: make data, train, evaluate, predict, compare, render, convert.
+#include <gmock/gmock.h>
+
+#include "tests/tools/program.h"
+
+namespace stl {
+namespace {
+
+using testing::HasSubstr;
+
+class JourneyTest : public ProgramTest {
+  protected:
+    void SetUp() override {
+        ProgramTest::SetUp();
+        write_text(folder_ / "tiny.json", R"({
+            "dataset": {"name": "mmnist", "train_sequences": 16, "val_sequences": 4},
+            "model": {"translator": "moganet", "hid_S": 4, "hid_T": 16, "N_S": 2, "N_T": 2, "mlp_ratio": 2},
+            "train": {"epochs": 1, "batch_size": 4, "threads": 1}})");
+    }
+};
+
+TEST_F(JourneyTest, FromDataToVideo) {
+    good("generate mmnist --split test --sequences 6 --output test.h5");
+    good("train tiny.json --run run --device cpu --log-every 1");
+    EXPECT_TRUE(fs::exists(folder_ / "run/checkpoints/last.pth"));
+    EXPECT_TRUE(fs::exists(folder_ / "run/checkpoints/best.pth"));
+
+    const auto evaluation = json("evaluate run --data test.h5 --json");
+    for (const char* key : {"mse", "mae", "rmse", "ssim", "psnr", "ssim_mode", "per_frame", "baselines"}) {
+        EXPECT_TRUE(evaluation.contains(key)) << key;
+    }
+    EXPECT_EQ(evaluation["per_frame"]["mse"].size(), 10U);
+    EXPECT_EQ(evaluation["ssim_mode"], "openstl");
+
+    // Predicting and then measuring is the same as evaluating.
+    good("predict run --input test.h5 --output prediction.h5");
+    good("predict run --input test.h5 --output prediction.mp4");
+    EXPECT_TRUE(fs::exists(folder_ / "prediction.mp4"));
+    const auto measured = json("metrics prediction.h5 test.h5 --skip 10 --json");
+    for (const char* key : {"mse", "mae", "ssim", "psnr"}) {
+        EXPECT_NEAR(measured[key].get<double>(), evaluation[key].get<double>(),
+                    1e-5 * evaluation[key].get<double>())
+            << key;
+    }
+
+    good("render run --data test.h5 --output out.gif");
+    EXPECT_TRUE(fs::exists(folder_ / "out.gif"));
+    EXPECT_GT(json("info run --json")["parameters"].get<std::int64_t>(), 0);
+
+    good("convert run/checkpoints/last.pth last.safetensors");
+    good("predict last.safetensors --input test.h5 --output again.h5");
+    EXPECT_NEAR(json("metrics again.h5 prediction.h5 --json")["mse"].get<double>(), 0, 1e-9);
+}
+
+TEST_F(JourneyTest, AStoppedRunGoesOn) {
+    good("train tiny.json --run whole --device cpu --log-every 1 --set train.epochs=2");
+    // Ctrl-C after a while: the program ends with 130 and says how to go on.
+    const auto command = fmt::format(
+        "cd '{}' && ('{}' train tiny.json --run run --device cpu --log-every 1 --set train.epochs=2 2>.err & "
+        "p=$!; "
+        "while [ ! -s run/metrics.jsonl ]; do sleep 0.01; done; kill -INT $p; wait $p)",
+        folder_.string(), STL_PROGRAM);
+    // A shell that is no terminal's gives its background jobs no SIGINT, so bash's job control is switched
+    // on.
+    const int status = std::system(("bash -m -c \"" + command + "\"").c_str());
+    ASSERT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 130) << read_text(folder_ / ".err");
+    EXPECT_THAT(read_text(folder_ / ".err"), HasSubstr("--resume"));
+    good("train tiny.json --run run --device cpu --log-every 1 --set train.epochs=2 --resume");
+    const auto losses = [&](const char* run) {
+        std::vector<double> values;
+        std::istringstream lines(read_text(folder_ / run / "metrics.jsonl"));
+        for (std::string line; std::getline(lines, line);) {
+            const auto parsed = Json::parse(line);
+            if (parsed.contains("loss")) values.push_back(parsed["loss"].get<double>());
+        }
+        return values;
+    };
+    EXPECT_EQ(losses("run").size(), 8U);
+    EXPECT_EQ(losses("run"), losses("whole"));
+}
+
+TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
+    const auto refused = [&](const std::string& arguments, int status, const std::string& what) {
+        const auto outcome = stl(arguments);
+        EXPECT_EQ(outcome.status, status) << arguments << "\n" << outcome.err;
+        EXPECT_TRUE(is_one_line(outcome.err)) << arguments << "\n" << outcome.err;
+        EXPECT_THAT(outcome.err, HasSubstr(what)) << arguments;
+        EXPECT_EQ(outcome.out, "") << arguments;
+    };
+    refused("", 2, "subcommand");
+    refused("tarin tiny.json", 2, "tarin");
+    refused("train tiny.json --sett a=b", 2, "--sett");
+    refused("train tiny.json --set train.lr", 2, "KEY=VALUE");
+    refused("train none.json", 1, "none.json: no such file");
+    refused("train tiny.json --set train.epoch=3", 1, "did you mean 'epochs'?");
+    refused("train tiny.json --set model.translator=mogant", 1, "'moganet'");
+    refused("train tiny.json --device cuda:9", 1, "cuda:9");
+    refused("train tiny.json --device gpu", 1, "expected cpu");
+    refused("predict none.pth --input a.h5 --output b.h5", 1, "none.pth");
+    refused("predict --input a.h5 --output b.h5", 2, "RUN or CHECKPOINT");
+    refused("evaluate none", 1, "none");
+    write_text(folder_ / "empty.h5", "");
+    refused("render empty.h5 --output a.gif", 1, "empty.h5");
+    write_text(folder_ / "run/notes.txt", "mine");
+    refused("train tiny.json --run run --device cpu", 1, "run: exists already");
+    EXPECT_EQ(read_text(folder_ / "run/notes.txt"), "mine");
+    refused("generate mmnist --sequences 2 --output run/notes.txt", 1, "notes.txt");
+    EXPECT_EQ(read_text(folder_ / "run/notes.txt"), "mine");
+}
+
+TEST_F(JourneyTest, HelpAndVersion) {
+    EXPECT_THAT(good("--help").out, HasSubstr("train"));
+    EXPECT_THAT(good("train --help").out, HasSubstr("--max-minutes"));
+    EXPECT_THAT(good("--version").out, HasSubstr("stl 0."));
+    EXPECT_TRUE(json("doctor --json").contains("devices"));
+}
+
+}  // namespace
+}  // namespace stl

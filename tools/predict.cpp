@@ -1,0 +1,115 @@
+// stl predict: predicted frames for any sequence file, video or stream.
+
+#include <iostream>
+
+#include "stl/core/error.h"
+#include "stl/eval/predictor.h"
+#include "stl/predict/predict.h"
+#include "tools/command.h"
+
+namespace stl::tools {
+namespace {
+
+struct PredictArguments {
+    PredictorOptions predictor;
+    std::string checkpoint;
+    std::string input;
+    std::string output;
+    SourceOptions source;
+    std::optional<double> at;
+    std::string raw;
+    std::int64_t frames = 0;
+    std::int64_t batch = 16;
+    bool force = false;
+};
+
+void run_stream(const PredictArguments& arguments, Predictor& predictor, Console& console) {
+    const auto format = parse_raw_format(arguments.raw);
+    const auto& model = predictor.model();
+    if (format.width != model.width || format.height != model.height || format.channels != model.channels) {
+        fail("--raw {}: the model expects {}x{}:{}", arguments.raw, model.width, model.height,
+             model.channels == 1 ? "gray" : "rgb");
+    }
+    std::ios::sync_with_stdio(false);
+    const auto written = predict_stream(
+        std::cin, std::cout, format, model.frames,
+        [&](const torch::Tensor& x) { return predictor.predict(x, 1); }, interrupted);
+    console.info(fmt::format("{} predicted frames written", written));
+}
+
+void run_files(const PredictArguments& arguments, Predictor& predictor, Console& console) {
+    const auto& model = predictor.model();
+    auto options = arguments.source;
+    options.at = arguments.at;
+    const auto source = open_source(
+        arguments.input, {model.frames, model.channels, model.height, model.width}, options, console);
+    const auto frames = arguments.frames > 0 ? arguments.frames : predictor.output_frames();
+    const auto sink =
+        open_sink(arguments.output, source->count(), {frames, model.channels, model.height, model.width},
+                  {.fps = source->fps(), .force = arguments.force});
+    predict_all(
+        *source, *sink, [&](const torch::Tensor& x) { return predictor.predict(x, frames); }, arguments.batch,
+        console, interrupted);
+    console.info(fmt::format("{}: {} prediction{} of {} frames", arguments.output, source->count(),
+                             source->count() == 1 ? "" : "s", frames));
+}
+
+void run_predict(PredictArguments arguments, Console& console) {
+    if (arguments.predictor.source.empty()) arguments.predictor.source = arguments.checkpoint;
+    if (arguments.predictor.source.empty()) throw UsageError("predict: a RUN or CHECKPOINT is required");
+    const bool stream = arguments.input == "-" || arguments.output == "-";
+    if (stream && (arguments.input != arguments.output || arguments.raw.empty())) {
+        throw UsageError("predict: a stream needs --input -, --output - and --raw WIDTHxHEIGHT:gray|rgb");
+    }
+    if (!stream) {
+        // Before any work is done.
+        const auto output = split_file_name(arguments.output).path;
+        refuse_existing(output, arguments.force);
+    }
+    Predictor predictor(arguments.predictor);
+    if (stream) {
+        run_stream(arguments, predictor, console);
+    } else {
+        run_files(arguments, predictor, console);
+    }
+}
+
+}  // namespace
+
+void add_predict(CLI::App& app, Console& console) {
+    auto arguments = std::make_shared<PredictArguments>();
+    auto& a = *arguments;
+    auto* command = app.add_subcommand("predict", "Predict the next frames of sequences or a video");
+    auto* source = command->add_option("SOURCE", a.predictor.source, "a run's folder or a checkpoint file");
+    command->add_option("--checkpoint", a.checkpoint, "the same as SOURCE")->excludes(source);
+    command->add_option("--model", a.predictor.model_json,
+                        "the model's configuration, where the checkpoint has none");
+    command->add_option("--weights", a.predictor.weights, "of a run: last or best")
+        ->check(CLI::IsMember({"last", "best"}))
+        ->capture_default_str();
+    command
+        ->add_option("--input", a.input, "FILE[:DATASET] .h5 .npy .npz, a video, a folder of pictures, or -")
+        ->required();
+    command
+        ->add_option("--output", a.output,
+                     "FILE[:DATASET] .h5 .npy, .mp4 .webm .gif, a folder for PNGs, or -")
+        ->required();
+    command->add_option("--frames", a.frames, "frames to predict (default: the model's; more roll out)")
+        ->check(CLI::PositiveNumber);
+    command->add_option("--batch", a.batch, "sequences at a time")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_option("--layout", a.source.reading.layout, "axes of the input, e.g. TNHW or NTHWC");
+    command->add_option("--at", a.at, "of a video: predict from this moment on (seconds)");
+    command->add_option("--every", a.source.every, "of a video: slide along it, a prediction every N frames")
+        ->check(CLI::PositiveNumber);
+    command->add_option("--raw", a.raw, "WIDTHxHEIGHT:gray|rgb of raw frames on standard input and output");
+    command->add_option("--device", a.predictor.device, "cpu, cuda, cuda:<number> or auto")
+        ->capture_default_str();
+    command->add_option("--threads", a.predictor.threads, "CPU threads (default: all cores)")
+        ->check(CLI::Range(0, 4096));
+    command->add_flag("--force", a.force, "replace an existing output");
+    command->callback([arguments, &console] { run_predict(*arguments, console); });
+}
+
+}  // namespace stl::tools
