@@ -14,14 +14,14 @@ namespace stl {
 
 /// The `dataset` object of an experiment.
 struct DatasetOptions {
-    std::string name;                 ///< "mmnist", "mfmnist", "file", ... (registry: stl/data/registry.h)
+    std::string name;  ///< "mmnist", "mfmnist", "file", ... (registry: stl/data/registry.h)
     std::int64_t input_frames = 10;
     std::int64_t output_frames = 10;
     std::optional<std::int64_t> train_sequences;  ///< how many are made or read; the data set has a default
     std::optional<std::int64_t> val_sequences;
     std::optional<std::int64_t> test_sequences;
-    Json own;                         ///< the data set's own keys (path, glyphs, size, ...), resolved
-    std::string where = "dataset";    ///< "experiments/a.json: dataset", for messages
+    Json own;                       ///< the data set's own keys (path, glyphs, size, ...), resolved
+    std::string where = "dataset";  ///< "experiments/a.json: dataset", for messages
 
     std::int64_t total_frames() const { return input_frames + output_frames; }
     /// Reads and checks every key, those of the named data set too.

@@ -1,5 +1,5 @@
-// Batches of a data set, made ahead of time by worker threads. The order of sequences depends on (seed, epoch)
-// alone, never on the number of threads.
+// Batches of a data set, made ahead of time by worker threads. The order of sequences depends on (seed,
+// epoch) alone, never on the number of threads.
 #pragma once
 
 #include <cstdint>
@@ -28,10 +28,12 @@ struct LoaderOptions {
     std::function<std::shared_ptr<float[]>(std::int64_t elements)> allocate;
 };
 
-/// Runs through epoch after epoch from (first_epoch, first_batch); next() never ends unless `epochs` is given.
+/// Runs through epoch after epoch from (first_epoch, first_batch); next() never ends unless `epochs` is
+/// given.
 class Loader {
   public:
-    Loader(const Dataset& dataset, LoaderOptions options, std::int64_t first_epoch = 0, std::int64_t first_batch = 0);
+    Loader(const Dataset& dataset, LoaderOptions options, std::int64_t first_epoch = 0,
+           std::int64_t first_batch = 0);
     ~Loader();
     Loader(const Loader&) = delete;
     Loader& operator=(const Loader&) = delete;

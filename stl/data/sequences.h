@@ -1,7 +1,8 @@
 // Stored sequences: one interface over HDF5, NPY and NPZ files, read a few rows at a time.
 //
-// Rows come out as x: [n,T,C,H,W] float32 in the model's range: uint8 is divided by 255 (a true division), a 4-D
-// NPY (the Moving MNIST convention, [T,N,H,W], values 0-255) always is, other floats are taken as they are.
+// Rows come out as x: [n,T,C,H,W] float32 in the model's range: uint8 is divided by 255 (a true division), a
+// 4-D NPY (the Moving MNIST convention, [T,N,H,W], values 0-255) always is, other floats are taken as they
+// are.
 #pragma once
 
 #include <cstdint>
@@ -54,15 +55,25 @@ class SequenceReader {
 };
 
 struct ReadOptions {
-    std::string layout;   ///< "" (decided by the rules of docs/files.md), or e.g. "NTCHW", "TNHW", "NTHWC"
-    std::string dataset;  ///< name inside an HDF5 or NPZ file; "" means "sequences", or the only one there is
+    std::string layout{};  ///< "" (decided by the rules of docs/files.md), or e.g. "NTCHW", "TNHW", "NTHWC"
+    std::string
+        dataset{};  ///< name inside an HDF5 or NPZ file; "" means "sequences", or the only one there is
 };
+
+/// "FILE:DATASET" taken apart. A colon divides where what stands before it is a file, or (for a file yet to
+/// be made) ends as HDF5 files and NPZ do; a path that exists as it stands is a path.
+struct FileName {
+    fs::path path;
+    std::string dataset;  ///< "" where none is named
+};
+FileName split_file_name(const std::string& file);
 
 /// Opens "FILE" or "FILE:DATASET". Error: what was read, what was expected.
 std::unique_ptr<SequenceReader> open_sequences(const std::string& file, const ReadOptions& options = {});
 
 /// Writes sequences in order, in constant memory, to .h5 or .npy ([N,T,C,H,W]) by extension. The file appears
-/// under its name only at finish().
+/// under its name only at finish(); without finish() nothing is left. Error: the disk is full, an existing
+/// file.
 class SequenceWriter {
   public:
     virtual ~SequenceWriter() = default;
@@ -73,12 +84,14 @@ class SequenceWriter {
 };
 
 struct WriteOptions {
-    DType dtype = DType::u8;      ///< u8 or f32
+    DType dtype = DType::u8;  ///< u8 or f32
     double fps = 0;
-    Json attributes;              ///< stored with an HDF5 file
+    Json attributes{};  ///< stored with an HDF5 file
     std::string dataset = "sequences";
-    int compression = 0;          ///< HDF5 deflate level, 0-9
-    bool force = false;           ///< replace an existing file
+    int compression = 0;  ///< HDF5 deflate level, 0-9
+    /// NPY alone: or "TNHW", the Moving MNIST convention (its values 0-255 are the caller's to give).
+    std::string layout = "NTCHW";
+    bool force = false;  ///< replace an existing file
 };
 
 /// `count` rows of `shape` will be appended ("FILE" or "FILE:DATASET").

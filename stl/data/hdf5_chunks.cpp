@@ -1,0 +1,192 @@
+#include "stl/data/hdf5_chunks.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "stl/core/error.h"
+
+namespace stl::hdf5 {
+namespace {
+
+constexpr std::size_t kKeptBytes = 32 << 20;
+
+/// Element size of a type that needs no conversion, or 0.
+std::size_t native_size(hid_t dataset) {
+    const Handle type(H5Dget_type(dataset), H5Tclose);
+    for (const auto native : {H5T_NATIVE_UINT8, H5T_NATIVE_FLOAT, H5T_NATIVE_DOUBLE}) {
+        if (H5Tequal(type.get(), native) > 0) return H5Tget_size(native);
+    }
+    return 0;
+}
+
+/// The pipeline's filters in order of writing; empty for one that isn't ours to undo.
+std::vector<H5Z_filter_t> read_filters(hid_t creation) {
+    std::vector<H5Z_filter_t> filters;
+    const int count = H5Pget_nfilters(creation);
+    for (int i = 0; i < count; ++i) {
+        unsigned flags = 0;
+        std::size_t values = 0;
+        unsigned config = 0;
+        const auto filter =
+            H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, &config);
+        if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE) return {};
+        filters.push_back(filter);
+    }
+    return filters;
+}
+
+/// Undoes HDF5's byte shuffle: all first bytes of the elements, then all second bytes, ...
+std::vector<std::byte> unshuffle(const std::vector<std::byte>& shuffled, std::size_t element) {
+    std::vector<std::byte> values(shuffled.size());
+    const std::size_t count = shuffled.size() / element;
+    for (std::size_t b = 0; b < element; ++b) {
+        for (std::size_t i = 0; i < count; ++i) values[i * element + b] = shuffled[b * count + i];
+    }
+    std::copy(shuffled.begin() + static_cast<std::ptrdiff_t>(count * element), shuffled.end(),
+              values.begin() + static_cast<std::ptrdiff_t>(count * element));
+    return values;
+}
+
+}  // namespace
+
+std::unique_ptr<ChunkReader> ChunkReader::make(hid_t dataset, const std::string& where) {
+    const Handle creation(H5Dget_create_plist(dataset), H5Pclose);
+    if (H5Pget_layout(creation.get()) != H5D_CHUNKED) return nullptr;
+    const auto element = native_size(dataset);
+    auto filters = read_filters(creation.get());
+    unsigned options = 0;
+    H5Pget_chunk_opts(creation.get(), &options);
+    H5D_fill_value_t fill = H5D_FILL_VALUE_DEFAULT;
+    H5Pfill_value_defined(creation.get(), &fill);
+    if (element == 0 || filters.empty() || options != 0 || fill == H5D_FILL_VALUE_USER_DEFINED)
+        return nullptr;
+
+    std::unique_ptr<ChunkReader> reader(new ChunkReader);
+    std::array<hsize_t, H5S_MAX_RANK> sizes{};
+    const int rank = H5Pget_chunk(creation.get(), H5S_MAX_RANK, sizes.data());
+    if (rank != static_cast<int>(hdf5::dataset_shape(dataset).size())) fail("{}: damaged chunk sizes", where);
+    reader->chunk_size_.assign(sizes.begin(), sizes.begin() + rank);
+    auto shape = Shape(sizes.begin(), sizes.begin() + rank);
+    shape.push_back(static_cast<std::int64_t>(element));
+    reader->chunk_bytes_ = static_cast<std::size_t>(element_count(shape, where + ": chunk"));
+    if (reader->chunk_bytes_ == 0) fail("{}: empty chunks", where);
+    require_memory(reader->chunk_bytes_, where + ": one chunk");
+    reader->dataset_ = dataset;
+    reader->where_ = where;
+    reader->element_ = element;
+    reader->filters_ = std::move(filters);
+    return reader;
+}
+
+void ChunkReader::read(std::span<const hsize_t> start, std::span<const hsize_t> size, std::byte* out) const {
+    const std::size_t rank = chunk_size_.size();
+    Position first(rank);
+    Position at(rank);
+    for (std::size_t d = 0; d < rank; ++d) at[d] = first[d] = start[d] / chunk_size_[d] * chunk_size_[d];
+    for (;;) {
+        copy_overlap(*chunk(at), at, start, size, out);
+        std::size_t d = rank;
+        while (d > 0) {
+            --d;
+            at[d] += chunk_size_[d];
+            if (at[d] < start[d] + size[d]) break;
+            at[d] = first[d];
+            if (d == 0) return;
+        }
+    }
+}
+
+std::shared_ptr<const ChunkReader::Bytes> ChunkReader::chunk(const Position& offset) const {
+    const auto same = [&](const auto& entry) { return entry.first == offset; };
+    {
+        const std::lock_guard guard(mutex_);
+        if (const auto it = std::ranges::find_if(kept_, same); it != kept_.end()) {
+            kept_.splice(kept_.begin(), kept_, it);
+            return it->second;
+        }
+    }
+    auto loaded = std::make_shared<const Bytes>(load(offset));
+    if (chunk_size_.front() > 1 && chunk_bytes_ <= kKeptBytes) {
+        const std::lock_guard guard(mutex_);
+        kept_.emplace_front(offset, loaded);
+        if (kept_.size() * chunk_bytes_ > kKeptBytes) kept_.pop_back();
+    }
+    return loaded;
+}
+
+ChunkReader::Bytes ChunkReader::load(const Position& offset) const {
+    Bytes packed;
+    unsigned skipped = 0;
+    {
+        const Lock lock;
+        hsize_t bytes = 0;
+        if (H5Dget_chunk_storage_size(dataset_, offset.data(), &bytes) < 0) bytes = 0;  // never written
+        if (bytes > 0) {
+            // Deflate adds little to what it cannot pack.
+            if (bytes > chunk_bytes_ + chunk_bytes_ / 8 + 1024) {
+                fail("{}: damaged chunk ({} for {} of values)", where_, bytes_text(bytes),
+                     bytes_text(chunk_bytes_));
+            }
+            packed.resize(bytes);
+            if (H5Dread_chunk(dataset_, H5P_DEFAULT, offset.data(), &skipped, packed.data()) < 0) {
+                fail("{}: a chunk cannot be read ({})", where_, reason());
+            }
+        }
+    }
+    return packed.empty() ? Bytes(chunk_bytes_) : unpack(std::move(packed), skipped);
+}
+
+ChunkReader::Bytes ChunkReader::unpack(Bytes packed, unsigned skipped_filters) const {
+    for (std::size_t i = filters_.size(); i-- > 0;) {
+        if ((skipped_filters >> i & 1U) != 0) continue;
+        if (filters_[i] == H5Z_FILTER_SHUFFLE) {
+            if (element_ > 1) packed = unshuffle(packed, element_);
+            continue;
+        }
+        Bytes values(chunk_bytes_);
+        auto size = static_cast<uLongf>(values.size());
+        if (uncompress(reinterpret_cast<Bytef*>(values.data()), &size,
+                       reinterpret_cast<const Bytef*>(packed.data()),
+                       static_cast<uLong>(packed.size())) != Z_OK ||
+            size != values.size()) {
+            fail("{}: damaged chunk (deflate)", where_);
+        }
+        packed = std::move(values);
+    }
+    if (packed.size() != chunk_bytes_) {
+        fail("{}: damaged chunk ({} of {} bytes)", where_, packed.size(), chunk_bytes_);
+    }
+    return packed;
+}
+
+void ChunkReader::copy_overlap(const Bytes& chunk, const Position& offset, std::span<const hsize_t> start,
+                               std::span<const hsize_t> size, std::byte* out) const {
+    const std::size_t rank = chunk_size_.size();
+    Position low(rank);
+    Position high(rank);
+    for (std::size_t d = 0; d < rank; ++d) {
+        low[d] = std::max(start[d], offset[d]);
+        high[d] = std::min(start[d] + size[d], offset[d] + chunk_size_[d]);
+    }
+    const std::size_t run = (high.back() - low.back()) * element_;
+    for (Position at = low;;) {
+        hsize_t from = 0;
+        hsize_t to = 0;
+        for (std::size_t d = 0; d < rank; ++d) {
+            from = from * chunk_size_[d] + (at[d] - offset[d]);
+            to = to * size[d] + (at[d] - start[d]);
+        }
+        std::memcpy(out + to * element_, chunk.data() + from * element_, run);
+        std::size_t d = rank - 1;
+        while (d > 0 && ++at[d - 1] == high[d - 1]) {
+            at[d - 1] = low[d - 1];
+            --d;
+        }
+        if (d == 0) return;
+    }
+}
+
+}  // namespace stl::hdf5

@@ -1,0 +1,50 @@
+// Compressed chunks of an HDF5 dataset, fetched raw from the library and unpacked here: outside its lock, so
+// that threads unpack at the same time, and with every size checked (HDF5 1.10 reads beyond a chunk that
+// unpacks to less than its size). For the files of this folder alone.
+#pragma once
+
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "stl/data/hdf5_handle.h"
+
+namespace stl::hdf5 {
+
+class ChunkReader {
+  public:
+    /// Null unless the dataset is chunked and packed by deflate, after a byte shuffle or not, and its stored
+    /// values are the machine's own uint8, float or double. Everything else is H5Dread's.
+    static std::unique_ptr<ChunkReader> make(hid_t dataset, const std::string& where);
+
+    /// The block [start, start + size) of the dataset, dense, into `out`. Thread-safe.
+    void read(std::span<const hsize_t> start, std::span<const hsize_t> size, std::byte* out) const;
+
+  private:
+    using Bytes = std::vector<std::byte>;
+    using Position = std::vector<hsize_t>;
+
+    ChunkReader() = default;
+    std::shared_ptr<const Bytes> chunk(const Position& offset) const;
+    Bytes load(const Position& offset) const;
+    Bytes unpack(Bytes packed, unsigned skipped_filters) const;
+    void copy_overlap(const Bytes& chunk, const Position& offset, std::span<const hsize_t> start,
+                      std::span<const hsize_t> size, std::byte* out) const;
+
+    hid_t dataset_ = -1;
+    std::string where_;
+    std::size_t element_ = 1;
+    std::vector<H5Z_filter_t> filters_;
+    Position chunk_size_;
+    std::size_t chunk_bytes_ = 0;
+
+    /// Chunks of several sequences are asked for once per sequence: the latest few stay.
+    mutable std::mutex mutex_;
+    mutable std::list<std::pair<Position, std::shared_ptr<const Bytes>>> kept_;
+};
+
+}  // namespace stl::hdf5

@@ -1,0 +1,163 @@
+#include "stl/data/hdf5_handle.h"
+
+#include <algorithm>
+#include <array>
+
+#include "stl/core/error.h"
+#include "stl/core/names.h"
+
+namespace stl::hdf5 {
+namespace {
+
+std::recursive_mutex& library_mutex() {
+    static std::recursive_mutex mutex;  // as long-lived and as single as the library that it guards
+    return mutex;
+}
+
+herr_t keep_description(unsigned /*n*/, const H5E_error2_t* error, void* out) {
+    if (error->desc != nullptr && *error->desc != '\0') *static_cast<std::string*>(out) = error->desc;
+    return 0;
+}
+
+herr_t collect_dataset(hid_t /*group*/, const char* name, const H5O_info_t* info, void* out) {
+    if (info->type == H5O_TYPE_DATASET) static_cast<std::vector<std::string>*>(out)->emplace_back(name);
+    return 0;
+}
+
+/// Whether the bytes can stand in a JSON text (attributes may hold anything).
+bool is_utf8(const Json& value) {
+    try {
+        (void)value.dump();
+        return true;
+    } catch (const Json::exception&) {
+        return false;
+    }
+}
+
+/// A text of fixed length. HDF5 1.10 trusts a file's heap of variable-length strings: a damaged one would end
+/// the program.
+Json read_text_attribute(hid_t attribute, hid_t type) {
+    constexpr std::size_t too_long = 1 << 20;
+    if (H5Tis_variable_str(type) != 0 || H5Tget_size(type) > too_long) return nullptr;
+    std::string text(H5Tget_size(type), '\0');
+    if (H5Aread(attribute, type, text.data()) < 0) return nullptr;
+    text.erase(std::find(text.begin(), text.end(), '\0'), text.end());
+    return is_utf8(text) ? Json(text) : Json(nullptr);
+}
+
+}  // namespace
+
+Lock::Lock() : lock_(library_mutex()) {
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+}
+
+bool Handle::close() {
+    if (id_ < 0) return true;
+    const Lock lock;
+    return close_(std::exchange(id_, -1)) >= 0;
+}
+
+std::string reason() {
+    std::string text;
+    H5Ewalk2(
+        H5E_DEFAULT, H5E_WALK_UPWARD,
+        [](unsigned n, const H5E_error2_t* error, void* out) -> herr_t {
+            // Upward starts at the innermost, which says most.
+            return static_cast<std::string*>(out)->empty() ? keep_description(n, error, out) : 0;
+        },
+        &text);
+    std::ranges::replace(text, '\n', ' ');
+    return text.empty() ? "no reason given" : text;
+}
+
+Handle open_for_reading(const fs::path& path) {
+    const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+    // No lock on files that are only read: network and read-only file systems have none.
+    H5Pset_file_locking(access.get(), false, true);
+    Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
+    if (file.valid()) return file;
+    const auto why = reason();
+    if (fs::file_size(path) == 0) fail("{}: is empty, expected an HDF5 file", path.string());
+    if (H5Fis_hdf5(path.c_str()) == 0) fail("{}: is no HDF5 file", path.string());
+    fail("{}: cannot be read as HDF5 ({})", path.string(), why);
+}
+
+std::vector<std::string> dataset_names(hid_t file) {
+    std::vector<std::string> names;
+    H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_NATIVE, collect_dataset, &names, H5O_INFO_BASIC);
+    return names;
+}
+
+Handle open_dataset(hid_t file, const std::string& name, const std::string& path) {
+    Handle dataset(H5Dopen2(file, name.c_str(), H5P_DEFAULT), H5Dclose);
+    if (dataset.valid()) return dataset;
+    const auto why = reason();
+    const auto names = dataset_names(file);
+    if (std::ranges::find(names, name) != names.end())
+        fail("{}: dataset '{}' cannot be opened ({})", path, name, why);
+    if (names.empty()) fail("{}: holds no dataset, expected '{}'", path, name);
+    fail("{}: no dataset '{}'{}", path, name, did_you_mean(name, names));
+}
+
+Shape dataset_shape(hid_t dataset) {
+    const Handle space(H5Dget_space(dataset), H5Sclose);
+    const int rank = H5Sget_simple_extent_ndims(space.get());
+    std::vector<hsize_t> sizes(static_cast<std::size_t>(std::max(rank, 0)));
+    if (rank > 0) H5Sget_simple_extent_dims(space.get(), sizes.data(), nullptr);
+    return {sizes.begin(), sizes.end()};
+}
+
+DType dataset_dtype(hid_t dataset, const std::string& where) {
+    const Handle type(H5Dget_type(dataset), H5Tclose);
+    const auto size = H5Tget_size(type.get());
+    switch (H5Tget_class(type.get())) {
+        case H5T_FLOAT:
+            if (size == 2) return DType::f16;
+            return size == 4 ? DType::f32 : DType::f64;
+        case H5T_INTEGER:
+            if (size == 1) return H5Tget_sign(type.get()) == H5T_SGN_NONE ? DType::u8 : DType::i8;
+            if (size == 2) return DType::i16;
+            return size == 4 ? DType::i32 : DType::i64;
+        default:
+            fail("{}: holds neither integers nor floats, expected uint8 or float32", where);
+    }
+}
+
+Json read_attribute(hid_t object, const std::string& name) {
+    // By name: going through all of them is another thing that a damaged file makes HDF5 1.10 crash in.
+    if (H5Aexists(object, name.c_str()) <= 0) return nullptr;
+    const Handle attribute(H5Aopen(object, name.c_str(), H5P_DEFAULT), H5Aclose);
+    if (!attribute.valid()) return nullptr;
+    const Handle type(H5Aget_type(attribute.get()), H5Tclose);
+    const Handle space(H5Aget_space(attribute.get()), H5Sclose);
+    if (H5Sget_simple_extent_npoints(space.get()) != 1) return nullptr;
+    const auto kind = H5Tget_class(type.get());
+    if (kind == H5T_STRING) return read_text_attribute(attribute.get(), type.get());
+    if (kind != H5T_FLOAT && kind != H5T_INTEGER) return nullptr;
+    double number = 0;
+    return H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, &number) < 0 ? Json(nullptr) : Json(number);
+}
+
+void write_attribute(hid_t object, const std::string& name, const Json& value, const std::string& where) {
+    const Handle scalar(H5Screate(H5S_SCALAR), H5Sclose);
+    const auto write = [&](hid_t type, const void* data) {
+        const Handle attribute(H5Acreate2(object, name.c_str(), type, scalar.get(), H5P_DEFAULT, H5P_DEFAULT),
+                               H5Aclose);
+        if (!attribute.valid() || H5Awrite(attribute.get(), type, data) < 0) {
+            fail("{}: attribute '{}' cannot be written ({})", where, name, reason());
+        }
+    };
+    if (value.is_number()) {
+        const auto number = value.get<double>();
+        write(H5T_NATIVE_DOUBLE, &number);
+    } else {
+        const auto text = value.is_string() ? value.get<std::string>() : value.dump();
+        const Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+        H5Tset_size(type.get(), std::max<std::size_t>(text.size(), 1));
+        H5Tset_cset(type.get(), H5T_CSET_UTF8);
+        H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
+        write(type.get(), text.empty() ? "" : text.data());
+    }
+}
+
+}  // namespace stl::hdf5

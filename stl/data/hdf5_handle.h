@@ -1,0 +1,66 @@
+// Small owners around HDF5's C interface. For the files of this folder alone.
+#pragma once
+
+#include <hdf5.h>
+
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "stl/core/array.h"
+#include "stl/core/json.h"
+
+namespace stl::hdf5 {
+
+/// HDF5 is one library with one state: every call into it happens under this lock. Also keeps it from
+/// printing.
+class Lock {
+  public:
+    Lock();
+
+  private:
+    std::unique_lock<std::recursive_mutex> lock_;
+};
+
+/// An identifier that is closed at the end. `what` says what failed where it is no valid one.
+class Handle {
+  public:
+    Handle() = default;
+    Handle(hid_t id, herr_t (*close)(hid_t)) : id_(id), close_(close) {}
+    Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
+    Handle& operator=(Handle&& other) noexcept {
+        std::swap(id_, other.id_);
+        std::swap(close_, other.close_);
+        return *this;
+    }
+    ~Handle() { close(); }
+
+    /// False if HDF5 could not close it (what it still had to write was lost).
+    bool close();
+    hid_t get() const { return id_; }
+    bool valid() const { return id_ >= 0; }
+
+  private:
+    hid_t id_ = -1;
+    herr_t (*close_)(hid_t) = nullptr;
+};
+
+/// What HDF5 says about the last failure, in a few words: "truncated file: eof = 800, ...".
+std::string reason();
+
+Handle open_for_reading(const fs::path& path);
+/// Error with the names of the datasets there are.
+Handle open_dataset(hid_t file, const std::string& name, const std::string& path);
+/// Names of all datasets, groups included ("a/b").
+std::vector<std::string> dataset_names(hid_t file);
+Shape dataset_shape(hid_t dataset);
+/// Error (with `where`) for what is neither an integer nor a float of the usual sizes.
+DType dataset_dtype(hid_t dataset, const std::string& where);
+
+/// A number (as double) or a text of fixed length; null where there is no such attribute or it is of another
+/// kind.
+Json read_attribute(hid_t object, const std::string& name);
+/// Numbers as double, texts as they are, everything else as JSON text (at most 64 KiB).
+void write_attribute(hid_t object, const std::string& name, const Json& value, const std::string& where);
+
+}  // namespace stl::hdf5

@@ -1,0 +1,132 @@
+#include "stl/data/layout.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+
+#include "stl/core/error.h"
+
+namespace stl {
+namespace {
+
+constexpr std::string_view kAxes = "NTCHW";
+
+void check_layout(const std::string& layout, const Shape& shape, const std::string& where) {
+    const auto times = [&](char axis) { return std::ranges::count(layout, axis); };
+    const bool letters_known =
+        std::ranges::all_of(layout, [](char c) { return kAxes.find(c) != kAxes.npos; });
+    const bool once = std::ranges::all_of(kAxes, [&](char axis) { return times(axis) <= 1; });
+    if (!letters_known || !once || times('T') + times('H') + times('W') != 3) {
+        fail("{}: layout '{}', expected the letters N T C H W once each (N and C may be left out)", where,
+             layout);
+    }
+    if (layout.size() != shape.size()) {
+        fail("{}: shape {} has {} axes, layout '{}' has {}", where, to_string(shape), shape.size(), layout,
+             layout.size());
+    }
+}
+
+std::string default_layout(const Shape& shape, DType dtype, FileKind kind, const std::string& where) {
+    const bool numpy = kind == FileKind::numpy;
+    if (shape.size() == 5) {
+        const bool channels_last =
+            numpy && dtype == DType::u8 && (shape[4] == 1 || shape[4] == 3) && shape[2] > 4;
+        return channels_last ? "TNHWC" : "NTCHW";
+    }
+    if (shape.size() == 4 && numpy) return "TNHW";
+    fail("{}: shape {} has {} axes, expected [N,T,C,H,W]{} (or say which is which, e.g. --layout {})", where,
+         to_string(shape), shape.size(), numpy ? " or [T,N,H,W]" : "", shape.size() == 3 ? "THW" : "NTHW");
+}
+
+template <class T, bool divide>
+void gather_as(const SequenceShape& shape, const std::byte* data, std::span<const std::int64_t, 5> stride,
+               std::int64_t count, float* out) {
+    const auto value = [](const std::byte* p) {
+        T stored;
+        std::memcpy(&stored, p, sizeof stored);  // files owe nobody an alignment
+        const auto x = static_cast<float>(stored);
+        return divide ? x / 255.0F : x;
+    };
+    const auto step = stride[4];
+    for (std::int64_t n = 0; n < count; ++n) {
+        for (std::int64_t t = 0; t < shape.frames; ++t) {
+            for (std::int64_t c = 0; c < shape.channels; ++c) {
+                const std::byte* plane = data + n * stride[0] + t * stride[1] + c * stride[2];
+                for (std::int64_t h = 0; h < shape.height; ++h, out += shape.width) {
+                    const std::byte* row = plane + h * stride[3];
+                    if (step == sizeof(T)) {
+                        for (std::int64_t w = 0; w < shape.width; ++w) out[w] = value(row + w * sizeof(T));
+                    } else {
+                        for (std::int64_t w = 0; w < shape.width; ++w) out[w] = value(row + w * step);
+                    }
+                }
+            }
+        }
+    }
+}
+
+}  // namespace
+
+std::int64_t StoredArray::size(char axis) const {
+    const auto at = layout.find(axis);
+    return at == std::string::npos ? 1 : shape[at];
+}
+
+StoredArray describe_array(const Shape& shape, DType dtype, FileKind kind, const std::string& layout,
+                           const std::string& where) {
+    if (dtype != DType::u8 && dtype != DType::f32 && dtype != DType::f64) {
+        fail("{}: {} values, expected uint8, float32 or float64", where, dtype_name(dtype));
+    }
+    StoredArray array{layout.empty() ? default_layout(shape, dtype, kind, where) : layout, shape, dtype};
+    check_layout(array.layout, shape, where);
+    if (element_count(shape, where) == 0)
+        fail("{}: shape {} is empty, expected sequences", where, to_string(shape));
+    // A 4-D NPY with a sequence axis is the Moving MNIST convention, in whichever order.
+    const bool moving_mnist =
+        kind == FileKind::numpy && shape.size() == 4 && array.layout.find('C') == std::string::npos;
+    array.divide = dtype == DType::u8 || moving_mnist;
+    const auto elements = static_cast<std::uint64_t>(array.sequence().elements());
+    if (elements > (std::uint64_t{1} << 60)) fail("{}: impossible shape {}", where, to_string(shape));
+    require_memory(elements * sizeof(float), where + ": one sequence");
+    return array;
+}
+
+Shape dense_strides(const Shape& shape, std::size_t element_bytes, bool fortran_order) {
+    Shape strides(shape.size());
+    auto stride = static_cast<std::int64_t>(element_bytes);
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+        const auto axis = fortran_order ? i : shape.size() - 1 - i;
+        strides[axis] = stride;
+        stride *= shape[axis];
+    }
+    return strides;
+}
+
+void gather(const StoredArray& array, const std::byte* data, std::span<const std::int64_t> strides,
+            std::int64_t count, float* out) {
+    std::int64_t stride[5]{};
+    for (std::size_t i = 0; i < kAxes.size(); ++i) {
+        const auto at = array.layout.find(kAxes[i]);
+        if (at != std::string::npos) stride[i] = strides[at];
+    }
+    const auto run = [&]<class T>(T) {
+        array.divide ? gather_as<T, true>(array.sequence(), data, stride, count, out)
+                     : gather_as<T, false>(array.sequence(), data, stride, count, out);
+    };
+    switch (array.dtype) {
+        case DType::u8:
+            return run(std::uint8_t{});
+        case DType::f32:
+            return run(float{});
+        case DType::f64:
+            return run(double{});
+        default:
+            fail("gather: {} values", dtype_name(array.dtype));
+    }
+}
+
+void to_unit_range(std::span<const std::uint8_t> values, float* out) {
+    for (std::size_t i = 0; i < values.size(); ++i) out[i] = static_cast<float>(values[i]) / 255.0F;
+}
+
+}  // namespace stl

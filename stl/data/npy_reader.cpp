@@ -1,0 +1,62 @@
+#include "stl/core/error.h"
+#include "stl/data/file_checks.h"
+#include "stl/data/layout.h"
+#include "stl/data/npy_file.h"
+
+namespace stl {
+namespace {
+
+class NpyReader : public SequenceReader {
+  public:
+    NpyReader(std::shared_ptr<const MappedFile> file, std::span<const std::byte> bytes,
+              std::vector<std::uint8_t> marks, const std::string& layout, std::string where)
+        : file_(std::move(file)), where_(std::move(where)), marks_(std::move(marks)) {
+        const auto header = parse_npy(bytes, where_);
+        array_ = describe_array(header.shape, header.dtype, FileKind::numpy, layout, where_);
+        values_ = bytes.data() + header.data_offset;
+        strides_ = dense_strides(header.shape, dtype_size(header.dtype), header.fortran_order);
+        if (const auto axis = array_.layout.find('N'); axis != std::string::npos)
+            row_stride_ = strides_[axis];
+        info_ = {array_.count(), array_.sequence(), header.dtype, 0, Json::object()};
+        if (!marks_.empty() && static_cast<std::int64_t>(marks_.size()) != info_.count) {
+            fail("{}: {} marks in 'split' for {} sequences", where_, marks_.size(), info_.count);
+        }
+        check_split(marks_, where_ + ": 'split'");
+    }
+
+    const SequenceInfo& info() const override { return info_; }
+
+    void read(std::int64_t first, std::int64_t count, std::span<float> out) const override {
+        check_range(info_, first, count, out.size(), where_);
+        gather(array_, values_ + first * row_stride_, strides_, count, out.data());
+    }
+
+    std::vector<std::int64_t> rows(Split split) const override { return rows_of(marks_, info_.count, split); }
+
+  private:
+    std::shared_ptr<const MappedFile> file_;  // holds what values_ points to
+    std::string where_;
+    std::vector<std::uint8_t> marks_;
+    StoredArray array_;
+    const std::byte* values_ = nullptr;
+    Shape strides_;
+    std::int64_t row_stride_ = 0;
+    SequenceInfo info_;
+};
+
+}  // namespace
+
+std::unique_ptr<SequenceReader> open_npy(const fs::path& path, const ReadOptions& options) {
+    auto file = std::make_shared<const MappedFile>(path);
+    const auto bytes = file->bytes();
+    return open_npy_bytes(std::move(file), bytes, {}, options.layout, path.string());
+}
+
+std::unique_ptr<SequenceReader> open_npy_bytes(std::shared_ptr<const MappedFile> file,
+                                               std::span<const std::byte> bytes,
+                                               std::vector<std::uint8_t> marks, const std::string& layout,
+                                               const std::string& where) {
+    return std::make_unique<NpyReader>(std::move(file), bytes, std::move(marks), layout, where);
+}
+
+}  // namespace stl

@@ -1,0 +1,141 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <functional>
+
+#include "stl/core/error.h"
+#include "stl/data/file_checks.h"
+#include "stl/data/npy_file.h"
+
+namespace stl {
+namespace {
+
+/// A file written at given places.
+class OutputFile {
+  public:
+    OutputFile(const fs::path& path, std::string name)
+        : fd_(::open(path.c_str(), O_WRONLY | O_CLOEXEC)), name_(std::move(name)) {
+        if (fd_ < 0) fail("{}: cannot be written ({})", name_, std::strerror(errno));
+    }
+    ~OutputFile() { ::close(fd_); }
+    OutputFile(const OutputFile&) = delete;
+    OutputFile& operator=(const OutputFile&) = delete;
+
+    /// Takes the place on disk now, so that a full one is found out before the work.
+    void reserve(std::int64_t bytes) const {
+        if (::fallocate(fd_, 0, 0, bytes) != 0 && errno != EOPNOTSUPP && errno != ENOSYS) {
+            fail("{}: cannot be written ({} needed: {})", name_,
+                 bytes_text(static_cast<std::uint64_t>(bytes)), std::strerror(errno));
+        }
+    }
+    void write(const void* data, std::size_t bytes, std::int64_t offset) const {
+        const auto* p = static_cast<const char*>(data);
+        while (bytes > 0) {
+            const auto n = ::pwrite(fd_, p, bytes, offset);
+            if (n < 0 && errno == EINTR) continue;
+            if (n <= 0) fail("{}: cannot be written ({})", name_, std::strerror(errno));
+            p += n;
+            offset += n;
+            bytes -= static_cast<std::size_t>(n);
+        }
+    }
+
+  private:
+    int fd_;
+    std::string name_;
+};
+
+class NpyWriter : public SequenceWriter {
+  public:
+    NpyWriter(const fs::path& path, std::int64_t count, const SequenceShape& shape,
+              const WriteOptions& options)
+        : output_((refuse_existing(path, options.force), path)),
+          name_(path.string()),
+          count_(count),
+          shape_(shape),
+          dtype_(options.dtype),
+          frame_major_(options.layout == "TNHW") {
+        if (!frame_major_ && options.layout != "NTCHW") {
+            fail("{}: layout {}, expected NTCHW or TNHW", name_, options.layout);
+        }
+        if (frame_major_ && shape.channels != 1)
+            fail("{}: {} channels, layout TNHW has 1", name_, shape.channels);
+        const Shape stored = frame_major_
+                                 ? Shape{shape.frames, count, shape.height, shape.width}
+                                 : Shape{count, shape.frames, shape.channels, shape.height, shape.width};
+        const auto elements = element_count(stored, name_);
+        const auto header = npy_header(stored, dtype_);
+        const auto bytes = static_cast<std::int64_t>(header.size()) +
+                           elements * static_cast<std::int64_t>(dtype_size(dtype_));
+        require_space(path, static_cast<std::uint64_t>(bytes));
+        file_.emplace(output_.temporary(), name_);
+        file_->reserve(bytes);
+        file_->write(header.data(), header.size(), 0);
+        data_offset_ = static_cast<std::int64_t>(header.size());
+    }
+
+    void append(std::span<const std::uint8_t> values) override { write(values, DType::u8); }
+    void append(std::span<const float> values) override { write(values, DType::f32); }
+
+    void finish() override {
+        if (written_ != count_) fail("{}: {} of {} sequences were written", name_, written_, count_);
+        file_.reset();
+        output_.commit();
+    }
+
+  private:
+    template <class T>
+    void write(std::span<const T> values, DType type) {
+        const auto one = static_cast<std::size_t>(shape_.elements());
+        const auto n = static_cast<std::int64_t>(values.size() / one);
+        if (type != dtype_ || values.size() % one != 0 || written_ + n > count_) {
+            fail("{}: {} {} values after {} of {} sequences, expected {} sequences of {}", name_,
+                 values.size(), dtype_name(type), written_, count_, dtype_name(dtype_), to_string(shape_));
+        }
+        if (frame_major_) {
+            write_by_frame(values, n);
+        } else {
+            const auto offset = data_offset_ + written_ * static_cast<std::int64_t>(one * sizeof(T));
+            file_->write(values.data(), values.size_bytes(), offset);
+        }
+        written_ += n;
+    }
+
+    /// Frame t of all sequences stands together in the file: collect it from the n sequences, write it as one
+    /// piece.
+    template <class T>
+    void write_by_frame(std::span<const T> values, std::int64_t n) {
+        const auto frame = static_cast<std::size_t>(shape_.frame_elements());
+        const auto one = static_cast<std::size_t>(shape_.elements());
+        std::vector<T> piece(static_cast<std::size_t>(n) * frame);
+        for (std::int64_t t = 0; t < shape_.frames; ++t) {
+            const T* from = values.data() + static_cast<std::size_t>(t) * frame;
+            for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
+                std::memcpy(piece.data() + i * frame, from + i * one, frame * sizeof(T));
+            }
+            const auto place = (t * count_ + written_) * static_cast<std::int64_t>(frame * sizeof(T));
+            file_->write(piece.data(), piece.size() * sizeof(T), data_offset_ + place);
+        }
+    }
+
+    AtomicFile output_;
+    std::string name_;
+    std::int64_t count_;
+    SequenceShape shape_;
+    DType dtype_;
+    bool frame_major_;
+    std::optional<OutputFile> file_;
+    std::int64_t data_offset_ = 0;
+    std::int64_t written_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<SequenceWriter> create_npy(const fs::path& path, std::int64_t count,
+                                           const SequenceShape& shape, const WriteOptions& options) {
+    return std::make_unique<NpyWriter>(path, count, shape, options);
+}
+
+}  // namespace stl

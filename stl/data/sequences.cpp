@@ -1,0 +1,116 @@
+#include "stl/data/sequences.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+
+#include "stl/core/error.h"
+#include "stl/core/names.h"
+#include "stl/data/hdf5_file.h"
+#include "stl/data/npy_file.h"
+#include "stl/data/npz_file.h"
+
+namespace stl {
+namespace {
+
+enum class Format { hdf5, npy, npz, unknown };
+
+Format format_of_name(const fs::path& path) {
+    const auto extension = lower_case(path.extension().string());
+    if (extension == ".h5" || extension == ".hdf5") return Format::hdf5;
+    if (extension == ".npy") return Format::npy;
+    if (extension == ".npz") return Format::npz;
+    return Format::unknown;
+}
+
+/// By the first bytes, for files that are named otherwise.
+Format format_of_content(const fs::path& path) {
+    std::array<char, 8> start{};
+    std::ifstream in(path, std::ios::binary);
+    in.read(start.data(), start.size());
+    const std::string_view bytes(start.data(), static_cast<std::size_t>(in.gcount()));
+    if (bytes.starts_with("\x89HDF\r\n\x1a\n")) return Format::hdf5;
+    if (bytes.starts_with("\x93NUMPY")) return Format::npy;
+    if (bytes.starts_with("PK\x03\x04")) return Format::npz;
+    return Format::unknown;
+}
+
+bool is_file(const fs::path& path) {
+    std::error_code ec;
+    return fs::exists(path, ec) && !fs::is_directory(path, ec);
+}
+
+}  // namespace
+
+std::string to_string(const SequenceShape& shape) {
+    return fmt::format("{} frames of {}x{}x{}", shape.frames, shape.channels, shape.height, shape.width);
+}
+
+const char* split_name(Split split) {
+    constexpr std::array names{"train", "validation", "test"};
+    return names.at(static_cast<std::size_t>(split));
+}
+
+FileName split_file_name(const std::string& file) {
+    if (is_file(file)) return {file, ""};
+    for (auto colon = file.rfind(':'); colon != std::string::npos && colon > 0;
+         colon = file.rfind(':', colon - 1)) {
+        const auto path = file.substr(0, colon);
+        if (is_file(path)) return {path, file.substr(colon + 1)};
+    }
+    for (auto colon = file.rfind(':'); colon != std::string::npos && colon > 0;
+         colon = file.rfind(':', colon - 1)) {
+        const auto path = file.substr(0, colon);
+        const auto format = format_of_name(path);
+        if (format == Format::hdf5 || format == Format::npz) return {path, file.substr(colon + 1)};
+    }
+    return {file, ""};
+}
+
+std::unique_ptr<SequenceReader> open_sequences(const std::string& file, const ReadOptions& options) {
+    const auto [path, named] = split_file_name(file);
+    if (!fs::exists(path)) fail("{}: no such file", path.string());
+    if (fs::is_directory(path)) fail("{}: is a folder, expected an HDF5, NPY or NPZ file", path.string());
+    auto chosen = options;
+    if (!named.empty()) chosen.dataset = named;
+    const auto by_name = format_of_name(path);
+    switch (by_name == Format::unknown ? format_of_content(path) : by_name) {
+        case Format::hdf5:
+            return open_hdf5(path, chosen);
+        case Format::npz:
+            return open_npz(path, chosen);
+        case Format::npy:
+            if (!chosen.dataset.empty()) {
+                fail("{}: an NPY file holds one array, '{}' names one inside a file", path.string(),
+                     chosen.dataset);
+            }
+            return open_npy(path, chosen);
+        case Format::unknown:
+            break;
+    }
+    fail("{}: neither HDF5 nor NPY nor NPZ (by its name or its first bytes)", path.string());
+}
+
+std::unique_ptr<SequenceWriter> create_sequences(const std::string& file, std::int64_t count,
+                                                 const SequenceShape& shape, const WriteOptions& options) {
+    const auto [path, named] = split_file_name(file);
+    if (options.dtype != DType::u8 && options.dtype != DType::f32) {
+        fail("{}: cannot write {} values, expected uint8 or float32", file, dtype_name(options.dtype));
+    }
+    if (count < 1 || shape.elements() < 1) fail("{}: nothing to write ({} sequences)", file, count);
+    auto chosen = options;
+    if (!named.empty()) chosen.dataset = named;
+    switch (format_of_name(path)) {
+        case Format::hdf5:
+            return create_hdf5(path, count, shape, chosen);
+        case Format::npy:
+            return create_npy(path, count, shape, chosen);
+        case Format::npz:
+        case Format::unknown:
+            break;
+    }
+    fail("{}: cannot write this kind of file, expected a name that ends in .h5, .hdf5 or .npy",
+         path.string());
+}
+
+}  // namespace stl

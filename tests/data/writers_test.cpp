@@ -1,0 +1,185 @@
+// Writing of sequence files: what was written is read back, and nothing is left of what failed.
+#include <numeric>
+
+#include "stl/data/npy_file.h"
+#include "tests/data/support.h"
+
+namespace stl {
+namespace {
+
+using test::error_of;
+using test::read_all;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr SequenceShape kShape{3, 2, 5, 4};
+constexpr std::int64_t kCount = 7;
+
+std::vector<std::uint8_t> bytes(std::int64_t count = kCount) {
+    std::vector<std::uint8_t> values(static_cast<std::size_t>(count * kShape.elements()));
+    std::iota(values.begin(), values.end(), 3);
+    return values;
+}
+
+std::vector<float> floats() {
+    std::vector<float> values(static_cast<std::size_t>(kCount * kShape.elements()));
+    std::iota(values.begin(), values.end(), -1.5F);
+    return values;
+}
+
+template <class T>
+void write_in_pieces(SequenceWriter& writer, std::span<const T> values) {
+    const auto one = static_cast<std::size_t>(kShape.elements());
+    writer.append(values.first(2 * one));
+    writer.append(values.subspan(2 * one, one));
+    writer.append(values.subspan(3 * one));
+}
+
+class Writers : public testing::TestWithParam<std::string> {
+  protected:
+    std::string file() const { return (folder_ / GetParam()).string(); }
+    std::unique_ptr<SequenceWriter> create(WriteOptions options = {}) const {
+        return create_sequences(file(), kCount, kShape, options);
+    }
+    test::TemporaryFolder folder_;
+};
+
+TEST_P(Writers, BytesComeBackDividedBy255) {
+    const auto values = bytes();
+    const auto writer = create();
+    write_in_pieces<std::uint8_t>(*writer, values);
+    writer->finish();
+    const auto reader = open_sequences(file());
+    EXPECT_EQ(reader->info().count, kCount);
+    EXPECT_EQ(reader->info().shape, kShape);
+    std::vector<float> expected;
+    for (const auto v : values) expected.push_back(static_cast<float>(v) / 255.0F);
+    EXPECT_EQ(read_all(*reader), expected);
+}
+
+TEST_P(Writers, FloatsComeBackAsTheyAre) {
+    const auto values = floats();
+    const auto writer = create({.dtype = DType::f32});
+    write_in_pieces<float>(*writer, values);
+    writer->finish();
+    EXPECT_EQ(open_sequences(file())->info().dtype, DType::f32);
+    EXPECT_EQ(read_all(*open_sequences(file())), values);
+}
+
+TEST_P(Writers, NothingIsThereBeforeTheEnd) {
+    {
+        const auto writer = create();
+        writer->append(std::span<const std::uint8_t>(bytes(2)));
+        EXPECT_FALSE(fs::exists(file()));
+        EXPECT_THAT(error_of([&] { writer->finish(); }), HasSubstr("2 of 7 sequences were written"));
+    }
+    EXPECT_THAT(folder_.files(), IsEmpty());
+}
+
+TEST_P(Writers, ExistingFilesAreKeptWithoutForce) {
+    test::write_bytes(file(), "precious");
+    EXPECT_THAT(error_of([&] { create(); }), HasSubstr("exists already"));
+    EXPECT_EQ(read_text(file()), "precious");
+    {
+        const auto writer = create({.force = true});
+        EXPECT_EQ(read_text(file()), "precious");
+    }
+    EXPECT_EQ(read_text(file()), "precious");
+    const auto writer = create({.force = true});
+    writer->append(std::span<const std::uint8_t>(bytes()));
+    writer->finish();
+    EXPECT_EQ(open_sequences(file())->info().count, kCount);
+}
+
+TEST_P(Writers, FullDiskLeavesNothing) {
+    {
+        const test::FullDisk full(4096);
+        const std::int64_t many = 100;
+        const auto message = error_of([&] {
+            const auto writer = create_sequences(file(), many, kShape, {});
+            writer->append(std::span<const std::uint8_t>(bytes(many)));
+            writer->finish();
+        });
+        EXPECT_THAT(message, HasSubstr(GetParam() + ": cannot be written"));
+    }
+    EXPECT_THAT(folder_.files(), IsEmpty());
+}
+
+TEST_P(Writers, DiskThatIsTooSmallIsRefusedAtOnce) {
+    const auto message = error_of([&] { create_sequences(file(), 1LL << 45, kShape, {}); });
+    EXPECT_THAT(message, HasSubstr("on disk"));
+    EXPECT_THAT(folder_.files(), IsEmpty());
+}
+
+TEST_P(Writers, WrongAmountsAndTypesAreRefused) {
+    const auto writer = create();
+    EXPECT_THAT(error_of([&] { writer->append(std::span<const float>(floats())); }),
+                HasSubstr("expected uint8"));
+    EXPECT_THAT(error_of([&] { writer->append(std::span<const std::uint8_t>(bytes(8))); }),
+                HasSubstr("0 of 7"));
+    EXPECT_THAT(error_of([&] { writer->append(std::vector<std::uint8_t>(7)); }), HasSubstr("7 uint8 values"));
+    EXPECT_THAT(error_of([&] { create_sequences(file(), 0, kShape, {}); }), HasSubstr("nothing to write"));
+    EXPECT_THAT(error_of([&] { create_sequences(file(), 1, kShape, {.dtype = DType::f64}); }),
+                HasSubstr("float64"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, Writers, testing::Values("a.h5", "a.npy"));
+
+TEST(Writer, OtherKindsOfFilesAreRefused) {
+    for (const auto* name : {"a.npz", "a.mp4", "a"}) {
+        EXPECT_THAT(error_of([&] { create_sequences(name, 1, kShape, {}); }),
+                    HasSubstr(".h5, .hdf5 or .npy"));
+    }
+}
+
+TEST(Writer, UnwritableFoldersAreRefused) {
+    EXPECT_THAT(error_of([&] { create_sequences("/proc/nothing/a.h5", 1, kShape, {}); }),
+                HasSubstr("/proc/nothing"));
+}
+
+TEST(Hdf5Writer, KeepsAttributesNameAndChunks) {
+    const test::TemporaryFolder folder;
+    const auto file = (folder / "a.h5").string();
+    const auto attributes =
+        Json::parse(R"({"source": "Moving MNIST", "seed": 5, "step": 0.25, "digits": [2, 3], "note": ""})");
+    const auto writer = create_sequences(file + ":group/made", kCount, kShape,
+                                         {.fps = 10, .attributes = attributes, .compression = 4});
+    writer->append(std::span<const std::uint8_t>(bytes()));
+    writer->finish();
+    const auto reader = open_sequences(file + ":group/made");
+    EXPECT_EQ(reader->info().fps, 10);
+    for (const auto& [key, value] : attributes.items())
+        EXPECT_EQ(reader->info().attributes.at(key), value) << key;
+    EXPECT_EQ(open_sequences(file)->info().count, kCount);  // the only one there is
+}
+
+TEST(NpyWriter, WritesMovingMnistsLayout) {
+    const test::TemporaryFolder folder;
+    const auto file = (folder / "a.npy").string();
+    const SequenceShape gray{3, 1, 5, 8};
+    ASSERT_EQ(gray.elements(), kShape.elements());
+    const auto writer = create_sequences(file, kCount, gray, {.layout = "TNHW"});
+    write_in_pieces<std::uint8_t>(*writer, bytes());
+    writer->finish();
+    const auto text = read_text(file);
+    EXPECT_TRUE(text.starts_with(npy_header({3, kCount, 5, 8}, DType::u8)));
+    const auto reader = open_sequences(file);
+    EXPECT_EQ(reader->info().shape, gray);
+    std::vector<float> expected;
+    for (const auto v : bytes()) expected.push_back(static_cast<float>(v) / 255.0F);
+    EXPECT_EQ(read_all(*reader), expected);
+    EXPECT_THAT(error_of([&] { create_sequences(file, 1, kShape, {.layout = "TNHW", .force = true}); }),
+                HasSubstr("2 channels"));
+}
+
+TEST(NpyHeader, IsNumPys) {
+    for (const auto* name : {"ntchw_u8.npy", "ntchw_f32.npy", "tnhw_f32.npy", "thw_u8.npy"}) {
+        const auto text = read_text(test::reference(std::string("sequences/") + name));
+        const auto header = parse_npy(std::as_bytes(std::span(text)), name);
+        EXPECT_EQ(npy_header(header.shape, header.dtype), text.substr(0, header.data_offset)) << name;
+    }
+}
+
+}  // namespace
+}  // namespace stl
