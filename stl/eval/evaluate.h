@@ -1,0 +1,45 @@
+// The metrics of a predictor, and of the trivial predictors beside it, on a test set: one pass, constant
+// memory.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "stl/core/reporter.h"
+#include "stl/data/dataset.h"
+#include "stl/eval/predictor.h"
+#include "stl/metrics/metrics.h"
+
+namespace stl {
+
+struct EvaluateOptions {
+    MetricOptions metrics{};
+    std::int64_t batch_size = 16;
+    bool trivial = true;  ///< the trivial predictors too
+};
+
+struct Evaluation {
+    std::string test_set;  ///< Dataset::describe()
+    std::int64_t input_frames = 0;
+    std::int64_t output_frames = 0;
+    MetricOptions metric_options{};
+    MetricValues metrics;
+    std::vector<std::pair<std::string, MetricValues>> trivial;  ///< by name
+    double seconds = 0;                                         ///< of the whole pass
+    double predict_seconds = 0;                                 ///< of the network alone
+    double metric_seconds = 0;                                  ///< of measuring its predictions
+
+    double sequences_per_second() const { return static_cast<double>(metrics.sequences) / predict_seconds; }
+    /// The metrics' keys (MetricValues::to_json), "baselines" by name, "test_set", frames and times.
+    Json to_json() const;
+};
+
+/// `data`: sequences of T + frames frames, T being the model's.
+/// Error: frames that are not the model's; out of memory (names a batch size that fits). Throws Interrupted
+/// when `stop` says so.
+Evaluation evaluate(Predictor& predictor, const Dataset& data, const EvaluateOptions& options,
+                    Reporter& reporter, const StopRequested& stop = {});
+
+}  // namespace stl

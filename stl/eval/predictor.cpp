@@ -1,0 +1,116 @@
+#include "stl/eval/predictor.h"
+
+#include "stl/checkpoint/checkpoint.h"
+#include "stl/checkpoint/infer.h"
+#include "stl/core/error.h"
+#include "stl/runtime/device.h"
+
+namespace stl {
+namespace {
+
+fs::path checkpoint_of(const PredictorOptions& options, std::optional<RunFolder>& run) {
+    if (options.weights != "last" && options.weights != "best") {
+        fail("weights '{}' are not known, expected last or best", options.weights);
+    }
+    const fs::path source(options.source);
+    if (!fs::is_directory(source)) {
+        if (!fs::exists(source)) fail("{}: no such run or checkpoint", source.string());
+        return source;
+    }
+    run = RunFolder::open(source);
+    auto file = run->checkpoint(options.weights);
+    if (!fs::exists(file))
+        fail("{}: has no {} checkpoint ({})", source.string(), options.weights, file.string());
+    return file;
+}
+
+/// The configuration given beside the checkpoint, with the frame size of the data where nothing tells it.
+Json hints_of(const PredictorOptions& options, const Checkpoint& checkpoint, const std::string& where) {
+    Json hints = options.model_json.empty() ? Json(nullptr) : read_json(options.model_json);
+    const bool recorded = checkpoint.stl.is_object() && checkpoint.stl.contains("model");
+    const bool known = recorded || !checkpoint.hyper_parameters.is_null() || hints.contains("in_shape");
+    if (known || !options.frame) return hints;
+    const auto inferred = infer_model(checkpoint.state, where);
+    if (hints.is_null()) hints = Json::object();
+    hints["in_shape"] = {inferred["in_shape"][0], inferred["in_shape"][1], options.frame->height,
+                         options.frame->width};
+    return hints;
+}
+
+}  // namespace
+
+struct Predictor::Parts {
+    explicit Parts(const PredictorOptions& options) : file(checkpoint_of(options, run)) {
+        if (options.path != "fast" && options.path != "plain") {
+            fail("path '{}' is not known, expected fast or plain", options.path);
+        }
+        const auto where = file.string();
+        const auto checkpoint = read_checkpoint(file, /*with_optimizer=*/false);
+        const auto model_configuration =
+            model_options(checkpoint, hints_of(options, checkpoint, where), where);
+        device = open_device(options.device);
+        set_threads(options.threads);
+        network = SimVP(model_configuration, Weights::unset);
+        load_weights(*network, checkpoint.state, where);
+        network->eval();
+        network->to(device);
+        for (auto& parameter : network->parameters()) {
+            parameter.requires_grad_(false);
+            parameters += parameter.numel();
+        }
+        epoch = checkpoint.epoch;
+        if (run) {
+            experiment = read_json(run->experiment_file());
+        } else if (checkpoint.stl.is_object()) {
+            experiment = checkpoint.stl.value("experiment", Json(nullptr));
+        }
+    }
+
+    std::optional<RunFolder> run;
+    fs::path file;
+    torch::Device device = torch::kCPU;
+    SimVP network{nullptr};
+    std::int64_t parameters = 0;
+    std::int64_t epoch = 0;
+    Json experiment;
+};
+
+Predictor::Predictor(const PredictorOptions& options) : parts_(std::make_unique<Parts>(options)) {}
+Predictor::~Predictor() = default;
+Predictor::Predictor(Predictor&&) noexcept = default;
+Predictor& Predictor::operator=(Predictor&&) noexcept = default;
+
+torch::Tensor Predictor::predict(const torch::Tensor& x, std::int64_t frames) {
+    const torch::NoGradGuard no_grad;
+    return parts_->network->predict(x.to(parts_->device, torch::kFloat32),
+                                    frames > 0 ? frames : output_frames());
+}
+
+const SimVPOptions& Predictor::model() const {
+    return parts_->network->options();
+}
+
+std::int64_t Predictor::output_frames() const {
+    return model().output_frames > 0 ? model().output_frames : model().frames;
+}
+
+std::int64_t Predictor::parameters() const {
+    return parts_->parameters;
+}
+torch::Device Predictor::device() const {
+    return parts_->device;
+}
+const Json& Predictor::experiment() const {
+    return parts_->experiment;
+}
+const RunFolder* Predictor::run() const {
+    return parts_->run ? &*parts_->run : nullptr;
+}
+const fs::path& Predictor::checkpoint() const {
+    return parts_->file;
+}
+std::int64_t Predictor::epoch() const {
+    return parts_->epoch;
+}
+
+}  // namespace stl

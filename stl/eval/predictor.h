@@ -1,0 +1,62 @@
+// A trained network ready to predict: from a run's folder, or from a checkpoint file with or without its
+// configuration.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "stl/core/json.h"
+#include "stl/data/sequences.h"
+#include "stl/models/simvp.h"
+#include "stl/train/run_folder.h"
+
+namespace stl {
+
+struct PredictorOptions {
+    std::string source;            ///< a run's folder or a checkpoint file
+    std::string model_json{};      ///< the model's configuration, where the checkpoint has none
+    std::string weights = "last";  ///< of a run: last or best
+    std::string device = "auto";   ///< stl/runtime/device.h
+    int threads = 0;               ///< 0: all cores
+    std::string path = "fast";     ///< fast, or plain: the layers one by one, as training runs them
+    /// What the frames to come look like: taken for the frame size where neither the checkpoint nor
+    /// model_json tells it.
+    std::optional<SequenceShape> frame{};
+};
+
+class Predictor {
+  public:
+    /// Error: nothing there, no checkpoint, weights that do not fit, a configuration that must be asked for.
+    explicit Predictor(const PredictorOptions& options);
+    ~Predictor();
+    Predictor(Predictor&&) noexcept;
+    Predictor& operator=(Predictor&&) noexcept;
+
+    /// x: [B,T,C,H,W] on any device -> [B,frames,C,H,W] float32 on device(), not clipped. 0: output_frames().
+    /// More frames than the model's roll out on its own predictions. Keeps no gradients.
+    torch::Tensor predict(const torch::Tensor& x, std::int64_t frames = 0);
+
+    const SimVPOptions& model() const;
+    /// What the model was trained to predict, or as many as it sees where that is not known.
+    std::int64_t output_frames() const;
+    std::int64_t parameters() const;
+    torch::Device device() const;
+
+    /// The experiment that made it, complete; null where the checkpoint does not tell.
+    const Json& experiment() const;
+    /// The run that it came from; null for a checkpoint file.
+    const RunFolder* run() const;
+    const fs::path& checkpoint() const;
+    /// Epochs trained, as the checkpoint says.
+    std::int64_t epoch() const;
+
+  private:
+    struct Parts;
+    std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace stl

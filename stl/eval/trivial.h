@@ -1,0 +1,23 @@
+// Predictors that learn nothing: what a trained network must be better than.
+//
+// Adding one: a function and a line in the list of trivial.cpp.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace stl {
+
+struct TrivialPredictor {
+    std::string name;  ///< in JSON
+    std::string help;  ///< in tables
+    /// x: [B,T,C,H,W] -> [B,frames,C,H,W] (a view where that is enough).
+    torch::Tensor (*predict)(const torch::Tensor& x, std::int64_t frames);
+};
+
+const std::vector<TrivialPredictor>& trivial_predictors();
+
+}  // namespace stl

@@ -1,0 +1,96 @@
+#include "tools/metric_options.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "stl/core/error.h"
+#include "stl/metrics/lpips.h"
+
+namespace stl::tools {
+namespace {
+
+/// Five digits, whatever the size.
+std::string shown(double value) {
+    return std::isnan(value) ? "-" : fmt::format("{:.5g}", value);
+}
+
+std::string line(const std::string& name, std::size_t width, const std::vector<std::string>& cells) {
+    std::string text = fmt::format("{:<{}}", name, width);
+    for (const auto& cell : cells) text += fmt::format(" {:>9}", cell);
+    return text;
+}
+
+std::vector<std::string> titles(const MetricValues& values) {
+    std::vector<std::string> cells{"MSE", "MAE", "RMSE", "SSIM", "PSNR"};
+    if (values.lpips) cells.emplace_back("LPIPS");
+    return cells;
+}
+
+std::vector<std::string> overall(const MetricValues& v) {
+    std::vector<std::string> cells{shown(v.mse), shown(v.mae), shown(v.rmse), shown(v.ssim), shown(v.psnr)};
+    if (v.lpips) cells.push_back(shown(*v.lpips));
+    return cells;
+}
+
+std::vector<std::string> frame(const MetricValues& v, std::size_t t) {
+    std::vector<std::string> cells{shown(v.frame_mse[t]), shown(v.frame_mae[t]), shown(v.frame_rmse[t]),
+                                   shown(v.frame_ssim[t]), shown(v.frame_psnr[t])};
+    if (v.lpips) cells.push_back(shown(v.frame_lpips[t]));
+    return cells;
+}
+
+}  // namespace
+
+void MetricArguments::add_to(CLI::App& command, bool scales) {
+    command.add_option("--ssim", ssim_, "openstl (data range 2, as published) or standard (data range 1)")
+        ->check(CLI::IsMember({"openstl", "standard"}))
+        ->capture_default_str();
+    auto* lpips = command.add_option("--lpips", lpips_, "LPIPS too: the file of AlexNet's weights");
+    auto* heads = command.add_option("--lpips-heads", lpips_heads_, "and the file of its heads' weights");
+    lpips->needs(heads);
+    heads->needs(lpips);
+    if (!scales) return;
+    auto* mean = command.add_option("--mean", mean_, "both are read as value * S + M");
+    auto* std = command.add_option("--std", std_, "likewise");
+    mean->needs(std);
+    std->needs(mean);
+    command.add_option("--clip", clip_, "A,B: the prediction's range for SSIM and PSNR (default: 0,1)")
+        ->delimiter(',')
+        ->expected(2);
+    command.add_flag("--spatial-norm", spatial_norm_, "MSE and MAE per value instead of summed over a frame");
+    command.add_option("--channel-names", channel_names_, "a,b: MSE and MAE per group of channels, averaged")
+        ->delimiter(',');
+}
+
+MetricOptions MetricArguments::options() const {
+    MetricOptions o;
+    o.ssim = parse_ssim_mode(ssim_);
+    o.spatial_norm = spatial_norm_;
+    o.mean = mean_;
+    o.std = std_;
+    if (!(clip_[0] < clip_[1]))
+        throw UsageError(fmt::format("--clip {},{}: expected A < B", clip_[0], clip_[1]));
+    o.clip_min = clip_[0];
+    o.clip_max = clip_[1];
+    o.channel_names = channel_names_;
+    if (!lpips_.empty()) o.lpips = Lpips::read(lpips_, lpips_heads_);
+    return o;
+}
+
+std::vector<std::string> metric_table(const std::vector<std::pair<std::string, MetricValues>>& rows,
+                                      const MetricOptions& options) {
+    std::size_t width = 9;
+    for (const auto& [name, values] : rows) width = std::max(width, name.size());
+    const auto& first = rows.front().second;
+    std::vector<std::string> lines{line("", width, titles(first))};
+    for (const auto& [name, values] : rows) lines.push_back(line(name, width, overall(values)));
+    for (std::size_t t = 0; t < first.frame_mse.size(); ++t) {
+        lines.push_back(line(fmt::format("frame {:>2}", t + 1), width, frame(first, t)));
+    }
+    for (const auto& [name, value] : first.groups) lines.push_back(line(name, width, {shown(value)}));
+    lines.push_back(fmt::format("(SSIM: {}; LPIPS: {})", ssim_mode_name(options.ssim),
+                                options.lpips ? "AlexNet" : "no weights given"));
+    return lines;
+}
+
+}  // namespace stl::tools

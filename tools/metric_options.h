@@ -1,0 +1,33 @@
+// The options of every subcommand that measures predictions, and the table that shows what came out.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "stl/metrics/metrics.h"
+#include "tools/command.h"
+
+namespace stl::tools {
+
+/// --ssim, --lpips, --lpips-heads and, where `scales`, the options that change how values are read.
+class MetricArguments {
+  public:
+    void add_to(CLI::App& command, bool scales);
+    /// UsageError where they do not fit together.
+    MetricOptions options() const;
+
+  private:
+    std::string ssim_ = "openstl";
+    std::string lpips_, lpips_heads_;
+    bool spatial_norm_ = false;
+    std::optional<double> mean_, std_;
+    std::vector<double> clip_{0.0, 1.0};
+    std::vector<std::string> channel_names_;
+};
+
+/// A line per name, all frames together; then the first one frame by frame.
+std::vector<std::string> metric_table(const std::vector<std::pair<std::string, MetricValues>>& rows,
+                                      const MetricOptions& options);
+
+}  // namespace stl::tools

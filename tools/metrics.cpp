@@ -1,0 +1,87 @@
+// stl metrics: compares any two files of sequences.
+
+#include "stl/metrics/metrics.h"
+
+#include "stl/core/error.h"
+#include "stl/data/sequences.h"
+#include "stl/runtime/device.h"
+#include "tools/metric_options.h"
+
+namespace stl::tools {
+namespace {
+
+struct CompareArguments {
+    std::string prediction, truth;
+    std::string layout;
+    std::int64_t skip = 0;
+    int threads = 0;
+    bool json = false;
+    MetricArguments metrics;
+};
+
+/// Values of both files that are held at a time.
+constexpr std::int64_t kValuesAtOnce = std::int64_t{1} << 23;
+
+void check_shapes(const CompareArguments& a, const SequenceInfo& prediction, const SequenceInfo& truth) {
+    auto expected = prediction.shape;
+    expected.frames += a.skip;
+    if (prediction.count == truth.count && truth.shape == expected) return;
+    const auto hint = truth.count == prediction.count && truth.shape.frames > expected.frames
+                          ? " (--skip N leaves out the truth's first N frames)"
+                          : "";
+    fail("{}: {} sequences of {}, but {} has {} of {}{}{}", a.prediction, prediction.count,
+         to_string(prediction.shape), a.truth, truth.count, to_string(truth.shape),
+         a.skip > 0 ? fmt::format(", {} skipped", a.skip) : "", hint);
+}
+
+torch::Tensor read_rows(const SequenceReader& file, std::int64_t first, std::int64_t count) {
+    const auto& s = file.info().shape;
+    auto rows = torch::empty({count, s.frames, s.channels, s.height, s.width});
+    file.read(first, count, {rows.mutable_data_ptr<float>(), static_cast<std::size_t>(rows.numel())});
+    return rows;
+}
+
+void run_metrics(const CompareArguments& a, Console& console) {
+    set_threads(a.threads);
+    const auto prediction = open_sequences(a.prediction, {.layout = a.layout});
+    const auto truth = open_sequences(a.truth, {.layout = a.layout});
+    check_shapes(a, prediction->info(), truth->info());
+    const auto options = a.metrics.options();
+    MetricAccumulator metrics(options);
+    const auto count = truth->info().count;
+    const auto at_once = std::max<std::int64_t>(1, kValuesAtOnce / truth->info().shape.elements());
+    for (std::int64_t first = 0; first < count; first += at_once) {
+        if (interrupted()) throw Interrupted("interrupted");
+        const auto n = std::min(at_once, count - first);
+        metrics.add(read_rows(*prediction, first, n), read_rows(*truth, first, n).slice(1, a.skip));
+        console.progress({first + n, count, "comparing", ""});
+    }
+    console.progress_end();
+    const auto values = metrics.value();
+    if (a.json) {
+        console.print(values.to_json(options));
+        return;
+    }
+    console.print(fmt::format("{} sequences of {}", values.sequences, to_string(prediction->info().shape)));
+    for (const auto& line : metric_table({{"all", values}}, options)) console.print(line);
+}
+
+}  // namespace
+
+void add_metrics(CLI::App& app, Console& console) {
+    auto arguments = std::make_shared<CompareArguments>();
+    auto& a = *arguments;
+    auto* command = app.add_subcommand("metrics", "Compare predicted sequences with the true ones");
+    command->add_option("PREDICTION", a.prediction, "FILE[:DATASET] .h5 .npy .npz")->required();
+    command->add_option("TRUTH", a.truth, "FILE[:DATASET] of as many sequences and frames")->required();
+    command->add_option("--skip", a.skip, "leave out the truth's first N frames")
+        ->check(CLI::NonNegativeNumber);
+    command->add_option("--layout", a.layout, "axes of both files, e.g. TNHW or NTHWC");
+    a.metrics.add_to(*command, /*scales=*/true);
+    command->add_option("--threads", a.threads, "CPU threads (default: all cores)")
+        ->check(CLI::Range(0, 4096));
+    command->add_flag("--json", a.json, "print JSON");
+    command->callback([arguments, &console] { run_metrics(*arguments, console); });
+}
+
+}  // namespace stl::tools
