@@ -14,6 +14,8 @@ namespace stl::tools {
 
 // Each stands in tools/<name>.cpp.
 void add_train(CLI::App& app, Console& console);
+void add_evaluate(CLI::App& app, Console& console);
+void add_metrics(CLI::App& app, Console& console);
 void add_doctor(CLI::App& app, Console& console);
 
 }  // namespace stl::tools
@@ -23,6 +25,8 @@ namespace {
 // One line a subcommand, in the order of --help.
 const std::vector<stl::tools::AddCommand> commands{
     stl::tools::add_train,
+    stl::tools::add_evaluate,
+    stl::tools::add_metrics,
     stl::tools::add_doctor,
 };
 

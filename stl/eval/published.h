@@ -1,0 +1,42 @@
+// The published figures (experiments/published.json), and which of them an experiment is to be compared with.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stl/core/json.h"
+
+namespace stl {
+
+/// Where the experiment files lie: ./experiments, or the source tree's or the installation's that this
+/// program belongs to. Absent if there is none.
+std::optional<fs::path> experiments_folder();
+
+class Published {
+  public:
+    /// Error if the file is not a table of data set, epochs, translator.
+    static Published read(const fs::path& file);
+
+    std::vector<std::string> datasets() const;
+    std::vector<std::int64_t> epochs(const std::string& dataset) const;
+    /// In the order of the table.
+    std::vector<std::string> translators(const std::string& dataset, std::int64_t epochs) const;
+    /// {"params_M", "flops_G", "fps_v100", "mse", "mae", "ssim", "psnr"}, some with "lpips"; null if not
+    /// published.
+    Json row(const std::string& dataset, std::int64_t epochs, const std::string& translator) const;
+
+  private:
+    explicit Published(Json table) : table_(std::move(table)) {}
+    Json table_;
+};
+
+/// True if `experiment` (complete, as in a run's folder) is the benchmark's: data set and model are those of
+/// experiments/<dataset>/<translator>.json. Its length and training settings may be others.
+bool is_benchmark(const Json& experiment, const fs::path& experiments);
+
+/// The published row of a benchmark experiment of a published length, with "epochs" added; null otherwise.
+Json published_row(const Json& experiment, const fs::path& experiments);
+
+}  // namespace stl

@@ -1,0 +1,108 @@
+#include "stl/eval/record.h"
+
+#include <ATen/Parallel.h>
+
+#include "stl/core/error.h"
+#include "stl/core/version.h"
+#include "stl/data/locate.h"
+#include "stl/eval/published.h"
+#include "stl/models/complexity.h"
+
+namespace stl {
+namespace {
+
+/// experiment.train.seed, and the like; null where it is not.
+Json inside(const Json& json, std::initializer_list<const char*> keys) {
+    const Json* place = &json;
+    for (const char* key : keys) {
+        if (!place->is_object() || !place->contains(key)) return nullptr;
+        place = &(*place)[key];
+    }
+    return *place;
+}
+
+/// Of a run: on what it was trained, by which build, and how long.
+Json training_of(const RunFolder* run) {
+    if (run == nullptr || !fs::exists(run->run_file())) return nullptr;
+    const auto file = read_json(run->run_file());
+    Json training = {{"state", inside(file, {"state"})},
+                     {"device", inside(file, {"device"})},
+                     {"threads", inside(file, {"threads"})},
+                     {"revision", inside(file, {"revision"})},
+                     {"started", inside(file, {"started"})}};
+    const auto seconds = inside(file, {"seconds"});
+    training["hours"] = seconds.is_number() ? Json(seconds.get<double>() / 3600) : Json(nullptr);
+    return training;
+}
+
+}  // namespace
+
+Json evaluation_document(const Predictor& predictor, const std::string& weights,
+                         const Evaluation& evaluation) {
+    const auto& experiment = predictor.experiment();
+    Json document = evaluation.to_json();
+    document["dataset"] = inside(experiment, {"dataset", "name"});
+    document["translator"] = predictor.model().translator;
+    const bool by_steps = !inside(experiment, {"train", "steps"}).is_null();
+    document[by_steps ? "steps" : "epochs"] = inside(experiment, {"train", by_steps ? "steps" : "epochs"});
+    document["seed"] = inside(experiment, {"train", "seed"});
+    document["checkpoint"] = predictor.checkpoint().string();
+    document["weights"] = predictor.run() != nullptr ? Json(weights) : Json(nullptr);
+    document["epoch"] = predictor.epoch();
+    document["parameters"] = predictor.parameters();
+    document["macs"] = model_cost(SimVPImpl(predictor.model(), Weights::unset)).macs;
+    document["device"] = predictor.device().str();
+    document["threads"] = at::get_num_threads();
+    document["revision"] = revision();
+    document["training"] = training_of(predictor.run());
+    const auto experiments = experiments_folder();
+    document["published"] = experiments ? published_row(experiment, *experiments) : Json(nullptr);
+    document["experiment"] = experiment;
+    return document;
+}
+
+Json record_document(Json document, const Predictor& predictor, const std::vector<fs::path>& data_files,
+                     const std::optional<Evaluation>& best, std::int64_t best_epoch) {
+    const auto state = inside(document, {"training", "state"});
+    if (state != "finished") {
+        fail("{}: cannot be recorded, its training is not finished (state {})",
+             predictor.checkpoint().string(), state.is_null() ? "not known" : state.get<std::string>());
+    }
+    document["data_files"] = Json::array();
+    for (const auto& file : data_files) {
+        document["data_files"].push_back({{"path", file.string()}, {"sha256", sha256_file(file)}});
+    }
+    document["best"] = nullptr;
+    if (best) {
+        document["best"] = best->metrics.to_json(best->metric_options);
+        document["best"]["epoch"] = best_epoch;
+    }
+    return document;
+}
+
+fs::path record_file(const fs::path& results, const Predictor& predictor) {
+    const auto dataset = inside(predictor.experiment(), {"dataset", "name"});
+    if (predictor.run() == nullptr || !dataset.is_string()) {
+        fail("{}: only a run can be recorded (a folder with experiment.json)",
+             predictor.checkpoint().string());
+    }
+    auto name = fs::absolute(predictor.run()->path()).lexically_normal();
+    if (!name.has_filename()) name = name.parent_path();
+    return results / dataset.get<std::string>() / (name.filename().string() + ".json");
+}
+
+std::vector<fs::path> data_files(const DatasetOptions& options) {
+    std::vector<fs::path> files;
+    if (!options.own.is_object()) return files;
+    if (options.own.value("glyphs", "?").empty()) {
+        files.push_back(locate_glyphs(options.name == "mfmnist" ? "fashion-mnist" : "mnist"));
+    }
+    for (const auto& [key, value] : options.own.items()) {
+        if (!value.is_string() || value.get<std::string>().empty()) continue;
+        const auto file = split_file_name(value.get<std::string>()).path;
+        if (fs::is_regular_file(file)) files.push_back(file);
+    }
+    return files;
+}
+
+}  // namespace stl

@@ -1,0 +1,31 @@
+// What an evaluation leaves behind: RUN/evaluation.json, and a small file under experiments/results that the
+// tables are made from. Both have the keys of Evaluation::to_json(), and where everything came from.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stl/eval/evaluate.h"
+#include "stl/eval/predictor.h"
+
+namespace stl {
+
+/// Adds: "dataset", "translator", "epochs" (or "steps"), "seed" and the whole "experiment" (null where not
+/// known), "checkpoint", "weights", "epoch", "parameters", "macs", "device", "threads", "revision",
+/// "training" (device, revision, hours, from run.json) and "published" (the row to compare with, or null).
+Json evaluation_document(const Predictor& predictor, const std::string& weights,
+                         const Evaluation& evaluation);
+
+/// Adds to a document what a record has beyond it: the data files with their SHA-256, and the best weights by
+/// validation beside the last. Error if the run is not finished: figures of the tables are the last epoch's.
+Json record_document(Json document, const Predictor& predictor, const std::vector<fs::path>& data_files,
+                     const std::optional<Evaluation>& best, std::int64_t best_epoch);
+
+/// results/<dataset>/<run's name>.json
+fs::path record_file(const fs::path& results, const Predictor& predictor);
+
+/// The files that a data set reads, as its options name them.
+std::vector<fs::path> data_files(const DatasetOptions& options);
+
+}  // namespace stl

@@ -1,0 +1,162 @@
+// stl evaluate: how good a trained network is, beside predictors that learned nothing.
+
+#include "stl/eval/evaluate.h"
+
+#include "stl/core/error.h"
+#include "stl/eval/record.h"
+#include "stl/eval/trivial.h"
+#include "tools/metric_options.h"
+
+namespace stl::tools {
+namespace {
+
+struct EvaluateArguments {
+    PredictorOptions predictor;
+    std::string data;
+    std::string layout;
+    std::int64_t batch = 16;
+    std::int64_t frames = 0;
+    bool json = false;
+    bool record = false;
+    bool force = false;
+    std::string results = "experiments/results";
+    MetricArguments metrics;
+};
+
+/// The test set: the file given, or the experiment's own.
+DatasetOptions test_set_options(const EvaluateArguments& a, const Predictor& predictor) {
+    const auto frames = a.frames > 0 ? a.frames : predictor.output_frames();
+    Json json;
+    if (!a.data.empty()) {
+        json = {{"name", "file"}, {"path", a.data}, {"input_frames", predictor.model().frames}};
+        if (!a.layout.empty()) json["layout"] = a.layout;
+    } else if (predictor.experiment().is_object() && predictor.experiment().contains("dataset")) {
+        json = predictor.experiment()["dataset"];
+    } else {
+        fail("{}: does not tell its data set; give a test set with --data FILE",
+             predictor.checkpoint().string());
+    }
+    json["output_frames"] = frames;
+    return DatasetOptions::from_json(
+        json, a.data.empty() ? predictor.checkpoint().string() + ": dataset" : "--data");
+}
+
+std::unique_ptr<Dataset> open_test_set(const DatasetOptions& options) {
+    auto data = make_dataset(options, Split::test, 0);
+    if (data == nullptr) fail("{}: has no test set", options.where);
+    return data;
+}
+
+std::string millions(std::int64_t count) {
+    return fmt::format("{:.2f} M", static_cast<double>(count) / 1e6);
+}
+
+void print_published(const Json& row, Console& console) {
+    if (!row.is_object()) return;
+    std::string line = fmt::format("published after {} epochs:", row["epochs"].get<std::int64_t>());
+    for (const char* key : {"mse", "mae", "ssim", "psnr", "lpips"}) {
+        if (row.contains(key)) line += fmt::format("  {} {}", key, row[key].dump());
+    }
+    console.print(line);
+}
+
+void print_evaluation(const Json& document, const Evaluation& e, const Predictor& p, Console& console) {
+    console.print(fmt::format("{}: {}, {} parameters, {} multiply-adds, {} epochs trained",
+                              p.checkpoint().string(), p.model().translator, millions(p.parameters()),
+                              millions(document["macs"].get<std::int64_t>()), p.epoch()));
+    console.print(fmt::format("{}; {} frames in, {} out; {} on {}", e.test_set, e.input_frames,
+                              e.output_frames, fmt::format("{:.1f} sequences/s", e.sequences_per_second()),
+                              p.device().str()));
+    std::vector<std::pair<std::string, MetricValues>> rows{{p.model().translator, e.metrics}};
+    for (std::size_t i = 0; i < e.trivial.size(); ++i) {
+        rows.emplace_back(trivial_predictors()[i].help, e.trivial[i].second);
+    }
+    for (const auto& line : metric_table(rows, e.metric_options)) console.print(line);
+    print_published(document["published"], console);
+}
+
+/// The record has the best weights by validation beside the last.
+Json with_best(const EvaluateArguments& a, const Json& document, const Predictor& predictor,
+               const DatasetOptions& set, const Dataset& data, const EvaluateOptions& options,
+               Console& console) {
+    std::optional<Evaluation> best;
+    std::int64_t best_epoch = 0;
+    if (fs::exists(predictor.run()->checkpoint("best"))) {
+        auto best_options = a.predictor;
+        best_options.weights = "best";
+        Predictor best_predictor(best_options);
+        auto pass = options;
+        pass.trivial = false;
+        best = evaluate(best_predictor, data, pass, console, interrupted);
+        best_epoch = best_predictor.epoch();
+    }
+    return record_document(document, predictor, data_files(set), best, best_epoch);
+}
+
+void run_evaluate(EvaluateArguments a, Console& console) {
+    if (a.record && a.predictor.weights != "last") {
+        throw UsageError("--record takes the last weights, and the best beside them; leave out --weights");
+    }
+    if (!a.data.empty()) a.predictor.frame = open_sequences(a.data, {.layout = a.layout})->info().shape;
+    Predictor predictor(a.predictor);
+    fs::path record;
+    if (a.record) {
+        record = record_file(a.results, predictor);
+        refuse_existing(record, a.force);
+    }
+    const auto set = test_set_options(a, predictor);
+    const auto data = open_test_set(set);
+    EvaluateOptions options;
+    options.metrics = a.metrics.options();
+    options.batch_size = a.batch;
+    const auto evaluation = evaluate(predictor, *data, options, console, interrupted);
+    const auto document = evaluation_document(predictor, a.predictor.weights, evaluation);
+    if (a.json) {
+        console.print(document);
+    } else {
+        print_evaluation(document, evaluation, predictor, console);
+    }
+    if (predictor.run() != nullptr) write_json(predictor.run()->evaluation_file(), document);
+    if (!a.record) return;
+    write_json(record, with_best(a, document, predictor, set, *data, options, console));
+    console.info("recorded in " + record.string());
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app, Console& console) {
+    auto arguments = std::make_shared<EvaluateArguments>();
+    auto& a = *arguments;
+    auto* command = app.add_subcommand("evaluate", "Measure a trained network on a test set");
+    command->add_option("SOURCE", a.predictor.source, "a run's folder or a checkpoint file")->required();
+    command->add_option("--data", a.data,
+                        "FILE[:DATASET] .h5 .npy .npz (default: the experiment's test set)");
+    command->add_option("--layout", a.layout, "axes of that file, e.g. TNHW or NTHWC");
+    command->add_option("--weights", a.predictor.weights, "of a run: last or best")
+        ->check(CLI::IsMember({"last", "best"}))
+        ->capture_default_str();
+    command->add_option("--model", a.predictor.model_json,
+                        "the model's configuration, where the checkpoint has none");
+    command->add_option("--batch", a.batch, "sequences at a time")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command
+        ->add_option("--frames", a.frames,
+                     "frames to predict and measure (default: the model's; more roll out)")
+        ->check(CLI::PositiveNumber);
+    a.metrics.add_to(*command, /*scales=*/false);
+    command->add_option("--device", a.predictor.device, "cpu, cuda, cuda:<number> or auto")
+        ->capture_default_str();
+    command->add_option("--threads", a.predictor.threads, "CPU threads (default: all cores)")
+        ->check(CLI::Range(0, 4096));
+    command->add_option("--path", a.predictor.path, "fast, or plain: the layers as training runs them")
+        ->check(CLI::IsMember({"fast", "plain"}))
+        ->capture_default_str();
+    command->add_flag("--json", a.json, "print JSON");
+    command->add_flag("--record", a.record, "write experiments/results/<dataset>/<run>.json, for stl report");
+    command->add_option("--results", a.results, "the folder of those files")->capture_default_str();
+    command->add_flag("--force", a.force, "replace a record that is there");
+    command->callback([arguments, &console] { run_evaluate(*arguments, console); });
+}
+
+}  // namespace stl::tools
