@@ -13,15 +13,6 @@ namespace {
 
 constexpr std::size_t kKeptBytes = 32 << 20;
 
-/// Element size of a type that needs no conversion, or 0.
-std::size_t native_size(hid_t dataset) {
-    const Handle type(H5Dget_type(dataset), H5Tclose);
-    for (const auto native : {H5T_NATIVE_UINT8, H5T_NATIVE_FLOAT, H5T_NATIVE_DOUBLE}) {
-        if (H5Tequal(type.get(), native) > 0) return H5Tget_size(native);
-    }
-    return 0;
-}
-
 /// The pipeline's filters in order of writing; empty for one that isn't ours to undo.
 std::vector<H5Z_filter_t> read_filters(hid_t creation) {
     std::vector<H5Z_filter_t> filters;
@@ -55,14 +46,12 @@ std::vector<std::byte> unshuffle(const std::vector<std::byte>& shuffled, std::si
 std::unique_ptr<ChunkReader> ChunkReader::make(hid_t dataset, const std::string& where) {
     const Handle creation(H5Dget_create_plist(dataset), H5Pclose);
     if (H5Pget_layout(creation.get()) != H5D_CHUNKED) return nullptr;
-    const auto element = native_size(dataset);
+    const Handle type(H5Dget_type(dataset), H5Tclose);
+    const auto element = H5Tget_size(type.get());
     auto filters = read_filters(creation.get());
     unsigned options = 0;
     H5Pget_chunk_opts(creation.get(), &options);
-    H5D_fill_value_t fill = H5D_FILL_VALUE_DEFAULT;
-    H5Pfill_value_defined(creation.get(), &fill);
-    if (element == 0 || filters.empty() || options != 0 || fill == H5D_FILL_VALUE_USER_DEFINED)
-        return nullptr;
+    if (element == 0 || filters.empty() || options != 0) return nullptr;
 
     std::unique_ptr<ChunkReader> reader(new ChunkReader);
     std::array<hsize_t, H5S_MAX_RANK> sizes{};
@@ -74,6 +63,9 @@ std::unique_ptr<ChunkReader> ChunkReader::make(hid_t dataset, const std::string&
     reader->chunk_bytes_ = static_cast<std::size_t>(element_count(shape, where + ": chunk"));
     if (reader->chunk_bytes_ == 0) fail("{}: empty chunks", where);
     require_memory(reader->chunk_bytes_, where + ": one chunk");
+    H5D_fill_value_t fill = H5D_FILL_VALUE_DEFAULT;
+    H5Pfill_value_defined(creation.get(), &fill);
+    reader->zero_where_unwritten_ = fill != H5D_FILL_VALUE_USER_DEFINED;
     reader->dataset_ = dataset;
     reader->where_ = where;
     reader->element_ = element;
@@ -136,7 +128,9 @@ ChunkReader::Bytes ChunkReader::load(const Position& offset) const {
             }
         }
     }
-    return packed.empty() ? Bytes(chunk_bytes_) : unpack(std::move(packed), skipped);
+    if (!packed.empty()) return unpack(std::move(packed), skipped);
+    if (!zero_where_unwritten_) fail("{}: a chunk was never written", where_);
+    return Bytes(chunk_bytes_);
 }
 
 ChunkReader::Bytes ChunkReader::unpack(Bytes packed, unsigned skipped_filters) const {

@@ -17,11 +17,12 @@ namespace stl::hdf5 {
 
 class ChunkReader {
   public:
-    /// Null unless the dataset is chunked and packed by deflate, after a byte shuffle or not, and its stored
-    /// values are the machine's own uint8, float or double. Everything else is H5Dread's.
+    /// Null unless the dataset is chunked and packed by deflate, after a byte shuffle or not: everything else
+    /// is H5Dread's.
     static std::unique_ptr<ChunkReader> make(hid_t dataset, const std::string& where);
 
-    /// The block [start, start + size) of the dataset, dense, into `out`. Thread-safe.
+    /// The block [start, start + size) of the dataset, dense, into `out`, values as they are stored.
+    /// Thread-safe.
     void read(std::span<const hsize_t> start, std::span<const hsize_t> size, std::byte* out) const;
 
   private:
@@ -41,6 +42,7 @@ class ChunkReader {
     std::vector<H5Z_filter_t> filters_;
     Position chunk_size_;
     std::size_t chunk_bytes_ = 0;
+    bool zero_where_unwritten_ = true;
 
     /// Chunks of several sequences are asked for once per sequence: the latest few stay.
     mutable std::mutex mutex_;

@@ -19,9 +19,18 @@ herr_t keep_description(unsigned /*n*/, const H5E_error2_t* error, void* out) {
     return 0;
 }
 
+/// A damaged file's groups may contain themselves.
+constexpr int kMostObjects = 1000;
+
+struct Visited {
+    std::vector<std::string> datasets;
+    int objects = 0;
+};
+
 herr_t collect_dataset(hid_t /*group*/, const char* name, const H5O_info_t* info, void* out) {
-    if (info->type == H5O_TYPE_DATASET) static_cast<std::vector<std::string>*>(out)->emplace_back(name);
-    return 0;
+    auto& found = *static_cast<Visited*>(out);
+    if (info->type == H5O_TYPE_DATASET) found.datasets.emplace_back(name);
+    return ++found.objects < kMostObjects ? 0 : 1;
 }
 
 /// Whether the bytes can stand in a JSON text (attributes may hold anything).
@@ -83,9 +92,9 @@ Handle open_for_reading(const fs::path& path) {
 }
 
 std::vector<std::string> dataset_names(hid_t file) {
-    std::vector<std::string> names;
-    H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_NATIVE, collect_dataset, &names, H5O_INFO_BASIC);
-    return names;
+    Visited found;
+    H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_NATIVE, collect_dataset, &found, H5O_INFO_BASIC);
+    return found.datasets;
 }
 
 Handle open_dataset(hid_t file, const std::string& name, const std::string& path) {

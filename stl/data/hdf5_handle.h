@@ -51,7 +51,7 @@ std::string reason();
 Handle open_for_reading(const fs::path& path);
 /// Error with the names of the datasets there are.
 Handle open_dataset(hid_t file, const std::string& name, const std::string& path);
-/// Names of all datasets, groups included ("a/b").
+/// Names of the datasets, those in groups too ("a/b"); of the first thousand objects.
 std::vector<std::string> dataset_names(hid_t file);
 Shape dataset_shape(hid_t dataset);
 /// Error (with `where`) for what is neither an integer nor a float of the usual sizes.

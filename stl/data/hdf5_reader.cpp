@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <cstring>
+#include <functional>
+#include <numeric>
 
 #include "stl/core/error.h"
 #include "stl/data/file_checks.h"
@@ -16,6 +19,7 @@ constexpr auto kDefaultName = "sequences";
 
 /// "sequences", or the only dataset besides `split`.
 std::string choose_dataset(hid_t file) {
+    if (H5Lexists(file, kDefaultName, H5P_DEFAULT) > 0) return kDefaultName;
     auto names = hdf5::dataset_names(file);
     std::erase(names, "split");
     if (names.size() == 1) return names.front();
@@ -38,7 +42,7 @@ class Hdf5Reader : public SequenceReader {
         info_ = {array_.count(), array_.sequence(), stored, 0, Json::object()};
         read_attributes();
         read_split(path.string(), options.dataset);
-        if (stored == as_read) chunks_ = hdf5::ChunkReader::make(dataset_.get(), where_);
+        chunks_ = hdf5::ChunkReader::make(dataset_.get(), where_);
     }
 
     ~Hdf5Reader() override {
@@ -78,7 +82,7 @@ class Hdf5Reader : public SequenceReader {
             start[axis] = static_cast<hsize_t>(first);
             size[axis] = static_cast<hsize_t>(count);
         }
-        if (chunks_) return chunks_->read(start, size, static_cast<std::byte*>(out));
+        if (chunks_) return read_packed(start, size, type, out);
         const hdf5::Lock lock;
         const Handle here(H5Dget_space(dataset_.get()), H5Sclose);
         const Handle there(H5Screate_simple(static_cast<int>(size.size()), size.data(), nullptr), H5Sclose);
@@ -87,6 +91,26 @@ class Hdf5Reader : public SequenceReader {
             H5Dread(dataset_.get(), type, there.get(), here.get(), H5P_DEFAULT, out) < 0) {
             fail("{}: sequence {} cannot be read ({})", where_, first, hdf5::reason());
         }
+    }
+
+    void read_packed(std::span<const hsize_t> start, std::span<const hsize_t> size, hid_t type,
+                     void* out) const {
+        const auto elements = std::accumulate(size.begin(), size.end(), hsize_t{1}, std::multiplies<>());
+        std::size_t stored_size = 0;
+        Handle stored;
+        {
+            const hdf5::Lock lock;
+            stored = Handle(H5Dget_type(dataset_.get()), H5Tclose);
+            if (H5Tequal(stored.get(), type) == 0) stored_size = H5Tget_size(stored.get());
+        }
+        if (stored_size == 0) return chunks_->read(start, size, static_cast<std::byte*>(out));
+        std::vector<std::byte> values(elements * std::max<std::size_t>(stored_size, sizeof(float)));
+        chunks_->read(start, size, values.data());
+        const hdf5::Lock lock;
+        if (H5Tconvert(stored.get(), type, elements, values.data(), nullptr, H5P_DEFAULT) < 0) {
+            fail("{}: values cannot be converted ({})", where_, hdf5::reason());
+        }
+        std::memcpy(out, values.data(), elements * H5Tget_size(type));
     }
 
     /// Of the dataset, or else of the file: `fps`, `source`, and a JSON object `settings`.

@@ -79,6 +79,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"stored.npz:other", "", 1, 2, DType::u8}, Case{"deflated.npz", "", 3, 2, DType::f32},
                     Case{"h5py.h5", "", 3, 2, DType::u8}, Case{"h5py.h5:sequences", "NTCHW", 3, 2, DType::u8},
                     Case{"h5py.h5:group/predictions", "", 2, 2, DType::f32},
+                    Case{"h5py.h5:odd_chunks", "", 3, 2, DType::u8},
                     Case{"h5py.h5:gray", "NTHW", 3, 1, DType::u8},
                     Case{"h5py.h5:moving", "TNHW", 3, 1, DType::u8}));
 
@@ -90,8 +91,18 @@ TEST(Sequences, StatedLayoutOverridesTheRule) {
 }
 
 TEST(Sequences, HalfPrecisionIsRead) {
-    const auto reader = open_sequences(stored("h5py.h5:half"));
-    EXPECT_THAT(read_all(*reader), testing::Pointwise(testing::FloatNear(5e-4F), expected(3, 2)));
+    for (const auto* name : {"h5py.h5:half", "h5py.h5:packed_half"}) {
+        const auto reader = open_sequences(stored(name));
+        EXPECT_THAT(read_all(*reader), testing::Pointwise(testing::FloatNear(5e-4F), expected(3, 2))) << name;
+    }
+}
+
+TEST(Sequences, ChunksThatWereNeverWrittenAreZero) {
+    const auto reader = open_sequences(stored("h5py.h5:packed_double"));
+    EXPECT_EQ(reader->info().dtype, DType::f64);
+    auto values = expected(2, 2);
+    values.resize(values.size() / 2 * 3);
+    EXPECT_EQ(read_all(*reader), values);
 }
 
 TEST(Sequences, SplitMarksRows) {
