@@ -1,0 +1,72 @@
+// Decoded frames of one file, in order, as FFmpeg gives them. Used by the sources of this folder alone.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include "stl/core/file.h"
+#include "stl/media/ffmpeg.h"
+#include "stl/media/image.h"
+
+namespace stl {
+
+class FileDecoder {
+  public:
+    /// Error: not a video, audio only, frames of more than `max_pixels`.
+    FileDecoder(const fs::path& path, int stream, std::int64_t max_pixels, int threads);
+
+    /// Continues at the last key frame at or before `seconds`; false (and nothing happens) where that can't
+    /// be done.
+    bool seek(double seconds);
+    /// The next whole frame, valid until the next call; null at the end.
+    const AVFrame* next();
+    /// Seconds from the beginning of the stream at which that frame shows.
+    double time() const { return time_; }
+    /// How long it shows.
+    double frame_duration() const { return duration_; }
+    /// True if frames were lost just before it.
+    bool after_gap() const { return after_gap_; }
+    Orientation orientation() const;
+    AVRational pixel_aspect() const;
+
+    const AVStream& stream() const { return *stream_; }
+    std::string format() const;
+    double fps() const;             ///< average; 0: not known
+    double total_duration() const;  ///< 0: not known
+    std::int64_t frames_damaged() const { return damaged_; }
+    std::int64_t frames_given() const { return given_; }
+    std::int64_t frames_stored() const {
+        return std::max<std::int64_t>(stream_->nb_frames, 0);
+    }  ///< 0: not known
+    /// Asked after the end: what the container promises beyond it (0 after a seek).
+    std::int64_t frames_missing() const;
+    double seconds_missing() const;
+    /// FFmpeg's first message and how many there were.
+    std::string complaint() const;
+    std::int64_t complaints() const { return complaints_->count(); }
+
+  private:
+    void open_container(std::int64_t max_pixels);
+    void choose_stream(int wanted);
+    void open_codec(std::int64_t max_pixels, int threads);
+    void feed();
+    void note_damage(int code);
+    void measure_time();
+
+    fs::path path_;
+    std::unique_ptr<ffmpeg::Complaints> complaints_ = std::make_unique<ffmpeg::Complaints>();
+    ffmpeg::Input input_;
+    AVStream* stream_ = nullptr;
+    ffmpeg::Codec codec_;
+    ffmpeg::PacketPtr packet_ = ffmpeg::make_packet();
+    ffmpeg::FramePtr frame_ = ffmpeg::make_frame();
+    std::int64_t origin_ = AV_NOPTS_VALUE;  ///< time stamp of the beginning
+    double time_ = 0, duration_ = 0;
+    double shift_ = 0;  ///< what broken time stamps have been moved by
+    bool timed_ = false, after_gap_ = false, draining_ = false, gap_pending_ = false, sought_ = false;
+    std::int64_t damaged_ = 0, given_ = 0, packets_ = 0;
+    int errors_in_a_row_ = 0;
+};
+
+}  // namespace stl

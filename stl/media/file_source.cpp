@@ -1,0 +1,89 @@
+#include <array>
+
+#include "stl/core/error.h"
+#include "stl/media/file_decoder.h"
+#include "stl/media/frame_scaler.h"
+#include "stl/media/frame_source.h"
+
+namespace stl {
+namespace {
+
+class FileSource : public FrameSource {
+  public:
+    FileSource(const fs::path& path, const VideoOptions& options)
+        : path_(path),
+          options_(options),
+          decoder_(path, options.stream, options.max_pixels, options.threads),
+          scaler_(options.height, options.width, options.channels, options.fit) {
+        if (options.start.value_or(0) > 0) go_to(*options.start);
+    }
+
+    std::optional<SourceFrame> next() override {
+        const AVFrame* frame = waiting_ ? waiting_ : decoder_.next();
+        waiting_ = nullptr;
+        if (!frame) {
+            ended_ = true;
+            if (decoder_.frames_given() == 0 && !sought_) {
+                fail("{}: not one frame can be decoded{}", path_.string(),
+                     decoder_.complaint().empty() ? "" : " (" + decoder_.complaint() + ")");
+            }
+            return std::nullopt;
+        }
+        const std::shared_ptr<AVFrame> copy(ffmpeg::required(av_frame_clone(frame)), ffmpeg::Closer());
+        return SourceFrame{decoder_.time(), decoder_.frame_duration(), decoder_.after_gap(),
+                           [this, copy, turn = decoder_.orientation(), aspect = decoder_.pixel_aspect()] {
+                               return scaler_.scale(*copy, turn, aspect);
+                           }};
+    }
+
+    VideoInfo info() const override {
+        const AVCodecParameters& p = *decoder_.stream().codecpar;
+        const bool turned = decoder_.orientation().transpose;
+        return {turned ? p.width : p.height, turned ? p.height : p.width, decoder_.fps(),
+                decoder_.total_duration(),   decoder_.frames_stored(),    decoder_.format()};
+    }
+
+    Loss loss() const override {
+        Loss loss;
+        loss.frames = decoder_.frames_damaged();
+        loss.complaints = decoder_.complaints();
+        loss.message = decoder_.complaint();
+        loss.of = decoder_.frames_stored();
+        if (ended_ && decoder_.seconds_missing() > 0) {
+            loss.ends_early = decoder_.seconds_missing();
+            loss.frames += decoder_.frames_missing();
+        }
+        return loss;
+    }
+
+  private:
+    /// Seeking lands at a key frame before the time, except where a container's index is poor: then from
+    /// earlier.
+    void go_to(double seconds) {
+        for (const double back : {0.0, 10.0, 60.0}) {
+            if (seconds <= back || !decoder_.seek(seconds - back)) break;
+            sought_ = true;
+            waiting_ = decoder_.next();
+            if (waiting_ && decoder_.time() <= seconds + decoder_.frame_duration() / 2) return;
+        }
+        // From the very beginning.
+        waiting_ = nullptr;
+        if (sought_) decoder_ = FileDecoder(path_, options_.stream, options_.max_pixels, options_.threads);
+        sought_ = false;
+    }
+
+    fs::path path_;
+    VideoOptions options_;
+    FileDecoder decoder_;
+    FrameScaler scaler_;
+    const AVFrame* waiting_ = nullptr;  ///< decoded already
+    bool sought_ = false, ended_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<FrameSource> open_file_source(const fs::path& path, const VideoOptions& options) {
+    return std::make_unique<FileSource>(path, options);
+}
+
+}  // namespace stl

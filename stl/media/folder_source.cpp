@@ -1,0 +1,113 @@
+#include <algorithm>
+#include <deque>
+#include <future>
+#include <thread>
+
+#include "stl/core/error.h"
+#include "stl/media/frame_source.h"
+#include "stl/media/picture_decoder.h"
+
+namespace stl {
+namespace {
+
+/// Pictures are independent of each other: several are decoded at once, a few ahead.
+class FolderSource : public FrameSource {
+  public:
+    FolderSource(const fs::path& path, const VideoOptions& options)
+        : path_(path), options_(options), files_(list_pictures(path)) {
+        if (files_.empty()) fail("{}: no pictures in this folder", path.string());
+        if (!(options.folder_fps > 0))
+            fail("{}: {} pictures a second: no such rate", path.string(), options.folder_fps);
+        const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+        ahead_ = static_cast<std::size_t>(options.threads > 0 ? options.threads : static_cast<int>(cores));
+        if (options.start) {
+            const double first =
+                *options.start * options.folder_fps;  // one more picture before it for the rate
+            started_ = std::min(files_.size(), static_cast<std::size_t>(std::max(0.0, first - 1)));
+        }
+        given_ = started_;
+    }
+
+    std::optional<SourceFrame> next() override {
+        while (given_ < files_.size()) {
+            fill();
+            auto picture = std::move(pending_.front());
+            pending_.pop_front();
+            const double time = static_cast<double>(given_++) / options_.folder_fps;
+            try {
+                Image image = picture.get();
+                return SourceFrame{time, 1 / options_.folder_fps, std::exchange(gap_, false),
+                                   [image = std::move(image)] { return image; }};
+            } catch (const Error& error) {
+                if (loss_.message.empty()) loss_.message = error.what();
+                ++loss_.frames;
+                ++loss_.complaints;
+                gap_ = true;
+            }
+        }
+        if (loss_.frames > 0 && static_cast<std::size_t>(loss_.frames) == files_.size() - started_) {
+            fail("{}: not one picture can be decoded ({})", path_.string(), loss_.message);
+        }
+        return std::nullopt;
+    }
+
+    VideoInfo info() const override {
+        const auto count = static_cast<std::int64_t>(files_.size());
+        return {options_.height,
+                options_.width,
+                options_.folder_fps,
+                static_cast<double>(count) / options_.folder_fps,
+                count,
+                fmt::format("{} pictures", count)};
+    }
+
+    Loss loss() const override {
+        Loss loss = loss_;
+        loss.of = static_cast<std::int64_t>(files_.size());
+        return loss;
+    }
+
+  private:
+    Image read(std::size_t index, int height, int width) const {
+        FrameScaler scaler(height, width, options_.channels, options_.fit);
+        return decode_picture(files_[index], scaler, options_.max_pixels);
+    }
+
+    void fill() {
+        if (options_.height == 0 || options_.width == 0) {
+            // The first one that can be read gives the size of all.
+            std::promise<Image> ready;
+            pending_.push_back(ready.get_future());
+            try {
+                Image first = read(given_, 0, 0);
+                options_.height = first.height;
+                options_.width = first.width;
+                ready.set_value(std::move(first));
+            } catch (const Error&) {
+                ready.set_exception(std::current_exception());
+            }
+            return;
+        }
+        while (pending_.size() < ahead_ && given_ + pending_.size() < files_.size()) {
+            pending_.push_back(
+                std::async(std::launch::async, [this, index = given_ + pending_.size(), h = options_.height,
+                                                w = options_.width] { return read(index, h, w); }));
+        }
+    }
+
+    fs::path path_;
+    VideoOptions options_;
+    std::vector<fs::path> files_;
+    std::size_t ahead_ = 1, started_ = 0, given_ = 0;
+    Loss loss_;
+    bool gap_ = false;
+    std::deque<std::future<Image>> pending_;  ///< of files_[given_...]; last, so that it goes first
+};
+
+}  // namespace
+
+std::unique_ptr<FrameSource> open_folder_source(const fs::path& path, const VideoOptions& options) {
+    return std::make_unique<FolderSource>(path, options);
+}
+
+}  // namespace stl

@@ -1,0 +1,191 @@
+#include "stl/media/video_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <deque>
+
+#include "stl/core/error.h"
+#include "stl/core/names.h"
+#include "stl/media/frame_source.h"
+#include "stl/media/natural_order.h"
+#include "stl/media/picture_decoder.h"
+
+namespace stl {
+namespace {
+
+void check(const VideoOptions& o, const fs::path& path) {
+    const std::string where = path.string();
+    if (o.height < 0 || o.width < 0) fail("{}: size {}x{}: no such size", where, o.width, o.height);
+    if (o.height > 0 && o.width > o.max_pixels / o.height) {
+        fail("{}: size {}x{}: the limit is {} pixels (--max-pixels raises it)", where, o.width, o.height,
+             o.max_pixels);
+    }
+    if (o.channels != 1 && o.channels != 3) fail("{}: {} channels, expected 1 or 3", where, o.channels);
+    if (!(o.fps >= 0 && o.fps <= 1000)) fail("{}: {} frames a second, expected 0 to 1000", where, o.fps);
+    if (o.start && o.end && !(*o.start < *o.end)) {
+        fail("{}: start {} s is not before end {} s", where, *o.start, *o.end);
+    }
+}
+
+}  // namespace
+
+Fit parse_fit(const std::string& name) {
+    const std::array<std::string, 3> names{"stretch", "crop", "pad"};
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (name == names[i]) return static_cast<Fit>(i);
+    }
+    fail("unknown fit '{}'{}", name, did_you_mean(name, names));
+}
+
+std::string to_string(const Loss& loss, const fs::path& path) {
+    std::string text = path.string() + ": ";
+    if (loss.ends_early > 0) text += fmt::format("ends {:.1f} s early; ", loss.ends_early);
+    if (loss.frames > 0) {
+        text += loss.of > 0 ? fmt::format("{} of {} frames", loss.frames, loss.of)
+                            : fmt::format("{} frames", loss.frames);
+        text += " are damaged or missing and left out";
+    } else if (loss.ends_early <= 0) {
+        text += fmt::format("read to its end, but the decoder complained {} times", loss.complaints);
+    } else {
+        text.resize(text.size() - 2);
+    }
+    if (!loss.message.empty()) text += " (" + loss.message + ")";
+    return text;
+}
+
+/// Passes frames on as stored, or picks for each slot k / fps the last frame whose rounded slot is not after
+/// it.
+class VideoReader::Impl {
+  public:
+    Impl(const fs::path& path, const VideoOptions& options) : options_(options) {
+        check(options, path);
+        source_ =
+            fs::is_directory(path) ? open_folder_source(path, options) : open_file_source(path, options);
+        info_ = source_->info();
+        if (options.fps > 0) info_.fps = options.fps;
+        if (options.fps > 0 && options.start) slot_ = slot_of(*options.start);
+    }
+
+    const VideoInfo& info() const { return info_; }
+    Loss loss() const { return source_->loss(); }
+    std::optional<Frame> next() { return options_.fps > 0 ? next_slot() : next_stored(); }
+
+  private:
+    static constexpr double tiny = 1e-6;
+
+    std::int64_t slot_of(double time) const { return std::llround(time * options_.fps); }
+
+    std::optional<Frame> next_stored() {
+        while (!ended_) {
+            auto frame = source_->next();
+            if (!frame || (options_.end && frame->time >= *options_.end - tiny)) break;
+            if (frame->time < options_.start.value_or(0) - tiny) continue;
+            return Frame{frame->picture(), frame->time, frame->after_gap};
+        }
+        ended_ = true;
+        return std::nullopt;
+    }
+
+    std::optional<Frame> next_slot() {
+        while (slot_ >= shown_until_) {
+            if (!advance()) return std::nullopt;
+        }
+        const double time = static_cast<double>(slot_) / options_.fps;
+        if (options_.end && time >= *options_.end - tiny) return std::nullopt;
+        if (!picture_) picture_ = held_->picture();
+        ++slot_;
+        return Frame{*picture_, time, std::exchange(gap_, false)};
+    }
+
+    /// Takes the next stored frame in hand; the one after it tells until when it shows.
+    bool advance() {
+        if (ended_) return false;
+        held_ = started_ ? std::exchange(ahead_, std::nullopt) : source_->next();
+        picture_.reset();
+        if (!held_) {
+            ended_ = true;
+            return false;
+        }
+        if (slot_ < 0) slot_ = slot_of(held_->time);
+        gap_ = gap_ || held_->after_gap;
+        ahead_ = source_->next();
+        shown_until_ = slot_of(ahead_ ? ahead_->time : held_->time + held_->duration);
+        if (!ahead_ && !started_)
+            shown_until_ = std::max(shown_until_, slot_ + 1);  // the only frame shows once
+        started_ = true;
+        return true;
+    }
+
+    VideoOptions options_;
+    std::unique_ptr<FrameSource> source_;
+    VideoInfo info_;
+    bool started_ = false, ended_ = false;
+    std::optional<SourceFrame> held_, ahead_;
+    std::optional<Image> picture_;   ///< of held_
+    std::int64_t slot_ = -1;         ///< the next to give; -1: the first frame's
+    std::int64_t shown_until_ = -1;  ///< the first slot after those of held_
+    bool gap_ = false;
+};
+
+VideoReader::VideoReader(const fs::path& path, const VideoOptions& options)
+    : impl_(std::make_unique<Impl>(path, options)) {}
+VideoReader::~VideoReader() = default;
+VideoReader::VideoReader(VideoReader&&) noexcept = default;
+VideoReader& VideoReader::operator=(VideoReader&&) noexcept = default;
+const VideoInfo& VideoReader::info() const {
+    return impl_->info();
+}
+std::optional<Frame> VideoReader::next() {
+    return impl_->next();
+}
+Loss VideoReader::loss() const {
+    return impl_->loss();
+}
+
+std::vector<Frame> read_last_frames(const fs::path& path, std::int64_t count, const VideoOptions& options,
+                                    Loss* loss) {
+    if (count <= 0) return {};
+    const VideoInfo info = VideoReader(path, options).info();
+    const double end = std::min(options.end.value_or(info.duration), info.duration);
+    const double earliest = std::max(options.start.value_or(0), 0.0);
+    double margin = info.fps > 0 ? 1.5 * static_cast<double>(count) / info.fps + 2 : end;
+    for (;; margin *= 4) {
+        VideoOptions attempt = options;
+        const double start = info.duration > 0 ? std::max(earliest, end - margin) : earliest;
+        if (start > 0) attempt.start = start;
+        VideoReader reader(path, attempt);
+        std::deque<Frame> last;
+        while (auto frame = reader.next()) {
+            if (static_cast<std::int64_t>(last.size()) == count) last.pop_front();
+            last.push_back(std::move(*frame));
+        }
+        if (static_cast<std::int64_t>(last.size()) < count && start > earliest) continue;
+        if (loss) *loss = reader.loss();
+        return {std::make_move_iterator(last.begin()), std::make_move_iterator(last.end())};
+    }
+}
+
+bool looks_like_video(const fs::path& path) {
+    static constexpr std::array<std::string_view, 22> extensions{
+        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg",  ".mpeg", ".ts",   ".mts", ".m2ts",
+        ".wmv", ".flv", ".3gp", ".ogv", ".y4m",  ".gif", ".apng", ".h264", ".hevc", ".mxf", ".vob"};
+    const std::string extension = lower_case(path.extension().string());
+    return fs::is_directory(path) || is_picture_name(path) ||
+           std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
+}
+
+std::vector<fs::path> list_pictures(const fs::path& folder) {
+    std::vector<fs::path> files;
+    std::error_code ec;
+    for (const auto& entry : fs::directory_iterator(folder, ec)) {
+        if (entry.is_regular_file(ec) && is_picture_name(entry.path())) files.push_back(entry.path());
+    }
+    if (ec) fail("{}: cannot be read ({})", folder.string(), ec.message());
+    std::sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) {
+        return natural_less(a.filename().string(), b.filename().string());
+    });
+    return files;
+}
+
+}  // namespace stl

@@ -1,0 +1,96 @@
+// Reads videos frame by frame, whatever they come in: anything FFmpeg decodes (rotated, of variable frame
+// rate, with alpha, 10-bit, cut off in the middle), GIF, single pictures, and folders of numbered pictures.
+// Frames come out upright, in the wanted size, as 8-bit gray or RGB of full range, with the time at which
+// they show.
+//
+// Gray is the video's own luma (BT.601 luma of RGB sources). Memory does not depend on the length.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stl/core/file.h"
+#include "stl/media/image.h"
+#include "stl/media/png.h"
+
+namespace stl {
+
+/// How a picture of another shape comes into the wanted size: distorted; its middle alone; with black
+/// borders.
+enum class Fit { stretch, crop, pad };
+/// Error naming the three.
+Fit parse_fit(const std::string& name);
+
+struct VideoOptions {
+    int height = 0, width = 0;  ///< 0: as the first frame is
+    int channels = 3;           ///< 1 or 3
+    Fit fit = Fit::stretch;
+    /// 0: every frame as stored. Otherwise frames are repeated or left out so that there are so many a
+    /// second.
+    double fps = 0;
+    double folder_fps = 25;            ///< what a folder of pictures is taken to have
+    std::optional<double> start, end;  ///< seconds from the beginning; the frame at `end` is not read
+    int stream = -1;                   ///< index of the video stream; -1: the best one
+    std::int64_t max_pixels = default_max_pixels;  ///< larger frames are refused
+    int threads = 0;                               ///< of the decoder; 0: as many as cores
+};
+
+struct VideoInfo {
+    int height = 0, width = 0;  ///< as shown (turned); 0: not known before the first frame
+    double fps = 0;             ///< of what next() gives; 0: not known
+    double duration = 0;        ///< seconds; 0: not known
+    std::int64_t frames = 0;    ///< as stored, from the container; 0: not known
+    std::string format;         ///< "h264 in mov,mp4,m4a,3gp,3g2,mj2", "12 pictures"
+};
+
+struct Frame {
+    Image image;
+    double time = 0;         ///< seconds from the beginning
+    bool after_gap = false;  ///< damaged frames were left out before this one
+};
+
+/// What could not be read.
+struct Loss {
+    std::int64_t frames = 0;      ///< damaged or missing, as far as can be told
+    std::int64_t of = 0;          ///< frames there should be; 0: not known
+    double ends_early = 0;        ///< seconds missing at the end
+    std::int64_t complaints = 0;  ///< error messages of the decoder, of frames that it gave all the same too
+    std::string message;          ///< the first of them
+    bool any() const { return frames > 0 || ends_early > 0 || complaints > 0; }
+};
+/// "a.mp4: 3 of 120 frames are damaged and left out (...)"
+std::string to_string(const Loss& loss, const fs::path& path);
+
+class VideoReader {
+  public:
+    /// Error: no such file, not a video, audio only, larger than max_pixels, no picture in the folder.
+    explicit VideoReader(const fs::path& path, const VideoOptions& options = {});
+    ~VideoReader();
+    VideoReader(VideoReader&&) noexcept;
+    VideoReader& operator=(VideoReader&&) noexcept;
+
+    const VideoInfo& info() const;
+    /// The next frame; empty at the end. Damaged frames are left out.
+    std::optional<Frame> next();
+    /// After the end: what was lost on the way.
+    Loss loss() const;
+
+  private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+/// The last `count` frames (fewer if there are not so many) before options.end, without decoding an hour for
+/// them where the file can be sought in. Memory: `count` frames. `loss`, if given, is told what was damaged.
+std::vector<Frame> read_last_frames(const fs::path& path, std::int64_t count,
+                                    const VideoOptions& options = {}, Loss* loss = nullptr);
+
+/// True if the name ends like a video or picture (".mp4", ".gif", ".png", ...), or is a folder.
+bool looks_like_video(const fs::path& path);
+/// The pictures of a folder in natural order (not those of folders inside it).
+std::vector<fs::path> list_pictures(const fs::path& folder);
+
+}  // namespace stl

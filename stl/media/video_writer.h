@@ -1,0 +1,37 @@
+// Writes pictures as a video, by extension:
+//   .mp4 .m4v .mov .mkv  H.264, yuv420p, BT.709, faststart: plays in browsers and phones (odd sizes are
+//   padded) .webm                VP9 .gif                 one palette for all frames, made from all of them
+//   (they are kept, compressed, until then) .apng                lossless no extension         a folder of
+//   frame_0000.png, ...
+// The result appears under its name only at finish(), and the same pictures give the same bytes.
+#pragma once
+
+#include <memory>
+
+#include "stl/core/file.h"
+#include "stl/media/image.h"
+
+namespace stl {
+
+struct VideoWriteOptions {
+    double fps = 10;     ///< GIF can't show more than 50 a second and is slowed to that
+    int quality = 70;    ///< 0-100, of .mp4 and .webm; 100 is as good as lossless
+    bool force = false;  ///< replace what is there (of folders only those that this writer made)
+};
+
+class VideoWriter {
+  public:
+    virtual ~VideoWriter() = default;
+    /// Gray or RGB; all frames have the size of the first. Error: another size, disk full.
+    virtual void add(const Image& frame) = 0;
+    /// Error if no frame was added.
+    virtual void finish() = 0;
+};
+
+/// Error: unknown extension (the known ones are named), no encoder, an existing file without force.
+std::unique_ptr<VideoWriter> create_video(const fs::path& path, const VideoWriteOptions& options = {});
+
+/// True if create_video() knows the extension.
+bool is_video_output(const fs::path& path);
+
+}  // namespace stl
