@@ -102,8 +102,10 @@ Value Machine::run() {
             if (op == STOP) break;
             if (!step(op)) fail("opcode 0x{:02x} is not known", op);
         }
-        if (stack_.size() != 1 || !marks_.empty())
-            fail("{} values are left where one was expected", stack_.size());
+        if (stack_.size() != 1 || !marks_.empty()) {
+            fail("{} values and {} marks are left where one value was expected", stack_.size(),
+                 marks_.size());
+        }
         return pop();
     } catch (const Error& error) {
         fail("byte {}: {}", start, error.what());
@@ -260,12 +262,20 @@ void Machine::decimal(std::string_view digits) {
     if (digits == "00") return make(false);
     if (digits == "01") return make(true);
     if (digits.ends_with('L')) digits.remove_suffix(1);
+    const auto* end_of_digits = digits.data() + digits.size();
     std::int64_t value = 0;
-    const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (code != std::errc{} || end != digits.data() + digits.size()) {
-        fail("'{}' is no integer of 64 bits", shown(digits));
+    if (const auto [end, code] = std::from_chars(digits.data(), end_of_digits, value);
+        code == std::errc{} && end == end_of_digits) {
+        return make(value);
     }
-    make(value);
+    std::uint64_t large = 0;
+    const auto [end, code] = std::from_chars(digits.data(), end_of_digits, large);
+    if (end != end_of_digits || code == std::errc::invalid_argument)
+        fail("'{}' is no integer", shown(digits));
+    if (code == std::errc::result_out_of_range) return make(BigInteger{});
+    std::string bytes(9, '\0');
+    std::memcpy(bytes.data(), &large, sizeof large);
+    make(BigInteger{std::as_bytes(std::span(arena_.keep(std::move(bytes))))});
 }
 
 bool Machine::step_text(std::uint8_t op) {

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 #include <numeric>
+#include <optional>
+#include <unordered_set>
 #include <utility>
 
 #include "stl/core/error.h"
@@ -25,9 +27,18 @@ constexpr std::array<std::pair<const char*, DType>, 10> dtypes{{{"F32", DType::f
                                                                 {"U8", DType::u8},
                                                                 {"BOOL", DType::boolean}}};
 
+/// A name out of the file, fit for a message of one line.
+std::string shown(const std::string& name) {
+    std::string text = name.substr(0, 80);
+    std::ranges::replace_if(
+        text, [](char c) { return c >= 0 && c < ' '; }, '?');
+    return text;
+}
+
 DType dtype_of(const std::string& name, const std::string& where) {
     const auto* found = std::ranges::find_if(dtypes, [&](const auto& pair) { return name == pair.first; });
-    if (found == dtypes.end()) fail("{}: elements of type '{}' are not supported", where, name.substr(0, 20));
+    if (found == dtypes.end())
+        fail("{}: elements of type '{}' are not supported", where, shown(name).substr(0, 20));
     return found->second;
 }
 
@@ -41,63 +52,106 @@ std::uint64_t header_size(std::span<const std::byte> bytes) {
     return size;
 }
 
-/// A name out of the file, fit for a message of one line.
-std::string shown(const std::string& name) {
-    std::string text = name.substr(0, 80);
-    std::ranges::replace_if(
-        text, [](char c) { return c >= 0 && c < ' '; }, '?');
-    return text;
-}
-
-/// The header's members and their order. Not core's JSON, which looks each new key up one by one: a header
-/// may be made to hold very many.
-struct Header {
-    Header(std::string_view text, const std::string& where) {
-        const auto callback = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-            if (depth > 8) fail("{}: header: nested more than 8 deep", where);
-            if (event == nlohmann::json::parse_event_t::key && depth == 1)
-                names.push_back(parsed.get<std::string>());
-            return true;
-        };
-        try {
-            json = nlohmann::json::parse(text, callback);
-        } catch (const nlohmann::json::exception&) {
-            fail("{}: header: not valid JSON", where);
-        }
-        if (!json.is_object()) fail("{}: header: no object {{...}}", where);
-        if (json.size() != names.size()) fail("{}: header: a name stands twice", where);
-    }
-
-    nlohmann::json json;
-    std::vector<std::string> names;
+/// One member of the header, as it stands there.
+struct Member {
+    std::string name, dtype;
+    std::optional<Shape> shape, offsets;
 };
 
-std::map<std::string, std::string> read_metadata(const nlohmann::json& json, const std::string& where) {
-    std::map<std::string, std::string> out;
-    for (const auto& [key, value] : json.items()) {
-        if (!value.is_string()) fail("{}: not an object of strings", where);
-        out.emplace(key, value.get<std::string>());
-    }
-    return out;
-}
+/// Reads the header as a stream of events: a document of its own would look every new name up among all
+/// others.
+class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
+  public:
+    explicit HeaderReader(std::string where) : where_(std::move(where)) {}
 
-SafeTensor read_tensor(const std::string& name, const nlohmann::json& json, std::span<const std::byte> data,
-                       const std::string& where) {
-    if (json.size() != 3) fail("{}: expected dtype, shape and data_offsets", where);
-    Fields fields(Json(json), where);
-    SafeTensor tensor;
-    tensor.name = name;
-    tensor.dtype = dtype_of(fields.require<std::string>("dtype"), where);
-    tensor.shape = fields.require<std::vector<std::int64_t>>("shape");
-    const auto offsets = fields.require<std::vector<std::int64_t>>("data_offsets");
-    fields.finish();
-    if (tensor.shape.size() > 16) fail("{}: {} dimensions", where, tensor.shape.size());
+    std::vector<Member> members;
+    std::map<std::string, std::string> metadata;
+
+    bool start_object(std::size_t /*count*/) override {
+        if (++depth_ > 2 || in_list_) refuse();
+        if (depth_ == 2 && !in_metadata_) members.push_back({name_, "", {}, {}});
+        return true;
+    }
+    bool end_object() override {
+        --depth_;
+        return true;
+    }
+    bool key(std::string& text) override {
+        (depth_ == 1 ? name_ : field_) = text;
+        if (depth_ != 1) return true;
+        in_metadata_ = text == "__metadata__";
+        if (!names_.insert(text).second) fail("{}: {} stands twice", where_, shown(text));
+        return true;
+    }
+    bool string(std::string& text) override {
+        if (depth_ != 2 || in_list_) refuse();
+        if (in_metadata_) {
+            metadata[field_] = text;
+        } else if (field_ == "dtype") {
+            members.back().dtype = text;
+        } else {
+            refuse();
+        }
+        return true;
+    }
+    bool start_array(std::size_t /*count*/) override {
+        if (depth_ != 2 || in_list_ || in_metadata_) refuse();
+        list().emplace();
+        in_list_ = true;
+        return true;
+    }
+    bool end_array() override {
+        in_list_ = false;
+        return true;
+    }
+    bool number_unsigned(number_unsigned_t value) override {
+        if (!in_list_ || value > INT64_MAX) refuse();
+        list()->push_back(static_cast<std::int64_t>(value));
+        if (list()->size() > 16) fail("{}: {}.{}: more than 16 numbers", where_, shown(name_), shown(field_));
+        return true;
+    }
+    bool number_integer(number_integer_t /*value*/) override { return refuse(); }
+    bool number_float(number_float_t /*value*/, const string_t& /*text*/) override { return refuse(); }
+    bool null() override { return refuse(); }
+    bool boolean(bool /*value*/) override { return refuse(); }
+    bool binary(binary_t& /*value*/) override { return refuse(); }
+    bool parse_error(std::size_t position, const std::string& /*token*/,
+                     const nlohmann::json::exception&) override {
+        fail("{}: header: not valid JSON at byte {}", where_, position);
+    }
+
+  private:
+    std::optional<Shape>& list() {
+        if (field_ == "shape") return members.back().shape;
+        if (field_ == "data_offsets") return members.back().offsets;
+        refuse();
+        return members.back().shape;
+    }
+    bool refuse() const {
+        if (depth_ < 2) fail("{}: header: expected {{name: {{dtype, shape, data_offsets}}}}", where_);
+        fail(
+            "{}: {}.{}: expected {}", where_, shown(name_), shown(field_),
+            in_metadata_ ? "a string" : "dtype (a string), shape and data_offsets (lists of numbers from 0)");
+    }
+
+    std::string where_, name_, field_;
+    std::unordered_set<std::string> names_;
+    int depth_ = 0;
+    bool in_metadata_ = false, in_list_ = false;
+};
+
+SafeTensor read_tensor(const Member& member, std::span<const std::byte> data, const std::string& where) {
+    if (!member.shape || !member.offsets || member.dtype.empty()) {
+        fail("{}: expected dtype, shape and data_offsets", where);
+    }
+    SafeTensor tensor{member.name, dtype_of(member.dtype, where), *member.shape, {}};
     std::int64_t size = 0;
     if (__builtin_mul_overflow(element_count(tensor.shape, where),
                                static_cast<std::int64_t>(dtype_size(tensor.dtype)), &size)) {
         fail("{}: impossible shape {}", where, to_string(tensor.shape));
     }
-    if (offsets.size() != 2 || offsets[0] < 0 || offsets[1] < offsets[0] ||
+    const auto& offsets = *member.offsets;
+    if (offsets.size() != 2 || offsets[1] < offsets[0] ||
         static_cast<std::uint64_t>(offsets[1]) > data.size()) {
         fail("{}: its bytes lie outside the file (truncated?)", where);
     }
@@ -124,16 +178,13 @@ SafeTensors::SafeTensors(const fs::path& path) : file(path) {
         fail("{}: not a safetensors file, or truncated (a header of {} in a file of {})", where,
              bytes_text(size), bytes_text(bytes.size()));
     }
-    const Header header({reinterpret_cast<const char*>(bytes.data() + 8), size}, where);
-    for (const auto& name : header.names) {
-        const auto& json = header.json.at(name);
-        const auto where_name = where + ": " + shown(name);
-        if (name == "__metadata__") {
-            metadata = read_metadata(json, where_name);
-        } else {
-            tensors.push_back(read_tensor(name, json, bytes.subspan(8 + size), where_name));
-        }
+    HeaderReader header(where);
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data() + 8), size);
+    nlohmann::json::sax_parse(text, &header);
+    for (const auto& member : header.members) {
+        tensors.push_back(read_tensor(member, bytes.subspan(8 + size), where + ": " + shown(member.name)));
     }
+    metadata = std::move(header.metadata);
 }
 
 void write_safetensors(const fs::path& path, const std::string& shown_as,

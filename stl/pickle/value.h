@@ -62,7 +62,8 @@ struct Dict {
 struct Entry {
     Value key, value;
 };
-/// An integer of more than 64 bits: little-endian two's complement.
+/// An integer of more than 64 bits: little-endian two's complement (empty where it was written in decimal and
+/// is beyond use).
 struct BigInteger {
     Bytes bytes;
 };

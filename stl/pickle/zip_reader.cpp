@@ -149,11 +149,12 @@ void inflate_to(Bytes packed, std::span<std::byte> out) {
     constexpr std::size_t piece = std::size_t{1} << 30;
     auto source = packed;
     auto target = out;
+    Bytef none = 0;  // zlib takes no null pointer, even for nothing
     int code = Z_OK;
     while (code == Z_OK) {
         stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(source.data()));
         stream.avail_in = static_cast<uInt>(std::min(source.size(), piece));
-        stream.next_out = reinterpret_cast<Bytef*>(target.data());
+        stream.next_out = target.empty() ? &none : reinterpret_cast<Bytef*>(target.data());
         stream.avail_out = static_cast<uInt>(std::min(target.size(), piece));
         const auto given = stream.avail_in;
         const auto room = stream.avail_out;
