@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "stl/core/json.h"
 #include "stl/data/sequences.h"
 
 namespace stl {

@@ -1,7 +1,7 @@
 #include "stl/data/loader.h"
 
+#include <algorithm>
 #include <condition_variable>
-#include <deque>
 #include <exception>
 #include <map>
 #include <mutex>
@@ -72,6 +72,7 @@ class Loader::Impl {
         : dataset_(dataset), options_(std::move(options)), elements_(dataset.shape().elements()) {
         const auto size = options_.batch_size;
         if (size < 1) fail("loader: a batch of {} sequences, expected at least 1", size);
+        options_.shuffle = options_.shuffle && !dataset.generated();
         batches_ = options_.drop_last ? dataset.size() / size : (dataset.size() + size - 1) / size;
         if (batches_ < 1) fail("loader: {} sequences make no batch of {}", dataset.size(), size);
         claimed_ = given_ = first_epoch * batches_ + first_batch;
@@ -164,9 +165,10 @@ class Loader::Impl {
 
     std::mutex mutex_;
     std::condition_variable room_, ready_;
-    std::map<std::int64_t, Result> done_;  ///< by number, counted from the first epoch's first batch
-    std::int64_t claimed_ = 0;             ///< the next number that a worker takes
-    std::int64_t given_ = 0;               ///< the next number that next() gives
+    std::map<std::int64_t, Result>
+        done_;                  ///< by the batch's number, counted from the first epoch's first batch
+    std::int64_t claimed_ = 0;  ///< the next number that a worker takes
+    std::int64_t given_ = 0;    ///< the next number that next() gives
     bool closing_ = false;
 
     std::mutex order_mutex_;

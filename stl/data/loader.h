@@ -28,8 +28,9 @@ struct LoaderOptions {
     std::function<std::shared_ptr<float[]>(std::int64_t elements)> allocate;
 };
 
-/// Runs through epoch after epoch from (first_epoch, first_batch); next() never ends unless `epochs` is
-/// given.
+/// Runs through epoch after epoch from (first_epoch, first_batch) without end: batch b of epoch e is the same
+/// whether or not those before it were made. Data that are generated anew each epoch are not shuffled.
+/// Error: no full batch where drop_last is set.
 class Loader {
   public:
     Loader(const Dataset& dataset, LoaderOptions options, std::int64_t first_epoch = 0,

@@ -8,7 +8,9 @@
 namespace stl {
 namespace {
 
-SequenceShape frame(std::int64_t channels, std::int64_t height, std::int64_t width) {
+/// A data set whose frames always have the same shape.
+template <std::int64_t channels, std::int64_t height, std::int64_t width>
+SequenceShape always(const DatasetOptions& /*options*/) {
     return {1, channels, height, width};
 }
 
@@ -16,18 +18,17 @@ SequenceShape frame(std::int64_t channels, std::int64_t height, std::int64_t wid
 
 const std::vector<DatasetInfo>& datasets() {
     static const std::vector<DatasetInfo> list{
-        {"mmnist", "Moving MNIST: two handwritten digits that bounce", std::nullopt, moving_keys,
+        {"mmnist", "Moving MNIST: handwritten digits that bounce", moving_keys, moving_frame, make_moving},
+        {"mfmnist", "Moving Fashion-MNIST: pieces of clothing that bounce", moving_keys, moving_frame,
          make_moving},
-        {"mfmnist", "Moving Fashion-MNIST: two pieces of clothing that bounce", std::nullopt, moving_keys,
-         make_moving},
-        {"file", "sequences of an .h5, .npy or .npz file", std::nullopt, stored_keys, make_stored},
-        {"mmnist_cifar", "Moving MNIST over CIFAR-10 pictures, imported", frame(3, 64, 64), imported_keys,
+        {"file", "sequences of an .h5, .npy or .npz file", stored_keys, stored_frame, make_stored},
+        {"mmnist_cifar", "Moving MNIST over CIFAR-10 pictures, imported", imported_keys, always<3, 64, 64>,
          make_imported},
-        {"taxibj", "TaxiBJ: taxis' in- and outflow in Beijing, imported", frame(2, 32, 32), imported_keys,
+        {"taxibj", "TaxiBJ: taxis' in- and outflow in Beijing, imported", imported_keys, always<2, 32, 32>,
          make_imported},
-        {"kth", "KTH actions, imported", frame(1, 128, 128), imported_keys, make_imported},
-        {"human", "Human3.6M, imported", frame(3, 256, 256), imported_keys, make_imported},
-        {"kitticaltech", "KITTI and Caltech pedestrians, imported", frame(3, 128, 160), imported_keys,
+        {"kth", "KTH actions, imported", imported_keys, always<1, 128, 128>, make_imported},
+        {"human", "Human3.6M, imported", imported_keys, always<3, 256, 256>, make_imported},
+        {"kitticaltech", "KITTI and Caltech pedestrians, imported", imported_keys, always<3, 128, 160>,
          make_imported},
     };
     return list;
@@ -43,8 +44,7 @@ const DatasetInfo& find_dataset(const std::string& name, const std::string& wher
 }
 
 SequenceShape dataset_shape(const DatasetOptions& options) {
-    const auto& info = find_dataset(options.name, options.where);
-    auto shape = info.frame ? *info.frame : info.make(options, Split::train, 0)->shape();
+    auto shape = find_dataset(options.name, options.where).frame(options);
     shape.frames = options.total_frames();
     return shape;
 }

@@ -3,16 +3,21 @@
 #include <algorithm>
 
 #include "stl/core/error.h"
+#include "stl/data/locate.h"
 
 namespace stl {
 namespace {
+
+std::string layout_of(const DatasetOptions& options) {
+    return options.own.value("layout", "");
+}
 
 class StoredDataset : public Dataset {
   public:
     StoredDataset(const DatasetOptions& options, const std::string& path, Split split)
         : path_(path),
           split_(split),
-          reader_(open_sequences(path, {.layout = options.own.value("layout", "")})),
+          reader_(open_sequences(path, {.layout = layout_of(options)})),
           rows_(reader_->rows(split)),
           shape_(reader_->info().shape) {
         const auto wanted = options.total_frames();
@@ -30,13 +35,10 @@ class StoredDataset : public Dataset {
     std::int64_t size() const override { return static_cast<std::int64_t>(rows_.size()); }
     SequenceShape shape() const override { return shape_; }
 
-    void fetch(std::int64_t, std::int64_t index, std::span<float> out) const override {
+    void fetch(std::int64_t /*epoch*/, std::int64_t index, std::span<float> out) const override {
         const auto row = rows_.at(static_cast<std::size_t>(index));
         const auto& stored = reader_->info().shape;
-        if (stored == shape_) {
-            reader_->read(row, 1, out);
-            return;
-        }
+        if (stored == shape_) return reader_->read(row, 1, out);
         std::vector<float> whole(static_cast<std::size_t>(stored.elements()));
         reader_->read(row, 1, whole);
         std::copy_n(whole.begin(), out.size(), out.begin());
@@ -54,37 +56,77 @@ class StoredDataset : public Dataset {
     SequenceShape shape_;
 };
 
-std::unique_ptr<Dataset> open(const DatasetOptions& options, const std::string& path, Split split) {
-    auto data = std::make_unique<StoredDataset>(options, path, split);
-    if (data->size() > 0) return data;
-    if (split == Split::validation) return nullptr;
-    fail("{}: no sequence for {}", path, split_name(split));
+/// A file that was named for validation serves it whole, unless it marks rows.
+bool marks_rows(const std::string& path, const std::string& layout) {
+    const auto reader = open_sequences(path, {.layout = layout});
+    return std::ssize(reader->rows(Split::train)) != reader->info().count ||
+           std::ssize(reader->rows(Split::test)) != reader->info().count;
 }
 
 }  // namespace
 
+std::unique_ptr<Dataset> open_stored(const DatasetOptions& options, const std::string& path, Split split) {
+    auto data = std::make_unique<StoredDataset>(options, path, split);
+    if (data->size() > 0) return data;
+    if (split == Split::validation) return nullptr;
+    fail("{}: no sequence is marked for {}", path, split_name(split));
+}
+
 Json stored_keys(Fields& fields) {
     Json own = {{"path", fields.require<std::string>("path")}};
-    if (const auto layout = fields.find<std::string>("layout")) own["layout"] = *layout;
+    for (const auto* key : {"val_path", "test_path", "layout"}) {
+        if (const auto value = fields.find<std::string>(key)) own[key] = *value;
+    }
     return own;
 }
 
-std::unique_ptr<Dataset> make_stored(const DatasetOptions& options, Split split, std::uint64_t) {
-    return open(options, options.own.at("path"), split);
+SequenceShape stored_frame(const DatasetOptions& options) {
+    auto shape = open_sequences(options.own.at("path"), {.layout = layout_of(options)})->info().shape;
+    shape.frames = 1;
+    return shape;
+}
+
+std::unique_ptr<Dataset> make_stored(const DatasetOptions& options, Split split, std::uint64_t /*seed*/) {
+    const std::string path = options.own.at("path");
+    const auto* key = split == Split::validation ? "val_path" : split == Split::test ? "test_path" : "path";
+    const std::string chosen = options.own.value(key, path);
+    if (chosen == path) return open_stored(options, path, split);
+
+    auto one = options;
+    auto rows_for = split;
+    if (split == Split::validation && !marks_rows(chosen, layout_of(options))) {
+        rows_for = Split::test;  // every row
+        one.test_sequences = options.val_sequences;
+    }
+    auto data = open_stored(one, chosen, rows_for);
+    if (!data) fail("{}: no sequence is marked for validation", chosen);
+    auto expected = stored_frame(options);
+    expected.frames = options.total_frames();
+    if (data->shape() != expected) {
+        fail("{}: {}, those of {} are {}", chosen, to_string(data->shape()), path, to_string(expected));
+    }
+    return data;
 }
 
 Json imported_keys(Fields& fields) {
-    const auto name = fields.require<std::string>("name");
-    return {{"path", fields.get<std::string>("path", fmt::format("datasets/{}/{}.h5", name, name))}};
+    return {{"path", fields.get<std::string>(
+                         "path", "datasets/" + imported_file(fields.require<std::string>("name")))}};
 }
 
-std::unique_ptr<Dataset> make_imported(const DatasetOptions& options, Split split, std::uint64_t) {
-    const auto path = options.own.at("path").get<std::string>();
-    if (!fs::exists(split_file_name(path).path)) {
-        fail("{}: {} is not there; datasets/{}/README.md says where to get the data and how to import it",
-             options.where, path, options.name);
+std::string imported_file(const std::string& name) {
+    return name + "/" + name + ".h5";
+}
+
+std::unique_ptr<Dataset> make_imported(const DatasetOptions& options, Split split, std::uint64_t /*seed*/) {
+    const std::string stated = options.own.at("path");
+    if (fs::exists(split_file_name(stated).path)) return open_stored(options, stated, split);
+    if (stated == "datasets/" + imported_file(options.name)) {
+        if (const auto path = locate_dataset(imported_file(options.name))) {
+            return open_stored(options, path->string(), split);
+        }
     }
-    return open(options, path, split);
+    fail("{}: {} is not there; datasets/{}/README.md says where to get the data and how to import it",
+         options.where, stated, options.name);
 }
 
 }  // namespace stl
