@@ -1,6 +1,7 @@
 # Every library that is not ours, as targets. What installs them stands in cmake/dependencies.txt.
 
 find_package(Threads REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(ZLIB REQUIRED)
 find_package(PNG REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)

@@ -1,0 +1,38 @@
+// Multi-head attention over groups of pixels: softmax(q k^T / sqrt(C/heads) [+ bias]) v, then a linear map.
+//
+// A group is the whole frame (ViT, UniFormer) or a window of it (Swin). Each head's channels are padded to
+// whole vectors; the scale goes into q's weights.
+#pragma once
+
+#include <vector>
+
+#include "stl/fast/layers.h"
+
+namespace stl::fast {
+
+class AttentionPlan {
+  public:
+    AttentionPlan() = default;
+    /// qkv: C -> 3C in the order q, k, v, each by heads. proj may carry a layer scale. norm: in front of qkv.
+    /// groups: the pixels of each group, all of the same size. bias: [heads, n, n] for groups of n, or
+    /// undefined.
+    AttentionPlan(const Map& qkv, const Map& proj, std::vector<std::vector<int>> groups,
+                  const torch::Tensor& bias);
+
+    /// x += attention(in), in being normalised.
+    void run(const Frame& frame, Pixels in, Pixels x) const;
+
+  private:
+    void attend(const Frame& frame, Pixels qkv, Pixels out, const std::vector<int>& group, int head) const;
+
+    int head_channels_ = 0, head_columns_ = 0, size_ = 0;
+    PointwisePlan qkv_, proj_;
+    std::vector<std::vector<int>> groups_;
+    kernels::Buffer bias_;  ///< [heads][n][padded n]
+    bool has_bias_ = false;
+};
+
+/// One group: all pixels of a frame.
+std::vector<std::vector<int>> whole_frame(int pixels);
+
+}  // namespace stl::fast

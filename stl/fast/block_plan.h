@@ -1,0 +1,30 @@
+// A translator on the fast path. Adding one: a plan beside its siblings in plans/, declared there in plans.h,
+// and a line in the list of block_plan.cpp. A translator without a plan runs its plain module.
+#pragma once
+
+#include <memory>
+
+#include "stl/fast/frame.h"
+#include "stl/models/translators/block.h"
+
+namespace stl::fast {
+
+/// One block on one sequence. x: [H'*W', C], changed in place.
+class BlockPlan {
+  public:
+    virtual ~BlockPlan() = default;
+    virtual void run(const Frame& frame, Pixels x) const = 0;
+};
+
+/// A whole translator on one sequence. x: [H'*W', T*hid_S], changed in place; its rows have room for the
+/// widest of T*hid_S and hid_T.
+class TranslatorPlan {
+  public:
+    virtual ~TranslatorPlan() = default;
+    virtual void run(const Frame& frame, Pixels x) const = 0;
+};
+
+std::unique_ptr<TranslatorPlan> plan_translator(const SimVPOptions& options,
+                                                const std::shared_ptr<Translator>& translator);
+
+}  // namespace stl::fast

@@ -1,0 +1,50 @@
+// SimVP's encoder and decoder on the fast path: a frame from end to end on one thread.
+#pragma once
+
+#include <vector>
+
+#include "stl/fast/conv_plan.h"
+#include "stl/models/simvp.h"
+
+namespace stl::fast {
+
+class CoderPlan {
+  public:
+    explicit CoderPlan(const SimVPImpl& model);
+
+    /// Floats that a frame's skip takes, with its border.
+    std::size_t skip_floats() const { return skip(nullptr).floats(); }
+
+    /// picture: [C,H,W]; skip: zero where its border is. latent: [H'*W', hid_S], only these columns are
+    /// written.
+    void encode(const Frame& frame, const float* picture, float* skip, Pixels latent) const;
+    /// -> picture [C,H,W].
+    void decode(const Frame& frame, Pixels latent, float* skip, float* picture) const;
+
+  private:
+    Plane skip(float* data) const;
+    void read_picture(const float* picture, const Plane& to) const;
+    void read_latent(Pixels latent, const Plane& to) const;
+    void write_latent(const Plane& from, Pixels latent) const;
+    void write_picture(const Frame& frame, const float* raw, const ConvPlan& layer, float* picture) const;
+    /// SiLU(norm(raw)) [+ skip] -> to. vectors: room for 2 * out_channels.
+    void activate(const Frame& frame, const ConvPlan& layer, const float* raw, float* vectors,
+                  const Plane* skip, const Plane& to) const;
+
+    /// Of the calling thread.
+    struct Memory {
+        float* planes;   ///< the layers' inputs
+        float* raw;      ///< what a convolution makes
+        float* vectors;  ///< the norm's factors and offsets
+    };
+    Memory planes(const Frame& frame) const;
+
+    SimVPOptions options_;
+    std::vector<ConvPlan> encoder_, decoder_;
+    std::vector<Plane> encoder_in_, decoder_in_;  ///< `data` counts from the thread's planes
+    std::vector<kernels::Buffer> readout_;        ///< a row a picture channel
+    std::vector<float> readout_bias_;
+    std::size_t encoder_floats_ = 0, plane_floats_ = 0, raw_floats_ = 0;
+};
+
+}  // namespace stl::fast

@@ -1,0 +1,69 @@
+// The encoder's and decoder's convolution on the fast path: one frame on one thread, channels last.
+//
+// 3x3 at stride 1 over many channels by Winograd's F(4x4, 3x3), everything else as a product with one tap a
+// filter line. Going up, the outputs of each of PixelShuffle's four places are a convolution of their own,
+// written where they belong.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "stl/fast/frame.h"
+#include "stl/kernels/packing.h"
+#include "stl/models/layers/conv_sc.h"
+
+namespace stl::fast {
+
+/// A picture [height, width, channels] with zeros around: `border` pixels left and above, border + spare
+/// right and below.
+struct Plane {
+    float* data = nullptr;  ///< the corner of the border
+    int height = 0, width = 0, channels = 0, border = 0;
+    int spare = kernels::winograd_tile - 1;  ///< the last tile may reach over the edge
+
+    Index line() const { return Index{width + 2 * border + spare} * channels; }
+    float* at(int y, int x) const { return data + (y + border) * line() + Index{x + border} * channels; }
+    std::size_t floats() const { return static_cast<std::size_t>((height + 2 * border + spare) * line()); }
+};
+
+/// One ConvSC: convolution, then what its GroupNorm needs to be applied together with SiLU.
+class ConvPlan {
+  public:
+    /// in: [channels, height, width] of the input; channels as the plane has them (padded or not).
+    ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width);
+
+    int out_height() const { return out_height_; }
+    int out_width() const { return out_width_; }
+    int out_channels() const { return out_channels_; }  ///< padded
+    int border() const { return padding_; }             ///< that the input plane must have
+
+    /// in -> raw [out_height, out_width, out_channels] before the norm.
+    void convolve(const Frame& frame, const Plane& in, float* raw) const;
+    /// The norm over raw as factors and offsets of channels, [out_channels] each.
+    void norm(const Frame& frame, const float* raw, float* scale, float* shift) const;
+
+  private:
+    void plan_winograd(const torch::Tensor& weight);
+    void plan_direct(const torch::Tensor& weight);
+    void winograd(const Frame& frame, const Plane& in, float* raw) const;
+    void direct(const Frame& frame, const Plane& in, float* raw) const;
+
+    /// Where a place's outputs go: the first one, from one to the next, from one line to the next.
+    struct Target {
+        float* first;
+        Index pixel, line;
+    };
+    Target target(float* raw, int place) const;
+
+    int in_channels_, height_, width_;
+    int kernel_, stride_, padding_, up_;  ///< up: 2 or 1
+    int channels_, out_channels_;         ///< true and padded
+    int out_height_, out_width_;
+    double eps_;
+    bool winograd_ = false;
+    std::vector<kernels::Panels> weights_;  ///< of each place, or of each place and point
+    std::vector<kernels::Buffer> bias_;     ///< of each place
+    kernels::Buffer gain_, shift_;
+};
+
+}  // namespace stl::fast

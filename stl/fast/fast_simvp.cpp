@@ -1,0 +1,94 @@
+#include "stl/fast/fast_simvp.h"
+
+#include <algorithm>
+
+#include "stl/core/array.h"
+#include "stl/core/error.h"
+#include "stl/fast/slots.h"
+#include "stl/kernels/parallel.h"
+
+namespace stl {
+namespace {
+
+const SimVPImpl& checked(const SimVPImpl& model) {
+    if (model.is_training()) fail("the fast path needs a model in evaluation mode");
+    for (const auto& parameter : model.parameters()) {
+        if (!parameter.device().is_cpu())
+            fail("the fast path runs on the CPU, the model is on {}", parameter.device().str());
+    }
+    return model;
+}
+
+}  // namespace
+
+FastSimVP::FastSimVP(const SimVPImpl& model, kernels::Isa isa)
+    : options_(checked(model).options()), kernels_(kernels::kernels(isa)), coder_(model) {
+    const torch::NoGradGuard no_grad;
+    translator_ = fast::plan_translator(options_, model.hid);
+}
+
+void FastSimVP::check(const torch::Tensor& x) const {
+    const auto& o = options_;
+    if (x.dim() != 5 || x.sizes().slice(1) != c10::IntArrayRef({o.frames, o.channels, o.height, o.width})) {
+        fail("the model takes [B, {}, {}, {}, {}] (frames, channels, height, width), not {}", o.frames,
+             o.channels, o.height, o.width, to_string(x.sizes().vec()));
+    }
+    if (!x.device().is_cpu()) fail("the fast path runs on the CPU, the input is on {}", x.device().str());
+}
+
+void FastSimVP::forward(const torch::Tensor& x, torch::Tensor& out) {
+    namespace k = kernels;
+    using fast::Index;
+    check(x);
+    if (out.sizes() != x.sizes() || out.scalar_type() != torch::kFloat32 || !out.is_contiguous()) {
+        fail("the fast path writes to contiguous float32 {}, not {}", to_string(x.sizes().vec()),
+             to_string(out.sizes().vec()));
+    }
+    const torch::NoGradGuard no_grad;
+    const auto input = x.to(torch::kFloat32).contiguous();
+    const auto& o = options_;
+    const int batch = static_cast<int>(x.size(0)), frames = static_cast<int>(o.frames);
+    const int hidden = static_cast<int>(o.hid_S);
+    const int widest = static_cast<int>(std::max(o.translator_channels(), o.hid_T));
+    workspace_.prepare(k::thread_count());
+    const fast::Frame frame{kernels_, workspace_, static_cast<int>(o.translator_height()),
+                            static_cast<int>(o.translator_width())};
+    const auto latent = workspace_.pixels(fast::slot::latent, batch * frame.rows(), widest);
+    const Index picture = o.channels * o.height * o.width, skip = static_cast<Index>(coder_.skip_floats());
+    float* skips = workspace_.floats(fast::slot::skips, static_cast<std::size_t>(batch * frames * skip));
+    const float* from = input.data_ptr<float>();
+    float* to = out.data_ptr<float>();
+    const auto of_frame = [&](int i) {  // the latent's columns of frame i
+        return fast::Pixels{latent.data + Index{i / frames} * frame.rows() * latent.row, latent.row}.from(
+            i % frames * hidden);
+    };
+    k::parallel(batch * frames,
+                [&](int i) { coder_.encode(frame, from + i * picture, skips + i * skip, of_frame(i)); });
+    for (int b = 0; b < batch; ++b) translator_->run(frame, of_frame(b * frames));
+    k::parallel(batch * frames,
+                [&](int i) { coder_.decode(frame, of_frame(i), skips + i * skip, to + i * picture); });
+}
+
+torch::Tensor FastSimVP::forward(const torch::Tensor& x) {
+    check(x);
+    auto out = torch::empty(x.sizes(), torch::kFloat32);
+    forward(x, out);
+    return out;
+}
+
+torch::Tensor FastSimVP::predict(const torch::Tensor& x, std::int64_t frames) {
+    auto last = forward(x);
+    if (frames <= last.size(1)) return last.narrow(1, 0, frames);
+    std::vector<torch::Tensor> passes{last};
+    for (auto made = last.size(1); made < frames; made += passes.back().size(1)) {
+        last = forward(last);
+        passes.push_back(last.narrow(1, 0, std::min(last.size(1), frames - made)));
+    }
+    return torch::cat(passes, 1);
+}
+
+torch::Tensor FastSimVP::predict(const torch::Tensor& x) {
+    return predict(x, options_.output_frames > 0 ? options_.output_frames : options_.frames);
+}
+
+}  // namespace stl

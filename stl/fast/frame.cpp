@@ -1,0 +1,45 @@
+#include "stl/fast/frame.h"
+
+#include "stl/kernels/parallel.h"
+
+namespace stl::fast {
+
+void Workspace::prepare(int threads) {
+    const auto count = static_cast<std::size_t>(threads);
+    if (scratch_.size() >= count) return;
+    scratch_.resize(count);
+    planes_.resize(count);
+}
+
+float* Workspace::floats(std::size_t slot, std::size_t count) {
+    if (slots_.size() <= slot) slots_.resize(slot + 1);
+    slots_[slot].reserve(count);
+    return slots_[slot].data();
+}
+
+Pixels Workspace::pixels(std::size_t slot, int rows, int channels) {
+    const Index row = kernels::padded(channels) + kernels::column_step;
+    return {floats(slot, static_cast<std::size_t>(rows) * static_cast<std::size_t>(row)), row};
+}
+
+float* Workspace::scratch(std::size_t count) {
+    auto& own = scratch_[static_cast<std::size_t>(kernels::thread_index())];
+    own.reserve(count);
+    return own.data();
+}
+
+float* Workspace::planes(std::size_t count) {
+    auto& own = planes_[static_cast<std::size_t>(kernels::thread_index())];
+    own.reserve(count);
+    return own.data();
+}
+
+std::size_t Workspace::bytes() const {
+    std::size_t floats = 0;
+    for (const auto* buffers : {&slots_, &scratch_, &planes_}) {
+        for (const auto& buffer : *buffers) floats += buffer.size();
+    }
+    return floats * sizeof(float);
+}
+
+}  // namespace stl::fast

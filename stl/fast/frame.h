@@ -1,0 +1,51 @@
+// What the fast path's layers work on: one sequence's latent (or one frame's features) as a matrix of pixels
+// by channels, and the buffers that are made once and used again.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "stl/kernels/buffer.h"
+#include "stl/kernels/kernels.h"
+
+namespace stl::fast {
+
+using kernels::Index;
+
+/// [rows, channels] float32, a row every `row` floats. Rows are padded to kernels::column_step channels.
+struct Pixels {
+    float* data = nullptr;
+    Index row = 0;
+
+    Pixels from(int column) const { return {data + column, row}; }
+};
+
+/// Buffers by number, and one of its own for each thread. They grow in the first run and stay.
+class Workspace {
+  public:
+    /// Call before each run, outside of parallel().
+    void prepare(int threads);
+    /// [rows, channels]; a row is a little longer than its channels, so that rows do not compete for cache
+    /// lines.
+    Pixels pixels(std::size_t slot, int rows, int channels);
+    float* floats(std::size_t slot, std::size_t count);
+    /// The calling thread's own, for the moment.
+    float* scratch(std::size_t count);
+    /// The calling thread's own, zero at first; whoever uses it is its only user.
+    float* planes(std::size_t count);
+    std::size_t bytes() const;  ///< of all buffers
+
+  private:
+    std::vector<kernels::Buffer> slots_, scratch_, planes_;
+};
+
+/// Where a layer works.
+struct Frame {
+    const kernels::Kernels& kernels;
+    Workspace& workspace;
+    int height = 0, width = 0;
+
+    int rows() const { return height * width; }
+};
+
+}  // namespace stl::fast

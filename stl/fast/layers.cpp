@@ -1,0 +1,177 @@
+#include "stl/fast/layers.h"
+
+#include "stl/fast/slots.h"
+
+namespace stl::fast {
+namespace {
+
+torch::Tensor doubles(const torch::Tensor& t) {
+    return t.detach().to(torch::kDouble);
+}
+
+}  // namespace
+
+Map Map::of(const Conv2d& pointwise) {
+    return {doubles(pointwise->weight).flatten(1), doubles(pointwise->bias)};
+}
+
+Map Map::of(const Linear& linear) {
+    const auto w = doubles(linear->weight);
+    return {w, linear->bias.defined() ? doubles(linear->bias) : torch::zeros({w.size(0)}, torch::kDouble)};
+}
+
+Map Map::after(const torch::Tensor& scale, const torch::Tensor& shift) const {
+    return {w * scale.unsqueeze(0), b + torch::mv(w, shift)};
+}
+
+Map Map::times(const torch::Tensor& scale) const {
+    const auto s = doubles(scale).flatten();
+    return {w * s.unsqueeze(1), b * s};
+}
+
+Affine Affine::of(const torch::nn::BatchNorm2d& norm) {
+    const auto scale = doubles(norm->weight) / torch::sqrt(doubles(norm->running_var) + norm->options.eps());
+    return {scale, doubles(norm->bias) - doubles(norm->running_mean) * scale};
+}
+
+Affine Affine::of(const torch::Tensor& weight, const torch::Tensor& bias) {
+    return {doubles(weight), doubles(bias)};
+}
+
+kernels::Buffer channels(const torch::Tensor& values) {
+    return channels(values, kernels::in_order(static_cast<int>(values.numel())));
+}
+
+kernels::Buffer channels(const torch::Tensor& values, const kernels::Order& order) {
+    const auto flat = values.detach().flatten().to(torch::kFloat32).contiguous();
+    const float* from = flat.data_ptr<float>();
+    kernels::Buffer buffer(static_cast<std::size_t>(kernels::padded(static_cast<int>(order.size()))));
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        if (order[i] >= 0) buffer.data()[i] = from[order[i]];
+    }
+    return buffer;
+}
+
+PointwisePlan::PointwisePlan(const Map& map)
+    : PointwisePlan(map, kernels::in_order(static_cast<int>(map.w.size(0))),
+                    kernels::in_order(static_cast<int>(map.w.size(1)))) {}
+
+PointwisePlan::PointwisePlan(const Map& map, const kernels::Order& outputs, const kernels::Order& inputs)
+    : bias_(channels(map.b, outputs)) {
+    const auto w = map.w.to(torch::kFloat32).contiguous();
+    panels_ = kernels::Panels(w.data_ptr<float>(), static_cast<int>(w.size(1)), outputs, inputs);
+}
+
+void PointwisePlan::multiply(const Frame& frame, Pixels in, Pixels out, const Residual& residual, int block,
+                             int row, int panel) const {
+    const int first = block * depth_block;
+    const int column = panel * kernels::panel_columns;
+    kernels::Product p;
+    p.a = in.data + row * in.row + first;
+    p.a_row = in.row;
+    p.depth = std::min(depth_block, panels_.depth() - first);
+    p.w = panels_.panel(panel) + static_cast<Index>(first) * kernels::panel_columns;
+    p.rows = std::min(row_block, frame.rows() - row);
+    p.columns = panels_.columns(panel);
+    p.out = out.data + row * out.row + column;
+    p.out_row = out.row;
+    if (block > 0) {  // goes on with what the blocks before have made
+        p.residual = p.out;
+        p.residual_row = out.row;
+    } else {
+        p.bias = bias_.data() + column;
+        if (residual.pixels.data) {
+            p.residual = residual.pixels.data + row * residual.pixels.row + column;
+            p.residual_row = residual.pixels.row;
+            p.residual_scale = residual.scale ? residual.scale + column : nullptr;
+        }
+    }
+    frame.kernels.product(p);
+}
+
+DepthwisePlan::DepthwisePlan(const Conv2d& convolution)
+    : DepthwisePlan(convolution, kernels::in_order(static_cast<int>(convolution->options.out))) {}
+
+DepthwisePlan::DepthwisePlan(const Conv2d& convolution, const kernels::Order& order, bool add_input)
+    : bias_(channels(convolution->bias, order)),
+      channels_(kernels::padded(static_cast<int>(order.size()))),
+      kernel_(static_cast<int>(convolution->options.kernel)),
+      dilation_(static_cast<int>(convolution->options.dilation)) {
+    const auto taps = kernel_ * kernel_;
+    auto w = doubles(convolution->weight).flatten(1).t().contiguous();  // [taps, channels]
+    if (add_input) w[taps / 2] += 1.0;
+    weights_.reserve(static_cast<std::size_t>(taps) * static_cast<std::size_t>(channels_));
+    for (int t = 0; t < taps; ++t) {
+        const auto row = channels(w[t], order);
+        std::copy_n(row.data(), channels_, weights_.data() + static_cast<Index>(t) * channels_);
+    }
+}
+
+void DepthwisePlan::run(const Frame& frame, Pixels in, Pixels out, int column, int columns) const {
+    frame.kernels.depthwise({.in = in.data + column,
+                             .in_row = in.row,
+                             .w = weights_.data() + column,
+                             .w_row = channels_,
+                             .bias = bias_.data() + column,
+                             .out = out.data + column,
+                             .out_row = out.row,
+                             .height = frame.height,
+                             .width = frame.width,
+                             .columns = columns,
+                             .kernel = kernel_,
+                             .dilation = dilation_,
+                             .scratch = frame.workspace.scratch(
+                                 kernels::depthwise_scratch(frame.height, frame.width, kernel_, dilation_))});
+}
+
+void DepthwisePlan::run(const Frame& frame, Pixels in, Pixels out) const {
+    over_columns(channels_, [&](int column, int columns) { run(frame, in, out, column, columns); });
+}
+
+void apply(const Frame& frame, kernels::Op op, Pixels a, Pixels b, Pixels out, int columns, Vectors vectors) {
+    frame.kernels.apply(op, {.a = a.data,
+                             .a_row = a.row,
+                             .b = b.data,
+                             .b_row = b.row,
+                             .scale = vectors.scale,
+                             .shift = vectors.shift,
+                             .out = out.data,
+                             .out_row = out.row,
+                             .rows = frame.rows(),
+                             .columns = columns});
+}
+
+void column_means(const Frame& frame, Pixels in, int columns, const float* mean, double* out) {
+    std::fill_n(out, columns, 0.0);
+    frame.kernels.column_sums(in.data, in.row, frame.rows(), columns, mean, out);
+    for (int c = 0; c < columns; ++c) out[c] /= frame.rows();
+}
+
+void normalise(const Frame& frame, Pixels in, Pixels out, int channels, double eps) {
+    over_rows(frame.rows(), [&](int row, int rows) {
+        frame.kernels.normalise_rows(in.data + row * in.row, in.row, rows, channels, static_cast<float>(eps),
+                                     out.data + row * out.row, out.row);
+    });
+}
+
+MlpPlan::MlpPlan(const Map& fc1, const Map& fc2)
+    : fc1_(fc1), fc2_(fc2), hidden_(static_cast<int>(fc1.w.size(0))) {}
+
+MlpPlan::MlpPlan(const Map& fc1, const Conv2d& dwconv, const Map& fc2)
+    : fc1_(fc1), fc2_(fc2), dwconv_(dwconv), has_dwconv_(true), hidden_(static_cast<int>(fc1.w.size(0))) {}
+
+Pixels MlpPlan::hidden(const Frame& frame, Pixels in) const {
+    const auto h = frame.workspace.pixels(slot::hidden, frame.rows(), hidden_);
+    fc1_.run(frame, in, h, {}, [&](int column, int columns) {
+        if (has_dwconv_) dwconv_.run(frame, h, h, column, columns);
+        const auto part = h.from(column);
+        apply(frame, kernels::Op::gelu, part, part, part, columns);
+    });
+    return h;
+}
+
+void MlpPlan::run(const Frame& frame, Pixels in, Pixels x) const {
+    fc2_.run(frame, hidden(frame, in), x, {x});
+}
+
+}  // namespace stl::fast

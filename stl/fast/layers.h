@@ -1,0 +1,161 @@
+// The fast path's layers: made once from a module's weights, run on pixels without allocation.
+//
+// Norms with fixed statistics, layer scales and shortcuts are folded into the weights beside them, in double.
+#pragma once
+
+#include <torch/torch.h>
+
+#include "stl/fast/frame.h"
+#include "stl/kernels/packing.h"
+#include "stl/kernels/parallel.h"
+#include "stl/models/layers/conv2d.h"
+
+namespace stl::fast {
+
+/// y = w x + b, in double. w: [out,in], b: [out].
+struct Map {
+    torch::Tensor w, b;
+
+    static Map of(const Conv2d& pointwise);
+    static Map of(const Linear& linear);
+    /// Of scale * x + shift instead of x.
+    Map after(const torch::Tensor& scale, const torch::Tensor& shift) const;
+    /// scale * y.
+    Map times(const torch::Tensor& scale) const;
+};
+
+/// scale * x + shift, [C] each, in double.
+struct Affine {
+    torch::Tensor scale, shift;
+
+    static Affine of(const torch::nn::BatchNorm2d& norm);
+    static Affine of(const torch::Tensor& weight, const torch::Tensor& bias);
+};
+
+/// A vector of channels as the kernels take it: float32, padded with zeros.
+kernels::Buffer channels(const torch::Tensor& values);
+kernels::Buffer channels(const torch::Tensor& values, const kernels::Order& order);
+
+/// What a PointwisePlan adds its products to: scale * pixels.
+struct Residual {
+    Pixels pixels;
+    const float* scale = nullptr;  ///< null: 1
+};
+
+inline void nothing(int /*column*/, int /*columns*/) {}
+
+/// Map on every pixel.
+class PointwisePlan {
+  public:
+    PointwisePlan() = default;
+    explicit PointwisePlan(const Map& map);
+    PointwisePlan(const Map& map, const kernels::Order& outputs, const kernels::Order& inputs);
+
+    int outputs() const { return panels_.outputs(); }
+
+    /// finish(column, columns): called once for each range of output columns when all its rows are done, on
+    /// the thread that made it (they are in its cache then).
+    template <class Finish>
+    void run(const Frame& frame, Pixels in, Pixels out, const Residual& residual,
+             const Finish& finish) const {
+        const int blocks = (panels_.depth() + depth_block - 1) / depth_block;
+        const int group = frame.rows() > row_block ? 4 : 1;  // panels that share the rows in the cache
+        for (int block = 0; block < blocks; ++block) {
+            kernels::parallel((panels_.count() + group - 1) / group, [&](int unit) {
+                const int first = unit * group, last = std::min(panels_.count(), first + group);
+                for (int row = 0; row < frame.rows(); row += row_block) {
+                    for (int p = first; p < last; ++p) multiply(frame, in, out, residual, block, row, p);
+                }
+                if (block + 1 < blocks) return;
+                for (int p = first; p < last; ++p) finish(p * kernels::panel_columns, panels_.columns(p));
+            });
+        }
+    }
+    void run(const Frame& frame, Pixels in, Pixels out, const Residual& residual = {}) const {
+        run(frame, in, out, residual, nothing);
+    }
+
+  private:
+    /// Depth and rows at a time: what the second-level cache holds.
+    static constexpr int depth_block = 1024, row_block = 512;
+
+    void multiply(const Frame& frame, Pixels in, Pixels out, const Residual& residual, int block, int row,
+                  int panel) const;
+
+    kernels::Panels panels_;
+    kernels::Buffer bias_;
+};
+
+/// One filter a channel.
+class DepthwisePlan {
+  public:
+    DepthwisePlan() = default;
+    explicit DepthwisePlan(const Conv2d& convolution);
+    /// With the input added; the channels in another order, if given.
+    DepthwisePlan(const Conv2d& convolution, const kernels::Order& order, bool add_input = false);
+
+    /// Columns [column, column + columns) of in to the same of out; in place is allowed.
+    void run(const Frame& frame, Pixels in, Pixels out, int column, int columns) const;
+    /// All columns, in parallel.
+    void run(const Frame& frame, Pixels in, Pixels out) const;
+
+  private:
+    kernels::Buffer weights_, bias_;
+    int channels_ = 0, kernel_ = 0, dilation_ = 1;
+};
+
+/// Rows split over threads: task(first row, rows).
+template <class Task>
+void over_rows(int rows, const Task& task) {
+    constexpr int step = 32;
+    kernels::parallel((rows + step - 1) / step,
+                      [&](int unit) { task(unit * step, std::min(step, rows - unit * step)); });
+}
+
+/// Columns split over threads: task(first column, columns).
+template <class Task>
+void over_columns(int columns, const Task& task) {
+    constexpr int step = kernels::panel_columns;
+    const int whole = kernels::padded(columns);
+    kernels::parallel((whole + step - 1) / step,
+                      [&](int unit) { task(unit * step, std::min(step, whole - unit * step)); });
+}
+
+/// op on `columns` columns of all pixels; out may be a or b.
+struct Vectors {
+    const float* scale = nullptr;
+    const float* shift = nullptr;
+};
+void apply(const Frame& frame, kernels::Op op, Pixels a, Pixels b, Pixels out, int columns,
+           Vectors vectors = {});
+
+/// Sums over the pixels divided by their number (with `mean`: of the squared distances to it), of `columns`
+/// columns.
+void column_means(const Frame& frame, Pixels in, int columns, const float* mean, double* out);
+
+/// (x - mean) / sqrt(variance + eps) over each pixel's channels; the gains go into the next Map (Affine::of).
+void normalise(const Frame& frame, Pixels in, Pixels out, int channels, double eps);
+
+/// fc2(GELU(dwconv(fc1(x)))), added to the residual; without dwconv where there is none. The last Map carries
+/// the layer scale.
+class MlpPlan {
+  public:
+    MlpPlan() = default;
+    MlpPlan(const Map& fc1, const Map& fc2);
+    MlpPlan(const Map& fc1, const Conv2d& dwconv, const Map& fc2);
+
+    /// x += mlp(in).
+    void run(const Frame& frame, Pixels in, Pixels x) const;
+    /// The first half, into a buffer of its own.
+    Pixels hidden(const Frame& frame, Pixels in) const;
+    const PointwisePlan& last() const { return fc2_; }
+    int width() const { return hidden_; }
+
+  private:
+    PointwisePlan fc1_, fc2_;
+    DepthwisePlan dwconv_;
+    bool has_dwconv_ = false;
+    int hidden_ = 0;
+};
+
+}  // namespace stl::fast

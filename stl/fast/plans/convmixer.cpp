@@ -1,0 +1,60 @@
+// ConvMixer: y = x + BN(GELU(dw11x11(x))), then BN(GELU(conv_pw(y))).
+#include "stl/models/translators/convmixer.h"
+
+#include "stl/fast/layers.h"
+#include "stl/fast/plans/plans.h"
+#include "stl/fast/slots.h"
+
+namespace stl::fast {
+namespace {
+
+using kernels::Op;
+
+struct Norm {
+    explicit Norm(const torch::nn::BatchNorm2d& norm) {
+        const auto affine = Affine::of(norm);
+        scale = channels(affine.scale);
+        shift = channels(affine.shift);
+    }
+    Vectors at(int column) const { return {scale.data() + column, shift.data() + column}; }
+
+    kernels::Buffer scale, shift;
+};
+
+class ConvMixerPlan : public BlockPlan {
+  public:
+    explicit ConvMixerPlan(const ConvMixerBlock& block)
+        : channels_(static_cast<int>(block.options.channels)),
+          depthwise_(block.conv_dw),
+          norm_1_(block.norm_1),
+          pointwise_(Map::of(block.conv_pw)),
+          norm_2_(block.norm_2) {}
+
+    void run(const Frame& frame, Pixels x) const override {
+        const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_);
+        over_columns(channels_, [&](int column, int columns) {
+            const auto part = y.from(column);
+            depthwise_.run(frame, x, y, column, columns);
+            apply(frame, Op::gelu_affine_add, part, x.from(column), part, columns, norm_1_.at(column));
+        });
+        pointwise_.run(frame, y, x, {}, [&](int column, int columns) {
+            const auto part = x.from(column);
+            apply(frame, Op::gelu_affine, part, part, part, columns, norm_2_.at(column));
+        });
+    }
+
+  private:
+    int channels_;
+    DepthwisePlan depthwise_;
+    Norm norm_1_;
+    PointwisePlan pointwise_;
+    Norm norm_2_;
+};
+
+}  // namespace
+
+std::unique_ptr<BlockPlan> plan_convmixer(const Block& block) {
+    return std::make_unique<ConvMixerPlan>(dynamic_cast<const ConvMixerBlock&>(block));
+}
+
+}  // namespace stl::fast

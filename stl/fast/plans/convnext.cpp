@@ -1,0 +1,39 @@
+// ConvNeXt: x + gamma * mlp(LN(dw7x7(x))). LN's gains go into fc1, gamma into fc2.
+#include "stl/models/translators/convnext.h"
+
+#include "stl/fast/layers.h"
+#include "stl/fast/plans/plans.h"
+#include "stl/fast/slots.h"
+
+namespace stl::fast {
+namespace {
+
+class ConvNextPlan : public BlockPlan {
+  public:
+    explicit ConvNextPlan(const ConvNextBlock& block)
+        : channels_(static_cast<int>(block.options.channels)), depthwise_(block.conv_dw) {
+        const auto norm = Affine::of(block.norm->weight, block.norm->bias);
+        mlp_ = MlpPlan(Map::of(block.mlp->fc1).after(norm.scale, norm.shift),
+                       Map::of(block.mlp->fc2).times(block.gamma));
+    }
+
+    void run(const Frame& frame, Pixels x) const override {
+        const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_);
+        depthwise_.run(frame, x, y);
+        normalise(frame, y, y, channels_, LayerNorm2dImpl::eps);
+        mlp_.run(frame, y, x);
+    }
+
+  private:
+    int channels_;
+    DepthwisePlan depthwise_;
+    MlpPlan mlp_;
+};
+
+}  // namespace
+
+std::unique_ptr<BlockPlan> plan_convnext(const Block& block) {
+    return std::make_unique<ConvNextPlan>(dynamic_cast<const ConvNextBlock&>(block));
+}
+
+}  // namespace stl::fast

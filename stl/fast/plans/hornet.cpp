@@ -1,0 +1,80 @@
+// HorNet: x + gamma1 * gnconv(LN(x)), then x + gamma2 * mlp(LN(x)).
+//
+// proj_in's outputs are [the gate's C/8][the orders' C/8, C/4, C/2, C], each part padded to whole vectors.
+#include "stl/models/translators/hornet.h"
+
+#include "stl/fast/layers.h"
+#include "stl/fast/plans/plans.h"
+#include "stl/fast/slots.h"
+
+namespace stl::fast {
+namespace {
+
+using kernels::Op;
+
+class HorNetPlan : public BlockPlan {
+  public:
+    explicit HorNetPlan(const HorNetBlock& block) : channels_(static_cast<int>(block.options.channels)) {
+        const auto& conv = *block.gnconv;
+        for (const auto width : conv.widths) widths_.push_back(static_cast<int>(width));
+        auto sizes = widths_;
+        sizes.insert(sizes.begin(), widths_.front());
+        const auto norm1 = Affine::of(block.norm1->weight, block.norm1->bias);
+        const auto outputs = kernels::padded_parts(sizes);
+        fused_ = static_cast<int>(outputs.size());
+        proj_in_ = PointwisePlan(Map::of(conv.proj_in).after(norm1.scale, norm1.shift), outputs,
+                                 kernels::in_order(channels_));
+        depthwise_ = DepthwisePlan(conv.dwconv, kernels::padded_parts(widths_));
+        for (const auto& pointwise : conv.pws) steps_.emplace_back(Map::of(pointwise));
+        proj_out_ = PointwisePlan(Map::of(conv.proj_out).times(block.gamma1));
+        const auto norm2 = Affine::of(block.norm2->weight, block.norm2->bias);
+        mlp_ = MlpPlan(Map::of(block.pwconv1).after(norm2.scale, norm2.shift),
+                       Map::of(block.pwconv2).times(block.gamma2));
+    }
+
+    void run(const Frame& frame, Pixels x) const override {
+        auto& workspace = frame.workspace;
+        const auto normal = workspace.pixels(slot::a, frame.rows(), channels_);
+        const auto fused = workspace.pixels(slot::b, frame.rows(), fused_);
+        normalise(frame, x, normal, channels_, LayerNorm2dImpl::eps);
+        const int gate = kernels::padded(widths_.front());
+        auto order = fused.from(gate);
+        proj_in_.run(frame, normal, fused, {}, [&](int column, int columns) {
+            const int from = std::max(column, gate);
+            if (from < column + columns) {
+                depthwise_.run(frame, fused.from(gate), fused.from(gate), from - gate,
+                               column + columns - from);
+            }
+        });
+        auto p = workspace.pixels(slot::c, frame.rows(), channels_);
+        auto next = workspace.pixels(slot::d, frame.rows(), channels_);
+        apply(frame, Op::multiply, fused, order, p, gate);
+        for (std::size_t i = 0; i < steps_.size(); ++i) {
+            order = order.from(kernels::padded(widths_[i]));
+            steps_[i].run(frame, p, next, {}, [&](int column, int columns) {
+                const auto part = next.from(column);
+                apply(frame, Op::multiply, part, order.from(column), part, columns);
+            });
+            std::swap(p, next);
+        }
+        proj_out_.run(frame, p, x, {x});
+        normalise(frame, x, normal, channels_, LayerNorm2dImpl::eps);
+        mlp_.run(frame, normal, x);
+    }
+
+  private:
+    int channels_, fused_ = 0;
+    std::vector<int> widths_;
+    PointwisePlan proj_in_, proj_out_;
+    DepthwisePlan depthwise_;
+    std::vector<PointwisePlan> steps_;
+    MlpPlan mlp_;
+};
+
+}  // namespace
+
+std::unique_ptr<BlockPlan> plan_hornet(const Block& block) {
+    return std::make_unique<HorNetPlan>(dynamic_cast<const HorNetBlock&>(block));
+}
+
+}  // namespace stl::fast

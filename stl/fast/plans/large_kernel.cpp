@@ -1,0 +1,145 @@
+// gSTA, VAN and TAU: x + s1 * (proj_2(gate(u)) + n), u = GELU(proj_1(n)), n = BN(x), then the perceptron.
+//
+// BN goes into proj_1, s1 and BN into proj_2 and its residual. The depthwise convolutions run on the channels
+// that a thread has just projected, while they are in its cache.
+#include "stl/fast/layers.h"
+#include "stl/fast/plans/plans.h"
+#include "stl/fast/slots.h"
+#include "stl/models/translators/gsta.h"
+#include "stl/models/translators/tau.h"
+#include "stl/models/translators/van.h"
+
+namespace stl::fast {
+namespace {
+
+using kernels::Op;
+using kernels::Order;
+
+/// gSTA's two halves side by side, so that a gate's 16 channels are 32 columns of one panel: a0..15 b0..15
+/// a16....
+Order interleaved(int channels) {
+    constexpr int step = kernels::column_step;
+    Order order;
+    for (int first = 0; first < channels; first += step) {
+        for (int half = 0; half < 2; ++half) {
+            for (int c = first; c < first + step; ++c)
+                order.push_back(c < channels ? half * channels + c : -1);
+        }
+    }
+    return order;
+}
+
+/// TAU's weights of channels from their means over the pixels.
+class ExcitationPlan {
+  public:
+    explicit ExcitationPlan(const Excitation& fc)
+        : reduce_(fc->reduce->weight.detach().to(torch::kFloat32).contiguous()),
+          expand_(fc->expand->weight.detach().to(torch::kFloat32).contiguous()) {}
+
+    int squeezed() const { return static_cast<int>(reduce_.size(0)); }
+
+    void run(const float* means, float* squeezed, float* weights) const {
+        const auto channels = reduce_.size(1), inner = reduce_.size(0);
+        for (std::int64_t i = 0; i < inner; ++i) {
+            float sum = 0;
+            for (std::int64_t c = 0; c < channels; ++c)
+                sum += reduce_.data_ptr<float>()[i * channels + c] * means[c];
+            squeezed[i] = std::max(sum, 0.0F);
+        }
+        for (std::int64_t c = 0; c < channels; ++c) {
+            float sum = 0;
+            for (std::int64_t i = 0; i < inner; ++i)
+                sum += expand_.data_ptr<float>()[c * inner + i] * squeezed[i];
+            weights[c] = 1.0F / (1.0F + std::exp(-sum));
+        }
+    }
+
+  private:
+    torch::Tensor reduce_, expand_;
+};
+
+class LargeKernelPlan : public BlockPlan {
+  public:
+    explicit LargeKernelPlan(const LargeKernelBlock& block)
+        : channels_(static_cast<int>(block.options.channels)), norm_(Affine::of(block.norm1)) {
+        const auto& gate = *block.attn->spatial_gating_unit;
+        const auto scale = block.layer_scale_1.detach().to(torch::kDouble);
+        proj_1_ = PointwisePlan(Map::of(block.attn->proj_1).after(norm_.scale, norm_.shift));
+        conv0_ = DepthwisePlan(gate.conv0);
+        conv_spatial_ = DepthwisePlan(gate.conv_spatial);
+        gsta_ = dynamic_cast<const GstaGate*>(&gate) != nullptr;
+        conv1_ =
+            gsta_ ? PointwisePlan(Map::of(gate.conv1), interleaved(channels_), kernels::in_order(channels_))
+                  : PointwisePlan(Map::of(gate.conv1));
+        if (const auto* tau = dynamic_cast<const TauGate*>(&gate)) {
+            excitation_ = std::make_unique<ExcitationPlan>(tau->fc);
+        }
+        auto last = Map::of(block.attn->proj_2).times(scale);
+        last.b = last.b + scale * norm_.shift;
+        proj_2_ = PointwisePlan(last);
+        residual_scale_ = channels(1.0 + scale * norm_.scale);
+        const auto norm2 = Affine::of(block.norm2);
+        mlp_ = MlpPlan(Map::of(block.mlp->fc1).after(norm2.scale, norm2.shift), block.mlp->dwconv->dwconv,
+                       Map::of(block.mlp->fc2).times(block.layer_scale_2));
+    }
+
+    void run(const Frame& frame, Pixels x) const override {
+        auto& workspace = frame.workspace;
+        const auto u = workspace.pixels(slot::a, frame.rows(), channels_);
+        const auto context = workspace.pixels(slot::b, frame.rows(), channels_);
+        const auto product = workspace.pixels(slot::c, frame.rows(), conv1_.outputs());
+        const auto gated = gsta_ ? workspace.pixels(slot::d, frame.rows(), channels_) : product;
+        const auto means = workspace.floats(slot::e, static_cast<std::size_t>(kernels::padded(channels_)));
+        proj_1_.run(frame, x, u, {}, [&](int column, int columns) {
+            apply(frame, Op::gelu, u.from(column), u.from(column), u.from(column), columns);
+            conv0_.run(frame, u, context, column, columns);
+            conv_spatial_.run(frame, context, context, column, columns);
+            if (excitation_) average(frame, u, column, columns, means);
+        });
+        const float* weights = excitation_ ? excite(frame, means) : nullptr;
+        conv1_.run(frame, context, product, {}, [&](int column, int columns) {
+            if (gsta_) {
+                const auto halves = product.from(column);  // 16 channels' a, then their b
+                apply(frame, Op::sigmoid_gate, halves, halves.from(kernels::column_step),
+                      gated.from(column / 2), columns / 2);
+            } else {
+                const auto part = product.from(column);
+                apply(frame, weights ? Op::multiply_scaled : Op::multiply, part, u.from(column), part,
+                      columns, {.scale = weights ? weights + column : nullptr});
+            }
+        });
+        proj_2_.run(frame, gated, x, {x, residual_scale_.data()});
+        mlp_.run(frame, x, x);
+    }
+
+  private:
+    static void average(const Frame& frame, Pixels u, int column, int columns, float* means) {
+        double values[kernels::panel_columns];
+        column_means(frame, u.from(column), columns, nullptr, values);
+        std::copy_n(values, columns, means + column);
+    }
+
+    const float* excite(const Frame& frame, const float* means) const {
+        const auto weights = frame.workspace.floats(
+            slot::f, static_cast<std::size_t>(kernels::padded(channels_) + excitation_->squeezed()));
+        excitation_->run(means, weights + kernels::padded(channels_), weights);
+        return weights;
+    }
+
+    int channels_;
+    Affine norm_;
+    bool gsta_ = false;
+    PointwisePlan proj_1_, conv1_, proj_2_;
+    DepthwisePlan conv0_, conv_spatial_;
+    std::unique_ptr<ExcitationPlan> excitation_;
+    kernels::Buffer residual_scale_;
+    MlpPlan mlp_;
+};
+
+}  // namespace
+
+std::unique_ptr<BlockPlan> plan_large_kernel(const Block& block) {
+    return std::make_unique<LargeKernelPlan>(dynamic_cast<const LargeKernelBlock&>(block));
+}
+
+}  // namespace stl::fast

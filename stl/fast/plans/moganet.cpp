@@ -1,0 +1,151 @@
+// MogaNet: x + s1 * (proj_2(SiLU(gate(y)) * SiLU(value(y))) + n), n = BN(x), then the channel aggregation.
+//
+// y's channels are kept in the order in which the depthwise orders split them, each part padded to whole
+// vectors; the maps around it are packed in that order. In the perceptron h + sigma * (h - g), g being one
+// value a pixel, goes through fc2 as fc2(diag(1 + sigma) h) minus g times a fixed vector, so that y is never
+// written.
+#include "stl/models/translators/moganet.h"
+
+#include <array>
+
+#include "stl/fast/layers.h"
+#include "stl/fast/plans/plans.h"
+#include "stl/fast/slots.h"
+
+namespace stl::fast {
+namespace {
+
+using kernels::Op;
+using kernels::Order;
+
+torch::Tensor doubles(const torch::Tensor& t) {
+    return t.detach().to(torch::kDouble).flatten();
+}
+
+/// Part of the depthwise orders: channels [first, first + count) of DW_conv0's.
+struct Part {
+    int first = 0, columns = 0;  ///< in the padded order
+    DepthwisePlan convolution;
+};
+
+class MogaPlan : public BlockPlan {
+  public:
+    explicit MogaPlan(const MogaBlock& block) : channels_(static_cast<int>(block.options.channels)) {
+        plan_aggregation(block);
+        plan_perceptron(block);
+    }
+
+    void run(const Frame& frame, Pixels x) const override {
+        aggregate(frame, x);
+        const auto h = mlp_.hidden(frame, x);
+        const auto g =
+            frame.workspace.floats(slot::a, static_cast<std::size_t>(kernels::padded(frame.rows())));
+        decompose(frame, h, g);
+        mlp_.last().run(frame, h, x, {x}, [&](int column, int columns) {
+            const auto part = x.from(column);
+            apply(frame, Op::subtract_outer, part, {g, 1}, part, columns, {.scale = outer_.data() + column});
+        });
+    }
+
+  private:
+    void plan_aggregation(const MogaBlock& block) {
+        const auto& attn = *block.attn;
+        const auto& value = *attn.value;
+        const std::array<int, 3> sizes{static_cast<int>(value.channels_0), static_cast<int>(value.channels_1),
+                                       static_cast<int>(value.channels_2)};
+        const auto order = kernels::padded_parts(sizes);
+        const auto all = kernels::in_order(channels_);
+        const auto norm = Affine::of(block.norm1);
+        const auto scale = doubles(block.layer_scale_1);
+        width_ = static_cast<int>(order.size());
+        proj_1_ = PointwisePlan(Map::of(attn.proj_1).after(norm.scale, norm.shift), order, all);
+        sigma_ = channels(attn.sigma, order);
+        sigma_plus_one_ = channels(attn.sigma.detach() + 1.0, order);
+        gate_ = PointwisePlan(Map::of(attn.gate), all, order);
+        mix_ = PointwisePlan(Map::of(value.PW_conv), all, order);
+        first_ = DepthwisePlan(value.DW_conv0, order);
+        const int second = kernels::padded(sizes[0]), third = second + kernels::padded(sizes[1]);
+        parts_[0] = {second, third - second, DepthwisePlan(value.DW_conv1)};
+        parts_[1] = {third, width_ - third, DepthwisePlan(value.DW_conv2)};
+        auto last = Map::of(attn.proj_2).times(scale);
+        last.b = last.b + scale * norm.shift;
+        proj_2_ = PointwisePlan(last);
+        residual_scale_ = channels(1.0 + scale * norm.scale);
+    }
+
+    void plan_perceptron(const MogaBlock& block) {
+        const auto& mlp = *block.mlp;
+        const auto norm = Affine::of(block.norm2);
+        const auto fc2 = Map::of(mlp.fc2).times(block.layer_scale_2);
+        const auto sigma = doubles(mlp.sigma);
+        mlp_ = MlpPlan(Map::of(mlp.fc1).after(norm.scale, norm.shift), mlp.dwconv,
+                       fc2.after(1.0 + sigma, torch::zeros_like(sigma)));
+        outer_ = channels(torch::mv(fc2.w, sigma));
+        decompose_ = channels(mlp.decompose->weight);
+        decompose_bias_ = mlp.decompose->bias.item<float>();
+    }
+
+    void aggregate(const Frame& frame, Pixels x) const {
+        auto& workspace = frame.workspace;
+        const auto y = workspace.pixels(slot::a, frame.rows(), width_);
+        const auto context = workspace.pixels(slot::b, frame.rows(), width_);
+        const auto gate = workspace.pixels(slot::c, frame.rows(), channels_);
+        const auto value = workspace.pixels(slot::d, frame.rows(), channels_);
+        proj_1_.run(frame, x, y, {}, [&](int column, int columns) {
+            sharpen(frame, y.from(column), column, columns);
+            convolve(frame, y, context, column, columns);
+        });
+        gate_.run(frame, y, gate);
+        mix_.run(frame, context, value, {}, [&](int column, int columns) {
+            apply(frame, Op::silu_gate, value.from(column), gate.from(column), value.from(column), columns);
+        });
+        proj_2_.run(frame, value, x, {x, residual_scale_.data()});
+    }
+
+    /// p -> SiLU(p + sigma * (p - mean of p))
+    void sharpen(const Frame& frame, Pixels p, int column, int columns) const {
+        double means[kernels::panel_columns];
+        float shift[kernels::panel_columns];
+        column_means(frame, p, columns, nullptr, means);
+        for (int c = 0; c < columns; ++c)
+            shift[c] = -sigma_.data()[column + c] * static_cast<float>(means[c]);
+        apply(frame, Op::silu_affine, p, p, p, columns, {sigma_plus_one_.data() + column, shift});
+    }
+
+    void convolve(const Frame& frame, Pixels y, Pixels context, int column, int columns) const {
+        first_.run(frame, y, context, column, columns);
+        for (const auto& part : parts_) {
+            const int from = std::max(column, part.first);
+            const int to = std::min(column + columns, part.first + part.columns);
+            if (from >= to) continue;
+            const auto own = context.from(part.first);
+            part.convolution.run(frame, own, own, from - part.first, to - from);
+        }
+    }
+
+    void decompose(const Frame& frame, Pixels h, float* g) const {
+        over_rows(frame.rows(), [&](int row, int rows) {
+            frame.kernels.dot_rows(h.data + row * h.row, h.row, rows, mlp_.width(), decompose_.data(),
+                                   decompose_bias_, g + row, 1);
+            frame.kernels.apply(Op::gelu,
+                                {.a = g + row, .out = g + row, .rows = 1, .columns = kernels::padded(rows)});
+        });
+    }
+
+    int channels_, width_ = 0;
+    PointwisePlan proj_1_, gate_, mix_, proj_2_;
+    DepthwisePlan first_;
+    std::array<Part, 2> parts_;
+    kernels::Buffer sigma_, sigma_plus_one_, residual_scale_;
+    MlpPlan mlp_;
+    kernels::Buffer outer_, decompose_;
+    float decompose_bias_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<BlockPlan> plan_moganet(const Block& block) {
+    return std::make_unique<MogaPlan>(dynamic_cast<const MogaBlock&>(block));
+}
+
+}  // namespace stl::fast

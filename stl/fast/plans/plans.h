@@ -1,0 +1,21 @@
+// The translators' plans; each stands in the file of its name.
+#pragma once
+
+#include "stl/fast/block_plan.h"
+
+namespace stl::fast {
+
+std::unique_ptr<BlockPlan> plan_convmixer(const Block& block);
+std::unique_ptr<BlockPlan> plan_convnext(const Block& block);
+std::unique_ptr<BlockPlan> plan_hornet(const Block& block);
+std::unique_ptr<BlockPlan> plan_large_kernel(const Block& block);  ///< gsta, van, tau
+std::unique_ptr<BlockPlan> plan_mlpmixer(const Block& block);
+std::unique_ptr<BlockPlan> plan_moganet(const Block& block);
+std::unique_ptr<BlockPlan> plan_poolformer(const Block& block);
+std::unique_ptr<BlockPlan> plan_swin(const Block& block);
+std::unique_ptr<BlockPlan> plan_uniformer(const Block& block);
+std::unique_ptr<BlockPlan> plan_vit(const Block& block);
+
+std::unique_ptr<TranslatorPlan> plan_incepu(const SimVPOptions& options, const Translator& translator);
+
+}  // namespace stl::fast

@@ -1,0 +1,88 @@
+// UniFormer: x + pos_embed(x), then convolutions or attention, then the perceptron. The position's shortcut
+// is one more on its filters' middle.
+#include "stl/models/translators/uniformer.h"
+
+#include "stl/fast/attention_plan.h"
+#include "stl/fast/plans/plans.h"
+#include "stl/fast/slots.h"
+
+namespace stl::fast {
+namespace {
+
+DepthwisePlan with_input(const Conv2d& convolution) {
+    return {convolution, kernels::in_order(static_cast<int>(convolution->options.out)), /*add_input=*/true};
+}
+
+/// x + conv2(dw5x5(conv1(BN(x)))), x + mlp(BN(x))
+class ConvPlan : public BlockPlan {
+  public:
+    explicit ConvPlan(const UniformerConvBlock& block)
+        : channels_(static_cast<int>(block.options.channels)),
+          position_(with_input(block.pos_embed)),
+          mix_(block.attn),
+          conv2_(Map::of(block.conv2)) {
+        const auto norm1 = Affine::of(block.norm1), norm2 = Affine::of(block.norm2);
+        conv1_ = PointwisePlan(Map::of(block.conv1).after(norm1.scale, norm1.shift));
+        mlp_ = MlpPlan(Map::of(block.mlp->fc1).after(norm2.scale, norm2.shift), Map::of(block.mlp->fc2));
+    }
+
+    void run(const Frame& frame, Pixels x) const override {
+        const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_);
+        position_.run(frame, x, x);
+        conv1_.run(frame, x, y, {}, [&](int column, int columns) { mix_.run(frame, y, y, column, columns); });
+        conv2_.run(frame, y, x, {x});
+        mlp_.run(frame, x, x);
+    }
+
+  private:
+    int channels_;
+    DepthwisePlan position_, mix_;
+    PointwisePlan conv1_, conv2_;
+    MlpPlan mlp_;
+};
+
+/// x + gamma_1 * attention(LN(x)), x + gamma_2 * mlp(LN(x))
+class AttendingPlan : public BlockPlan {
+  public:
+    explicit AttendingPlan(const UniformerAttentionBlock& block)
+        : channels_(static_cast<int>(block.options.channels)),
+          eps_1_(block.norm1->options.eps()),
+          eps_2_(block.norm2->options.eps()),
+          position_(with_input(block.pos_embed)) {
+        const auto norm1 = Affine::of(block.norm1->weight, block.norm1->bias);
+        const auto norm2 = Affine::of(block.norm2->weight, block.norm2->bias);
+        attention_ =
+            AttentionPlan(Map::of(block.attn->qkv).after(norm1.scale, norm1.shift),
+                          Map::of(block.attn->proj).times(block.gamma_1),
+                          whole_frame(static_cast<int>(block.options.height * block.options.width)), {});
+        mlp_ = MlpPlan(Map::of(block.mlp->fc1).after(norm2.scale, norm2.shift),
+                       Map::of(block.mlp->fc2).times(block.gamma_2));
+    }
+
+    void run(const Frame& frame, Pixels x) const override {
+        const auto normal = frame.workspace.pixels(slot::a, frame.rows(), channels_);
+        position_.run(frame, x, x);
+        normalise(frame, x, normal, channels_, eps_1_);
+        attention_.run(frame, normal, x);
+        normalise(frame, x, normal, channels_, eps_2_);
+        mlp_.run(frame, normal, x);
+    }
+
+  private:
+    int channels_;
+    double eps_1_, eps_2_;
+    DepthwisePlan position_;
+    AttentionPlan attention_;
+    MlpPlan mlp_;
+};
+
+}  // namespace
+
+std::unique_ptr<BlockPlan> plan_uniformer(const Block& block) {
+    if (const auto* attending = dynamic_cast<const UniformerAttentionBlock*>(&block)) {
+        return std::make_unique<AttendingPlan>(*attending);
+    }
+    return std::make_unique<ConvPlan>(dynamic_cast<const UniformerConvBlock&>(block));
+}
+
+}  // namespace stl::fast

@@ -1,0 +1,11 @@
+// Numbers of the workspace's buffers. A block's plan may use a..f as it likes; what they hold ends with the
+// block. incepu_joined is the last: as many follow as IncepU has levels.
+#pragma once
+
+#include <cstddef>
+
+namespace stl::fast::slot {
+
+enum : std::size_t { latent, latent_other, hidden, a, b, c, d, e, f, frames_in, skips, incepu_joined };
+
+}  // namespace stl::fast::slot

@@ -1,0 +1,40 @@
+// Memory for the kernels: floats, aligned to cache lines, zeroed, resized only upwards.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+
+namespace stl::kernels {
+
+class Buffer {
+  public:
+    Buffer() = default;
+    explicit Buffer(std::size_t floats) { reserve(floats); }
+
+    /// Zeroes everything if it has to grow; what it held is lost then.
+    void reserve(std::size_t floats) {
+        if (floats <= size_) return;
+        const std::size_t bytes = (floats * sizeof(float) + alignment - 1) / alignment * alignment;
+        data_.reset();
+        data_.reset(static_cast<float*>(std::aligned_alloc(alignment, bytes)));
+        if (!data_) throw std::bad_alloc();
+        std::memset(data_.get(), 0, bytes);
+        size_ = floats;
+    }
+    float* data() { return data_.get(); }
+    const float* data() const { return data_.get(); }
+    std::size_t size() const { return size_; }
+
+  private:
+    static constexpr std::size_t alignment = 64;
+    struct Free {
+        void operator()(float* p) const { std::free(p); }
+    };
+    std::unique_ptr<float, Free> data_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace stl::kernels

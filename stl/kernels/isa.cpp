@@ -1,0 +1,35 @@
+#include "stl/kernels/isa.h"
+
+namespace stl::kernels {
+
+std::string isa_name(Isa isa) {
+    switch (isa) {
+        case Isa::avx512:
+            return "avx512";
+        case Isa::avx2:
+            return "avx2";
+        case Isa::plain:
+            break;
+    }
+    return "plain";
+}
+
+std::vector<Isa> available_isas() {
+    std::vector<Isa> isas{Isa::plain};
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) isas.push_back(Isa::avx2);
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl") && isas.back() == Isa::avx2) {
+        isas.push_back(Isa::avx512);
+    }
+#endif
+    return isas;
+}
+
+Isa best_isa() {
+    static const Isa best = available_isas().back();
+    return best;
+}
+
+}  // namespace stl::kernels

@@ -1,0 +1,17 @@
+// Which instructions the kernels may use. One program holds all variants; the machine decides at run time.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace stl::kernels {
+
+enum class Isa { plain, avx2, avx512 };
+
+std::string isa_name(Isa isa);
+/// What this machine can run, the best last. `plain` (128-bit vectors of the base instruction set) always
+/// works.
+std::vector<Isa> available_isas();
+Isa best_isa();
+
+}  // namespace stl::kernels

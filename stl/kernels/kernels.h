@@ -1,0 +1,147 @@
+// The CPU kernels of the fast inference path: small functions over raw memory, single-threaded, without
+// allocation.
+//
+// Activations have their channels last: a matrix of pixels (rows, `*_row` floats apart) by channels
+// (columns). Column counts are multiples of `column_step` except where a function says otherwise: buffers are
+// padded to it, what the padding holds does not matter. Every function exists once for each Isa (variants/),
+// from the same source.
+#pragma once
+
+#include <cstddef>
+
+#include "stl/kernels/isa.h"
+
+namespace stl::kernels {
+
+using Index = std::ptrdiff_t;
+
+inline constexpr int column_step = 16;
+inline constexpr int panel_columns = 32;  ///< of packed weights (packing.h)
+
+inline constexpr int padded(int columns) {
+    return (columns + column_step - 1) / column_step * column_step;
+}
+
+/// out[r][c] = bias[c] + row_bias[r] + residual_scale[c] * residual[r][c] + sum over taps t and k < depth of
+/// a[r * a_row + taps[t] + k] * w[(t * depth + k) * w_row + c]. With taps over a padded picture it is a
+/// convolution.
+struct Product {
+    const float* a = nullptr;
+    Index a_row = 0;
+    const Index* taps = nullptr;  ///< null: one, at 0
+    int tap_count = 1;
+    int depth = 0;
+    const float* w = nullptr;
+    Index w_row = panel_columns;
+    int rows = 0;
+    int columns = 0;
+    float* out = nullptr;
+    Index out_row = 0;
+    const float* bias = nullptr;  ///< this and the following: null for none
+    const float* row_bias = nullptr;
+    const float* residual = nullptr;
+    Index residual_row = 0;
+    const float* residual_scale = nullptr;  ///< null: 1
+};
+
+/// One filter a channel, stride 1, zeros around, size kept. kernel: odd. w: [kernel*kernel][w_row].
+struct Depthwise {
+    const float* in = nullptr;
+    Index in_row = 0;
+    const float* w = nullptr;
+    Index w_row = 0;
+    const float* bias = nullptr;
+    float* out = nullptr;  ///< may be `in`
+    Index out_row = 0;
+    int height = 0, width = 0, columns = 0, kernel = 0, dilation = 1;
+    float* scratch = nullptr;  ///< depthwise_scratch() floats
+};
+
+std::size_t depthwise_scratch(int height, int width, int kernel, int dilation);
+
+/// What apply() computes of a and b; s and t are `scale` and `shift`, one a column.
+enum class Op {
+    gelu,              ///< GELU(a), exact
+    gelu_affine,       ///< GELU(a) * s + t
+    gelu_affine_add,   ///< GELU(a) * s + t + b
+    silu_affine,       ///< SiLU(a * s + t)
+    silu_affine_add,   ///< SiLU(a * s + t) + b
+    leaky_affine,      ///< LeakyReLU(a * s + t), slope 0.2
+    leaky_affine_add,  ///< LeakyReLU(a * s + t) + b
+    affine,            ///< a * s + t
+    affine_add,        ///< a * s + t + b
+    multiply,          ///< a * b
+    multiply_scaled,   ///< a * b * s
+    sigmoid_gate,      ///< a * sigmoid(b)
+    silu_gate,         ///< SiLU(a) * SiLU(b)
+    subtract_outer,    ///< a - r * s, r = b[row][0]
+};
+
+struct Elementwise {
+    const float* a = nullptr;
+    Index a_row = 0;
+    const float* b = nullptr;
+    Index b_row = 0;
+    const float* scale = nullptr;
+    const float* shift = nullptr;
+    float* out = nullptr;  ///< may be a or b
+    Index out_row = 0;
+    int rows = 0, columns = 0;
+};
+
+/// Winograd's F(4x4, 3x3): 4x4 outputs of a 3x3 convolution from 6x6 inputs with 36 multiplications instead
+/// of 144. Lavin and Gray (CVPR 2016); interpolation points 0, +-1/sqrt(2), +-sqrt(2) and infinity, which
+/// round less.
+inline constexpr int winograd_tile = 4;
+inline constexpr int winograd_points = 36;
+
+/// in: the top left corner of the tiles' 6x6 inputs; tiles lie 4 pixels apart in a row. out:
+/// [36][point_stride], in it [tiles][columns].
+struct WinogradInput {
+    const float* in = nullptr;
+    Index pixel = 0, line = 0;  ///< floats from one pixel to the next, one line to the next
+    int tiles = 0, columns = 0;
+    float* out = nullptr;
+    Index point_stride = 0;
+};
+
+/// The products' sums back to 4x4 outputs. `out_pixel` and `out_line` as above; outputs at or beyond `width`
+/// and `height` (counted from the first tile's first) are left out.
+struct WinogradOutput {
+    const float* in = nullptr;
+    Index point_stride = 0;
+    int tiles = 0, columns = 0;
+    const float* bias = nullptr;
+    float* out = nullptr;
+    Index out_pixel = 0, out_line = 0;
+    int width = 0, height = 0;
+};
+
+/// weights of one output and input channel: 3x3 -> 36 points.
+void winograd_weights(const float* filter, float* points);
+
+struct Kernels {
+    Isa isa;
+    void (*product)(const Product&);
+    void (*depthwise)(const Depthwise&);
+    void (*apply)(Op, const Elementwise&);
+    /// Adds to sums[c] the column's sum, or with `mean` the sum of (a - mean[c])^2. rows * columns.
+    void (*column_sums)(const float* a, Index a_row, int rows, int columns, const float* mean, double* sums);
+    /// (x - mean) / sqrt(variance + eps) over each row's `columns` values (any number).
+    void (*normalise_rows)(const float* a, Index a_row, int rows, int columns, float eps, float* out,
+                           Index out_row);
+    /// In place, over each row's `columns` values (any number).
+    void (*softmax_rows)(float* x, Index row, int rows, int columns);
+    /// out[r * out_row] = bias + sum over c of a[r][c] * w[c] (any number of columns).
+    void (*dot_rows)(const float* a, Index a_row, int rows, int columns, const float* w, float bias,
+                     float* out, Index out_row);
+    /// Mean over each pixel's 3x3 neighbours inside the picture, minus the pixel.
+    void (*pool_difference)(const Depthwise&);
+    void (*winograd_input)(const WinogradInput&);
+    void (*winograd_output)(const WinogradOutput&);
+};
+
+/// The machine must have it.
+const Kernels& kernels(Isa isa = best_isa());
+
+}  // namespace stl::kernels

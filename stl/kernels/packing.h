@@ -1,0 +1,42 @@
+// Weights in the order in which the product kernel reads them: panels of 32 outputs, in each [depth][32].
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "stl/kernels/buffer.h"
+#include "stl/kernels/kernels.h"
+
+namespace stl::kernels {
+
+/// Which source index stands at each place; -1: none (zeros).
+using Order = std::vector<int>;
+
+/// 0, 1, ..., count-1.
+Order in_order(int count);
+/// Parts of the given sizes one after the other, each padded to column_step.
+Order padded_parts(std::span<const int> sizes);
+
+class Panels {
+  public:
+    Panels() = default;
+    /// weight: [*, source_depth]; `outputs` and `depths` choose and order its rows and columns.
+    Panels(const float* weight, int source_depth, const Order& outputs, const Order& depths);
+
+    int outputs() const { return outputs_; }  ///< padded to column_step
+    int depth() const { return depth_; }
+    int count() const { return (outputs_ + panel_columns - 1) / panel_columns; }
+    const float* panel(int i) const {
+        return data_.data() + static_cast<std::size_t>(i) * depth_ * panel_columns;
+    }
+    int columns(int i) const {
+        const int left = outputs_ - i * panel_columns;
+        return left < panel_columns ? left : panel_columns;
+    }
+
+  private:
+    Buffer data_;
+    int outputs_ = 0, depth_ = 0;
+};
+
+}  // namespace stl::kernels

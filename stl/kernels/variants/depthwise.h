@@ -1,0 +1,94 @@
+// Depthwise convolution and the pooling difference, one vector of channels at a time over the whole picture.
+//
+// The picture is first copied to a scratch plane with zeros left and right, so that no tap needs to look
+// where it is; taps above and below the picture are skipped.
+#pragma once
+
+#include "stl/kernels/kernels.h"
+#include "stl/kernels/variants/simd.h"
+
+namespace stl::kernels::STL_VARIANT {
+
+inline constexpr int depthwise_tile = 8;  ///< outputs at a time, in registers
+
+inline int depthwise_line(int width, int kernel, int dilation) {
+    const int tiles = (width + depthwise_tile - 1) / depthwise_tile;
+    return tiles * depthwise_tile + dilation * (kernel - 1);
+}
+
+inline void copy_plane(const Depthwise& d, int column, int border, int line, float* plane) {
+    const int right = line - border - d.width;
+    for (int y = 0; y < d.height; ++y) {
+        float* to = plane + static_cast<Index>(y) * line * lanes;
+        const float* from = d.in + static_cast<Index>(y) * d.width * d.in_row + column;
+        for (int x = 0; x < border; ++x) store(to + x * lanes, Vec{});
+        to += border * lanes;
+        for (int x = 0; x < d.width; ++x) store(to + x * lanes, load(from + x * d.in_row));
+        to += d.width * lanes;
+        for (int x = 0; x < right; ++x) store(to + x * lanes, Vec{});
+    }
+}
+
+template <int Kernel>
+inline void depthwise_plane(const Depthwise& d, int column, int line, const float* plane) {
+    const int kernel = Kernel ? Kernel : d.kernel, half = kernel / 2;
+    const Vec bias = d.bias ? load(d.bias + column) : Vec{};
+    for (int y = 0; y < d.height; ++y) {
+        for (int x = 0; x < d.width; x += depthwise_tile) {
+            Vec sums[depthwise_tile];
+            for (auto& value : sums) value = bias;
+            for (int dy = 0; dy < kernel; ++dy) {
+                const int from = y + (dy - half) * d.dilation;
+                if (from < 0 || from >= d.height) continue;
+                const float* in = plane + (static_cast<Index>(from) * line + x) * lanes;
+                const float* w = d.w + static_cast<Index>(dy) * kernel * d.w_row + column;
+                for (int dx = 0; dx < kernel; ++dx, w += d.w_row, in += d.dilation * lanes) {
+                    const Vec weight = load(w);
+#pragma GCC unroll 8
+                    for (int i = 0; i < depthwise_tile; ++i) sums[i] += weight * load(in + i * lanes);
+                }
+            }
+            const int count = d.width - x < depthwise_tile ? d.width - x : depthwise_tile;
+            float* out = d.out + (static_cast<Index>(y) * d.width + x) * d.out_row + column;
+            if (count == depthwise_tile) {
+                for (int i = 0; i < depthwise_tile; ++i) store(out + i * d.out_row, sums[i]);
+            } else {
+                for (int i = 0; i < count; ++i) store(out + i * d.out_row, sums[i]);
+            }
+        }
+    }
+}
+
+void depthwise(const Depthwise& d) {
+    const int line = depthwise_line(d.width, d.kernel, d.dilation);
+    for (int column = 0; column < d.columns; column += lanes) {
+        copy_plane(d, column, d.dilation * (d.kernel / 2), line, d.scratch);
+        if (d.kernel == 3) {
+            depthwise_plane<3>(d, column, line, d.scratch);
+        } else {
+            depthwise_plane<0>(d, column, line, d.scratch);
+        }
+    }
+}
+
+void pool_difference(const Depthwise& d) {
+    const Index row = d.in_row, line = d.width * row;
+    for (int y = 0; y < d.height; ++y) {
+        const int top = y > 0 ? -1 : 0, bottom = y + 1 < d.height ? 1 : 0;
+        for (int x = 0; x < d.width; ++x) {
+            const int left = x > 0 ? -1 : 0, right = x + 1 < d.width ? 1 : 0;
+            const Vec share = splat(1.0F / static_cast<float>((bottom - top + 1) * (right - left + 1)));
+            const float* in = d.in + y * line + x * row;
+            float* out = d.out + (static_cast<Index>(y) * d.width + x) * d.out_row;
+            for (int c = 0; c < d.columns; c += lanes) {
+                Vec total{};
+                for (int dy = top; dy <= bottom; ++dy) {
+                    for (int dx = left; dx <= right; ++dx) total += load(in + dy * line + dx * row + c);
+                }
+                store(out + c, total * share - load(in + c));
+            }
+        }
+    }
+}
+
+}  // namespace stl::kernels::STL_VARIANT

@@ -1,0 +1,78 @@
+// Product: a register tile of rows x columns, the weights' row loaded once for all rows of the tile.
+#pragma once
+
+#include "stl/kernels/kernels.h"
+#include "stl/kernels/variants/simd.h"
+
+namespace stl::kernels::STL_VARIANT {
+
+inline constexpr int tile_vectors = 2;
+inline constexpr int tile_columns = tile_vectors * lanes;
+/// Accumulators, two vectors of weights and one value of `a` fill the registers.
+inline constexpr int tile_rows = lanes == 16 ? 14 : lanes == 8 ? 6 : 4;
+
+template <int Rows, int Vectors>
+inline void start_tile(const Product& p, int row, int column, Vec (&sums)[Rows][Vectors]) {
+    for (int v = 0; v < Vectors; ++v) {
+        const Vec bias = p.bias ? load(p.bias + column + v * lanes) : Vec{};
+        for (int r = 0; r < Rows; ++r) sums[r][v] = p.row_bias ? bias + splat(p.row_bias[row + r]) : bias;
+    }
+    if (!p.residual) return;
+    for (int v = 0; v < Vectors; ++v) {
+        const int c = column + v * lanes;
+        const Vec scale = p.residual_scale ? load(p.residual_scale + c) : splat(1.0F);
+        for (int r = 0; r < Rows; ++r)
+            sums[r][v] += scale * load(p.residual + (row + r) * p.residual_row + c);
+    }
+}
+
+template <int Rows, int Vectors>
+void tile(const Product& p, int row, int column) {
+    Vec sums[Rows][Vectors];
+    start_tile<Rows, Vectors>(p, row, column, sums);
+    const float* w = p.w + column;
+    const Index a_row = p.a_row, w_row = p.w_row;
+    for (int t = 0; t < p.tap_count; ++t) {
+        const float* a = p.a + row * a_row + (p.taps ? p.taps[t] : 0);
+        for (int k = 0; k < p.depth; ++k, w += w_row) {
+            Vec weights[Vectors];
+            for (int v = 0; v < Vectors; ++v) weights[v] = load(w + v * lanes);
+#pragma GCC unroll 16
+            for (int r = 0; r < Rows; ++r) {
+                const Vec value = splat(a[r * a_row + k]);
+#pragma GCC unroll 4
+                for (int v = 0; v < Vectors; ++v) sums[r][v] += value * weights[v];
+            }
+        }
+    }
+    for (int r = 0; r < Rows; ++r) {
+        for (int v = 0; v < Vectors; ++v)
+            store(p.out + (row + r) * p.out_row + column + v * lanes, sums[r][v]);
+    }
+}
+
+template <int Vectors, int Rows = tile_rows>
+void tile_of(int rows, const Product& p, int row, int column) {
+    if constexpr (Rows > 0) {
+        if (rows == Rows) return tile<Rows, Vectors>(p, row, column);
+        tile_of<Vectors, Rows - 1>(rows, p, row, column);
+    }
+}
+
+void product(const Product& p) {
+    const int tiles = (p.rows + tile_rows - 1) / tile_rows;
+    for (int column = 0; column < p.columns; column += tile_columns) {
+        const bool whole = column + tile_columns <= p.columns;
+        for (int i = 0, row = 0; i < tiles; ++i) {
+            const int rows = (p.rows - row + tiles - i - 1) / (tiles - i);  // as equal as can be
+            if (whole) {
+                tile_of<tile_vectors>(rows, p, row, column);
+            } else {
+                tile_of<1>(rows, p, row, column);
+            }
+            row += rows;
+        }
+    }
+}
+
+}  // namespace stl::kernels::STL_VARIANT

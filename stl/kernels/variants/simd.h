@@ -1,0 +1,46 @@
+// Vectors of floats for the variants' code: GCC's vector types, as wide as the file's compile flags allow.
+//
+// Included only by a variant's file, which defines STL_VARIANT (its namespace) and STL_LANES. Nothing here
+// may have external linkage under a name that another variant has too: the linker would keep one of them for
+// all.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace stl::kernels::STL_VARIANT {
+
+inline constexpr int lanes = STL_LANES;
+using Index = std::ptrdiff_t;
+
+typedef float Vec __attribute__((vector_size(STL_LANES * 4)));
+typedef std::int32_t IntVec __attribute__((vector_size(STL_LANES * 4)));
+typedef float UnalignedVec __attribute__((vector_size(STL_LANES * 4), aligned(4), may_alias));
+
+inline Vec load(const float* p) {
+    return *reinterpret_cast<const UnalignedVec*>(p);
+}
+
+inline void store(float* p, Vec v) {
+    *reinterpret_cast<UnalignedVec*>(p) = v;
+}
+
+inline Vec splat(float s) {
+    return s - Vec{};  // exact for every s, also -0
+}
+
+inline float sum(Vec v) {
+    float total = 0;
+    for (int i = 0; i < lanes; ++i) total += v[i];
+    return total;
+}
+
+inline Vec min(Vec a, Vec b) {
+    return a < b ? a : b;
+}
+
+inline Vec max(Vec a, Vec b) {
+    return a > b ? a : b;
+}
+
+}  // namespace stl::kernels::STL_VARIANT

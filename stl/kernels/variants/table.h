@@ -1,0 +1,25 @@
+// Defines STL_VARIANT's table. Included last by each variant's file.
+#pragma once
+
+#include "stl/kernels/variants/depthwise.h"
+#include "stl/kernels/variants/elementwise.h"
+#include "stl/kernels/variants/product.h"
+#include "stl/kernels/variants/rows.h"
+#include "stl/kernels/variants/winograd.h"
+
+namespace stl::kernels::STL_VARIANT {
+
+extern const Kernels table;
+const Kernels table{.isa = Isa::STL_VARIANT,
+                    .product = product,
+                    .depthwise = depthwise,
+                    .apply = apply,
+                    .column_sums = column_sums,
+                    .normalise_rows = normalise_rows,
+                    .softmax_rows = softmax_rows,
+                    .dot_rows = dot_rows,
+                    .pool_difference = pool_difference,
+                    .winograd_input = winograd_input,
+                    .winograd_output = winograd_output};
+
+}  // namespace stl::kernels::STL_VARIANT

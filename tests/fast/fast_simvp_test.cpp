@@ -1,0 +1,150 @@
+// The fast path against the plain one: every translator of the registry, several sizes and batches, every
+// variant of the kernels that the machine has.
+#include "stl/fast/fast_simvp.h"
+
+#include <gtest/gtest.h>
+
+#include "stl/core/error.h"
+#include "stl/models/registry.h"
+
+namespace stl {
+namespace {
+
+/// Largest difference, relative to the largest value.
+double difference(const torch::Tensor& a, const torch::Tensor& b) {
+    return (a - b).abs().max().item<double>() / b.abs().max().item<double>();
+}
+
+/// Weights that hide nothing: no norm is an identity, no layer scale small.
+SimVP random_model(const SimVPOptions& options) {
+    const torch::NoGradGuard no_grad;
+    torch::manual_seed(7);
+    SimVP model(options);
+    for (const auto& item : model->named_parameters()) {
+        auto& value = item.value();
+        const auto& name = item.key();
+        if (value.dim() >= 2 && value.numel() != value.size(1)) {
+            value.normal_(0.0, 1.0 / std::sqrt(static_cast<double>(value.numel() / value.size(0))));
+        } else if (name.ends_with("bias")) {
+            value.normal_(0.0, 0.2);
+        } else {
+            value.uniform_(0.5, 1.2);
+        }
+    }
+    for (const auto& item : model->named_buffers()) {
+        if (item.key().ends_with("running_mean")) item.value().normal_(0.0, 0.3);
+        if (item.key().ends_with("running_var")) item.value().uniform_(0.5, 1.5);
+    }
+    model->eval();
+    return model;
+}
+
+SimVPOptions small_options(const std::string& translator) {
+    SimVPOptions o;
+    o.translator = translator;
+    o.frames = 4;
+    o.height = o.width = 32;
+    o.hid_S = 16;
+    o.hid_T = 64;
+    o.N_S = 2;
+    o.N_T = 3;
+    o.mlp_ratio = 4.0;
+    return o;
+}
+
+void expect_equal(const SimVPOptions& options, std::int64_t batch, kernels::Isa isa = kernels::best_isa()) {
+    SCOPED_TRACE(options.to_json().dump() + ", batch " + std::to_string(batch) + ", " +
+                 kernels::isa_name(isa));
+    const torch::NoGradGuard no_grad;
+    auto model = random_model(options);
+    FastSimVP fast(*model, isa);
+    const auto x = torch::rand({batch, options.frames, options.channels, options.height, options.width});
+    const auto plain = model->predict(x);
+    const auto first = fast.predict(x);
+    EXPECT_LT(difference(first, plain), 1e-5);
+    EXPECT_TRUE(fast.predict(x).equal(first)) << "a second run in the same buffers differs";
+}
+
+class FastSimVPTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(FastSimVPTest, equals_the_plain_path) {
+    expect_equal(small_options(GetParam()), 2);
+}
+
+TEST_P(FastSimVPTest, equals_it_in_every_variant) {
+    for (const auto isa : kernels::available_isas()) expect_equal(small_options(GetParam()), 1, isa);
+}
+
+TEST_P(FastSimVPTest, odd_sizes) {
+    // Frames that the encoder's stride does not divide, colours, channels that are no multiple of a vector.
+    auto o = small_options(GetParam());
+    o.channels = 3;
+    o.frames = 3;
+    o.height = 45;
+    o.width = 30;
+    o.hid_S = 24;
+    o.hid_T = 40;
+    o.output_frames = 5;                                  // rolls out
+    if (o.translator == "swin") o.height = o.width = 27;  // its windows (7) must divide the padded latent
+    expect_equal(o, 3);
+}
+
+TEST_P(FastSimVPTest, benchmark_widths) {
+    auto o = small_options(GetParam());
+    o.frames = 10;
+    o.height = o.width = 64;
+    o.hid_S = 64;
+    o.hid_T = 512;
+    o.N_S = 4;
+    o.N_T = 2;
+    o.mlp_ratio = 8.0;
+    expect_equal(o, 1);
+}
+
+std::vector<std::string> names() {
+    std::vector<std::string> names;
+    for (const auto& translator : translators()) names.push_back(translator.name);
+    return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(all, FastSimVPTest, testing::ValuesIn(names()),
+                         [](const auto& param) { return param.param; });
+
+TEST(FastSimVP, filters_of_other_sizes) {
+    auto o = small_options("identity");
+    o.spatio_kernel_enc = 5;
+    o.spatio_kernel_dec = 7;
+    o.N_S = 4;
+    expect_equal(o, 1);
+}
+
+TEST(FastSimVP, wide_latents) {
+    // More pixels than a block of rows, and more tiles across than a block of tiles.
+    auto o = small_options("convnext");
+    o.frames = 2;
+    o.height = 20;
+    o.width = 300;
+    expect_equal(o, 1);
+}
+
+TEST(FastSimVP, refuses_what_it_can_not_do) {
+    auto model = random_model(small_options("identity"));
+    EXPECT_THROW(FastSimVP(*model).forward(torch::rand({1, 4, 1, 32, 31})), Error);
+    model->train();
+    EXPECT_THROW(FastSimVP{*model}, Error);
+}
+
+TEST(FastSimVP, no_allocation_after_the_first_call) {
+    auto model = random_model(small_options("moganet"));
+    FastSimVP fast(*model);
+    const auto x = torch::rand({1, 4, 1, 32, 32});
+    auto out = torch::empty_like(x);
+    fast.forward(x, out);
+    const auto before = fast.buffer_bytes();
+    fast.forward(x, out);
+    EXPECT_EQ(fast.buffer_bytes(), before);
+    EXPECT_GT(before, 0U);
+}
+
+}  // namespace
+}  // namespace stl
