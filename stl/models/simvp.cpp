@@ -1,5 +1,7 @@
 #include "stl/models/simvp.h"
 
+#include <algorithm>
+
 #include "stl/core/array.h"
 #include "stl/core/error.h"
 #include "stl/models/layers/init.h"
@@ -35,6 +37,23 @@ void SimVPImpl::draw_weights() {
     draw_convolutions(*dec->dec, Init::small_normal);
     draw_convolutions(*dec->readout, Init::torch_default);
     hid->draw_weights();
+}
+
+void SimVPImpl::to(torch::Device device, torch::Dtype dtype, bool non_blocking) {
+    const auto move = [&](torch::Tensor tensor) {
+        tensor.set_data(tensor.is_floating_point() ? tensor.to(device, dtype, non_blocking)
+                                                   : tensor.to(device, non_blocking));
+    };
+    std::ranges::for_each(parameters(), move);
+    std::ranges::for_each(buffers(), move);
+}
+
+void SimVPImpl::to(torch::Dtype dtype, bool non_blocking) {
+    to(parameters().front().device(), dtype, non_blocking);
+}
+
+void SimVPImpl::to(torch::Device device, bool non_blocking) {
+    to(device, parameters().front().scalar_type(), non_blocking);
 }
 
 torch::Tensor SimVPImpl::pad(const torch::Tensor& frames) const {

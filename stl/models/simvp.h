@@ -69,6 +69,11 @@ class SimVPImpl : public torch::nn::Module, public CostRule {
     torch::Tensor predict(const torch::Tensor& x);  ///< options().output_frames
 
     void draw_weights();
+    /// As in Python, and unlike LibTorch's own, whole-number buffers keep their type.
+    void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
+    void to(torch::Dtype dtype, bool non_blocking = false) override;
+    void to(torch::Device device, bool non_blocking = false) override;
+
     const SimVPOptions& options() const { return options_; }
     std::int64_t child_positions(const std::string& child, std::int64_t positions) const override;
 

@@ -40,7 +40,7 @@ MultiOrderGatedAggregationImpl::MultiOrderGatedAggregationImpl(std::int64_t chan
 
 torch::Tensor MultiOrderGatedAggregationImpl::forward(const torch::Tensor& x) {
     const auto p = proj_1->forward(x);
-    const auto y = torch::silu(p + sigma * (p - torch::adaptive_avg_pool2d(p, 1)));
+    const auto y = torch::silu(p + sigma * (p - p.mean({2, 3}, /*keepdim=*/true)));
     return proj_2->forward(torch::silu(gate->forward(y)) * torch::silu(value->forward(y))) + x;
 }
 

@@ -32,7 +32,7 @@ TauGate::TauGate(std::int64_t channels) : LargeKernelGate(channels, channels) {
 }
 
 torch::Tensor TauGate::forward(const torch::Tensor& x) {
-    const auto weights = fc->forward(torch::adaptive_avg_pool2d(x, 1).flatten(1));
+    const auto weights = fc->forward(x.mean({2, 3}));
     return weights.unsqueeze(-1).unsqueeze(-1) * context(x) * x;
 }
 
