@@ -1,0 +1,51 @@
+#include <algorithm>
+
+#include "stl/core/error.h"
+#include "stl/eval/report.h"
+#include "stl/train/run_folder.h"
+
+namespace stl {
+namespace {
+
+/// What every row needs of a record.
+void check_record(const Json& document, const std::string& where) {
+    Fields fields(document, where);
+    fields.require<std::string>("dataset");
+    fields.require<std::string>("translator");
+    fields.require<std::string>("ssim_mode");
+    fields.require<std::string>("test_set");
+    fields.require<double>("mse");
+    Fields(fields.require<Json>("experiment"), fields.where("experiment")).require<Json>("model");
+    Fields(fields.require<Json>("per_frame"), fields.where("per_frame")).require<std::vector<double>>("mse");
+}
+
+Record read_record(const fs::path& file, std::string name) {
+    Record record{std::move(name), read_json(file)};
+    check_record(record.document, file.string());
+    return record;
+}
+
+}  // namespace
+
+std::vector<Record> read_records(const fs::path& folder) {
+    std::vector<fs::path> files;
+    if (fs::is_directory(folder)) {
+        for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+            if (entry.is_regular_file() && entry.path().extension() == ".json") files.push_back(entry.path());
+        }
+    }
+    std::ranges::sort(files);
+    std::vector<Record> records;
+    for (const auto& file : files) records.push_back(read_record(file, file.stem().string()));
+    return records;
+}
+
+Record read_run_record(const fs::path& run) {
+    const auto folder = RunFolder::open(run);
+    const auto file = folder.evaluation_file();
+    if (!fs::exists(file)) fail("{}: was not evaluated yet (stl evaluate {})", run.string(), run.string());
+    return read_record(
+        file, run.filename().empty() ? run.parent_path().filename().string() : run.filename().string());
+}
+
+}  // namespace stl

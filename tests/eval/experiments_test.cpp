@@ -1,0 +1,203 @@
+// Every experiment file of the benchmark against the reference's configurations and costs.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "stl/core/error.h"
+#include "stl/eval/published.h"
+#include "stl/models/complexity.h"
+#include "stl/models/registry.h"
+#include "stl/train/experiment.h"
+#include "tests/eval/small_run.h"
+
+namespace stl {
+namespace {
+
+const fs::path kExperiments = STL_SOURCE_DIR "/experiments";
+
+const Json& reference(const char* file) {
+    static std::map<std::string, Json> files;
+    const auto [it, fresh] = files.try_emplace(file);
+    if (fresh) it->second = read_json(fs::path(STL_TEST_DATA) / file);
+    return it->second;
+}
+
+std::vector<std::string> translators_of(const Json& rows) {
+    std::vector<std::string> names;
+    for (const auto& [name, row] : rows.items()) {
+        if (!name.starts_with("_")) names.push_back(name);
+    }
+    return names;
+}
+
+SequenceShape shape_of(const Json& data) {
+    const auto& s = data["in_shape"];
+    return {data["total_length"], s[1], s[2], s[3]};
+}
+
+class BenchmarkSet : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(BenchmarkSet, AreTheReferences) {
+    const auto& rows = reference("benchmark_configs.json")[GetParam()];
+    const auto names = translators_of(rows);
+    EXPECT_EQ(names.size(), 13U);
+    const auto& data = rows["_data"];
+    for (const auto& name : names) {
+        const auto file = kExperiments / GetParam() / (name + ".json");
+        SCOPED_TRACE(file.string());
+        const auto& row = rows[name];
+        const auto experiment = load_experiment(file);
+        const auto& train = experiment.train;
+        EXPECT_EQ(experiment.dataset.name, GetParam());
+        EXPECT_EQ(experiment.dataset.input_frames, data["pre_seq_length"]);
+        EXPECT_EQ(experiment.dataset.output_frames, data["aft_seq_length"]);
+        EXPECT_EQ(train.batch_size, row["batch_size"]);
+        EXPECT_EQ(train.optimizer.name, "adam");
+        EXPECT_EQ(train.optimizer.lr, row.value("lr", 1e-3));
+        EXPECT_EQ(train.schedule.name, row.value("sched", "onecycle"));
+        EXPECT_EQ(train.alpha, row.value("alpha", 0.0));
+        EXPECT_EQ(train.schedule.warmup_epoch, row.value("warmup_epoch", 0));
+        EXPECT_EQ(train.schedule.final_div_factor, 1e4);
+        EXPECT_FALSE(train.steps.has_value());
+        const auto model = experiment.model_for(shape_of(data));
+        EXPECT_EQ(model.translator, name);
+        EXPECT_EQ(model.hid_S, row["hid_S"]);
+        EXPECT_EQ(model.hid_T, row["hid_T"]);
+        EXPECT_EQ(model.N_S, row["N_S"]);
+        EXPECT_EQ(model.N_T, row["N_T"]);
+        EXPECT_EQ(model.mlp_ratio, 8.0);
+        if (row.contains("drop_path")) {
+            EXPECT_EQ(model.drop_path, row["drop_path"]);
+        }
+    }
+}
+
+LayerCost cost_of(const std::string& dataset, const std::string& translator) {
+    const auto shape = shape_of(reference("benchmark_configs.json")[dataset]["_data"]);
+    const auto experiment = load_experiment(kExperiments / dataset / (translator + ".json"));
+    return model_cost(SimVPImpl(experiment.model_for(shape), Weights::unset));
+}
+
+TEST(BenchmarkExperiments, CostWhatTheReferencesModelsCost) {
+    int compared = 0;
+    for (const char* dataset : {"mmnist", "mfmnist", "taxibj", "kth"}) {
+        const auto& costs =
+            reference("complexity.json")[std::string(dataset) == "mfmnist" ? "mmnist" : dataset];
+        for (const auto& [name, entry] : costs.items()) {
+            SCOPED_TRACE(std::string(dataset) + " " + name);
+            const auto cost = cost_of(dataset, find_translator(entry["model_type"], name).name);
+            EXPECT_EQ(cost.parameters, entry["params"].get<std::int64_t>());
+            EXPECT_EQ(cost.macs, entry["train"]["total"].get<std::int64_t>());
+            ++compared;
+        }
+    }
+    EXPECT_EQ(compared, 4 * 13);
+}
+
+/// Half a unit of the last digit that was published, e.g. 0.05 for 46.8.
+double half_a_digit(double published) {
+    const auto text = fmt::format("{}", published);
+    const auto point = text.find('.');
+    return 0.5 *
+           std::pow(10.0, point == std::string::npos ? 0.0 : -static_cast<double>(text.size() - point - 1));
+}
+
+/// Where the published columns are not those of the published configurations: "data set/translator" and the
+/// column.
+const std::set<std::string> kNamedDifferences{};
+
+TEST(BenchmarkExperiments, CostWhatWasPublishedButForNamedDifferences) {
+    const auto published = Published::read(kExperiments / "published.json");
+    std::set<std::string> differences;
+    for (const auto& dataset : published.datasets()) {
+        const auto epochs = published.epochs(dataset).front();
+        for (const auto& translator : published.translators(dataset, epochs)) {
+            const auto row = published.row(dataset, epochs, translator);
+            const auto cost = cost_of(dataset, translator);
+            const auto compare = [&](const char* column, double ours) {
+                const double theirs = row[column];
+                if (std::abs(ours - theirs) <= 1.001 * half_a_digit(theirs)) return;
+                differences.insert(fmt::format("{}/{} {}", dataset, translator, column));
+                if (!kNamedDifferences.contains(fmt::format("{}/{} {}", dataset, translator, column))) {
+                    ADD_FAILURE() << dataset << "/" << translator << " " << column << ": published " << theirs
+                                  << ", ours " << ours;
+                }
+            };
+            compare("params_M", static_cast<double>(cost.parameters) / 1e6);
+            compare("flops_G", static_cast<double>(cost.macs) / 1e9);
+        }
+    }
+    for (const auto& name : kNamedDifferences)
+        EXPECT_TRUE(differences.contains(name)) << name << " differs no more";
+}
+
+TEST_P(BenchmarkSet, HaveThePublishedLength) {
+    const auto published = Published::read(kExperiments / "published.json");
+    const auto lengths = published.epochs(GetParam());
+    for (const auto& name : translators_of(reference("benchmark_configs.json")[GetParam()])) {
+        const auto epochs = load_experiment(kExperiments / GetParam() / (name + ".json")).train.epochs;
+        EXPECT_TRUE(std::ranges::count(lengths, epochs)) << name << " " << epochs;
+        EXPECT_TRUE(published.row(GetParam(), epochs, name).is_object()) << name;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(DataSets, BenchmarkSet,
+                         ::testing::Values("mmnist", "mfmnist", "mmnist_cifar", "taxibj", "kth", "human",
+                                           "kitticaltech"));
+
+TEST(ExperimentFiles, EveryOneLoads) {
+    int loaded = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(kExperiments)) {
+        const auto& path = entry.path();
+        const bool experiment = path.extension() == ".json" && path.parent_path() != kExperiments &&
+                                path.string().find("/results/") == std::string::npos &&
+                                path.filename() != "base.json";
+        if (!experiment) continue;
+        EXPECT_NO_THROW(load_experiment(path)) << path;
+        ++loaded;
+    }
+    EXPECT_GE(loaded, 91);
+}
+
+/// As a run's folder has it.
+Json resolved(const fs::path& file, const SequenceShape& shape, const std::vector<Setting>& settings = {}) {
+    const auto e = load_experiment(file, settings);
+    return {
+        {"dataset", e.dataset.to_json()}, {"model", e.model_for(shape).to_json()}, {"train", e.train_json()}};
+}
+
+TEST(PublishedRow, BelongsToTheBenchmarksExperimentsAlone) {
+    const auto file = kExperiments / "mmnist/moganet.json";
+    const SequenceShape shape{20, 1, 64, 64};
+    const auto row = published_row(resolved(file, shape), kExperiments);
+    ASSERT_TRUE(row.is_object());
+    EXPECT_EQ(row["mse"], 25.57);
+    EXPECT_EQ(row["epochs"], 200);
+    EXPECT_EQ(published_row(resolved(file, shape, {{"train.epochs", 2000}}), kExperiments)["mse"], 15.67);
+    EXPECT_EQ(published_row(resolved(file, shape, {{"train.lr", 0.01}}), kExperiments)["mse"], 25.57);
+    for (const Setting& change :
+         {Setting{"train.epochs", 100}, Setting{"train.steps", 10}, Setting{"model.hid_T", 256},
+          Setting{"model.mlp_ratio", 4}, Setting{"dataset.train_sequences", 100},
+          Setting{"dataset.output_frames", 5}}) {
+        EXPECT_TRUE(published_row(resolved(file, shape, {change}), kExperiments).is_null()) << change.key;
+    }
+    EXPECT_TRUE(published_row(nullptr, kExperiments).is_null());
+}
+
+TEST(Published, RefusesWhatIsNoTable) {
+    const testing::TemporaryFolder folder;
+    write_text(folder / "p.json", R"({"mmnist": {"200": {"moganet": {"mse": "low"}}}})");
+    EXPECT_NE(testing::error_of([&] { Published::read(folder / "p.json"); }).find("p.json: mmnist.200"),
+              std::string::npos);
+    write_text(folder / "q.json", R"({"mmnist": {"many": {}}})");
+    EXPECT_NE(
+        testing::error_of([&] { Published::read(folder / "q.json"); }).find("'many' is no number of epochs"),
+        std::string::npos);
+}
+
+}  // namespace
+}  // namespace stl

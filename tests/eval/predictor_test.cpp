@@ -1,0 +1,100 @@
+#include "stl/eval/predictor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/eval/small_run.h"
+
+namespace stl {
+namespace {
+
+using testing::error_of;
+using ::testing::HasSubstr;
+using testing::TemporaryFolder;
+using testing::write_small_checkpoint;
+using testing::write_small_run;
+
+PredictorOptions plain(const fs::path& source) {
+    PredictorOptions o;
+    o.source = source.string();
+    o.device = "cpu";
+    o.threads = 1;
+    o.path = "plain";
+    return o;
+}
+
+TEST(Predictor, PredictsWhatTheNetworkPredicts) {
+    const TemporaryFolder folder;
+    auto model = write_small_checkpoint(folder / "a.pth", 4);
+    Predictor predictor(plain(folder / "a.pth"));
+    const auto x = torch::rand({2, 3, 1, 16, 16});
+    const auto expected = model->predict(x, 5).detach();
+    EXPECT_TRUE(torch::equal(predictor.predict(x, 5), expected));
+    EXPECT_EQ(predictor.output_frames(), 2);
+    EXPECT_TRUE(torch::equal(predictor.predict(x), expected.slice(1, 0, 2)));
+    EXPECT_FALSE(predictor.predict(x).requires_grad());
+    EXPECT_EQ(predictor.epoch(), 4);
+    EXPECT_EQ(predictor.run(), nullptr);
+    EXPECT_EQ(predictor.experiment()["train"]["epochs"], 7);
+    std::int64_t parameters = 0;
+    for (const auto& p : model->parameters()) parameters += p.numel();
+    EXPECT_EQ(predictor.parameters(), parameters);
+}
+
+TEST(Predictor, TheFastPathAgreesWithThePlainOne) {
+    const TemporaryFolder folder;
+    write_small_checkpoint(folder / "a.pth", 4);
+    auto options = plain(folder / "a.pth");
+    Predictor slow(options);
+    options.path = "fast";
+    Predictor fast(options);
+    const auto x = torch::rand({2, 3, 1, 16, 16});
+    EXPECT_LT((slow.predict(x, 4) - fast.predict(x, 4)).abs().max().item<double>(), 1e-5);
+}
+
+TEST(Predictor, OfARunStandsForItsLastWeights) {
+    const TemporaryFolder folder;
+    write_small_run(folder / "run");
+    auto options = plain(folder / "run");
+    EXPECT_EQ(Predictor(options).epoch(), 7);
+    ASSERT_NE(Predictor(options).run(), nullptr);
+    options.weights = "best";
+    EXPECT_EQ(Predictor(options).epoch(), 3);
+    EXPECT_EQ(Predictor(options).checkpoint(), folder / "run/checkpoints/best.pth");
+}
+
+TEST(Predictor, TakesTheFrameSizeFromTheDataWhereNothingElseTellsIt) {
+    const TemporaryFolder folder;
+    write_small_checkpoint(folder / "a.pth", 4, /*recorded=*/false);
+    auto options = plain(folder / "a.pth");
+    EXPECT_THAT(error_of([&] { Predictor{options}; }), HasSubstr("--model"));
+    options.frame = SequenceShape{5, 1, 16, 16};
+    Predictor predictor(options);
+    EXPECT_EQ(predictor.model().height, 16);
+    EXPECT_EQ(predictor.model().frames, 3);
+    EXPECT_TRUE(predictor.experiment().is_null());
+
+    options.frame.reset();
+    write_json(folder / "m.json",
+               {{"translator", "gSTA"}, {"in_shape", {3, 1, 16, 16}}, {"N_S", 2}, {"hid_S", 4}});
+    options.model_json = (folder / "m.json").string();
+    EXPECT_EQ(Predictor(options).model().width, 16);
+}
+
+TEST(Predictor, SaysWhatIsMissing) {
+    const TemporaryFolder folder;
+    EXPECT_THAT(error_of([&] { Predictor{plain(folder / "none")}; }),
+                HasSubstr("none: no such run or checkpoint"));
+    fs::create_directories(folder / "empty");
+    EXPECT_THAT(error_of([&] { Predictor{plain(folder / "empty")}; }), HasSubstr("empty: is no run"));
+    const auto run = write_small_run(folder / "run");
+    fs::remove(run.checkpoint("best"));
+    auto options = plain(folder / "run");
+    options.weights = "best";
+    EXPECT_THAT(error_of([&] { Predictor{options}; }), HasSubstr("run: has no best checkpoint"));
+    options.weights = "first";
+    EXPECT_THAT(error_of([&] { Predictor{options}; }), HasSubstr("expected last or best"));
+}
+
+}  // namespace
+}  // namespace stl

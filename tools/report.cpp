@@ -1,0 +1,89 @@
+// stl report: the tables of experiments/results beside the published ones, and runs' learning curves.
+
+#include "stl/eval/report.h"
+
+#include <algorithm>
+#include <map>
+
+#include "stl/core/error.h"
+#include "stl/train/run_folder.h"
+#include "tools/command.h"
+
+namespace stl::tools {
+namespace {
+
+struct ReportArguments {
+    std::vector<std::string> runs;
+    std::string dataset, results, output;
+    std::string format;
+    bool force = false;
+};
+
+const std::map<std::string, std::string> kFormatOfExtension{
+    {".md", "md"}, {".html", "html"}, {".csv", "csv"}, {".json", "json"}};
+
+/// As asked for, or as the output's name says, or Markdown.
+std::string format_of(const ReportArguments& a) {
+    if (!a.format.empty()) return a.format;
+    const auto it = kFormatOfExtension.find(fs::path(a.output).extension().string());
+    return it == kFormatOfExtension.end() ? "md" : it->second;
+}
+
+void run_report(const ReportArguments& a, Console& console) {
+    if (!a.output.empty()) refuse_existing(a.output, a.force);
+    const auto experiments = experiments_folder();
+    if (!experiments) fail("experiments/published.json: not found in this folder or beside the program");
+    auto records = read_records(a.results.empty() ? *experiments / "results" : fs::path(a.results));
+    std::vector<LearningCurve> curves;
+    for (const auto& run : a.runs) {
+        const auto folder = RunFolder::open(run);
+        curves.push_back({run, folder.read_metrics()});
+        if (!fs::exists(folder.evaluation_file())) continue;
+        auto record = read_run_record(run);
+        const bool recorded = std::ranges::any_of(records, [&](const Record& other) {
+            return other.document.value("checkpoint", "") == record.document.value("checkpoint", "");
+        });
+        if (!recorded) records.push_back(std::move(record));
+    }
+    auto tables = make_tables(records, *experiments, a.dataset);
+    // Asked for runs alone: what has no figure of ours says nothing about them.
+    if (!a.runs.empty() && a.dataset.empty()) {
+        std::erase_if(tables, [](const ReportTable& t) {
+            return std::ranges::none_of(t.rows, [](const ReportRow& row) { return !row.records.empty(); });
+        });
+    }
+    const auto format = format_of(a);
+    std::string text;
+    if (format == "html") {
+        text = report_html(tables, curves);
+    } else if (format == "csv") {
+        text = report_csv(tables);
+    } else {
+        text = format == "json" ? report_json(tables).dump(2) + "\n" : report_markdown(tables);
+    }
+    if (a.output.empty()) {
+        text.pop_back();
+        console.print(text);
+    } else {
+        write_text(a.output, text);
+        console.info(a.output + " written");
+    }
+}
+
+}  // namespace
+
+void add_report(CLI::App& app, Console& console) {
+    auto arguments = std::make_shared<ReportArguments>();
+    auto& a = *arguments;
+    auto* command = app.add_subcommand("report", "Tables of recorded results beside the published ones");
+    command->add_option("RUN", a.runs, "runs whose learning curves (html) and evaluations are shown too");
+    command->add_option("--dataset", a.dataset, "only this data set");
+    command->add_option("--format", a.format, "md, html, csv or json (default: by the output's name, or md)")
+        ->check(CLI::IsMember({"md", "html", "csv", "json"}));
+    command->add_option("--output", a.output, "a file (default: standard output)");
+    command->add_option("--results", a.results, "the folder of records (default: experiments/results)");
+    command->add_flag("--force", a.force, "replace an existing output");
+    command->callback([arguments, &console] { run_report(*arguments, console); });
+}
+
+}  // namespace stl::tools
