@@ -11,25 +11,29 @@ inline constexpr int tile_columns = tile_vectors * lanes;
 /// Accumulators, two vectors of weights and one value of `a` fill the registers.
 inline constexpr int tile_rows = lanes == 16 ? 14 : lanes == 8 ? 6 : 4;
 
+/// Bias and residual come last: a long sum that starts from them would be rounded at their size in every
+/// step.
 template <int Rows, int Vectors>
-inline void start_tile(const Product& p, int row, int column, Vec (&sums)[Rows][Vectors]) {
-    for (int v = 0; v < Vectors; ++v) {
-        const Vec bias = p.bias ? load(p.bias + column + v * lanes) : Vec{};
-        for (int r = 0; r < Rows; ++r) sums[r][v] = p.row_bias ? bias + splat(p.row_bias[row + r]) : bias;
-    }
-    if (!p.residual) return;
+inline void finish_tile(const Product& p, int row, int column, Vec (&sums)[Rows][Vectors]) {
     for (int v = 0; v < Vectors; ++v) {
         const int c = column + v * lanes;
+        const Vec bias = p.bias ? load(p.bias + c) : Vec{};
         const Vec scale = p.residual_scale ? load(p.residual_scale + c) : splat(1.0F);
-        for (int r = 0; r < Rows; ++r)
-            sums[r][v] += scale * load(p.residual + (row + r) * p.residual_row + c);
+        for (int r = 0; r < Rows; ++r) {
+            Vec value = sums[r][v] + bias;
+            if (p.row_bias) value += splat(p.row_bias[row + r]);
+            if (p.residual) value += scale * load(p.residual + (row + r) * p.residual_row + c);
+            store(p.out + (row + r) * p.out_row + c, value);
+        }
     }
 }
 
 template <int Rows, int Vectors>
 void tile(const Product& p, int row, int column) {
     Vec sums[Rows][Vectors];
-    start_tile<Rows, Vectors>(p, row, column, sums);
+    for (auto& line : sums) {
+        for (auto& value : line) value = Vec{};
+    }
     const float* w = p.w + column;
     const Index a_row = p.a_row, w_row = p.w_row;
     for (int t = 0; t < p.tap_count; ++t) {
@@ -45,10 +49,7 @@ void tile(const Product& p, int row, int column) {
             }
         }
     }
-    for (int r = 0; r < Rows; ++r) {
-        for (int v = 0; v < Vectors; ++v)
-            store(p.out + (row + r) * p.out_row + column + v * lanes, sums[r][v]);
-    }
+    finish_tile<Rows, Vectors>(p, row, column, sums);
 }
 
 template <int Vectors, int Rows = tile_rows>
