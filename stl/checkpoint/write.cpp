@@ -65,8 +65,9 @@ Json complete_group(const Json& group) {
 }
 
 void write_group(pickle::Writer& out, const Json& group, std::size_t parameters) {
+    const auto complete = complete_group(group);
     out.begin_dict();
-    for (const auto& [key, value] : complete_group(group).items()) {
+    for (const auto& [key, value] : complete.items()) {
         out.text(key);
         if (key == "betas" && value.is_array()) {
             out.begin_tuple();

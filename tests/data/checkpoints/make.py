@@ -5,7 +5,7 @@
 
 Every file holds a dictionary; what the tests expect of it stands in them.
 """
-import argparse, collections, datetime, pathlib, sys, types, zipfile
+import argparse, collections, copy, datetime, pathlib, sys, types, zipfile
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +62,29 @@ def objects():
     }
 
 
+def adam():
+    """Two parameters, five Adam steps in; the gradients of five more and where they lead."""
+    torch.manual_seed(1)
+    parameters = [torch.nn.Parameter(torch.randn(3, 2)), torch.nn.Parameter(torch.randn(4))]
+    optimizer = torch.optim.Adam(parameters, lr=0.05, betas=(0.8, 0.99), weight_decay=0.1)
+    gradients = [[torch.randn_like(p) for p in parameters] for _ in range(10)]
+
+    def steps(some):
+        for pair in some:
+            for parameter, gradient in zip(parameters, pair):
+                parameter.grad = gradient
+            optimizer.step()
+
+    def state():
+        return collections.OrderedDict(a=parameters[0].detach().clone(), b=parameters[1].detach().clone())
+
+    steps(gradients[:5])
+    middle = {"epoch": 5, "state_dict": state(), "optimizer": copy.deepcopy(optimizer.state_dict()), "scheduler": {}}
+    steps(gradients[5:])
+    later = {f"gradient.{i}.{name}": g for i, pair in enumerate(gradients[5:]) for name, g in zip("ab", pair)}
+    return middle | {"stl_tensors": later | {f"after.{name}": value for name, value in state().items()}}
+
+
 def deflated(source, target):
     with zipfile.ZipFile(source) as inside, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as out:
         for item in inside.infolist():
@@ -77,6 +100,7 @@ def main():
     for protocol in (1, 2, 4, 5):
         torch.save(objects(), folder / f"objects_protocol{protocol}.pth", pickle_protocol=protocol)
     torch.save(objects(), folder / "objects_legacy.pth", _use_new_zipfile_serialization=False)
+    torch.save(adam(), folder / "adam.pth")
     torch.serialization.set_crc32_options(False)
     torch.save(views(), folder / "views_without_crc.pth")
 

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#include "stl/checkpoint/checkpoint.h"
+#include "stl/core/error.h"
+
+namespace stl {
+
+inline const fs::path models_folder = fs::path(STL_TEST_DATA) / "models";
+inline const fs::path made_folder = fs::path(STL_TEST_DATA) / "checkpoints";
+
+/// The message of the Error that `function` throws; a failure if it throws none.
+template <class Function>
+std::string error_of(Function function) {
+    try {
+        function();
+    } catch (const Error& error) {
+        EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
+        return error.what();
+    }
+    ADD_FAILURE() << "no Error was thrown";
+    return "";
+}
+
+/// A folder of this test's own, removed afterwards.
+class TemporaryFolder {
+  public:
+    TemporaryFolder() {
+        std::string pattern = (fs::temp_directory_path() / "stl-test-XXXXXX").string();
+        path_ = mkdtemp(pattern.data());
+    }
+    ~TemporaryFolder() {
+        std::error_code ec;
+        fs::remove_all(path_, ec);
+    }
+    TemporaryFolder(const TemporaryFolder&) = delete;
+    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+    fs::path operator/(const std::string& name) const { return path_ / name; }
+
+  private:
+    fs::path path_;
+};
+
+/// Same type, shape and bits.
+inline bool same(const torch::Tensor& a, const torch::Tensor& b) {
+    return a.scalar_type() == b.scalar_type() && torch::equal(a, b);
+}
+
+inline void expect_same(const NamedTensors& a, const NamedTensors& b) {
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        EXPECT_EQ(a[i].first, b[i].first);
+        EXPECT_TRUE(same(a[i].second, b[i].second)) << a[i].first;
+    }
+}
+
+inline const torch::Tensor& find(const NamedTensors& state, const std::string& name) {
+    const auto found = std::ranges::find(state, name, [](const auto& item) { return item.first; });
+    if (found == state.end()) fail("no tensor '{}'", name);
+    return found->second;
+}
+
+}  // namespace stl
