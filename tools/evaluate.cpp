@@ -6,6 +6,7 @@
 #include "stl/eval/record.h"
 #include "stl/eval/trivial.h"
 #include "tools/metric_options.h"
+#include "tools/test_set.h"
 
 namespace stl::tools {
 namespace {
@@ -22,30 +23,6 @@ struct EvaluateArguments {
     std::string results = "experiments/results";
     MetricArguments metrics;
 };
-
-/// The test set: the file given, or the experiment's own.
-DatasetOptions test_set_options(const EvaluateArguments& a, const Predictor& predictor) {
-    const auto frames = a.frames > 0 ? a.frames : predictor.output_frames();
-    Json json;
-    if (!a.data.empty()) {
-        json = {{"name", "file"}, {"path", a.data}, {"input_frames", predictor.model().frames}};
-        if (!a.layout.empty()) json["layout"] = a.layout;
-    } else if (predictor.experiment().is_object() && predictor.experiment().contains("dataset")) {
-        json = predictor.experiment()["dataset"];
-    } else {
-        fail("{}: does not tell its data set; give a test set with --data FILE",
-             predictor.checkpoint().string());
-    }
-    json["output_frames"] = frames;
-    return DatasetOptions::from_json(
-        json, a.data.empty() ? predictor.checkpoint().string() + ": dataset" : "--data");
-}
-
-std::unique_ptr<Dataset> open_test_set(const DatasetOptions& options) {
-    auto data = make_dataset(options, Split::test, 0);
-    if (data == nullptr) fail("{}: has no test set", options.where);
-    return data;
-}
 
 std::string millions(std::int64_t count) {
     return fmt::format("{:.2f} M", static_cast<double>(count) / 1e6);
@@ -104,7 +81,7 @@ void run_evaluate(EvaluateArguments a, Console& console) {
         record = record_file(a.results, predictor);
         refuse_existing(record, a.force);
     }
-    const auto set = test_set_options(a, predictor);
+    const auto set = test_set_options({a.data, a.layout, a.frames}, predictor);
     const auto data = open_test_set(set);
     EvaluateOptions options;
     options.metrics = a.metrics.options();

@@ -1,0 +1,29 @@
+#include "tools/test_set.h"
+
+#include "stl/core/error.h"
+
+namespace stl::tools {
+
+DatasetOptions test_set_options(const TestSetArguments& a, const Predictor& predictor) {
+    Json json;
+    if (!a.data.empty()) {
+        json = {{"name", "file"}, {"path", a.data}, {"input_frames", predictor.model().frames}};
+        if (!a.layout.empty()) json["layout"] = a.layout;
+    } else if (predictor.experiment().is_object() && predictor.experiment().contains("dataset")) {
+        json = predictor.experiment()["dataset"];
+    } else {
+        fail("{}: does not tell its data set; give a test set with --data FILE",
+             predictor.checkpoint().string());
+    }
+    json["output_frames"] = a.frames > 0 ? a.frames : predictor.output_frames();
+    return DatasetOptions::from_json(
+        json, a.data.empty() ? predictor.checkpoint().string() + ": dataset" : "--data");
+}
+
+std::unique_ptr<Dataset> open_test_set(const DatasetOptions& options) {
+    auto data = make_dataset(options, Split::test, 0);
+    if (data == nullptr) fail("{}: has no test set", options.where);
+    return data;
+}
+
+}  // namespace stl::tools

@@ -1,0 +1,25 @@
+// The test set that a trained network is shown on: a file that the user names, or the experiment's own.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "stl/data/dataset.h"
+#include "stl/eval/predictor.h"
+
+namespace stl::tools {
+
+struct TestSetArguments {
+    std::string data;         ///< FILE[:DATASET]; "": the experiment's test set
+    std::string layout;       ///< axes of that file; "": by its rules
+    std::int64_t frames = 0;  ///< output frames; 0: the model's
+};
+
+/// Error: a checkpoint that does not tell its data set, where no file is named.
+DatasetOptions test_set_options(const TestSetArguments& arguments, const Predictor& predictor);
+
+/// Error: a data set without a test set.
+std::unique_ptr<Dataset> open_test_set(const DatasetOptions& options);
+
+}  // namespace stl::tools
