@@ -34,11 +34,15 @@ int terminal_width() {
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-double seconds(std::chrono::steady_clock::duration d) { return std::chrono::duration<double>(d).count(); }
+double seconds(std::chrono::steady_clock::duration d) {
+    return std::chrono::duration<double>(d).count();
+}
 
 }  // namespace
 
-bool interrupted() { return interrupt_count > 0; }
+bool interrupted() {
+    return interrupt_count > 0;
+}
 
 void watch_interrupts() {
     std::signal(SIGINT, on_interrupt);
@@ -51,10 +55,16 @@ Console::Console()
     log_->set_pattern("%v");
 }
 
-Console::~Console() { clear_bar(); }
+Console::~Console() {
+    clear_bar();
+}
 
-void Console::print(const std::string& line) const { std::fputs((line + "\n").c_str(), stdout); }
-void Console::print(const Json& json) const { print(json.dump(2)); }
+void Console::print(const std::string& line) const {
+    std::fputs((line + "\n").c_str(), stdout);
+}
+void Console::print(const Json& json) const {
+    print(json.dump(2));
+}
 
 void Console::info(const std::string& line) {
     if (quiet_) return;
@@ -102,7 +112,8 @@ void Console::progress(const Progress& state) {
     const int room = terminal_width() - static_cast<int>(line.size()) - 4;
     if (state.total > 0 && room >= 10) {
         const int width = std::min(room, 30);
-        const auto filled = static_cast<int>(width * std::min<double>(1.0, double(state.done) / double(state.total)));
+        const auto filled =
+            static_cast<int>(width * std::min<double>(1.0, double(state.done) / double(state.total)));
         line = fmt::format("[{}{}] {}", std::string(filled, '#'), std::string(width - filled, '.'), line);
     }
     std::fputs(("\r\033[K" + line.substr(0, static_cast<std::size_t>(terminal_width() - 1))).c_str(), stderr);

@@ -22,6 +22,7 @@ class Console : public Reporter {
 
     /// A line of the result, on standard output.
     void print(const std::string& line) const;
+    void print(const char* line) const { print(std::string(line)); }
     /// JSON alone on standard output.
     void print(const Json& json) const;
 

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "stl/core/array.h"
+#include "stl/core/error.h"
 #include "stl/core/version.h"
 #include "stl/data/locate.h"
 #include "stl/media/media_info.h"

@@ -24,8 +24,11 @@ struct EvaluateArguments {
     MetricArguments metrics;
 };
 
-std::string millions(std::int64_t count) {
-    return fmt::format("{:.2f} M", static_cast<double>(count) / 1e6);
+/// "16.5 G", "46.8 M", "23.0 k"
+std::string count_text(std::int64_t count) {
+    const auto value = static_cast<double>(count);
+    if (value >= 1e9) return fmt::format("{:.3g} G", value / 1e9);
+    return value >= 1e6 ? fmt::format("{:.3g} M", value / 1e6) : fmt::format("{:.3g} k", value / 1e3);
 }
 
 void print_published(const Json& row, Console& console) {
@@ -39,10 +42,10 @@ void print_published(const Json& row, Console& console) {
 
 void print_evaluation(const Json& document, const Evaluation& e, const Predictor& p, Console& console) {
     console.print(fmt::format("{}: {}, {} parameters, {} multiply-adds, {} epochs trained",
-                              p.checkpoint().string(), p.model().translator, millions(p.parameters()),
-                              millions(document["macs"].get<std::int64_t>()), p.epoch()));
+                              p.checkpoint().string(), p.model().translator, count_text(p.parameters()),
+                              count_text(document["macs"].get<std::int64_t>()), p.epoch()));
     console.print(fmt::format("{}; {} frames in, {} out; {} on {}", e.test_set, e.input_frames,
-                              e.output_frames, fmt::format("{:.1f} sequences/s", e.sequences_per_second()),
+                              e.output_frames, fmt::format("{:.1f} sequences/s", e.sequences_per_second),
                               p.device().str()));
     std::vector<std::pair<std::string, MetricValues>> rows{{p.model().translator, e.metrics}};
     for (std::size_t i = 0; i < e.trivial.size(); ++i) {

@@ -13,9 +13,19 @@
 namespace stl::tools {
 
 // Each stands in tools/<name>.cpp.
+void add_generate(CLI::App& app, Console& console);
+void add_import(CLI::App& app, Console& console);
+void add_inspect(CLI::App& app, Console& console);
 void add_train(CLI::App& app, Console& console);
 void add_evaluate(CLI::App& app, Console& console);
+void add_predict(CLI::App& app, Console& console);
 void add_metrics(CLI::App& app, Console& console);
+void add_render(CLI::App& app, Console& console);
+void add_report(CLI::App& app, Console& console);
+void add_convert(CLI::App& app, Console& console);
+void add_info(CLI::App& app, Console& console);
+void add_list(CLI::App& app, Console& console);
+void add_bench(CLI::App& app, Console& console);
 void add_doctor(CLI::App& app, Console& console);
 
 }  // namespace stl::tools
@@ -24,10 +34,10 @@ namespace {
 
 // One line a subcommand, in the order of --help.
 const std::vector<stl::tools::AddCommand> commands{
-    stl::tools::add_train,
-    stl::tools::add_evaluate,
-    stl::tools::add_metrics,
-    stl::tools::add_doctor,
+    stl::tools::add_generate, stl::tools::add_import,  stl::tools::add_inspect, stl::tools::add_train,
+    stl::tools::add_evaluate, stl::tools::add_predict, stl::tools::add_metrics, stl::tools::add_render,
+    stl::tools::add_report,   stl::tools::add_convert, stl::tools::add_info,    stl::tools::add_list,
+    stl::tools::add_bench,    stl::tools::add_doctor,
 };
 
 /// LibTorch's messages carry a stack trace after the first line.

@@ -1,7 +1,9 @@
 #include "tools/metric_options.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <tuple>
 
 #include "stl/core/error.h"
 #include "stl/metrics/lpips.h"
@@ -39,6 +41,32 @@ std::vector<std::string> frame(const MetricValues& v, std::size_t t) {
     return cells;
 }
 
+/// "a,b,c" at its commas.
+std::vector<std::string> split(const std::string& text) {
+    std::vector<std::string> parts(1);
+    for (const char c : text) {
+        if (c == ',') {
+            parts.emplace_back();
+        } else {
+            parts.back() += c;
+        }
+    }
+    return parts;
+}
+
+std::pair<double, double> range_of(const std::string& text) {
+    double low = 0, high = 0;
+    const auto parts = split(text);
+    const auto number = [](const std::string& part, double& value) {
+        const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
+        return error == std::errc{} && end == part.data() + part.size();
+    };
+    if (parts.size() != 2 || !number(parts[0], low) || !number(parts[1], high) || !(low < high)) {
+        throw UsageError(fmt::format("--clip {}: expected A,B with A < B, e.g. 0,1", text));
+    }
+    return {low, high};
+}
+
 }  // namespace
 
 void MetricArguments::add_to(CLI::App& command, bool scales) {
@@ -54,12 +82,10 @@ void MetricArguments::add_to(CLI::App& command, bool scales) {
     auto* std = command.add_option("--std", std_, "likewise");
     mean->needs(std);
     std->needs(mean);
-    command.add_option("--clip", clip_, "A,B: the prediction's range for SSIM and PSNR (default: 0,1)")
-        ->delimiter(',')
-        ->expected(2);
+    command.add_option("--clip", clip_, "A,B: the prediction's range for SSIM and PSNR")
+        ->capture_default_str();
     command.add_flag("--spatial-norm", spatial_norm_, "MSE and MAE per value instead of summed over a frame");
-    command.add_option("--channel-names", channel_names_, "a,b: MSE and MAE per group of channels, averaged")
-        ->delimiter(',');
+    command.add_option("--channel-names", channel_names_, "a,b: MSE and MAE per group of channels, averaged");
 }
 
 MetricOptions MetricArguments::options() const {
@@ -68,11 +94,8 @@ MetricOptions MetricArguments::options() const {
     o.spatial_norm = spatial_norm_;
     o.mean = mean_;
     o.std = std_;
-    if (!(clip_[0] < clip_[1]))
-        throw UsageError(fmt::format("--clip {},{}: expected A < B", clip_[0], clip_[1]));
-    o.clip_min = clip_[0];
-    o.clip_max = clip_[1];
-    o.channel_names = channel_names_;
+    std::tie(o.clip_min, o.clip_max) = range_of(clip_);
+    if (!channel_names_.empty()) o.channel_names = split(channel_names_);
     if (!lpips_.empty()) o.lpips = Lpips::read(lpips_, lpips_heads_);
     return o;
 }

@@ -22,8 +22,8 @@ class MetricArguments {
     std::string lpips_, lpips_heads_;
     bool spatial_norm_ = false;
     std::optional<double> mean_, std_;
-    std::vector<double> clip_{0.0, 1.0};
-    std::vector<std::string> channel_names_;
+    std::string clip_ = "0,1";
+    std::string channel_names_;
 };
 
 /// A line per name, all frames together; then the first one frame by frame.

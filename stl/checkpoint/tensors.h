@@ -18,8 +18,9 @@ torch::ScalarType scalar_type(DType type);
 /// Error (with `where`) for complex and quantized elements, which checkpoints here never hold.
 DType stored_type(torch::ScalarType type, const std::string& where);
 
-/// A tensor in the file's map, which it keeps open; copied only where it is not aligned. Never write to it.
+/// A tensor in the file's map, which it keeps open. Never write to it.
 torch::Tensor view_tensor(const std::shared_ptr<pickle::TorchFile>& file, const pickle::Tensor& tensor);
+/// Likewise; copied only where it is not aligned.
 torch::Tensor view_tensor(const std::shared_ptr<pickle::SafeTensors>& file, const pickle::SafeTensor& tensor);
 
 /// On the CPU, row-major, dense: ready to be written byte by byte.

@@ -16,11 +16,12 @@ class Hdf5Writer : public SequenceWriter {
                const WriteOptions& options)
         : output_((refuse_existing(path, options.force), path)),
           name_(path.string()),
+          dataset_name_(options.dataset),
           count_(count),
           shape_(shape),
           dtype_(options.dtype) {
         if (options.layout != "NTCHW") fail("{}: layout {}, HDF5 files are NTCHW", name_, options.layout);
-        if (options.compression == 0) {
+        if (options.compression == 0 && count != unknown_count) {
             const auto bytes = static_cast<std::uint64_t>(element_count({count, shape.elements()}, name_));
             require_space(path, bytes * dtype_size(dtype_));
         }
@@ -51,10 +52,19 @@ class Hdf5Writer : public SequenceWriter {
         write(values.data(), values.size(), DType::f32, H5T_NATIVE_FLOAT);
     }
 
+    void set_splits(std::span<const Split> splits) override {
+        splits_.clear();
+        for (const auto split : splits) splits_.push_back(static_cast<std::uint8_t>(split));
+    }
+
     void finish() override {
-        if (written_ != count_) fail("{}: {} of {} sequences were written", name_, written_, count_);
+        if (count_ == unknown_count ? written_ == 0 : written_ != count_) {
+            fail("{}: {} of {} sequences were written", name_, written_,
+                 count_ == unknown_count ? "some" : std::to_string(count_));
+        }
         {
             const hdf5::Lock lock;
+            write_splits();
             if (H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) < 0 || !dataset_.close() || !file_.close()) {
                 fail("{}: cannot be written ({}; is the disk full?)", name_, hdf5::reason());
             }
@@ -74,7 +84,10 @@ class Hdf5Writer : public SequenceWriter {
 
     void create_dataset(const WriteOptions& options) {
         constexpr std::uint64_t largest_chunk = 1ULL << 30;
-        const auto size = rows(count_);
+        const bool growing = count_ == unknown_count;
+        const auto size = rows(growing ? 0 : count_);
+        auto largest = size;
+        if (growing) largest[0] = H5S_UNLIMITED;
         auto chunk = rows(1);
         if (static_cast<std::uint64_t>(shape_.elements()) * dtype_size(dtype_) > largest_chunk) chunk[1] = 1;
         const Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
@@ -89,7 +102,7 @@ class Hdf5Writer : public SequenceWriter {
         H5Pset_chunk_cache(access.get(), 1, 0, 1.0);
         const Handle groups(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
         H5Pset_create_intermediate_group(groups.get(), 1);
-        const Handle space(H5Screate_simple(kRank, size.data(), nullptr), H5Sclose);
+        const Handle space(H5Screate_simple(kRank, size.data(), largest.data()), H5Sclose);
         const hid_t type = dtype_ == DType::u8 ? H5T_STD_U8LE : H5T_IEEE_F32LE;
         dataset_ = Handle(H5Dcreate2(file_.get(), options.dataset.c_str(), type, space.get(), groups.get(),
                                      creation.get(), access.get()),
@@ -102,14 +115,19 @@ class Hdf5Writer : public SequenceWriter {
     void write(const void* values, std::size_t elements, DType type, hid_t memory_type) {
         const auto one = static_cast<std::size_t>(shape_.elements());
         const auto n = static_cast<std::int64_t>(elements / one);
-        if (type != dtype_ || elements % one != 0 || written_ + n > count_) {
+        const bool growing = count_ == unknown_count;
+        if (type != dtype_ || elements % one != 0 || (!growing && written_ + n > count_)) {
             fail("{}: {} {} values after {} of {} sequences, expected {} sequences of {}", name_, elements,
-                 dtype_name(type), written_, count_, dtype_name(dtype_), to_string(shape_));
+                 dtype_name(type), written_, growing ? "some" : std::to_string(count_), dtype_name(dtype_),
+                 to_string(shape_));
         }
         if (n == 0) return;
         const Sizes start{static_cast<hsize_t>(written_)};
         const auto size = rows(n);
         const hdf5::Lock lock;
+        if (growing && H5Dset_extent(dataset_.get(), rows(written_ + n).data()) < 0) {
+            fail("{}: cannot be written ({}; is the disk full?)", name_, hdf5::reason());
+        }
         const Handle there(H5Dget_space(dataset_.get()), H5Sclose);
         const Handle here(H5Screate_simple(kRank, size.data(), nullptr), H5Sclose);
         if (H5Sselect_hyperslab(there.get(), H5S_SELECT_SET, start.data(), nullptr, size.data(), nullptr) <
@@ -120,8 +138,29 @@ class Hdf5Writer : public SequenceWriter {
         written_ += n;
     }
 
+    /// `split` beside the dataset, a mark a row.
+    void write_splits() const {
+        if (splits_.empty()) return;
+        if (std::ssize(splits_) != written_) {
+            fail("{}: {} splits for {} sequences", name_, splits_.size(), written_);
+        }
+        const hsize_t size = splits_.size();
+        const Handle space(H5Screate_simple(1, &size, nullptr), H5Sclose);
+        const auto slash = dataset_name_.rfind('/');
+        const auto where = (slash == std::string::npos ? "" : dataset_name_.substr(0, slash + 1)) + "split";
+        const Handle split(H5Dcreate2(file_.get(), where.c_str(), H5T_STD_U8LE, space.get(), H5P_DEFAULT,
+                                      H5P_DEFAULT, H5P_DEFAULT),
+                           H5Dclose);
+        if (!split.valid() ||
+            H5Dwrite(split.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, splits_.data()) < 0) {
+            fail("{}: cannot be written ({}; is the disk full?)", name_, hdf5::reason());
+        }
+    }
+
     AtomicFile output_;
     std::string name_;
+    std::string dataset_name_;
+    std::vector<std::uint8_t> splits_;
     std::int64_t count_;
     SequenceShape shape_;
     DType dtype_;

@@ -25,7 +25,7 @@ struct LoaderOptions {
     int threads = 1;
     int read_ahead = 4;  ///< batches
     /// Where batches live; null: ordinary memory. (Training on a GPU passes pinned memory.)
-    std::function<std::shared_ptr<float[]>(std::int64_t elements)> allocate;
+    std::function<std::shared_ptr<float[]>(std::int64_t elements)> allocate{};
 };
 
 /// Runs through epoch after epoch from (first_epoch, first_batch) without end: batch b of epoch e is the same

@@ -91,19 +91,29 @@ std::unique_ptr<SequenceReader> open_sequences(const std::string& file, const Re
     fail("{}: neither HDF5 nor NPY nor NPZ (by its name or its first bytes)", path.string());
 }
 
+void SequenceWriter::set_splits(std::span<const Split> /*splits*/) {
+    fail("splits can be marked in .h5 files alone");
+}
+
 std::unique_ptr<SequenceWriter> create_sequences(const std::string& file, std::int64_t count,
                                                  const SequenceShape& shape, const WriteOptions& options) {
     const auto [path, named] = split_file_name(file);
     if (options.dtype != DType::u8 && options.dtype != DType::f32) {
         fail("{}: cannot write {} values, expected uint8 or float32", file, dtype_name(options.dtype));
     }
-    if (count < 1 || shape.elements() < 1) fail("{}: nothing to write ({} sequences)", file, count);
+    if ((count < 1 && count != unknown_count) || shape.elements() < 1)
+        fail("{}: nothing to write ({} sequences)", file, count);
     auto chosen = options;
     if (!named.empty()) chosen.dataset = named;
     switch (format_of_name(path)) {
         case Format::hdf5:
             return create_hdf5(path, count, shape, chosen);
         case Format::npy:
+            if (!named.empty()) fail("{}: an NPY file holds one array, '{}' names one", path.string(), named);
+            if (count == unknown_count) {
+                fail("{}: how many sequences there will be is not known yet, expected a .h5 file",
+                     path.string());
+            }
             return create_npy(path, count, shape, chosen);
         case Format::npz:
         case Format::unknown:

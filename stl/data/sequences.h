@@ -80,8 +80,13 @@ class SequenceWriter {
     /// `values`: n rows [n,T,C,H,W] of the writer's dtype.
     virtual void append(std::span<const std::uint8_t> values) = 0;
     virtual void append(std::span<const float> values) = 0;
+    /// Which split each row belongs to, for all rows, before finish() (HDF5 alone: the dataset `split`).
+    virtual void set_splits(std::span<const Split> splits);
     virtual void finish() = 0;
 };
+
+/// The number of rows shows only while they are made (HDF5 alone).
+constexpr std::int64_t unknown_count = -1;
 
 struct WriteOptions {
     DType dtype = DType::u8;  ///< u8 or f32
@@ -94,7 +99,7 @@ struct WriteOptions {
     bool force = false;  ///< replace an existing file
 };
 
-/// `count` rows of `shape` will be appended ("FILE" or "FILE:DATASET").
+/// `count` rows (or unknown_count) of `shape` will be appended ("FILE" or "FILE:DATASET").
 std::unique_ptr<SequenceWriter> create_sequences(const std::string& file, std::int64_t count,
                                                  const SequenceShape& shape, const WriteOptions& options);
 

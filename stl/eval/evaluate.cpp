@@ -84,7 +84,7 @@ class Pass {
         const auto prediction = predictor_.predict(input, frames_);
         // Reading a value waits for the device.
         if (!prediction.is_cpu()) prediction.flatten()[0].item<float>();
-        predict_seconds_ += seconds_since(start);
+        timed_.push_back({batch.size, seconds_since(start)});
         const auto predicted = Clock::now();
         metrics_.add(prediction, target);
         metric_seconds_ += seconds_since(predicted);
@@ -103,19 +103,36 @@ class Pass {
         for (std::size_t i = 0; i < trivial_metrics_.size(); ++i) {
             e.trivial.emplace_back(trivial_predictors()[i].name, trivial_metrics_[i].value());
         }
-        e.predict_seconds = predict_seconds_;
+        e.predict_seconds = total(0).seconds;
+        const auto warm = total(timed_.size() > 1 ? 1 : 0);
+        e.sequences_per_second = static_cast<double>(warm.sequences) / warm.seconds;
         e.metric_seconds = metric_seconds_;
         return e;
     }
 
   private:
+    struct Timed {
+        std::int64_t sequences = 0;
+        double seconds = 0;
+    };
+    /// Of the batches from `first` on.
+    Timed total(std::size_t first) const {
+        Timed sum;
+        for (std::size_t i = first; i < timed_.size(); ++i) {
+            sum.sequences += timed_[i].sequences;
+            sum.seconds += timed_[i].seconds;
+        }
+        return sum;
+    }
+
     Predictor& predictor_;
     const Dataset& data_;
     SequenceShape shape_;
     std::int64_t frames_;
     MetricAccumulator metrics_;
     std::vector<MetricAccumulator> trivial_metrics_;
-    double predict_seconds_ = 0, metric_seconds_ = 0;
+    std::vector<Timed> timed_;  ///< by batch
+    double metric_seconds_ = 0;
 };
 
 }  // namespace
@@ -166,7 +183,7 @@ Json Evaluation::to_json() const {
     json["seconds"] = seconds;
     json["predict_seconds"] = predict_seconds;
     json["metric_seconds"] = metric_seconds;
-    json["sequences_per_second"] = sequences_per_second();
+    json["sequences_per_second"] = sequences_per_second;
     return json;
 }
 

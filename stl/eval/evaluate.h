@@ -30,8 +30,9 @@ struct Evaluation {
     double seconds = 0;                                         ///< of the whole pass
     double predict_seconds = 0;                                 ///< of the network alone
     double metric_seconds = 0;                                  ///< of measuring its predictions
+    double sequences_per_second =
+        0;  ///< of the network; the first batch, which warms up, counts only if alone
 
-    double sequences_per_second() const { return static_cast<double>(metrics.sequences) / predict_seconds; }
     /// The metrics' keys (MetricValues::to_json), "baselines" by name, "test_set", frames and times.
     Json to_json() const;
 };

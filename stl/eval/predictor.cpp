@@ -3,6 +3,7 @@
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/checkpoint/infer.h"
 #include "stl/core/error.h"
+#include "stl/fast/fast_simvp.h"
 #include "stl/runtime/device.h"
 
 namespace stl {
@@ -58,6 +59,7 @@ struct Predictor::Parts {
             parameter.requires_grad_(false);
             parameters += parameter.numel();
         }
+        if (options.path == "fast" && device.is_cpu()) fast = std::make_unique<FastSimVP>(*network);
         epoch = checkpoint.epoch;
         if (run) {
             experiment = read_json(run->experiment_file());
@@ -70,6 +72,7 @@ struct Predictor::Parts {
     fs::path file;
     torch::Device device = torch::kCPU;
     SimVP network{nullptr};
+    std::unique_ptr<FastSimVP> fast;  ///< null: the network itself predicts
     std::int64_t parameters = 0;
     std::int64_t epoch = 0;
     Json experiment;
@@ -82,8 +85,9 @@ Predictor& Predictor::operator=(Predictor&&) noexcept = default;
 
 torch::Tensor Predictor::predict(const torch::Tensor& x, std::int64_t frames) {
     const torch::NoGradGuard no_grad;
-    return parts_->network->predict(x.to(parts_->device, torch::kFloat32),
-                                    frames > 0 ? frames : output_frames());
+    const auto input = x.to(parts_->device, torch::kFloat32);
+    const auto wanted = frames > 0 ? frames : output_frames();
+    return parts_->fast ? parts_->fast->predict(input, wanted) : parts_->network->predict(input, wanted);
 }
 
 const SimVPOptions& Predictor::model() const {

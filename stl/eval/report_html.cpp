@@ -55,9 +55,11 @@ const show = (e) => {
 for (const kind of ['pointerover', 'focusin', 'click']) document.addEventListener(kind, show);
 )";
 
+/// Small sums need more digits: 0.3106 beside 25.57.
 std::string shown(double value, int digits) {
-    return fmt::format("{:.{}f}", value, digits);
+    return fmt::format("{:.{}f}", value, std::abs(value) < 1 ? std::max(digits, 4) : digits);
 }
+
 std::string emphasized(const std::string& text, bool best) {
     return best ? "<b>" + text + "</b>" : text;
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "stl/core/error.h"
@@ -9,8 +10,9 @@ namespace {
 
 constexpr const char* kMissing = "–";
 
+/// Small sums need more digits: 0.3106 beside 25.57.
 std::string shown(double value, int digits) {
-    return fmt::format("{:.{}f}", value, digits);
+    return fmt::format("{:.{}f}", value, std::abs(value) < 1 ? std::max(digits, 4) : digits);
 }
 
 std::string emphasized(std::string text, bool best) {

@@ -57,6 +57,8 @@ void AttentionPlan::run(const Frame& frame, Pixels in, Pixels x) const {
     const auto qkv = frame.workspace.pixels(slot::b, frame.rows(), qkv_.outputs());
     const auto mixed = frame.workspace.pixels(slot::c, frame.rows(), heads * head_columns_);
     qkv_.run(frame, in, qkv);
+    const Trace::Timed timed(frame.trace, "attention",
+                             2 * std::int64_t{frame.rows()} * size_ * heads * head_channels_);
     kernels::parallel(static_cast<int>(groups_.size()) * heads, [&](int unit) {
         attend(frame, qkv, mixed, groups_[static_cast<std::size_t>(unit / heads)], unit % heads);
     });

@@ -20,6 +20,7 @@ class StackPlan : public TranslatorPlan {
     StackPlan(const BlockStack& stack, PlanBlock plan_block) {
         for (const auto& stacked : stack.blocks) {
             Member member;
+            member.name = "hid.enc." + std::to_string(members_.size());
             member.block = plan_block(*stacked->block);
             if (stacked->reduction) {
                 member.reduction = PointwisePlan(Map::of(stacked->reduction));
@@ -34,6 +35,7 @@ class StackPlan : public TranslatorPlan {
         const auto start = x;
         auto other = frame.workspace.pixels(slot::latent_other, frame.rows(), widest_);
         for (const auto& member : members_) {
+            const Trace::Timed timed(frame.trace, member.name);
             member.block->run(frame, x);
             if (!member.reduces) continue;
             member.reduction.run(frame, x, other);
@@ -44,6 +46,7 @@ class StackPlan : public TranslatorPlan {
 
   private:
     struct Member {
+        std::string name;  ///< for traces
         std::unique_ptr<BlockPlan> block;
         PointwisePlan reduction;
         bool reduces = false;

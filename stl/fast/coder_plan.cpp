@@ -59,6 +59,18 @@ CoderPlan::CoderPlan(const SimVPImpl& model) : options_(model.options()) {
     }
 }
 
+std::int64_t CoderPlan::encoder_macs() const {
+    std::int64_t macs = 0;
+    for (const auto& layer : encoder_) macs += layer.macs();
+    return macs;
+}
+
+std::int64_t CoderPlan::decoder_macs() const {
+    std::int64_t macs = 0;
+    for (const auto& layer : decoder_) macs += layer.macs();
+    return macs;
+}
+
 CoderPlan::Memory CoderPlan::planes(const Frame& frame) const {
     const auto vectors = 2 * static_cast<std::size_t>(kernels::padded(whole(options_.hid_S)));
     float* base = frame.workspace.planes(plane_floats_ + raw_floats_ + vectors);

@@ -15,6 +15,10 @@ class CoderPlan {
     /// Floats that a frame's skip takes, with its border.
     std::size_t skip_floats() const { return skip(nullptr).floats(); }
 
+    /// Multiply-adds of the convolutions of a frame, counted plainly (Winograd makes fewer).
+    std::int64_t encoder_macs() const;
+    std::int64_t decoder_macs() const;
+
     /// picture: [C,H,W]; skip: zero where its border is. latent: [H'*W', hid_S], only these columns are
     /// written.
     void encode(const Frame& frame, const float* picture, float* skip, Pixels latent) const;

@@ -74,6 +74,10 @@ ConvPlan::Target ConvPlan::target(float* raw, int place) const {
             up_ * line};
 }
 
+std::int64_t ConvPlan::macs() const {
+    return std::int64_t{out_height_} * out_width_ * channels_ * in_channels_ * kernel_ * kernel_;
+}
+
 void ConvPlan::convolve(const Frame& frame, const Plane& in, float* raw) const {
     winograd_ ? winograd(frame, in, raw) : direct(frame, in, raw);
 }

@@ -37,6 +37,8 @@ class ConvPlan {
     int out_channels() const { return out_channels_; }  ///< padded
     int border() const { return padding_; }             ///< that the input plane must have
 
+    std::int64_t macs() const;
+
     /// in -> raw [out_height, out_width, out_channels] before the norm.
     void convolve(const Frame& frame, const Plane& in, float* raw) const;
     /// The norm over raw as factors and offsets of channels, [out_channels] each.

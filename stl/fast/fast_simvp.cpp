@@ -52,7 +52,7 @@ void FastSimVP::forward(const torch::Tensor& x, torch::Tensor& out) {
     const int widest = static_cast<int>(std::max(o.translator_channels(), o.hid_T));
     workspace_.prepare(k::thread_count());
     const fast::Frame frame{kernels_, workspace_, static_cast<int>(o.translator_height()),
-                            static_cast<int>(o.translator_width())};
+                            static_cast<int>(o.translator_width()), trace_};
     const auto latent = workspace_.pixels(fast::slot::latent, batch * frame.rows(), widest);
     const Index picture = o.channels * o.height * o.width, skip = static_cast<Index>(coder_.skip_floats());
     float* skips = workspace_.floats(fast::slot::skips, static_cast<std::size_t>(batch * frames * skip));
@@ -62,9 +62,13 @@ void FastSimVP::forward(const torch::Tensor& x, torch::Tensor& out) {
         return fast::Pixels{latent.data + Index{i / frames} * frame.rows() * latent.row, latent.row}.from(
             i % frames * hidden);
     };
-    k::parallel(batch * frames,
-                [&](int i) { coder_.encode(frame, from + i * picture, skips + i * skip, of_frame(i)); });
+    {
+        const fast::Trace::Timed timed(trace_, "encoder", batch * frames * coder_.encoder_macs());
+        k::parallel(batch * frames,
+                    [&](int i) { coder_.encode(frame, from + i * picture, skips + i * skip, of_frame(i)); });
+    }
     for (int b = 0; b < batch; ++b) translator_->run(frame, of_frame(b * frames));
+    const fast::Trace::Timed timed(trace_, "decoder", batch * frames * coder_.decoder_macs());
     k::parallel(batch * frames,
                 [&](int i) { coder_.decode(frame, of_frame(i), skips + i * skip, to + i * picture); });
 }

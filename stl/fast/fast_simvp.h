@@ -31,6 +31,9 @@ class FastSimVP {
     /// One pass into `out`, [B,T,C,H,W] float32 contiguous, without allocation after the first call.
     void forward(const torch::Tensor& x, torch::Tensor& out);
 
+    /// Records where the time goes from now on; null: no more.
+    void trace(fast::Trace* trace) { trace_ = trace; }
+
     const SimVPOptions& options() const { return options_; }
     std::size_t buffer_bytes() const { return workspace_.bytes(); }
 
@@ -42,6 +45,7 @@ class FastSimVP {
     fast::Workspace workspace_;
     fast::CoderPlan coder_;
     std::unique_ptr<fast::TranslatorPlan> translator_;
+    fast::Trace* trace_ = nullptr;
 };
 
 }  // namespace stl

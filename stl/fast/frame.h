@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "stl/fast/trace.h"
 #include "stl/kernels/buffer.h"
 #include "stl/kernels/kernels.h"
 
@@ -44,6 +45,7 @@ struct Frame {
     const kernels::Kernels& kernels;
     Workspace& workspace;
     int height = 0, width = 0;
+    Trace* trace = nullptr;  ///< null: nobody asks where the time goes
 
     int rows() const { return height * width; }
 };

@@ -1,5 +1,7 @@
 #include "stl/fast/layers.h"
 
+#include <fmt/format.h>
+
 #include "stl/fast/slots.h"
 
 namespace stl::fast {
@@ -57,7 +59,8 @@ PointwisePlan::PointwisePlan(const Map& map)
                     kernels::in_order(static_cast<int>(map.w.size(1)))) {}
 
 PointwisePlan::PointwisePlan(const Map& map, const kernels::Order& outputs, const kernels::Order& inputs)
-    : bias_(channels(map.b, outputs)) {
+    : bias_(channels(map.b, outputs)),
+      name_(fmt::format("pointwise {} -> {}", inputs.size(), outputs.size())) {
     const auto w = map.w.to(torch::kFloat32).contiguous();
     panels_ = kernels::Panels(w.data_ptr<float>(), static_cast<int>(w.size(1)), outputs, inputs);
 }
@@ -96,7 +99,8 @@ DepthwisePlan::DepthwisePlan(const Conv2d& convolution, const kernels::Order& or
     : bias_(channels(convolution->bias, order)),
       channels_(kernels::padded(static_cast<int>(order.size()))),
       kernel_(static_cast<int>(convolution->options.kernel)),
-      dilation_(static_cast<int>(convolution->options.dilation)) {
+      dilation_(static_cast<int>(convolution->options.dilation)),
+      name_(fmt::format("depthwise {0}x{0}", kernel_)) {
     const auto taps = kernel_ * kernel_;
     auto w = doubles(convolution->weight).flatten(1).t().contiguous();  // [taps, channels]
     if (add_input) w[taps / 2] += 1.0;
@@ -125,6 +129,7 @@ void DepthwisePlan::run(const Frame& frame, Pixels in, Pixels out, int column, i
 }
 
 void DepthwisePlan::run(const Frame& frame, Pixels in, Pixels out) const {
+    const Trace::Timed timed(frame.trace, name_);
     over_columns(channels_, [&](int column, int columns) { run(frame, in, out, column, columns); });
 }
 
@@ -148,6 +153,7 @@ void column_means(const Frame& frame, Pixels in, int columns, const float* mean,
 }
 
 void normalise(const Frame& frame, Pixels in, Pixels out, int channels, double eps) {
+    const Trace::Timed timed(frame.trace, "layer norm");
     over_rows(frame.rows(), [&](int row, int rows) {
         frame.kernels.normalise_rows(in.data + row * in.row, in.row, rows, channels, static_cast<float>(eps),
                                      out.data + row * out.row, out.row);

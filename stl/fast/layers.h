@@ -58,6 +58,8 @@ class PointwisePlan {
     template <class Finish>
     void run(const Frame& frame, Pixels in, Pixels out, const Residual& residual,
              const Finish& finish) const {
+        const Trace::Timed timed(frame.trace, name_,
+                                 std::int64_t{frame.rows()} * panels_.depth() * panels_.outputs());
         const int blocks = (panels_.depth() + depth_block - 1) / depth_block;
         const int group = frame.rows() > row_block ? 4 : 1;  // panels that share the rows in the cache
         for (int block = 0; block < blocks; ++block) {
@@ -84,6 +86,7 @@ class PointwisePlan {
 
     kernels::Panels panels_;
     kernels::Buffer bias_;
+    std::string name_;  ///< for traces
 };
 
 /// One filter a channel.
@@ -102,6 +105,7 @@ class DepthwisePlan {
   private:
     kernels::Buffer weights_, bias_;
     int channels_ = 0, kernel_ = 0, dilation_ = 1;
+    std::string name_;  ///< for traces
 };
 
 /// Rows split over threads: task(first row, rows).

@@ -186,21 +186,14 @@ void FrameScaler::make_plan(const AVFrame& frame, bool transpose, AVRational asp
     p.aspect = aspect;
     p.full_height = transpose ? width_ : height_;
     p.full_width = transpose ? height_ : width_;
-    p.height = p.full_height;
-    p.width = p.full_width;
     const double pixel = aspect.num > 0 && aspect.den > 0 ? av_q2d(aspect) : 1.0;
-    const double wide = frame.width * pixel / frame.height * p.full_height / p.full_width;  // > 1: too wide
-    double crop_w = frame.width, crop_h = frame.height;
-    if (fit_ == Fit::crop) (wide > 1 ? crop_w : crop_h) *= wide > 1 ? 1 / wide : wide;
-    if (fit_ == Fit::pad && wide > 1) p.height = std::max(1, static_cast<int>(std::lround(p.height / wide)));
-    if (fit_ == Fit::pad && wide < 1) p.width = std::max(1, static_cast<int>(std::lround(p.width * wide)));
-
-    const double x0 = (frame.width - crop_w) / 2, x1 = x0 + crop_w;
-    const double y0 = (frame.height - crop_h) / 2, y1 = y0 + crop_h;
+    const FitPlan part = plan_fit(fit_, frame.height, frame.width, pixel, p.full_height, p.full_width);
+    p.height = part.height;
+    p.width = part.width;
     const auto taps = [&](int log2_h, int log2_w) -> Plan::Taps {
         const double sh = 1 << log2_h, sw = 1 << log2_w;
-        return {make_taps(AV_CEIL_RSHIFT(frame.height, log2_h), y0 / sh, y1 / sh, p.height),
-                make_taps(AV_CEIL_RSHIFT(frame.width, log2_w), x0 / sw, x1 / sw, p.width)};
+        return {make_taps(AV_CEIL_RSHIFT(frame.height, log2_h), part.top / sh, part.bottom / sh, p.height),
+                make_taps(AV_CEIL_RSHIFT(frame.width, log2_w), part.left / sw, part.right / sw, p.width)};
     };
     const AVPixFmtDescriptor& d = descriptor(frame.format);
     p.luma = taps(0, 0);

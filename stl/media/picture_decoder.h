@@ -12,7 +12,4 @@ namespace stl {
 /// Reads, decodes and scales. Error: no such file, not a picture, damaged, more than `max_pixels`.
 Image decode_picture(const fs::path& path, FrameScaler& scaler, std::int64_t max_pixels);
 
-/// True if the name has an extension of the kinds above.
-bool is_picture_name(const fs::path& path);
-
 }  // namespace stl

@@ -126,6 +126,22 @@ void resize_plane(const PlaneView& plane, const AxisTaps& vertical, const AxisTa
     }
 }
 
+void resize_floats(std::span<const float> plane, int width, const AxisTaps& vertical,
+                   const AxisTaps& horizontal, std::vector<float>& scratch, std::span<float> out) {
+    const auto n = static_cast<std::size_t>(width);
+    float* to = out.data();
+    for (const auto& tap : vertical.taps) {
+        scratch.assign(n, 0.0F);
+        for (int k = 0; k < tap.count; ++k) {
+            const float* row = plane.data() + static_cast<std::size_t>(tap.first + k) * n;
+            const float weight = vertical.values[tap.weights + static_cast<std::size_t>(k)];
+            for (std::size_t i = 0; i < n; ++i) scratch[i] += weight * row[i];
+        }
+        gather_row(scratch.data(), horizontal, 1, to);
+        to += horizontal.taps.size();
+    }
+}
+
 Image resize(const Image& image, int height, int width) {
     if (image.height == height && image.width == width) return image;
     Image out(height, width, image.channels);

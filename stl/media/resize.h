@@ -43,6 +43,10 @@ struct PlaneView {
 void resize_plane(const PlaneView& plane, const AxisTaps& vertical, const AxisTaps& horizontal,
                   std::vector<float>& scratch, std::span<float> out);
 
+/// The same for one plane [height, width] of floats.
+void resize_floats(std::span<const float> plane, int width, const AxisTaps& vertical,
+                   const AxisTaps& horizontal, std::vector<float>& scratch, std::span<float> out);
+
 /// A whole picture, rounded to nearest.
 Image resize(const Image& image, int height, int width);
 

@@ -30,14 +30,6 @@ void check(const VideoOptions& o, const fs::path& path) {
 
 }  // namespace
 
-Fit parse_fit(const std::string& name) {
-    const std::array<std::string, 3> names{"stretch", "crop", "pad"};
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        if (name == names[i]) return static_cast<Fit>(i);
-    }
-    fail("unknown fit '{}'{}", name, did_you_mean(name, names));
-}
-
 std::string to_string(const Loss& loss, const fs::path& path) {
     std::string text = path.string() + ": ";
     if (loss.ends_early > 0) text += fmt::format("ends {:.1f} s early; ", loss.ends_early);

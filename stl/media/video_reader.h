@@ -13,16 +13,11 @@
 #include <vector>
 
 #include "stl/core/file.h"
+#include "stl/media/fit.h"
 #include "stl/media/image.h"
 #include "stl/media/png.h"
 
 namespace stl {
-
-/// How a picture of another shape comes into the wanted size: distorted; its middle alone; with black
-/// borders.
-enum class Fit { stretch, crop, pad };
-/// Error naming the three.
-Fit parse_fit(const std::string& name);
 
 struct VideoOptions {
     int height = 0, width = 0;  ///< 0: as the first frame is
@@ -90,6 +85,8 @@ std::vector<Frame> read_last_frames(const fs::path& path, std::int64_t count,
 
 /// True if the name ends like a video or picture (".mp4", ".gif", ".png", ...), or is a folder.
 bool looks_like_video(const fs::path& path);
+/// True if the name ends like a still picture's (".png", ".jpg", ".tif", ...).
+bool is_picture_name(const fs::path& path);
 /// The pictures of a folder in natural order (not those of folders inside it).
 std::vector<fs::path> list_pictures(const fs::path& folder);
 

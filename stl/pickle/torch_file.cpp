@@ -108,7 +108,7 @@ void TorchFile::place_legacy_storages(std::size_t position, const List& keys) {
         const auto found = index_.find(std::string(text_at(keys, i, "a key")));
         if (found == index_.end()) fail("a storage that no tensor uses");
         auto& storage = storages_[found->second];
-        if (storage.ready) fail("a storage that is listed twice");
+        if (storage.placed) fail("a storage that is listed twice");
         std::int64_t count = 0;
         if (rest() < sizeof count) fail("truncated: {} of {} storages are there", i, keys.items.size());
         std::memcpy(&count, file_.bytes().data() + position, sizeof count);
@@ -120,11 +120,11 @@ void TorchFile::place_legacy_storages(std::size_t position, const List& keys) {
         if (size > rest())
             fail("truncated: a storage of {}, {} are left", bytes_text(size), bytes_text(rest()));
         storage.bytes = file_.bytes().subspan(position, size);
-        storage.ready = true;
+        storage.placed = true;
         position += size;
     }
     const auto missing =
-        std::ranges::count_if(storages_, [](const Storage& storage) { return !storage.ready; });
+        std::ranges::count_if(storages_, [](const Storage& storage) { return !storage.placed; });
     if (missing > 0) fail("{} storages are missing", missing);
 }
 
@@ -201,16 +201,26 @@ void TorchFile::check_tensor(const Tensor& tensor) const {
     }
 }
 
+void TorchFile::prepare(Storage& storage) const {
+    if (zip_) storage.bytes = zip_->read(*storage.entry, storage.inflated);
+    constexpr std::size_t alignment = 16;
+    if (storage.bytes.empty() || reinterpret_cast<std::uintptr_t>(storage.bytes.data()) % alignment == 0)
+        return;
+    require_memory(storage.bytes.size(), "an unaligned storage");
+    storage.aligned = std::make_unique_for_overwrite<std::byte[]>(storage.bytes.size());
+    std::ranges::copy(storage.bytes, storage.aligned.get());
+    storage.bytes = {storage.aligned.get(), storage.bytes.size()};
+}
+
 Bytes TorchFile::storage(const Tensor& tensor) {
     auto& storage = storages_[tensor.storage];
-    if (!storage.ready) {
-        try {
-            storage.bytes = zip_->read(*storage.entry, storage.inflated);
-        } catch (const Error& error) {
-            fail("{}: {}", path().string(), error.what());
-        }
-        storage.ready = true;
+    if (storage.ready) return storage.bytes;
+    try {
+        prepare(storage);
+    } catch (const Error& error) {
+        fail("{}: {}", path().string(), error.what());
     }
+    storage.ready = true;
     return storage.bytes;
 }
 

@@ -38,9 +38,11 @@ class TorchFile {
         std::uint64_t size = 0;   ///< bytes
         std::uint64_t count = 0;  ///< elements
         const ZipEntry* entry = nullptr;
-        Bytes bytes;  ///< once it was asked for (legacy: from the start)
-        bool ready = false;
+        Bytes bytes;          ///< legacy: in the file; zip: once it was asked for
+        bool placed = false;  ///< legacy: found in the file
+        bool ready = false;   ///< was asked for
         std::vector<std::byte> inflated;
+        std::unique_ptr<std::byte[]> aligned;
     };
 
     void read_zip();
@@ -50,6 +52,7 @@ class TorchFile {
     StorageView storage_of(const List& id);
     std::uint32_t storage_index(std::string_view key, std::uint64_t size, std::uint64_t count);
     void check_tensor(const Tensor& tensor) const;
+    void prepare(Storage& storage) const;
 
     MappedFile file_;
     std::optional<ZipReader> zip_;

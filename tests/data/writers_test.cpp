@@ -133,6 +133,15 @@ TEST(Writer, OtherKindsOfFilesAreRefused) {
     }
 }
 
+TEST(Writer, ArraysInNpyFilesHaveNoNames) {
+    const test::TemporaryFolder folder;
+    test::write_bytes(folder / "a.npy", "precious");
+    const auto file = (folder / "a.npy:x").string();
+    EXPECT_THAT(error_of([&] { create_sequences(file, 1, kShape, {.force = true}); }),
+                HasSubstr("holds one array"));
+    EXPECT_EQ(read_text(folder / "a.npy"), "precious");
+}
+
 TEST(Writer, UnwritableFoldersAreRefused) {
     EXPECT_THAT(error_of([&] { create_sequences("/proc/nothing/a.h5", 1, kShape, {}); }),
                 HasSubstr("/proc/nothing"));
@@ -152,6 +161,36 @@ TEST(Hdf5Writer, KeepsAttributesNameAndChunks) {
     for (const auto& [key, value] : attributes.items())
         EXPECT_EQ(reader->info().attributes.at(key), value) << key;
     EXPECT_EQ(open_sequences(file)->info().count, kCount);  // the only one there is
+}
+
+TEST(Hdf5Writer, GrowsAndMarksSplits) {
+    const test::TemporaryFolder folder;
+    const auto file = (folder / "a.h5").string();
+    const auto values = bytes(3);
+    const std::vector splits{Split::test, Split::train, Split::validation};
+    const auto writer = create_sequences(file, unknown_count, kShape, {});
+    writer->append(
+        std::span<const std::uint8_t>(values).first(2 * static_cast<std::size_t>(kShape.elements())));
+    writer->append(std::span<const std::uint8_t>(values).last(static_cast<std::size_t>(kShape.elements())));
+    writer->set_splits(splits);
+    writer->finish();
+    const auto reader = open_sequences(file);
+    EXPECT_EQ(reader->info().count, 3);
+    EXPECT_THAT(reader->rows(Split::train), ElementsAre(1));
+    EXPECT_THAT(reader->rows(Split::validation), ElementsAre(2));
+    EXPECT_THAT(reader->rows(Split::test), ElementsAre(0));
+    std::vector<float> expected;
+    for (const auto v : values) expected.push_back(static_cast<float>(v) / 255.0F);
+    EXPECT_EQ(read_all(*reader), expected);
+
+    const auto wrong = create_sequences((folder / "b.h5").string(), 1, kShape, {});
+    wrong->append(std::span<const std::uint8_t>(bytes(1)));
+    wrong->set_splits(splits);
+    EXPECT_THAT(error_of([&] { wrong->finish(); }), HasSubstr("3 splits for 1 sequences"));
+    const auto empty = create_sequences((folder / "c.h5").string(), unknown_count, kShape, {});
+    EXPECT_THAT(error_of([&] { empty->finish(); }), HasSubstr("0 of some sequences"));
+    EXPECT_THAT(error_of([&] { create_sequences((folder / "c.npy").string(), unknown_count, kShape, {}); }),
+                HasSubstr("expected a .h5 file"));
 }
 
 TEST(NpyWriter, WritesMovingMnistsLayout) {

@@ -8,9 +8,6 @@
 namespace stl {
 namespace {
 
-constexpr std::int64_t kTrainSequences = 10'000;
-constexpr std::int64_t kValidationSequences = 1'000;
-constexpr std::int64_t kTestSequences = 10'000;
 /// Keeps validation's random numbers apart from those of any run's training.
 constexpr std::uint64_t kValidationSeed = 0x76616c6964617465ULL;
 
@@ -50,7 +47,7 @@ class TrainingSequences : public MovingDataset {
         : MovingDataset(options),
           name_(options.name),
           seed_(seed),
-          size_(options.train_sequences.value_or(kTrainSequences)) {}
+          size_(options.train_sequences.value_or(usual_sequences(Split::train))) {}
 
     std::int64_t size() const override { return size_; }
     void fetch(std::int64_t epoch, std::int64_t index, std::span<float> out) const override {
@@ -72,11 +69,11 @@ class FixedSequences : public MovingDataset {
   public:
     FixedSequences(const DatasetOptions& options, Split split) : MovingDataset(options) {
         if (split == Split::validation) {
-            const auto size = options.val_sequences.value_or(kValidationSequences);
-            for (std::int64_t i = 0; i < size; ++i) plans_.push_back(validation_plan(i, moving_, glyphs_));
+            const auto size = options.val_sequences.value_or(usual_sequences(split));
+            for (std::int64_t i = 0; i < size; ++i) plans_.push_back(validation_plan(0, i, moving_, glyphs_));
             what_ = options.name + " validation set, held out";
         } else {
-            const auto size = options.test_sequences.value_or(kTestSequences);
+            const auto size = options.test_sequences.value_or(usual_sequences(split));
             ProtocolPlanner planner(0, moving_, glyphs_);
             for (std::int64_t i = 0; i < size; ++i) plans_.push_back(planner.next());
             what_ = options.name + " test set by OpenSTL's protocol, seed 0";
@@ -159,9 +156,13 @@ MovingGlyphPlan training_plan(std::uint64_t seed, std::int64_t epoch, std::int64
     return plan_sequence(seed, number, options, glyphs);
 }
 
-MovingGlyphPlan validation_plan(std::int64_t index, const MovingGlyphOptions& options,
+MovingGlyphPlan validation_plan(std::uint64_t seed, std::int64_t index, const MovingGlyphOptions& options,
                                 const GlyphSet& glyphs) {
-    return plan_sequence(kValidationSeed, static_cast<std::uint64_t>(index), options, glyphs);
+    return plan_sequence(kValidationSeed ^ seed, static_cast<std::uint64_t>(index), options, glyphs);
+}
+
+std::int64_t usual_sequences(Split split) {
+    return split == Split::validation ? 1'000 : 10'000;
 }
 
 fs::path glyph_path(const std::string& dataset, const std::string& path) {

@@ -20,11 +20,15 @@ SequenceShape moving_frame(const DatasetOptions& options);
 /// (10,000 sequences).
 std::unique_ptr<Dataset> make_moving(const DatasetOptions& options, Split split, std::uint64_t seed);
 
-/// Sequence `index` of `epoch` of a run's training; the stream that validation draws from.
+/// Sequence `index` of `epoch` of a run's training.
 MovingGlyphPlan training_plan(std::uint64_t seed, std::int64_t epoch, std::int64_t index,
                               const MovingGlyphOptions& options, const GlyphSet& glyphs);
-MovingGlyphPlan validation_plan(std::int64_t index, const MovingGlyphOptions& options,
+/// From random numbers that no training draws. The validation set of training has seed 0.
+MovingGlyphPlan validation_plan(std::uint64_t seed, std::int64_t index, const MovingGlyphOptions& options,
                                 const GlyphSet& glyphs);
+
+/// How many sequences a split has unless told otherwise.
+std::int64_t usual_sequences(Split split);
 
 /// The glyphs of "mmnist" or "mfmnist": those at `path` (an IDX file or a folder of PNGs), or the shipped
 /// ones where it is empty.

@@ -32,11 +32,7 @@ class ConvMixerPlan : public BlockPlan {
 
     void run(const Frame& frame, Pixels x) const override {
         const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_);
-        over_columns(channels_, [&](int column, int columns) {
-            const auto part = y.from(column);
-            depthwise_.run(frame, x, y, column, columns);
-            apply(frame, Op::gelu_affine_add, part, x.from(column), part, columns, norm_1_.at(column));
-        });
+        mix_pixels(frame, x, y);
         pointwise_.run(frame, y, x, {}, [&](int column, int columns) {
             const auto part = x.from(column);
             apply(frame, Op::gelu_affine, part, part, part, columns, norm_2_.at(column));
@@ -44,6 +40,15 @@ class ConvMixerPlan : public BlockPlan {
     }
 
   private:
+    void mix_pixels(const Frame& frame, Pixels x, Pixels y) const {
+        const Trace::Timed timed(frame.trace, "depthwise 11x11");
+        over_columns(channels_, [&](int column, int columns) {
+            const auto part = y.from(column);
+            depthwise_.run(frame, x, y, column, columns);
+            apply(frame, Op::gelu_affine_add, part, x.from(column), part, columns, norm_1_.at(column));
+        });
+    }
+
     int channels_;
     DepthwisePlan depthwise_;
     Norm norm_1_;

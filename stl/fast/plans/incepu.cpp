@@ -60,6 +60,7 @@ class InceptionPlan {
         const auto plane = static_cast<std::size_t>((frame.height + 2 * border) * line(frame));
         float* planes = frame.workspace.floats(slot::b, plane * static_cast<std::size_t>(groups_));
         conv1_.run(frame, in, hidden);
+        const Trace::Timed timed(frame.trace, "grouped convolutions and norms", macs(frame));
         kernels::parallel(groups_, [&](int group) {
             float* own = planes + plane * static_cast<std::size_t>(group);
             lay_out(frame, hidden.from(group * inputs_), own);
@@ -69,6 +70,13 @@ class InceptionPlan {
 
   private:
     Index line(const Frame& frame) const { return Index{frame.width + 2 * border} * inputs_; }
+
+    std::int64_t macs(const Frame& frame) const {
+        std::int64_t filters = 0;
+        for (const auto& convolution : convolutions_)
+            filters += std::int64_t{convolution.kernel} * convolution.kernel;
+        return filters * frame.rows() * groups_ * inputs_ * outputs_;
+    }
 
     /// The border stays zero: only the inside is ever written.
     void lay_out(const Frame& frame, Pixels hidden, float* plane) const {

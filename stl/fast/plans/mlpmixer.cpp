@@ -65,13 +65,19 @@ class MlpMixerPlan : public BlockPlan {
     void run(const Frame& frame, Pixels x) const override {
         const auto normal = frame.workspace.pixels(slot::a, frame.rows(), channels_);
         normalise(frame, x, normal, channels_, eps);
-        over_columns(channels_,
-                     [&](int column, int columns) { mix_pixels(frame, normal, x, column, columns); });
+        mix_pixels(frame, normal, x);
         normalise(frame, x, normal, channels_, eps);
         mlp_.run(frame, normal, x);
     }
 
   private:
+    void mix_pixels(const Frame& frame, Pixels normal, Pixels x) const {
+        const Trace::Timed timed(frame.trace, "perceptron over pixels",
+                                 2 * std::int64_t{frame.rows()} * fc1_.rows * channels_);
+        over_columns(channels_,
+                     [&](int column, int columns) { mix_pixels(frame, normal, x, column, columns); });
+    }
+
     void mix_pixels(const Frame& frame, Pixels normal, Pixels x, int column, int columns) const {
         constexpr Index row = kernels::panel_columns;
         float* in = frame.workspace.scratch(static_cast<std::size_t>((frame.rows() + fc1_.rows) * row));

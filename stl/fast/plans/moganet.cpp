@@ -124,6 +124,7 @@ class MogaPlan : public BlockPlan {
     }
 
     void decompose(const Frame& frame, Pixels h, float* g) const {
+        const Trace::Timed timed(frame.trace, "decompose");
         over_rows(frame.rows(), [&](int row, int rows) {
             frame.kernels.dot_rows(h.data + row * h.row, h.row, rows, mlp_.width(), decompose_.data(),
                                    decompose_bias_, g + row, 1);

@@ -44,6 +44,7 @@ class PoolFormerPlan : public BlockPlan {
 
   private:
     void pool(const Frame& frame, Pixels x, Pixels y, const Moments& first) const {
+        const Trace::Timed timed(frame.trace, "pooling");
         over_columns(channels_, [&](int column, int columns) {
             float scale[kernels::panel_columns];
             for (int c = 0; c < columns; ++c) {
@@ -64,6 +65,7 @@ class PoolFormerPlan : public BlockPlan {
 
     /// Sums of the channels, in parallel, then of all; the mean first, then the squares around it.
     Moments moments(const Frame& frame, Pixels x) const {
+        const Trace::Timed timed(frame.trace, "group norm");
         const auto count = static_cast<std::size_t>(kernels::padded(channels_));
         const auto middle = frame.workspace.floats(slot::c, count);
         Moments m;

@@ -1,0 +1,70 @@
+#include "stl/bench/peaks.h"
+
+#include <c10/core/CachingDeviceAllocator.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <string>
+
+namespace stl {
+namespace {
+
+constexpr int repeats = 8;
+
+template <class Work>
+double best_seconds(torch::Device device, const Work& work) {
+    using Clock = std::chrono::steady_clock;
+    double best = 1e30;
+    for (int i = 0; i < repeats; ++i) {
+        synchronize(device);
+        const auto start = Clock::now();
+        work();
+        synchronize(device);
+        best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
+    }
+    return best;
+}
+
+}  // namespace
+
+void synchronize(torch::Device device) {
+    if (device.is_cuda()) torch::cuda::synchronize(device.index());
+}
+
+Peaks measure_peaks(torch::Device device, torch::ScalarType type) {
+    const torch::NoGradGuard no_grad;
+    constexpr std::int64_t side = 2048, elements = std::int64_t{64} << 20;
+    const auto options = torch::TensorOptions(device).dtype(type);
+    const auto a = torch::rand({side, side}, options), b = torch::rand({side, side}, options);
+    auto c = torch::empty({side, side}, options);
+    Peaks peaks;
+    peaks.flops = 2.0 * side * side * side / best_seconds(device, [&] { torch::mm_out(c, a, b); });
+    const auto from = torch::ones({elements}, torch::TensorOptions(device).dtype(torch::kFloat32));
+    auto to = torch::empty_like(from);
+    peaks.bytes = 2.0 * sizeof(float) * elements / best_seconds(device, [&] { to.copy_(from); });
+    return peaks;
+}
+
+std::int64_t peak_memory(torch::Device device) {
+    if (device.is_cuda()) {
+        const auto stats = c10::getDeviceAllocator(device.type())
+                               ->getDeviceStats(std::max<c10::DeviceIndex>(0, device.index()));
+        return stats.allocated_bytes[0].peak;
+    }
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("VmHWM:")) return std::stoll(line.substr(6)) * 1024;
+    }
+    return 0;
+}
+
+void reset_peak_memory(torch::Device device) {
+    if (device.is_cuda()) {
+        c10::getDeviceAllocator(device.type())->resetPeakStats(std::max<c10::DeviceIndex>(0, device.index()));
+        return;
+    }
+    std::ofstream("/proc/self/clear_refs") << "5";  // resets VmHWM
+}
+
+}  // namespace stl

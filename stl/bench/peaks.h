@@ -1,0 +1,24 @@
+// What this machine can do at most, measured: the yardstick of every other figure.
+#pragma once
+
+#include <torch/torch.h>
+
+namespace stl {
+
+struct Peaks {
+    double flops = 0;  ///< per second, of a 2048x2048x2048 matrix product in the given precision
+    double bytes = 0;  ///< per second, read and written, of a copy of 256 MiB
+};
+
+/// Best of several, on the device with the threads that are set.
+Peaks measure_peaks(torch::Device device, torch::ScalarType type);
+
+/// The process's largest resident memory (CPU) or the allocator's largest use (GPU), in bytes, since the last
+/// reset.
+std::int64_t peak_memory(torch::Device device);
+void reset_peak_memory(torch::Device device);
+
+/// Waits until the device has done what it was told.
+void synchronize(torch::Device device);
+
+}  // namespace stl

@@ -1,0 +1,82 @@
+#include "stl/bench/record.h"
+
+#include <ATen/record_function.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+namespace stl {
+namespace {
+
+/// The trace that this thread's operators go to, while record_operators runs.
+thread_local fast::Trace* recording = nullptr;
+
+struct OperatorSpan : at::ObserverContext {
+    OperatorSpan(fast::Trace* trace, const char* name) : timed(trace, name) {}
+    fast::Trace::Timed timed;
+};
+
+std::unique_ptr<at::ObserverContext> begin(const at::RecordFunction& function) {
+    return std::make_unique<OperatorSpan>(recording, function.name());
+}
+
+void end(const at::RecordFunction& /*function*/, at::ObserverContext* /*context*/) {}
+
+}  // namespace
+
+void record_operators(fast::Trace& trace, const std::function<void()>& work) {
+    const auto handle = at::addThreadLocalCallback(
+        at::RecordFunctionCallback(begin, end).scopes({at::RecordScope::FUNCTION}));
+    recording = &trace;
+    const auto stop = [&] {
+        recording = nullptr;
+        at::removeCallback(handle);
+    };
+    try {
+        work();
+    } catch (...) {
+        stop();
+        throw;
+    }
+    stop();
+}
+
+std::vector<LayerTime> layer_times(const fast::Trace& trace) {
+    const auto& spans = trace.spans();
+    std::map<std::string, LayerTime> by_name;
+    for (std::size_t i = 0; i < spans.size(); ++i) {
+        if (i + 1 < spans.size() && spans[i + 1].level > spans[i].level) continue;
+        auto& layer = by_name[spans[i].name];
+        layer.name = spans[i].name;
+        ++layer.calls;
+        layer.seconds += spans[i].seconds;
+        layer.macs += spans[i].macs;
+    }
+    std::vector<LayerTime> layers;
+    for (auto& [name, layer] : by_name) layers.push_back(std::move(layer));
+    std::ranges::sort(layers, std::greater{}, &LayerTime::seconds);
+    return layers;
+}
+
+Json chrome_trace(const std::vector<NamedTrace>& traces) {
+    constexpr double microseconds = 1e6;
+    auto events = Json::array();
+    for (std::size_t i = 0; i < traces.size(); ++i) {
+        events.push_back(
+            {{"name", "process_name"}, {"ph", "M"}, {"pid", i}, {"args", {{"name", traces[i].name}}}});
+        for (const auto& span : traces[i].trace.spans()) {
+            Json event{{"name", span.name},
+                       {"ph", "X"},
+                       {"pid", i},
+                       {"tid", 0},
+                       {"ts", span.start * microseconds},
+                       {"dur", span.seconds * microseconds}};
+            if (span.macs > 0) event["args"] = {{"macs", span.macs}};
+            events.push_back(std::move(event));
+        }
+    }
+    return {{"traceEvents", std::move(events)}, {"displayTimeUnit", "ms"}};
+}
+
+}  // namespace stl

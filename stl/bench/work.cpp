@@ -1,0 +1,258 @@
+#include "stl/bench/work.h"
+
+#include <ATen/autocast_mode.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include "stl/bench/peaks.h"
+#include "stl/bench/record.h"
+#include "stl/core/error.h"
+#include "stl/core/names.h"
+#include "stl/data/loader.h"
+#include "stl/fast/fast_simvp.h"
+#include "stl/metrics/metrics.h"
+#include "stl/models/complexity.h"
+#include "stl/train/optimizer.h"
+#include "stl/train/step.h"
+
+namespace stl {
+namespace {
+
+std::vector<std::int64_t> input_sizes(const BenchOptions& options) {
+    const auto& m = options.model;
+    return {options.batch, m.frames, m.channels, m.height, m.width};
+}
+
+/// Multiply-adds of one pass over a batch.
+double pass_macs(const BenchOptions& options, const SimVPImpl& model) {
+    return static_cast<double>(options.batch) *
+           static_cast<double>(model_cost(model, Counting::evaluation).macs);
+}
+
+[[noreturn]] void no_such_path(const BenchOptions& options, const std::string& work,
+                               const std::string& path) {
+    fail("{}: there is no {} path on {} in {}", work, path, options.device.str(), options.precision);
+}
+
+BenchCase make_infer(const BenchOptions& options, const std::string& path) {
+    const torch::NoGradGuard no_grad;
+    torch::manual_seed(1);
+    SimVP model(options.model);
+    model->eval();
+    model->to(options.device);
+    const auto x = torch::rand(input_sizes(options), torch::TensorOptions(options.device));
+    BenchCase made;
+    made.path = path;
+    made.macs = pass_macs(options, *model);
+    if (path == "fast") {
+        if (!options.device.is_cpu() || options.precision != "fp32") no_such_path(options, "infer", path);
+        const auto fast = std::make_shared<FastSimVP>(*model);
+        const auto out = std::make_shared<torch::Tensor>(torch::empty_like(x));
+        made.run = [fast, x, out] { fast->forward(x, *out); };
+        made.profile = [fast, x, out](fast::Trace& trace) {
+            fast->trace(&trace);
+            fast->forward(x, *out);
+            fast->trace(nullptr);
+        };
+        return made;
+    }
+    const bool half = options.precision == "bf16";
+    const auto device = options.device.type();
+    made.run = [model, x, half, device]() mutable {
+        const torch::InferenceMode guard;
+        const bool before = at::autocast::is_autocast_enabled(device);
+        at::autocast::set_autocast_enabled(device, half);
+        if (half) at::autocast::set_autocast_dtype(device, torch::kBFloat16);
+        model->forward(x);
+        at::autocast::clear_cache();
+        at::autocast::set_autocast_enabled(device, before);
+    };
+    made.profile = [run = made.run](fast::Trace& trace) { record_operators(trace, run); };
+    return made;
+}
+
+struct Training {
+    SimVP model{nullptr};
+    std::unique_ptr<Optimizer> optimizer;
+    std::unique_ptr<TrainStep> step;
+    TrainBatch batch;
+};
+
+BenchCase make_train(const BenchOptions& options, const std::string& path) {
+    torch::manual_seed(1);
+    auto settings = options.experiment ? options.experiment->train : TrainOptions{};
+    settings.precision = options.precision;
+    const auto training = std::make_shared<Training>();
+    training->model = SimVP(options.model);
+    training->model->to(options.device);
+    training->model->train();
+    training->optimizer = std::make_unique<Optimizer>(training->model->parameters(), settings.optimizer);
+    training->step = make_plain_step(training->model, *training->optimizer, settings);
+    const auto tensor = torch::TensorOptions(options.device);
+    auto target = input_sizes(options);
+    if (options.model.output_frames > 0) target[1] = options.model.output_frames;
+    training->batch = {torch::rand(input_sizes(options), tensor), torch::rand(target, tensor)};
+    BenchCase made;
+    made.path = path;
+    made.macs = 3.0 * pass_macs(options, *training->model);  // forward, and backward twice as much
+    const ScheduleValue schedule{.lr = settings.optimizer.lr, .beta1 = settings.optimizer.beta1};
+    made.run = [training, schedule] { (*training->step)(training->batch, schedule, nullptr); };
+    made.profile = [run = made.run](fast::Trace& trace) { record_operators(trace, run); };
+    return made;
+}
+
+DatasetOptions dataset_options(const BenchOptions& options) {
+    if (options.experiment) return options.experiment->dataset;
+    return DatasetOptions::from_json(Json{{"name", "mmnist"}}, "bench");
+}
+
+int loader_threads(const BenchOptions& options) {
+    return options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
+}
+
+BenchCase make_data(const BenchOptions& options, const std::string& path) {
+    struct Source {
+        std::unique_ptr<Dataset> dataset;
+        std::unique_ptr<Loader> loader;
+    };
+    const auto source = std::make_shared<Source>();
+    source->dataset = make_dataset(dataset_options(options), Split::train, 1);
+    LoaderOptions loading;
+    loading.batch_size = options.batch;
+    loading.threads = loader_threads(options);
+    source->loader = std::make_unique<Loader>(*source->dataset, loading);
+    BenchCase made;
+    made.path = path;
+    made.bytes = static_cast<double>(options.batch * source->dataset->shape().elements()) * sizeof(float);
+    made.run = [source] { source->loader->next(); };
+    return made;
+}
+
+/// A file that goes with its owner.
+struct TemporaryFile {
+    TemporaryFile() : path(fs::temp_directory_path() / fmt::format("stl-bench-{}.h5", ::getpid())) {}
+    ~TemporaryFile() {
+        std::error_code ignored;
+        fs::remove(path, ignored);
+    }
+    TemporaryFile(const TemporaryFile&) = delete;
+    TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+    fs::path path;
+};
+
+BenchCase make_io(const BenchOptions& options, const std::string& path) {
+    struct Stored {
+        TemporaryFile file;
+        std::unique_ptr<SequenceReader> reader;
+        std::vector<float> values;
+        std::int64_t next = 0;
+    };
+    const auto& m = options.model;
+    const SequenceShape shape{2 * m.frames, m.channels, m.height, m.width};
+    const std::int64_t count = std::max<std::int64_t>(256, options.batch);
+    const auto stored = std::make_shared<Stored>();
+    const auto row = torch::randint(0, 256, {shape.elements()}, torch::kUInt8);
+    auto writer = create_sequences(stored->file.path.string(), count, shape, {.force = true});
+    const std::span<const std::uint8_t> bytes(row.data_ptr<std::uint8_t>(),
+                                              static_cast<std::size_t>(row.numel()));
+    for (std::int64_t i = 0; i < count; ++i) writer->append(bytes);
+    writer->finish();
+    stored->reader = open_sequences(stored->file.path.string());
+    stored->values.resize(static_cast<std::size_t>(options.batch * shape.elements()));
+    BenchCase made;
+    made.path = path;
+    made.bytes = static_cast<double>(options.batch * shape.elements()) * (1 + sizeof(float));
+    made.run = [stored, batch = options.batch, count] {
+        if (stored->next + batch > count) stored->next = 0;
+        stored->reader->read(stored->next, batch, stored->values);
+        stored->next += batch;
+    };
+    return made;
+}
+
+BenchCase make_metrics(const BenchOptions& options, const std::string& path) {
+    const auto tensor = torch::TensorOptions(options.device);
+    const auto prediction = torch::rand(input_sizes(options), tensor),
+               truth = torch::rand(input_sizes(options), tensor);
+    const auto metrics = std::make_shared<MetricAccumulator>();
+    BenchCase made;
+    made.path = path;
+    made.bytes = 2.0 * static_cast<double>(prediction.nbytes());
+    made.run = [metrics, prediction, truth] { metrics->add(prediction, truth); };
+    return made;
+}
+
+const std::vector<BenchWork> works{
+    {"infer", "one pass of a network in evaluation", true, {"plain", "fast"}, make_infer},
+    {"train", "a training step: forward, loss, backward, update", true, {"plain"}, make_train},
+    {"data",
+     "batches of the training set (moving glyphs unless an experiment says otherwise)",
+     false,
+     {"fast"},
+     make_data},
+    {"io", "reading sequences from an HDF5 file", false, {"fast"}, make_io},
+    {"metrics", "MSE, MAE, SSIM and PSNR of a prediction", false, {"fast"}, make_metrics},
+};
+
+double median(std::vector<double> values) {
+    std::ranges::sort(values);
+    const auto middle = values.size() / 2;
+    return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+}  // namespace
+
+const std::vector<BenchWork>& bench_works() {
+    return works;
+}
+
+const BenchWork& find_bench_work(const std::string& name) {
+    std::vector<std::string> names;
+    for (const auto& work : works) {
+        if (work.name == name) return work;
+        names.push_back(work.name);
+    }
+    fail("unknown work '{}'{}", name, did_you_mean(name, names));
+}
+
+SimVPOptions benchmark_model(const std::string& translator) {
+    SimVPOptions model;
+    model.translator = translator;
+    model.hid_S = 64;
+    model.hid_T = 512;
+    model.N_S = 4;
+    model.N_T = 8;
+    return model;
+}
+
+std::vector<BenchTiming> time_cases(const std::vector<BenchCase>& cases, torch::Device device, int warmup,
+                                    int repeats, const std::function<void()>& before) {
+    using Clock = std::chrono::steady_clock;
+    std::vector<std::vector<double>> seconds(cases.size());
+    std::vector<BenchTiming> timings(cases.size());
+    for (int i = 0; i < warmup + repeats; ++i) {
+        for (std::size_t c = 0; c < cases.size(); ++c) {
+            if (before) before();
+            reset_peak_memory(device);
+            synchronize(device);
+            const auto start = Clock::now();
+            cases[c].run();
+            synchronize(device);
+            const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+            if (i >= warmup) seconds[c].push_back(elapsed);
+            timings[c].peak_memory = std::max(timings[c].peak_memory, peak_memory(device));
+        }
+    }
+    for (std::size_t c = 0; c < cases.size(); ++c) {
+        timings[c].median = median(seconds[c]);
+        timings[c].best = *std::ranges::min_element(seconds[c]);
+    }
+    return timings;
+}
+
+}  // namespace stl

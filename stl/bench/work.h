@@ -1,0 +1,61 @@
+// What `stl bench` can time. Adding one: a function that makes its cases and a line in the list of work.cpp.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stl/fast/trace.h"
+#include "stl/models/simvp.h"
+#include "stl/train/experiment.h"
+
+namespace stl {
+
+struct BenchOptions {
+    SimVPOptions model;                    ///< translator included
+    std::optional<Experiment> experiment;  ///< its data set and training settings
+    std::int64_t batch = 1;
+    torch::Device device = torch::kCPU;
+    std::string precision = "fp32";  ///< fp32 or bf16
+    int threads = 0;                 ///< of loaders; 0: all cores
+};
+
+/// One thing to time again and again, [batch] sequences a call.
+struct BenchCase {
+    std::string path;  ///< plain or fast
+    std::function<void()> run;
+    double macs = 0;   ///< of a call; 0: not counted
+    double bytes = 0;  ///< moved by a call; 0: not counted
+    /// Null, or: runs once and records where the time goes.
+    std::function<void(fast::Trace&)> profile;
+};
+
+struct BenchWork {
+    std::string name;
+    std::string help;
+    bool by_translator;              ///< false: the same whatever the network
+    std::vector<std::string> paths;  ///< that it has on some device, the usual one last
+    /// The case of one path. Error: this path is not there for these options.
+    BenchCase (*make)(const BenchOptions& options, const std::string& path);
+};
+
+const std::vector<BenchWork>& bench_works();
+const BenchWork& find_bench_work(const std::string& name);
+
+/// The benchmark's network: Moving MNIST, hid_S 64, hid_T 512, N_S 4, N_T 8, mlp_ratio 8.
+SimVPOptions benchmark_model(const std::string& translator);
+
+struct BenchTiming {
+    double median = 0, best = 0;  ///< seconds of a call
+    std::int64_t peak_memory = 0;
+};
+
+/// Runs the cases in turn, so that a busy moment hits them alike. before(): called before each run.
+std::vector<BenchTiming> time_cases(const std::vector<BenchCase>& cases, torch::Device device, int warmup,
+                                    int repeats, const std::function<void()>& before);
+
+}  // namespace stl

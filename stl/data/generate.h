@@ -1,0 +1,39 @@
+// Moving-glyph data sets written into files: the published test sets, and stored training sets.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "stl/core/reporter.h"
+#include "stl/data/moving_glyphs.h"
+#include "stl/data/sequences.h"
+
+namespace stl {
+
+/// Where the random numbers come from.
+enum class Protocol {
+    openstl,  ///< OpenSTL's tools/prepare_data/generate_mmnist.py, draw by draw
+    stream,   ///< what training draws: sequences of its first epoch, or its validation set
+};
+
+struct GenerateOptions {
+    std::string dataset = "mmnist";  ///< or "mfmnist"
+    Split split = Split::train;
+    Protocol protocol = Protocol::stream;
+    std::uint64_t seed = 0;
+    std::int64_t sequences = 10'000;
+    MovingGlyphOptions moving{};
+    std::string glyphs{};     ///< an IDX file or a folder of PNGs; "": the shipped ones
+    DType dtype = DType::u8;  ///< or f32
+    int compression = 0;      ///< HDF5 deflate level
+    int threads = 1;
+    bool force = false;
+};
+
+/// Writes `output`: HDF5 [N,T,1,H,W] (uint8, or float32 in [0,1]) with settings as attributes, or NPY
+/// [T,N,H,W] as the published files (uint8 or float32, 0-255). Returns the settings. Error: options out of
+/// range, an existing file, no room on the disk. Interrupted: nothing is left.
+Json generate(const GenerateOptions& options, const std::string& output, Reporter& reporter,
+              const StopRequested& stop);
+
+}  // namespace stl

@@ -1,0 +1,46 @@
+// Where the time goes: named spans of work, as a table and as a Chrome trace (chrome://tracing, Perfetto).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace stl::fast {
+
+struct Span {
+    std::string name;
+    double start = 0;  ///< seconds from the trace's start
+    double seconds = 0;
+    std::int64_t macs = 0;  ///< multiply-adds of the products in it; 0: none, or not counted
+    int level = 0;          ///< 0: outermost
+};
+
+class Trace {
+  public:
+    const std::vector<Span>& spans() const { return spans_; }
+
+    /// A span from construction to destruction; nothing if there is no trace.
+    class Timed {
+      public:
+        Timed(Trace* trace, std::string_view name, std::int64_t macs = 0);
+        ~Timed();
+        Timed(const Timed&) = delete;
+        Timed& operator=(const Timed&) = delete;
+
+      private:
+        Trace* trace_;
+        std::size_t index_ = 0;
+    };
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    double now() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+
+    Clock::time_point start_ = Clock::now();
+    std::vector<Span> spans_;
+    int level_ = 0;
+};
+
+}  // namespace stl::fast

@@ -1,0 +1,195 @@
+#include "stl/import/frame_stream.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "stl/core/error.h"
+#include "stl/data/sequences.h"
+#include "stl/media/resize.h"
+
+namespace stl {
+namespace {
+
+VideoOptions video_options(const ImportOptions& o, const FrameFormat& format) {
+    VideoOptions v;
+    v.height = format.height;
+    v.width = format.width;
+    v.channels = format.channels;
+    v.fit = o.fit;
+    v.fps = o.fps;
+    v.folder_fps = o.folder_fps;
+    v.start = o.start;
+    v.end = o.end;
+    v.max_pixels = o.max_pixels;
+    v.threads = o.threads;
+    return v;
+}
+
+/// Interleaved 8-bit pixels to planes of the file's type.
+void store(const Image& image, DType dtype, std::vector<std::byte>& out) {
+    const auto plane = static_cast<std::size_t>(image.height) * static_cast<std::size_t>(image.width);
+    const auto n = static_cast<std::size_t>(image.channels);
+    out.resize(plane * n * dtype_size(dtype));
+    auto* bytes = reinterpret_cast<std::uint8_t*>(out.data());
+    auto* floats = reinterpret_cast<float*>(out.data());
+    for (std::size_t c = 0; c < n; ++c) {
+        for (std::size_t i = 0; i < plane; ++i) {
+            const std::uint8_t value = image.pixels[i * n + c];
+            if (dtype == DType::u8)
+                bytes[c * plane + i] = value;
+            else
+                floats[c * plane + i] = static_cast<float>(value) / 255.0F;
+        }
+    }
+}
+
+class VideoStream : public FrameStream {
+  public:
+    VideoStream(const ImportSource& source, const ImportOptions& options, const FrameFormat& format)
+        : name_(source.name), format_(format), reader_(source.name, video_options(options, format)) {
+        begin_ = options.start.value_or(0);
+        const double end = reader_.info().duration;
+        length_ = std::max(0.0, std::min(options.end.value_or(end), end) - begin_);
+    }
+
+    bool next(StreamFrame& frame) override {
+        const auto got = reader_.next();
+        if (!got) return false;
+        store(got->image, format_.dtype, frame.values);
+        frame.position = length_ > 0 ? std::clamp((got->time - begin_) / length_, 0.0, 0.999999) : 0;
+        frame.continues = !got->after_gap;
+        return true;
+    }
+    double fps() const override { return reader_.info().fps; }
+    double duration() const override { return length_; }
+    std::string damage() const override {
+        const Loss loss = reader_.loss();
+        return loss.any() ? to_string(loss, name_) : "";
+    }
+
+  private:
+    std::string name_;
+    FrameFormat format_;
+    VideoReader reader_;
+    double begin_ = 0, length_ = 0;
+};
+
+/// The rows of an array, one after the other; none continues the one before.
+class ArrayStream : public FrameStream {
+  public:
+    ArrayStream(const ImportSource& source, const ImportOptions& options, const FrameFormat& format)
+        : name_(source.name),
+          format_(format),
+          reader_(open_sequences(source.name, {options.layout, options.dataset})) {
+        const SequenceShape& shape = reader_->info().shape;
+        if (shape.channels != format.channels && shape.channels != 1 &&
+            !(shape.channels == 3 && format.channels == 1)) {
+            fail("{}: {} channels can't become {}", name_, shape.channels, format.channels);
+        }
+        plan_ = plan_fit(options.fit, static_cast<int>(shape.height), static_cast<int>(shape.width), 1,
+                         format.height, format.width);
+        vertical_ = make_taps(static_cast<int>(shape.height), plan_.top, plan_.bottom, plan_.height);
+        horizontal_ = make_taps(static_cast<int>(shape.width), plan_.left, plan_.right, plan_.width);
+        require_memory(static_cast<std::uint64_t>(shape.elements()) * sizeof(float), name_);
+        row_.resize(static_cast<std::size_t>(shape.elements()));
+        frame_ = shape.frames;
+    }
+
+    bool next(StreamFrame& out) override {
+        const SequenceInfo& info = reader_->info();
+        out.continues = frame_ < info.shape.frames;
+        if (!out.continues) {
+            if (++index_ >= info.count) return false;
+            reader_->read(index_, 1, row_);
+            frame_ = 0;
+        }
+        const auto n = static_cast<std::size_t>(info.shape.frame_elements());
+        convert(std::span<const float>(row_).subspan(static_cast<std::size_t>(frame_++) * n, n), out.values);
+        out.position = static_cast<double>(index_) / static_cast<double>(info.count);
+        return true;
+    }
+    double fps() const override { return reader_->info().fps; }
+    double duration() const override { return static_cast<double>(reader_->info().count); }
+    std::string damage() const override { return ""; }
+
+  private:
+    /// One frame [C,H,W] in the model's range to the file's size, channels and type.
+    void convert(std::span<const float> frame, std::vector<std::byte>& out) {
+        const SequenceShape& shape = reader_->info().shape;
+        const auto plane = static_cast<std::size_t>(shape.height * shape.width);
+        const auto small = static_cast<std::size_t>(plan_.height) * static_cast<std::size_t>(plan_.width);
+        resized_.resize(small * static_cast<std::size_t>(shape.channels));
+        for (std::size_t c = 0; c < static_cast<std::size_t>(shape.channels); ++c) {
+            resize_floats(frame.subspan(c * plane, plane), static_cast<int>(shape.width), vertical_,
+                          horizontal_, scratch_, std::span(resized_).subspan(c * small, small));
+        }
+        const auto full = static_cast<std::size_t>(format_.height) * static_cast<std::size_t>(format_.width);
+        values_.assign(full * static_cast<std::size_t>(format_.channels), 0.0F);
+        for (int c = 0; c < format_.channels; ++c) {
+            for (int y = 0; y < plan_.height; ++y) {
+                const auto to = static_cast<std::size_t>(
+                    (c * format_.height + y + (format_.height - plan_.height) / 2) * format_.width +
+                    (format_.width - plan_.width) / 2);
+                for (int x = 0; x < plan_.width; ++x) {
+                    values_[to + static_cast<std::size_t>(x)] =
+                        channel(c, static_cast<std::size_t>(y * plan_.width + x), small);
+                }
+            }
+        }
+        out.resize(values_.size() * dtype_size(format_.dtype));
+        if (format_.dtype == DType::f32) {
+            std::memcpy(out.data(), values_.data(), out.size());
+        } else {
+            std::transform(values_.begin(), values_.end(), out.begin(), [](float v) {
+                return static_cast<std::byte>(std::clamp(v * 255.0F + 0.5F, 0.0F, 255.0F));
+            });
+        }
+    }
+
+    float channel(int c, std::size_t i, std::size_t plane) const {
+        const std::int64_t stored = reader_->info().shape.channels;
+        if (stored == format_.channels) return resized_[static_cast<std::size_t>(c) * plane + i];
+        if (stored == 1) return resized_[i];
+        return 0.299F * resized_[i] + 0.587F * resized_[plane + i] + 0.114F * resized_[2 * plane + i];
+    }
+
+    std::string name_;
+    FrameFormat format_;
+    std::unique_ptr<SequenceReader> reader_;
+    FitPlan plan_;
+    AxisTaps vertical_, horizontal_;
+    std::vector<float> row_, scratch_, resized_, values_;
+    std::int64_t index_ = -1, frame_ = 0;
+};
+
+}  // namespace
+
+FrameFormat own_format(const ImportSource& source, const ImportOptions& o) {
+    FrameFormat format{o.height, o.width, o.channels, DType::u8};
+    if (source.kind == ImportSource::Kind::array) {
+        const auto info = open_sequences(source.name, {o.layout, o.dataset})->info();
+        if (o.height == 0) format.height = static_cast<int>(info.shape.height);
+        if (o.width == 0) format.width = static_cast<int>(info.shape.width);
+        if (o.channels == 0) format.channels = static_cast<int>(info.shape.channels);
+        if (info.dtype != DType::u8) format.dtype = DType::f32;
+        return format;
+    }
+    if (o.channels == 0) format.channels = 3;
+    if (o.height > 0 && o.width > 0) return format;
+    VideoReader reader(source.name, video_options(o, format));
+    const auto first = reader.next();
+    if (!first) fail("{}: no frame between start and end", source.name);
+    format.height = first->image.height;
+    format.width = first->image.width;
+    return format;
+}
+
+std::unique_ptr<FrameStream> open_stream(const ImportSource& source, const ImportOptions& options,
+                                         const FrameFormat& format) {
+    if (source.kind == ImportSource::Kind::array)
+        return std::make_unique<ArrayStream>(source, options, format);
+    return std::make_unique<VideoStream>(source, options, format);
+}
+
+}  // namespace stl

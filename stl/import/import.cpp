@@ -1,0 +1,226 @@
+#include "stl/import/import.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "stl/core/error.h"
+#include "stl/import/clips.h"
+#include "stl/import/frame_stream.h"
+#include "stl/import/row_queue.h"
+#include "stl/import/sources.h"
+#include "stl/import/splits.h"
+
+namespace stl {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void check(const ImportOptions& o) {
+    if (o.length < 1 || o.stride < 0) fail("length {} and stride {}: no such sequences", o.length, o.stride);
+    if (o.height < 0 || o.width < 0 || (o.height == 0) != (o.width == 0))
+        fail("size {}x{}: no such size", o.width, o.height);
+    if (o.compression < 0 || o.compression > 9) fail("compression {}, expected 0 to 9", o.compression);
+    if (!(o.scene_threshold > 0)) fail("scene threshold {}, expected over 0", o.scene_threshold);
+}
+
+class Importer {
+  public:
+    Importer(const ImportOptions& options, Reporter& reporter, const StopRequested& stop)
+        : options_((check(options), options)),
+          reporter_(reporter),
+          stop_(stop),
+          sources_(find_sources(options.inputs)),
+          splits_(options, sources_.size()) {
+        refuse_existing(split_file_name(options.output).path, options.force);
+        choose_format();
+    }
+
+    ImportReport run() {
+        const auto writer = make_writer();
+        const auto row_bytes = static_cast<std::uint64_t>(options_.length) * format_.bytes();
+        require_memory(5 * row_bytes, options_.output);
+        RowQueue queue(*writer, format_.dtype,
+                       std::max<std::uint64_t>(2, (std::uint64_t{64} << 20) / row_bytes));
+        try {
+            for (std::size_t i = 0; i < sources_.size(); ++i) read_source(i, queue);
+        } catch (const WritingFailed&) {
+            // finish() throws why.
+        }
+        queue.finish();
+        reporter_.progress_end();
+        finish(*writer);
+        report_.seconds = seconds_since(started_);
+        return report_;
+    }
+
+  private:
+    /// The first source that can be read decides what the options leave open; one array of floats makes all
+    /// float.
+    void choose_format() {
+        std::string reason;
+        bool chosen = false;
+        for (const auto& source : sources_) {
+            const bool array = source.kind == ImportSource::Kind::array;
+            if (chosen && !array) continue;
+            try {
+                const FrameFormat own = own_format(source, options_);
+                if (!chosen) format_ = own;
+                if (own.dtype == DType::f32) format_.dtype = DType::f32;
+                chosen = true;
+            } catch (const Error& error) {
+                if (reason.empty()) reason = error.what();
+            }
+        }
+        if (!chosen) throw Error(reason);
+    }
+
+    std::unique_ptr<SequenceWriter> make_writer() {
+        WriteOptions w;
+        w.dtype = format_.dtype;
+        w.compression = options_.compression;
+        w.force = options_.force;
+        w.fps = options_.fps;
+        w.attributes = describe();
+        for (const auto& source : sources_) {
+            if (w.fps > 0) break;
+            try {
+                w.fps = open_stream(source, options_, format_)->fps();
+            } catch (const Error&) {
+                continue;  // told when its turn comes
+            }
+        }
+        return create_sequences(options_.output, unknown_count,
+                                {options_.length, format_.channels, format_.height, format_.width}, w);
+    }
+
+    Json describe() const {
+        Json settings{
+            {"source", sources_.size() == 1 ? sources_[0].name : fmt::format("{} sources", sources_.size())},
+            {"made_by", "stl import"},
+            {"fit", fit_name(options_.fit)},
+            {"fps", options_.fps},
+            {"length", options_.length},
+            {"stride", stride()},
+            {"split_scenes", options_.split_scenes}};
+        constexpr std::size_t most_listed = 200;  // an attribute holds 64 KiB
+        for (std::size_t i = 0; i < std::min(sources_.size(), most_listed); ++i) {
+            settings["sources"].push_back(fs::path(sources_[i].name).filename().string());
+        }
+        return settings;
+    }
+
+    std::int64_t stride() const { return options_.stride > 0 ? options_.stride : options_.length; }
+
+    void read_source(std::size_t index, RowQueue& queue) {
+        const std::string& name = sources_[index].name;
+        try {
+            const std::int64_t before = report_.sequences;
+            read_frames(index, queue);
+            ++report_.sources;
+            if (report_.sequences == before) {
+                ++report_.too_short;
+                reporter_.warn(
+                    fmt::format("{}: too short for a sequence of {} frames", name, options_.length));
+            }
+        } catch (const Interrupted&) {
+            throw;
+        } catch (const Error& error) {
+            if (sources_.size() == 1) throw;
+            ++report_.unusable;
+            reporter_.warn(error.what());
+        }
+    }
+
+    void read_frames(std::size_t index, RowQueue& queue) {
+        const auto stream = open_stream(sources_[index], options_, format_);
+        if (splits_.active() && splits_.by() == SplitBy::time && !(stream->duration() > 0)) {
+            fail("{}: does not tell how long it is, so it can't be split by time", sources_[index].name);
+        }
+        Split split = splits_.of(index, 0);
+        Windows windows(options_.length, stride(), [&](Windows::Bytes row) {
+            queue.push(std::move(row));
+            marks_.push_back(split);
+            ++report_.sequences;
+            ++report_.per_split[static_cast<std::size_t>(split)];
+        });
+        SceneCuts cuts(options_.scene_threshold);
+        StreamFrame frame;
+        std::int64_t count = 0;
+        for (; stream->next(frame); ++count) {
+            if (stop_ && stop_()) throw Interrupted("import: interrupted, nothing written");
+            const Split now = splits_.of(index, frame.position);
+            const bool cut = options_.split_scenes && scene_begins(cuts, frame);
+            if (!frame.continues || cut || now != split) windows.break_here();
+            report_.cuts += cut ? 1 : 0;
+            split = now;
+            windows.add(frame.values);
+            show_progress(index, *stream, frame, count);
+        }
+        report_.frames += count;
+        if (const std::string damage = stream->damage(); !damage.empty()) reporter_.warn(damage);
+    }
+
+    bool scene_begins(SceneCuts& cuts, const StreamFrame& frame) {
+        if (!frame.continues) cuts.reset();
+        if (format_.dtype == DType::u8) {
+            return cuts.begins(
+                {reinterpret_cast<const std::uint8_t*>(frame.values.data()), frame.values.size()});
+        }
+        const auto* floats = reinterpret_cast<const float*>(frame.values.data());
+        eight_bits_.resize(frame.values.size() / sizeof(float));
+        std::transform(floats, floats + eight_bits_.size(), eight_bits_.begin(), [](float v) {
+            return static_cast<std::uint8_t>(std::clamp(v * 255.0F + 0.5F, 0.0F, 255.0F));
+        });
+        return cuts.begins(eight_bits_);
+    }
+
+    /// Hundredths of a source are counted where there are few.
+    void show_progress(std::size_t index, const FrameStream& stream, const StreamFrame& frame,
+                       std::int64_t count) {
+        const std::int64_t frames = report_.frames + count;
+        if (frames % 16 != 0) return;
+        Progress p{static_cast<std::int64_t>(index), static_cast<std::int64_t>(sources_.size()), "sources",
+                   ""};
+        if (sources_.size() == 1 && stream.duration() > 0) {
+            const bool array = sources_[0].kind == ImportSource::Kind::array;
+            p = {static_cast<std::int64_t>(frame.position * stream.duration()),
+                 static_cast<std::int64_t>(stream.duration()), array ? "rows" : "seconds", ""};
+        }
+        p.detail = fmt::format("{} sequences  {:.0f} frames/s", report_.sequences,
+                               static_cast<double>(frames) / std::max(seconds_since(started_), 1e-3));
+        reporter_.progress(p);
+    }
+
+    void finish(SequenceWriter& writer) {
+        if (report_.sequences == 0) {
+            fail("{}: not one sequence of {} frames in {} source{}", options_.output, options_.length,
+                 sources_.size(), sources_.size() == 1 ? "" : "s");
+        }
+        report_.split = splits_.active();
+        if (report_.split) writer.set_splits(marks_);
+        writer.finish();
+    }
+
+    ImportOptions options_;
+    Reporter& reporter_;
+    StopRequested stop_;
+    std::vector<ImportSource> sources_;
+    SplitPlan splits_;
+    FrameFormat format_;
+    ImportReport report_;
+    std::vector<Split> marks_;
+    std::vector<std::uint8_t> eight_bits_;
+    Clock::time_point started_ = Clock::now();
+};
+
+}  // namespace
+
+ImportReport import_sequences(const ImportOptions& options, Reporter& reporter, const StopRequested& stop) {
+    return Importer(options, reporter, stop).run();
+}
+
+}  // namespace stl

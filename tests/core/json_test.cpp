@@ -1,0 +1,88 @@
+// Strict JSON: what is wrong is named, with its file, line or key.
+#include "stl/core/json.h"
+
+#include <gmock/gmock.h>
+
+#include "stl/core/error.h"
+
+namespace stl {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+template <class Action>
+std::string error_of(Action action) {
+    try {
+        action();
+    } catch (const Error& error) {
+        return error.what();
+    }
+    ADD_FAILURE() << "no error";
+    return "";
+}
+
+std::string parse_error(const std::string& text) {
+    return error_of([&] { parse_json(text, "a.json"); });
+}
+
+TEST(Json, AllowsCommentsAndKeepsOrder) {
+    const auto json = parse_json("{ // first\n \"b\": 1, \"a\": [1, 2.5] }", "a.json");
+    EXPECT_EQ(json.dump(), R"({"b":1,"a":[1,2.5]})");
+}
+
+TEST(Json, MistakesHaveALine) {
+    EXPECT_THAT(parse_error("{\n\"a\": 1,\n\"b\" 2}"), HasSubstr("a.json: line 3: not valid JSON"));
+    EXPECT_THAT(parse_error(""), HasSubstr("a.json: line 1: not valid JSON"));
+    EXPECT_THAT(parse_error("{\"a\": 1} x"), HasSubstr("not valid JSON"));
+    EXPECT_THAT(parse_error("[\"\xff\"]"), HasSubstr("not valid JSON"));
+}
+
+TEST(Json, KeysStandOnce) {
+    EXPECT_THAT(parse_error(R"({"a": 1, "a": 2})"), HasSubstr("a.json: key 'a' stands twice"));
+    EXPECT_NO_THROW(parse_json(R"({"a": {"b": 1}, "c": {"b": 1}})", "a.json"));
+}
+
+TEST(Fields, ReadEveryTypeAndTheirDefaults) {
+    Fields fields(parse_json(R"({"i": 3, "d": 2, "s": "x", "b": true, "v": [1, 2], "n": null})", "a"), "a");
+    EXPECT_EQ(fields.require<std::int64_t>("i"), 3);
+    EXPECT_EQ(fields.get<double>("d", 7.5), 2.0);
+    EXPECT_EQ(fields.get<std::string>("s", ""), "x");
+    EXPECT_TRUE(fields.get<bool>("b", false));
+    EXPECT_THAT(fields.require<std::vector<std::int64_t>>("v"), ElementsAre(1, 2));
+    EXPECT_EQ(fields.get<std::int64_t>("n", 9), 9);
+    EXPECT_EQ(fields.find<double>("absent"), std::nullopt);
+    EXPECT_FALSE(fields.has("n"));
+    EXPECT_NO_THROW(fields.finish());
+}
+
+TEST(Fields, WrongTypesAreNamedWithTheirPlace) {
+    Fields fields(parse_json(R"({"i": 2.0, "s": 1, "v": [1, "x"], "big": 18446744073709551615})", "a"),
+                  "a.json: model");
+    EXPECT_THAT(error_of([&] { fields.get<std::int64_t>("i", 0); }),
+                HasSubstr("a.json: model.i: 2.0 is not an integer"));
+    EXPECT_THAT(error_of([&] { fields.get<std::string>("s", ""); }),
+                HasSubstr("a.json: model.s: 1 is not a string"));
+    EXPECT_THAT(error_of([&] { fields.get<std::vector<std::int64_t>>("v", {}); }), HasSubstr("model.v"));
+    EXPECT_THAT(error_of([&] { fields.get<std::int64_t>("big", 0); }), HasSubstr("is not an integer"));
+    EXPECT_THAT(error_of([&] { fields.require<double>("lr"); }),
+                HasSubstr("a.json: model.lr: missing, expected a number"));
+}
+
+TEST(Fields, UnknownKeysAreRefusedWithTheNearest) {
+    Fields fields(parse_json(R"({"hid_s": 1})", "a"), "a.json: model");
+    fields.get<std::int64_t>("hid_S", 2);
+    EXPECT_THAT(error_of([&] { fields.finish(); }),
+                HasSubstr("model.hid_s: unknown key (did you mean 'hid_S'?)"));
+}
+
+TEST(Fields, ChildrenKnowWhereTheyAre) {
+    Fields fields(parse_json(R"({"train": {"lr": "x"}, "list": []})", "a"), "a.json");
+    auto train = fields.child("train");
+    EXPECT_THAT(error_of([&] { train.get<double>("lr", 0); }), HasSubstr("a.json: train.lr"));
+    EXPECT_TRUE(fields.child("absent").object().empty());
+    EXPECT_THAT(error_of([&] { fields.child("list"); }), HasSubstr("is no object"));
+}
+
+}  // namespace
+}  // namespace stl

@@ -1,0 +1,327 @@
+// From clips that ffmpeg's generators make to a file of sequences, read back by the data set reader.
+
+#include "stl/import/import.h"
+
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+
+#include <cmath>
+#include <csignal>
+#include <map>
+#include <set>
+
+#include "stl/core/error.h"
+#include "stl/data/sequences.h"
+#include "stl/import/clips.h"
+#include "stl/import/inspect.h"
+#include "stl/import/sources.h"
+#include "stl/import/splits.h"
+#include "stl/media/png.h"
+#include "tests/media/tools.h"
+
+namespace stl {
+namespace {
+
+using test::error_of;
+using test::ffmpeg;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+struct Notes : Reporter {
+    std::vector<std::string> warnings;
+    void warn(const std::string& line) override { warnings.push_back(line); }
+};
+
+class ImportTest : public ::testing::Test {
+  protected:
+    std::string file(const std::string& name) const { return (folder_ / name).string(); }
+    ImportOptions options(std::vector<std::string> inputs) const {
+        ImportOptions o;
+        o.inputs = std::move(inputs);
+        o.output = file("out.h5");
+        o.height = o.width = 16;
+        o.channels = 1;
+        o.length = 5;
+        o.threads = 1;
+        return o;
+    }
+    /// A lossless gray clip whose frame k is flat, of value 10 k.
+    void counting_clip(const std::string& name, int frames) const {
+        ffmpeg(
+            fmt::format("-f lavfi -i color=black:size=16x16:rate=10:duration={} -vf format=gray,geq=lum=10*N "
+                        "-c:v ffv1 -pix_fmt gray {}",
+                        frames / 10.0, file(name)));
+    }
+    /// Numbers of the frames of one row of a counting clip.
+    std::vector<int> numbers(std::int64_t row) const {
+        const auto reader = open_sequences(file("out.h5"));
+        std::vector<float> values(static_cast<std::size_t>(reader->info().shape.elements()));
+        reader->read(row, 1, values);
+        std::vector<int> out;
+        for (std::int64_t t = 0; t < reader->info().shape.frames; ++t) {
+            const float v = values[static_cast<std::size_t>(t * reader->info().shape.frame_elements())];
+            out.push_back(static_cast<int>(v * 25.5F + 0.5F));
+        }
+        return out;
+    }
+    bool only_inputs_left(std::size_t count) const {
+        return std::distance(fs::directory_iterator(folder_ / ""), {}) == static_cast<std::ptrdiff_t>(count);
+    }
+
+    test::TemporaryFolder folder_;
+    Notes notes_;
+};
+
+TEST_F(ImportTest, CutsAClipIntoSequences) {
+    counting_clip("a.mkv", 23);
+    auto o = options({file("a.mkv")});
+    o.stride = 4;
+    const ImportReport report = import_sequences(o, notes_);
+    EXPECT_EQ(report.sequences, 5);
+    EXPECT_EQ(report.frames, 23);
+    EXPECT_FALSE(report.split);
+    const auto reader = open_sequences(o.output);
+    EXPECT_EQ(reader->info().count, 5);
+    EXPECT_EQ(reader->info().shape, (SequenceShape{5, 1, 16, 16}));
+    EXPECT_EQ(reader->info().dtype, DType::u8);
+    EXPECT_DOUBLE_EQ(reader->info().fps, 10);
+    EXPECT_THAT(numbers(0), ElementsAre(0, 1, 2, 3, 4));
+    EXPECT_THAT(numbers(1), ElementsAre(4, 5, 6, 7, 8));
+    EXPECT_THAT(numbers(4), ElementsAre(16, 17, 18, 19, 20));
+    EXPECT_TRUE(only_inputs_left(2));
+}
+
+TEST_F(ImportTest, StrideBeyondTheLengthAndTimeWindow) {
+    counting_clip("a.mkv", 24);
+    auto o = options({file("a.mkv")});
+    o.stride = 7;
+    o.start = 0.2;
+    o.end = 1.9;
+    EXPECT_EQ(import_sequences(o, notes_).sequences, 2);
+    EXPECT_THAT(numbers(0), ElementsAre(2, 3, 4, 5, 6));
+    EXPECT_THAT(numbers(1), ElementsAre(9, 10, 11, 12, 13));
+}
+
+TEST_F(ImportTest, FrameRateColorsAndPlanes) {
+    ffmpeg("-f lavfi -i color=c=0xC86432:size=32x32:rate=20:duration=1 -c:v ffv1 -pix_fmt bgr0 " +
+           file("a.mkv"));
+    auto o = options({file("a.mkv")});
+    o.channels = 0;  // videos: RGB
+    o.fps = 10;
+    EXPECT_EQ(import_sequences(o, notes_).frames, 10);
+    const auto reader = open_sequences(o.output);
+    EXPECT_EQ(reader->info().shape, (SequenceShape{5, 3, 16, 16}));
+    EXPECT_DOUBLE_EQ(reader->info().fps, 10);
+    std::vector<float> values(static_cast<std::size_t>(reader->info().shape.elements()));
+    reader->read(1, 1, values);
+    EXPECT_FLOAT_EQ(values[0], 200 / 255.0F);
+    EXPECT_FLOAT_EQ(values[256], 100 / 255.0F);
+    EXPECT_FLOAT_EQ(values[512], 50 / 255.0F);
+}
+
+TEST_F(ImportTest, NoSourceIsInTwoSplits) {
+    for (int i = 0; i < 10; ++i) {
+        Image image(16, 16, 1, static_cast<std::uint8_t>(20 * i));
+        fs::create_directories(file(fmt::format("clips/{}", i)));
+        for (int k = 0; k < 10; ++k) write_png(file(fmt::format("clips/{}/{}.png", i, k)), image);
+    }
+    auto o = options({file("clips")});
+    o.train = 0.6;
+    o.val = 0.2;
+    o.test = 0.2;
+    const ImportReport report = import_sequences(o, notes_);
+    EXPECT_EQ(report.sources, 10);
+    EXPECT_THAT(report.per_split, ElementsAre(12, 4, 4));
+    const auto reader = open_sequences(o.output);
+    EXPECT_THAT(count_splits(*reader), ElementsAre(12, 4, 4));
+    std::vector<float> values(static_cast<std::size_t>(reader->info().shape.elements()));
+    std::map<int, std::set<int>> splits_of_source;
+    for (const auto split : {Split::train, Split::validation, Split::test}) {
+        for (const auto row : reader->rows(split)) {
+            reader->read(row, 1, values);
+            splits_of_source[static_cast<int>(values[0] * 255 + 0.5F)].insert(static_cast<int>(split));
+        }
+    }
+    EXPECT_EQ(splits_of_source.size(), 10U);
+    for (const auto& [source, splits] : splits_of_source) EXPECT_EQ(splits.size(), 1U) << source;
+}
+
+TEST_F(ImportTest, SplitsOneClipByTime) {
+    counting_clip("a.mkv", 24);
+    auto o = options({file("a.mkv")});
+    o.length = 3;
+    o.stride = 1;
+    o.split_by = SplitBy::time;
+    o.val = 0.25;
+    o.test = 0.25;
+    import_sequences(o, notes_);
+    const auto reader = open_sequences(o.output);
+    int last_train = 0, first_val = 99, last_val = 0, first_test = 99;
+    for (const auto r : reader->rows(Split::train)) last_train = std::max(last_train, numbers(r).back());
+    for (const auto r : reader->rows(Split::validation)) {
+        first_val = std::min(first_val, numbers(r).front());
+        last_val = std::max(last_val, numbers(r).back());
+    }
+    for (const auto r : reader->rows(Split::test)) first_test = std::min(first_test, numbers(r).front());
+    EXPECT_EQ(last_train, 11);
+    EXPECT_EQ(first_val, 12);
+    EXPECT_EQ(last_val, 17);
+    EXPECT_EQ(first_test, 18);
+}
+
+TEST_F(ImportTest, NoSequenceRunsOverACut) {
+    // Two flat scenes of 12 frames, far apart in brightness.
+    fs::create_directories(file("film"));
+    for (int k = 0; k < 24; ++k) {
+        write_png(file(fmt::format("film/{}.png", k)),
+                  Image(16, 16, 1, static_cast<std::uint8_t>(k < 12 ? 10 : 200)));
+    }
+    auto o = options({file("film")});
+    o.split_scenes = true;
+    const ImportReport report = import_sequences(o, notes_);
+    EXPECT_EQ(report.cuts, 1);
+    EXPECT_EQ(report.sequences, 4);  // two of each scene; five with one over the cut otherwise
+    for (std::int64_t r = 0; r < 4; ++r) {
+        const auto row = numbers(r);
+        EXPECT_EQ(row.front(), row.back()) << r;
+    }
+}
+
+TEST_F(ImportTest, ArraysKeepTheirValues) {
+    const SequenceShape shape{6, 1, 4, 4};
+    auto writer = create_sequences(file("a.h5:frames"), 3, shape, {.dtype = DType::f32});
+    std::vector<float> values(3 * 6 * 16);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i / 16) * 3 - 20;
+    writer->append(std::span<const float>(values));
+    writer->finish();
+    ImportOptions o;
+    o.inputs = {file("a.h5")};
+    o.dataset = "frames";
+    o.output = file("out.h5");
+    o.length = 3;
+    EXPECT_EQ(import_sequences(o, notes_).sequences, 6);
+    const auto reader = open_sequences(o.output);
+    EXPECT_EQ(reader->info().dtype, DType::f32);
+    EXPECT_EQ(reader->info().shape, (SequenceShape{3, 1, 4, 4}));
+    std::vector<float> all(values.size());
+    reader->read(0, 6, all);
+    EXPECT_EQ(all, values);
+    o.height = o.width = 2;
+    o.force = true;
+    import_sequences(o, notes_);
+    std::vector<float> row(3 * 4);
+    open_sequences(o.output)->read(0, 1, row);
+    EXPECT_FLOAT_EQ(row[0], -20);
+    EXPECT_FLOAT_EQ(row[4], -17);
+}
+
+TEST_F(ImportTest, FindsSourcesInFoldersAndPatterns) {
+    counting_clip("b10.mkv", 10);
+    fs::copy(file("b10.mkv"), file("b2.mkv"));
+    fs::create_directories(file("more/frames"));
+    write_png(file("more/frames/1.png"), Image(4, 4, 1));
+    write_text(file("notes.txt"), "no source");
+    const std::vector<std::string> whole{(folder_ / "").string()};
+    std::vector<std::string> names;
+    for (const auto& s : find_sources(whole)) names.push_back(fs::path(s.name).filename().string());
+    EXPECT_THAT(names, ElementsAre("b2.mkv", "b10.mkv", "frames"));
+    const std::vector<std::string> pattern{file("b*.mkv"), file("b2.mkv")};
+    EXPECT_EQ(find_sources(pattern).size(), 2U);
+    const std::vector<std::string> nothing{file("c*.mkv")};
+    EXPECT_THAT(error_of([&] { find_sources(nothing); }), HasSubstr("matches no file"));
+    const std::vector<std::string> absent{file("none.mp4")};
+    EXPECT_THAT(error_of([&] { find_sources(absent); }), HasSubstr("no such file"));
+}
+
+TEST_F(ImportTest, WarnsOfBadSourcesAndGoesOn) {
+    counting_clip("a.mkv", 10);
+    write_text(file("b.mp4"), "not a video at all");
+    counting_clip("c.mkv", 3);
+    const ImportReport report =
+        import_sequences(options({file("a.mkv"), file("b.mp4"), file("c.mkv")}), notes_);
+    EXPECT_EQ(report.sources, 2);
+    EXPECT_EQ(report.unusable, 1);
+    EXPECT_EQ(report.too_short, 1);
+    ASSERT_EQ(notes_.warnings.size(), 2U);
+    EXPECT_THAT(notes_.warnings[0], HasSubstr("b.mp4"));
+    EXPECT_THAT(notes_.warnings[1], AllOf(HasSubstr("c.mkv"), HasSubstr("too short")));
+}
+
+TEST_F(ImportTest, LeavesNothingWhenItFails) {
+    counting_clip("a.mkv", 23);
+    write_text(file("b.mp4"), "not a video at all");
+    auto o = options({file("a.mkv")});
+    EXPECT_THROW(import_sequences(o, notes_, [] { return true; }), Interrupted);
+    EXPECT_THAT(error_of([&] { import_sequences(options({file("b.mp4")}), notes_); }), HasSubstr("b.mp4"));
+    o.length = 100;
+    EXPECT_THAT(error_of([&] { import_sequences(o, notes_); }), HasSubstr("not one sequence of 100 frames"));
+    o.length = 5;
+    o.val = 0.5;
+    EXPECT_THAT(error_of([&] { import_sequences(o, notes_); }), HasSubstr("1 source can't be divided"));
+    o.val = 0.9;
+    o.test = 0.9;
+    EXPECT_THAT(error_of([&] { import_sequences(o, notes_); }), HasSubstr("do not add up to 1"));
+    EXPECT_TRUE(only_inputs_left(2));
+    o.val = o.test = std::nullopt;
+    write_text(o.output, "precious");
+    EXPECT_THAT(error_of([&] { import_sequences(o, notes_); }), HasSubstr("--force"));
+    EXPECT_EQ(read_text(o.output), "precious");
+}
+
+TEST_F(ImportTest, SaysThatTheDiskIsFull) {
+    ffmpeg("-f lavfi -i testsrc2=size=96x96:rate=25:duration=4 " + file("a.mp4"));
+    auto o = options({file("a.mp4")});
+    o.height = o.width = 96;
+    o.compression = 0;
+    const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+    rlimit old{};
+    getrlimit(RLIMIT_FSIZE, &old);
+    const rlimit small{50000, old.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &small);
+    const std::string message = error_of([&] { import_sequences(o, notes_); });
+    setrlimit(RLIMIT_FSIZE, &old);
+    std::signal(SIGXFSZ, old_handler);
+    EXPECT_THAT(message, AllOf(HasSubstr("out.h5"), HasSubstr("cannot be written")));
+    EXPECT_TRUE(only_inputs_left(1));
+}
+
+TEST(Windows, LengthStrideAndBreaks) {
+    std::vector<std::string> rows;
+    Windows windows(2, 1, [&](Windows::Bytes row) {
+        std::string text;
+        for (const auto b : row) text += static_cast<char>(b);
+        rows.push_back(text);
+    });
+    const auto add = [&](char c) { windows.add(std::vector{static_cast<std::byte>(c)}); };
+    add('a');
+    add('b');
+    add('c');
+    windows.break_here();
+    add('d');
+    add('e');
+    EXPECT_THAT(rows, ElementsAre("ab", "bc", "de"));
+}
+
+TEST(Inspect, MeasuresValuesAndMotion) {
+    const test::TemporaryFolder folder;
+    const std::string path = (folder / "a.h5").string();
+    auto writer = create_sequences(path, 2, {2, 1, 1, 2}, {.dtype = DType::f32});
+    const float nan = std::nanf("");
+    writer->append(std::vector<float>{0, 1, 0, 1, 0.5F, nan, 1, nan});
+    writer->finish();
+    Reporter silent;
+    const auto reader = open_sequences(path);
+    const SequenceStatistics s = measure(*reader, 100, silent);
+    EXPECT_EQ(s.rows, 2);
+    EXPECT_EQ(s.non_finite, 2);
+    EXPECT_DOUBLE_EQ(s.mean, 3.5 / 6);
+    EXPECT_DOUBLE_EQ(s.minimum, 0);
+    EXPECT_DOUBLE_EQ(s.maximum, 1);
+    EXPECT_DOUBLE_EQ(s.motion, 0.5 / 3);
+    EXPECT_DOUBLE_EQ(s.still, 0.5);
+    EXPECT_THAT(count_splits(*reader), ElementsAre(0, 0, 0));
+}
+
+}  // namespace
+}  // namespace stl

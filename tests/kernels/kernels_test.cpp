@@ -1,0 +1,424 @@
+// The kernels of every variant that this machine has, against loops in double.
+#include "stl/kernels/kernels.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "stl/kernels/packing.h"
+#include "stl/kernels/parallel.h"
+
+namespace stl::kernels {
+namespace {
+
+std::vector<float> random_values(std::size_t count, unsigned seed, float scale = 1.0F) {
+    std::mt19937 engine(seed);
+    std::normal_distribution<float> normal(0.0F, scale);
+    std::vector<float> values(count);
+    for (auto& value : values) value = normal(engine);
+    return values;
+}
+
+class KernelsTest : public testing::TestWithParam<Isa> {
+  protected:
+    const Kernels& k = kernels(GetParam());
+};
+
+INSTANTIATE_TEST_SUITE_P(variants, KernelsTest, testing::ValuesIn(available_isas()),
+                         [](const auto& param) { return isa_name(param.param); });
+
+TEST_P(KernelsTest, is_the_variant_asked_for) {
+    EXPECT_EQ(k.isa, GetParam());
+}
+
+struct ProductCase {
+    int rows, depth, columns;
+};
+
+TEST_P(KernelsTest, product) {
+    for (const auto& [rows, depth, columns] :
+         {ProductCase{1, 1, 16}, {5, 7, 32}, {14, 64, 16}, {29, 33, 48}, {256, 100, 80}}) {
+        SCOPED_TRACE(rows);
+        const Index a_row = depth + 3, out_row = columns + 5;
+        const auto a = random_values(static_cast<std::size_t>(rows * a_row), 1);
+        const auto w = random_values(static_cast<std::size_t>(depth * columns), 2);
+        const auto bias = random_values(static_cast<std::size_t>(columns), 3);
+        const auto row_bias = random_values(static_cast<std::size_t>(rows), 4);
+        const auto residual = random_values(static_cast<std::size_t>(rows * out_row), 5);
+        const auto scale = random_values(static_cast<std::size_t>(columns), 6);
+        std::vector<float> out(static_cast<std::size_t>(rows * out_row), -77.0F);
+        Product p;
+        p.a = a.data();
+        p.a_row = a_row;
+        p.depth = depth;
+        p.w = w.data();
+        p.w_row = columns;
+        p.rows = rows;
+        p.columns = columns;
+        p.out = out.data();
+        p.out_row = out_row;
+        p.bias = bias.data();
+        p.row_bias = row_bias.data();
+        p.residual = residual.data();
+        p.residual_row = out_row;
+        p.residual_scale = scale.data();
+        k.product(p);
+        for (int r = 0; r < rows; ++r) {
+            for (int c = 0; c < columns; ++c) {
+                double value = double{bias[static_cast<std::size_t>(c)]} +
+                               row_bias[static_cast<std::size_t>(r)] +
+                               double{scale[static_cast<std::size_t>(c)]} *
+                                   residual[static_cast<std::size_t>(r * out_row + c)];
+                for (int i = 0; i < depth; ++i) {
+                    value += double{a[static_cast<std::size_t>(r * a_row + i)]} *
+                             w[static_cast<std::size_t>(i * columns + c)];
+                }
+                ASSERT_NEAR(out[static_cast<std::size_t>(r * out_row + c)], value, 2e-5) << r << ' ' << c;
+            }
+            for (Index c = columns; c < out_row; ++c) {
+                ASSERT_EQ(out[static_cast<std::size_t>(r * out_row + c)], -77.0F)
+                    << "written beyond the columns";
+            }
+        }
+    }
+}
+
+TEST_P(KernelsTest, product_with_taps_is_a_convolution) {
+    // A line of pixels with 3 channels, 3 taps of 2 lines apart.
+    constexpr int channels = 3, rows = 6, columns = 16, taps = 3;
+    const Index line = 50;
+    const auto a = random_values(200, 1);
+    const auto w = random_values(taps * channels * columns, 2);
+    const Index offsets[taps] = {0, line, 2 * line};
+    std::vector<float> out(rows * columns);
+    Product p;
+    p.a = a.data();
+    p.a_row = channels;
+    p.taps = offsets;
+    p.tap_count = taps;
+    p.depth = channels;
+    p.w = w.data();
+    p.w_row = columns;
+    p.rows = rows;
+    p.columns = columns;
+    p.out = out.data();
+    p.out_row = columns;
+    k.product(p);
+    for (int r = 0; r < rows; ++r) {
+        for (int c = 0; c < columns; ++c) {
+            double value = 0;
+            for (int t = 0; t < taps; ++t) {
+                for (int i = 0; i < channels; ++i) {
+                    value += double{a[static_cast<std::size_t>(t * line + r * channels + i)]} *
+                             w[static_cast<std::size_t>((t * channels + i) * columns + c)];
+                }
+            }
+            ASSERT_NEAR(out[static_cast<std::size_t>(r * columns + c)], value, 1e-5);
+        }
+    }
+}
+
+TEST(Packing, orders_and_pads) {
+    const std::vector<float> w{1, 2, 3,   // output 0
+                               4, 5, 6};  // output 1
+    const Panels panels(w.data(), 3, {1, -1, 0}, {2, 0, -1, 1});
+    EXPECT_EQ(panels.outputs(), 16);
+    EXPECT_EQ(panels.depth(), 4);
+    EXPECT_EQ(panels.count(), 1);
+    EXPECT_EQ(panels.columns(0), 16);
+    const float* data = panels.panel(0);
+    const auto at = [&](int depth, int output) { return data[depth * panel_columns + output]; };
+    EXPECT_EQ(at(0, 0), 6);
+    EXPECT_EQ(at(1, 0), 4);
+    EXPECT_EQ(at(2, 0), 0);
+    EXPECT_EQ(at(3, 2), 2);
+    EXPECT_EQ(at(0, 1), 0);
+    const std::vector<int> sizes{2, 17};
+    const auto order = padded_parts(sizes);
+    EXPECT_EQ(order.size(), 48U);
+    EXPECT_EQ(order[1], 1);
+    EXPECT_EQ(order[2], -1);
+    EXPECT_EQ(order[16], 2);
+    EXPECT_EQ(order[32], 18);
+    EXPECT_EQ(order[33], -1);
+}
+
+double reference(Op op, double a, double b, double s, double t, double r) {
+    const auto gelu = [](double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); };
+    const auto silu = [](double x) { return x / (1.0 + std::exp(-x)); };
+    const auto leaky = [](double x) { return x > 0 ? x : 0.2 * x; };
+    switch (op) {
+        case Op::gelu:
+            return gelu(a);
+        case Op::gelu_affine:
+            return gelu(a) * s + t;
+        case Op::gelu_affine_add:
+            return gelu(a) * s + t + b;
+        case Op::silu_affine:
+            return silu(a * s + t);
+        case Op::silu_affine_add:
+            return silu(a * s + t) + b;
+        case Op::leaky_affine:
+            return leaky(a * s + t);
+        case Op::leaky_affine_add:
+            return leaky(a * s + t) + b;
+        case Op::affine:
+            return a * s + t;
+        case Op::affine_add:
+            return a * s + t + b;
+        case Op::multiply:
+            return a * b;
+        case Op::multiply_scaled:
+            return a * b * s;
+        case Op::sigmoid_gate:
+            return a / (1.0 + std::exp(-b));
+        case Op::silu_gate:
+            return silu(a) * silu(b);
+        case Op::subtract_outer:
+            return a - r * s;
+    }
+    return NAN;
+}
+
+TEST_P(KernelsTest, apply) {
+    constexpr int rows = 7, columns = 48;
+    constexpr Index row = columns + 2;
+    const auto a = random_values(rows * row, 1, 4.0F), b = random_values(rows * row, 2, 4.0F);
+    const auto scale = random_values(columns, 3), shift = random_values(columns, 4);
+    for (int op = 0; op <= static_cast<int>(Op::subtract_outer); ++op) {
+        std::vector<float> out(rows * row, -77.0F);
+        k.apply(static_cast<Op>(op), {.a = a.data(),
+                                      .a_row = row,
+                                      .b = b.data(),
+                                      .b_row = row,
+                                      .scale = scale.data(),
+                                      .shift = shift.data(),
+                                      .out = out.data(),
+                                      .out_row = row,
+                                      .rows = rows,
+                                      .columns = columns});
+        for (std::size_t r = 0; r < rows; ++r) {
+            for (std::size_t c = 0; c < columns; ++c) {
+                const auto i = r * static_cast<std::size_t>(row) + c;
+                const double value =
+                    reference(static_cast<Op>(op), double{a[i]}, double{b[i]}, double{scale[c]},
+                              double{shift[c]}, double{b[r * static_cast<std::size_t>(row)]});
+                ASSERT_NEAR(out[i], value,
+                            3e-7 * std::max(1.0, std::abs(value)) + 1e-6 * std::abs(a[i] * scale[c]))
+                    << "op " << op << " at " << r << ' ' << c;
+            }
+        }
+    }
+}
+
+TEST_P(KernelsTest, activations_over_their_range) {
+    std::vector<float> x;
+    for (float value = -100.0F; value <= 100.0F; value += 0.01F) x.push_back(value);
+    x.insert(x.end(), {-1e30F, 1e30F, 0.0F, -0.0F, 1e-30F});
+    while (x.size() % column_step != 0) x.push_back(0.0F);
+    const auto columns = static_cast<int>(x.size());
+    std::vector<float> out(x.size());
+    for (const auto op : {Op::gelu, Op::silu_affine}) {
+        k.apply(op, {.a = x.data(), .out = out.data(), .rows = 1, .columns = columns});
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            const double value = reference(op, double{x[i]}, 0, 1, 0, 0);
+            ASSERT_NEAR(out[i], value, 2e-7 * std::max(1.0, std::abs(value))) << x[i];
+        }
+    }
+}
+
+TEST_P(KernelsTest, depthwise) {
+    struct Case {
+        int height, width, kernel, dilation;
+    };
+    for (const auto& [height, width, kernel, dilation] :
+         {Case{16, 16, 3, 1}, {5, 9, 5, 1}, {16, 16, 7, 3}, {3, 2, 11, 1}, {13, 20, 5, 2}}) {
+        SCOPED_TRACE(kernel);
+        constexpr int columns = 32;
+        constexpr Index row = 40;
+        const int half = kernel / 2;
+        const auto pixels = static_cast<std::size_t>(height * width);
+        auto values = random_values(pixels * row, 1);
+        const auto in = values;
+        const auto w = random_values(static_cast<std::size_t>(kernel * kernel * columns), 2);
+        const auto bias = random_values(columns, 3);
+        std::vector<float> scratch(depthwise_scratch(height, width, kernel, dilation));
+        k.depthwise({.in = values.data(),
+                     .in_row = row,
+                     .w = w.data(),
+                     .w_row = columns,
+                     .bias = bias.data(),
+                     .out = values.data(),  // in place
+                     .out_row = row,
+                     .height = height,
+                     .width = width,
+                     .columns = columns,
+                     .kernel = kernel,
+                     .dilation = dilation,
+                     .scratch = scratch.data()});
+        for (int y = 0; y < height; ++y) {
+            for (int x = 0; x < width; ++x) {
+                for (int c = 0; c < columns; ++c) {
+                    double value = double{bias[static_cast<std::size_t>(c)]};
+                    for (int ky = 0; ky < kernel; ++ky) {
+                        for (int kx = 0; kx < kernel; ++kx) {
+                            const int fy = y + (ky - half) * dilation, fx = x + (kx - half) * dilation;
+                            if (fy < 0 || fx < 0 || fy >= height || fx >= width) continue;
+                            value += double{w[static_cast<std::size_t>((ky * kernel + kx) * columns + c)]} *
+                                     in[static_cast<std::size_t>((fy * width + fx) * row + c)];
+                        }
+                    }
+                    ASSERT_NEAR(values[static_cast<std::size_t>((y * width + x) * row + c)], value, 2e-5)
+                        << y << ' ' << x << ' ' << c;
+                }
+            }
+        }
+    }
+}
+
+TEST_P(KernelsTest, pool_difference) {
+    constexpr int height = 3, width = 4, columns = 16;
+    const auto in = random_values(height * width * columns, 1);
+    std::vector<float> out(in.size());
+    k.pool_difference({.in = in.data(),
+                       .in_row = columns,
+                       .out = out.data(),
+                       .out_row = columns,
+                       .height = height,
+                       .width = width,
+                       .columns = columns});
+    for (int y = 0; y < height; ++y) {
+        for (int x = 0; x < width; ++x) {
+            double sum = 0;
+            int count = 0;
+            for (int fy = std::max(0, y - 1); fy <= std::min(height - 1, y + 1); ++fy) {
+                for (int fx = std::max(0, x - 1); fx <= std::min(width - 1, x + 1); ++fx, ++count) {
+                    sum += double{in[static_cast<std::size_t>((fy * width + fx) * columns)]};
+                }
+            }
+            const auto i = static_cast<std::size_t>((y * width + x) * columns);
+            ASSERT_NEAR(out[i], sum / count - double{in[i]}, 1e-6);
+        }
+    }
+}
+
+TEST_P(KernelsTest, rows_of_any_length) {
+    for (const int columns : {1, 15, 16, 37, 200}) {
+        SCOPED_TRACE(columns);
+        const auto n = static_cast<std::size_t>(columns);
+        auto x = random_values(3 * n, 1, 3.0F);
+        for (auto& value : x) value += 10.0F;  // the mean well above the deviation
+        const auto w = random_values(n, 2);
+        std::vector<float> normal(3 * n), dots(3);
+        k.normalise_rows(x.data(), columns, 3, columns, 1e-5F, normal.data(), columns);
+        k.dot_rows(x.data(), columns, 3, columns, w.data(), 0.5F, dots.data(), 1);
+        auto soft = x;
+        k.softmax_rows(soft.data(), columns, 3, columns);
+        for (std::size_t r = 0; r < 3; ++r) {
+            const std::vector<double> row(x.begin() + static_cast<Index>(r * n),
+                                          x.begin() + static_cast<Index>((r + 1) * n));
+            double mean = 0, variance = 0, dot = 0.5, total = 0;
+            const double top = *std::ranges::max_element(row);
+            for (std::size_t c = 0; c < n; ++c) {
+                mean += row[c] / columns;
+                dot += row[c] * double{w[c]};
+                total += std::exp(row[c] - top);
+            }
+            for (const double value : row) variance += (value - mean) * (value - mean) / columns;
+            EXPECT_NEAR(dots[r], dot, 1e-4);
+            for (std::size_t c = 0; c < n; ++c) {
+                ASSERT_NEAR(normal[r * n + c], (row[c] - mean) / std::sqrt(variance + 1e-5),
+                            columns == 1 ? 1e-2 : 1e-5);
+                ASSERT_NEAR(soft[r * n + c], std::exp(row[c] - top) / total, 1e-6);
+            }
+        }
+    }
+}
+
+TEST_P(KernelsTest, column_sums_keep_small_spreads) {
+    // A spread a thousandth of the mean: squares around it, not squares minus its square.
+    constexpr int rows = 500, columns = 16;
+    auto x = random_values(rows * columns, 1, 0.1F);
+    for (auto& value : x) value += 100.0F;
+    double sums[columns] = {}, squares[columns] = {};
+    float means[columns];
+    k.column_sums(x.data(), columns, rows, columns, nullptr, sums);
+    for (int c = 0; c < columns; ++c) means[c] = static_cast<float>(sums[c] / rows);
+    k.column_sums(x.data(), columns, rows, columns, means, squares);
+    for (int c = 0; c < columns; ++c) {
+        double mean = 0, variance = 0;
+        for (int r = 0; r < rows; ++r) mean += double{x[static_cast<std::size_t>(r * columns + c)]} / rows;
+        for (int r = 0; r < rows; ++r) {
+            const double difference = double{x[static_cast<std::size_t>(r * columns + c)]} - mean;
+            variance += difference * difference / rows;
+        }
+        EXPECT_NEAR(sums[c] / rows, mean, 1e-4);
+        EXPECT_NEAR(squares[c] / rows, variance, 1e-4 * variance);
+    }
+}
+
+TEST_P(KernelsTest, winograd_is_the_convolution) {
+    // One line of tiles whose outputs end inside the last tile, channel by channel.
+    constexpr int columns = 16, tiles = 3, width = 10, height = 3;
+    constexpr int in_width = tiles * winograd_tile + 2, in_height = 6;
+    const auto in = random_values(in_height * in_width * columns, 1);
+    const auto filter = random_values(9, 2);
+    const std::vector<float> bias(columns, 0.25F);
+    float points[winograd_points];
+    winograd_weights(filter.data(), points);
+    std::vector<float> values(winograd_points * tiles * columns);
+    k.winograd_input({.in = in.data(),
+                      .pixel = columns,
+                      .line = in_width * columns,
+                      .tiles = tiles,
+                      .columns = columns,
+                      .out = values.data(),
+                      .point_stride = tiles * columns});
+    for (int p = 0; p < winograd_points; ++p) {
+        for (int i = 0; i < tiles * columns; ++i)
+            values[static_cast<std::size_t>(p * tiles * columns + i)] *= points[p];
+    }
+    std::vector<float> out(winograd_tile * tiles * winograd_tile * columns, -77.0F);
+    const Index line = tiles * winograd_tile * columns;
+    k.winograd_output({.in = values.data(),
+                       .point_stride = tiles * columns,
+                       .tiles = tiles,
+                       .columns = columns,
+                       .bias = bias.data(),
+                       .out = out.data(),
+                       .out_pixel = columns,
+                       .out_line = line,
+                       .width = width,
+                       .height = height});
+    for (int y = 0; y < winograd_tile; ++y) {
+        for (int x = 0; x < tiles * winograd_tile; ++x) {
+            const float got = out[static_cast<std::size_t>(y * line + x * columns + 5)];
+            if (y >= height || x >= width) {
+                EXPECT_EQ(got, -77.0F) << "written beyond the picture";
+                continue;
+            }
+            double value = 0.25;
+            for (int ky = 0; ky < 3; ++ky) {
+                for (int kx = 0; kx < 3; ++kx) {
+                    value += double{filter[static_cast<std::size_t>(ky * 3 + kx)]} *
+                             in[static_cast<std::size_t>(((y + ky) * in_width + x + kx) * columns + 5)];
+                }
+            }
+            EXPECT_NEAR(got, value, 1e-5) << y << ' ' << x;
+        }
+    }
+}
+
+TEST(Parallel, every_unit_once) {
+    std::vector<int> runs(1000, 0);
+    parallel(1000, [&](int unit) { ++runs[static_cast<std::size_t>(unit)]; });
+    EXPECT_THAT(runs, testing::Each(1));
+    EXPECT_GE(thread_count(), 1);
+    EXPECT_EQ(thread_index(), 0);
+}
+
+}  // namespace
+}  // namespace stl::kernels

@@ -1,0 +1,255 @@
+// stl bench: how fast this machine runs the networks, the data and the metrics.
+
+#include <algorithm>
+
+#include "stl/bench/peaks.h"
+#include "stl/bench/record.h"
+#include "stl/bench/work.h"
+#include "stl/core/error.h"
+#include "stl/core/file.h"
+#include "stl/data/registry.h"
+#include "stl/models/registry.h"
+#include "stl/runtime/device.h"
+#include "tools/command.h"
+
+namespace stl::tools {
+namespace {
+
+struct BenchArguments {
+    std::string experiment;
+    std::vector<std::string> settings;
+    std::string work = "infer";
+    std::vector<std::string> translators;
+    std::int64_t batch = 0;
+    std::string device = "auto";
+    std::string precision;
+    int threads = 0;
+    int warmup = 2;
+    int repeats = 10;
+    std::vector<std::string> compare;
+    std::string profile;
+    bool force = false;
+    bool json = false;
+};
+
+struct Row {
+    std::string translator;
+    BenchCase made;
+    BenchTiming timing;
+};
+
+/// What all rows share.
+struct Session {
+    BenchArguments arguments;
+    const BenchWork* work = nullptr;
+    BenchOptions options;
+    Peaks peaks;
+    std::vector<NamedTrace> traces;
+};
+
+std::vector<std::string> wanted_translators(const Session& session) {
+    if (!session.work->by_translator) return {""};
+    auto names = session.arguments.translators;
+    if (names.empty() && session.options.experiment) return {session.options.model.translator};
+    if (names.empty() || names == std::vector<std::string>{"all"}) {
+        names.clear();
+        for (const auto& member : translators()) {
+            if (!member.for_tests) names.push_back(member.name);
+        }
+    }
+    for (auto& name : names) name = find_translator(name, "--translator").name;
+    return names;
+}
+
+std::vector<std::string> wanted_paths(const Session& session) {
+    const auto& known = session.work->paths;
+    for (const auto& path : session.arguments.compare) {
+        if (std::ranges::find(known, path) == known.end()) {
+            throw UsageError(fmt::format("--compare: '{}' has no path '{}' (it has: {})", session.work->name,
+                                         path, fmt::join(known, ", ")));
+        }
+    }
+    if (!session.arguments.compare.empty()) return session.arguments.compare;
+    // Inference's fast path is the CPU's, in fp32.
+    const bool plain_alone = session.work->name == "infer" &&
+                             (!session.options.device.is_cpu() || session.options.precision != "fp32");
+    return {plain_alone ? "plain" : known.back()};
+}
+
+void read_experiment(Session& session) {
+    auto& options = session.options;
+    options.model = benchmark_model("gsta");
+    options.batch = 1;
+    options.precision = "fp32";
+    if (!session.arguments.experiment.empty()) {
+        std::vector<Setting> settings;
+        for (const auto& text : session.arguments.settings) settings.push_back(parse_setting(text));
+        options.experiment = load_experiment(session.arguments.experiment, settings);
+        options.model = options.experiment->model_for(dataset_shape(options.experiment->dataset));
+        options.batch = options.experiment->train.batch_size;
+        options.precision = options.experiment->train.precision;
+    }
+    if (session.arguments.batch > 0) options.batch = session.arguments.batch;
+    if (!session.arguments.precision.empty()) options.precision = session.arguments.precision;
+    options.threads = session.arguments.threads;
+}
+
+Json to_json(const Session& session, const Row& row) {
+    const auto batch = static_cast<double>(session.options.batch);
+    return {{"translator", row.translator.empty() ? Json(nullptr) : Json(row.translator)},
+            {"work", session.work->name},
+            {"device", session.options.device.str()},
+            {"precision", session.options.precision},
+            {"path", row.made.path},
+            {"batch", session.options.batch},
+            {"seq_per_s", batch / row.timing.median},
+            {"best_seq_per_s", batch / row.timing.best},
+            {"peak_memory", row.timing.peak_memory},
+            {"flops_per_s", 2.0 * row.made.macs / row.timing.best},
+            {"bytes_per_s", row.made.bytes / row.timing.best},
+            {"peak_flops_per_s", session.peaks.flops},
+            {"peak_bytes_per_s", session.peaks.bytes},
+            {"threads", torch::get_num_threads()}};
+}
+
+/// "118.2 GFLOP/s (87 %)", "1.2 GB/s (6 %)" or "".
+std::string achieved(const Session& session, const Row& row) {
+    constexpr double giga = 1e9, percent = 100;
+    if (row.made.macs > 0) {
+        const double flops = 2.0 * row.made.macs / row.timing.best;
+        return fmt::format("{:.1f} GFLOP/s ({:.0f} %)", flops / giga, percent * flops / session.peaks.flops);
+    }
+    if (row.made.bytes > 0) {
+        const double bytes = row.made.bytes / row.timing.best;
+        return fmt::format("{:.2f} GB/s ({:.0f} %)", bytes / giga, percent * bytes / session.peaks.bytes);
+    }
+    return "";
+}
+
+void print_rows(const Session& session, const std::vector<Row>& rows, const Console& console) {
+    for (const auto& row : rows) {
+        if (session.arguments.json) {
+            console.print(to_json(session, row).dump());
+            continue;
+        }
+        const auto batch = static_cast<double>(session.options.batch);
+        std::string ratio;
+        if (&row != &rows.front())
+            ratio = fmt::format("{:.2f}x", rows.front().timing.median / row.timing.median);
+        console.print(fmt::format("{:<11} {:<6} {:>10.3f} {:>10.3f} {:>7} {:>10}  {}",
+                                  row.translator.empty() ? session.work->name : row.translator, row.made.path,
+                                  batch / row.timing.median, batch / row.timing.best, ratio,
+                                  bytes_text(static_cast<std::uint64_t>(row.timing.peak_memory)),
+                                  achieved(session, row)));
+    }
+}
+
+void print_profile(const Session& session, const NamedTrace& named, const Console& console) {
+    constexpr double milli = 1e3, giga = 1e9, percent = 100;
+    const auto layers = layer_times(named.trace);
+    double total = 0;
+    for (const auto& layer : layers) total += layer.seconds;
+    console.print(named.name + ", one pass:");
+    for (const auto& layer : layers) {
+        const double flops = layer.seconds > 0 ? 2.0 * static_cast<double>(layer.macs) / layer.seconds : 0;
+        std::string rate;
+        if (layer.macs > 0)
+            rate = fmt::format("{:7.1f} GFLOP/s ({:.0f} %)", flops / giga,
+                               percent * flops / session.peaks.flops);
+        console.print(fmt::format("  {:<44} {:>5} {:>10.2f} ms {:>5.1f} %  {}", layer.name, layer.calls,
+                                  layer.seconds * milli, percent * layer.seconds / total, rate));
+    }
+}
+
+void bench_translator(Session& session, const std::string& translator, const Console& console) {
+    if (!translator.empty()) session.options.model.translator = translator;
+    std::vector<BenchCase> cases;
+    for (const auto& path : wanted_paths(session)) cases.push_back(session.work->make(session.options, path));
+    const auto check = [] {
+        if (interrupted()) throw Interrupted("stopped");
+    };
+    const auto timings =
+        time_cases(cases, session.options.device, session.arguments.warmup, session.arguments.repeats, check);
+    std::vector<Row> rows;
+    for (std::size_t i = 0; i < cases.size(); ++i) rows.push_back({translator, cases[i], timings[i]});
+    print_rows(session, rows, console);
+    if (session.arguments.profile.empty()) return;
+    for (const auto& made : cases) {
+        if (!made.profile) continue;
+        auto& named = session.traces.emplace_back(NamedTrace{translator + " " + made.path, {}});
+        made.profile(named.trace);
+        if (!session.arguments.json) print_profile(session, named, console);
+    }
+}
+
+void run_bench(const BenchArguments& arguments, Console& console) {
+    Session session;
+    session.arguments = arguments;
+    session.work = &find_bench_work(arguments.work);
+    if (!arguments.profile.empty()) refuse_existing(arguments.profile, arguments.force);
+    set_threads(arguments.threads);
+    session.options.device = open_device(arguments.device);
+    read_experiment(session);
+    const auto type = session.options.precision == "bf16" ? torch::kBFloat16 : torch::kFloat32;
+    const auto names = wanted_translators(session);
+    wanted_paths(session);
+    session.peaks = measure_peaks(session.options.device, type);
+    if (!arguments.json) {
+        constexpr double giga = 1e9;
+        console.print(
+            fmt::format("{} on {}, {}, batch {}, {} threads; peaks here: matrix product {:.1f} GFLOP/s, "
+                        "copy {:.1f} GB/s",
+                        session.work->name, session.options.device.str(), session.options.precision,
+                        session.options.batch, torch::get_num_threads(), session.peaks.flops / giga,
+                        session.peaks.bytes / giga));
+        console.print(fmt::format("{:<11} {:<6} {:>10} {:>10} {:>7} {:>10}  {}", "", "path", "seq/s", "best",
+                                  "ratio", "memory", "of the peak (best)"));
+    }
+    for (const auto& name : names) bench_translator(session, name, console);
+    if (!arguments.profile.empty()) write_json(arguments.profile, chrome_trace(session.traces));
+}
+
+std::string work_help() {
+    std::string help = "what to time:";
+    for (const auto& work : bench_works()) help += fmt::format("\n  {}: {}", work.name, work.help);
+    return help;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Console& console) {
+    auto arguments = std::make_shared<BenchArguments>();
+    auto* command = app.add_subcommand("bench", "Time networks, data and metrics on this machine");
+    auto* experiment =
+        command->add_option("EXPERIMENT", arguments->experiment,
+                            "an experiment file (without: the Moving MNIST benchmark's sizes)");
+    command
+        ->add_option("--set", arguments->settings, "KEY=VALUE: override a key of the experiment (repeatable)")
+        ->allow_extra_args(false)
+        ->needs(experiment);
+    command->add_option("--work", arguments->work, work_help())->capture_default_str();
+    command->add_option("--translator", arguments->translators, "names, or all")->delimiter(',');
+    command->add_option("--batch", arguments->batch, "sequences at a time (default: 1, or the experiment's)")
+        ->check(CLI::PositiveNumber);
+    command->add_option("--device", arguments->device, "cpu, cuda, cuda:<number> or auto")
+        ->capture_default_str();
+    command->add_option("--precision", arguments->precision, "fp32 or bf16")
+        ->check(CLI::IsMember({"fp32", "bf16"}));
+    command->add_option("--threads", arguments->threads, "CPU threads (default: all cores)")
+        ->check(CLI::Range(0, 4096));
+    command->add_option("--warmup", arguments->warmup, "runs that do not count")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
+    command->add_option("--repeats", arguments->repeats, "runs that do")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    command->add_option("--compare", arguments->compare, "paths, one after the other in turn: plain,fast")
+        ->delimiter(',');
+    command->add_option("--profile", arguments->profile,
+                        "FILE.json: where the time goes, as a Chrome trace, and as a table here");
+    command->add_flag("--force", arguments->force, "replace an existing profile");
+    command->add_flag("--json", arguments->json, "one JSON object a line");
+    command->callback([arguments, &console] { run_bench(*arguments, console); });
+}
+
+}  // namespace stl::tools

@@ -1,0 +1,83 @@
+// stl convert: a checkpoint in another format, or with its configuration in it.
+
+#include "stl/checkpoint/checkpoint.h"
+#include "stl/core/error.h"
+#include "stl/train/run_folder.h"
+#include "tools/command.h"
+
+namespace stl::tools {
+namespace {
+
+struct ConvertArguments {
+    std::string input;
+    std::string output;
+    std::string model;
+    std::string weights = "last";
+    bool half = false;
+    bool weights_only = false;
+    bool force = false;
+};
+
+fs::path checkpoint_file(const ConvertArguments& arguments) {
+    if (!fs::is_directory(arguments.input)) return arguments.input;
+    return RunFolder::open(arguments.input).checkpoint(arguments.weights);
+}
+
+/// The configuration goes into the file, checked against the weights. Where it can't be told, and none was
+/// given, the file goes without.
+void record_model(Checkpoint& checkpoint, const ConvertArguments& arguments, const std::string& where,
+                  Console& console) {
+    const auto hints = arguments.model.empty() ? Json(nullptr) : read_json(arguments.model);
+    std::optional<SimVPOptions> options;
+    try {
+        options = model_options(checkpoint, hints, where);
+    } catch (const Error& error) {
+        const bool recorded = checkpoint.stl.is_object() && checkpoint.stl.contains("model");
+        if (!hints.is_null() || recorded) throw;
+        console.info(fmt::format("written without a configuration: {}", error.what()));
+        return;
+    }
+    SimVPImpl model(*options, Weights::unset);
+    load_weights(model, checkpoint.state, where);
+    if (!checkpoint.stl.is_object()) checkpoint.stl = Json::object();
+    checkpoint.stl["model"] = options->to_json();
+}
+
+void run_convert(const ConvertArguments& arguments, Console& console) {
+    refuse_existing(arguments.output, arguments.force);
+    const fs::path output(arguments.output);
+    const auto extension = output.extension();
+    if (extension != ".pth" && extension != ".pt" && extension != ".safetensors") {
+        fail("{}: unknown format '{}', expected .pth or .safetensors", arguments.output, extension.string());
+    }
+    const bool safetensors = extension == ".safetensors";
+    const auto input = checkpoint_file(arguments);
+    auto checkpoint = read_checkpoint(input, !arguments.weights_only && !safetensors);
+    record_model(checkpoint, arguments, input.string(), console);
+    write_checkpoint(output, checkpoint, {.half = arguments.half});
+    const bool state_kept = checkpoint.optimizer.has_value();
+    console.info(fmt::format("{}: {} tensors, {}{}", arguments.output, checkpoint.state.size(),
+                             bytes_text(fs::file_size(output)),
+                             state_kept ? ", with the optimizer's state" : ", weights only"));
+}
+
+}  // namespace
+
+void add_convert(CLI::App& app, Console& console) {
+    auto arguments = std::make_shared<ConvertArguments>();
+    auto& a = *arguments;
+    auto* command =
+        app.add_subcommand("convert", "Write a checkpoint in another format (.pth, .safetensors)");
+    command->add_option("IN", a.input, ".pth, .ckpt, .safetensors or a run's folder")->required();
+    command->add_option("OUT", a.output, ".pth (opens in Python) or .safetensors (weights only)")->required();
+    command->add_option("--model", a.model, "the model's configuration, where IN has none");
+    command->add_option("--weights", a.weights, "of a run: last or best")
+        ->check(CLI::IsMember({"last", "best"}))
+        ->capture_default_str();
+    command->add_flag("--half", a.half, "store floating-point weights as bf16");
+    command->add_flag("--weights-only", a.weights_only, "leave out the optimizer's and the schedule's state");
+    command->add_flag("--force", a.force, "replace an existing output");
+    command->callback([arguments, &console] { run_convert(*arguments, console); });
+}
+
+}  // namespace stl::tools

@@ -1,0 +1,124 @@
+// stl generate: moving-glyph data sets as files.
+
+#include <thread>
+
+#include "stl/core/error.h"
+#include "stl/data/generate.h"
+#include "stl/data/sets/moving.h"
+#include "tools/command.h"
+
+namespace stl::tools {
+namespace {
+
+const CLI::Range kCount(std::int64_t{1}, std::int64_t{1} << 40);
+
+struct GenerateArguments {
+    GenerateOptions options;
+    std::string output;
+    std::string dtype = "uint8";
+    std::optional<std::int64_t> sequences;
+    std::int64_t seed = 0;
+    std::string split = "train";
+    std::string protocol;
+    bool json = false;
+    bool quiet = false;
+};
+
+void run_generate(GenerateArguments arguments, Console& console) {
+    auto& options = arguments.options;
+    options.split = arguments.split == "test"         ? Split::test
+                    : arguments.split == "validation" ? Split::validation
+                                                      : Split::train;
+    if (options.split == Split::test && arguments.protocol == "stream") {
+        throw UsageError(
+            "generate: --split test has the protocol openstl; stream makes train and validation sets");
+    }
+    const bool published = options.split == Split::test || arguments.protocol == "openstl";
+    options.protocol = published ? Protocol::openstl : Protocol::stream;
+    options.sequences = arguments.sequences.value_or(usual_sequences(options.split));
+    options.seed = static_cast<std::uint64_t>(arguments.seed);
+    options.dtype = arguments.dtype == "float32" ? DType::f32 : DType::u8;
+    if (options.threads == 0)
+        options.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    console.set_quiet(arguments.quiet || arguments.json);
+
+    const auto started = std::chrono::steady_clock::now();
+    auto result = generate(options, arguments.output, console, interrupted);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+    if (arguments.json) {
+        result["output"] = arguments.output;
+        result["dtype"] = arguments.dtype;
+        result["seconds"] = took.count();
+        console.print(result);
+        return;
+    }
+    console.info(
+        fmt::format("{}: {} sequences of {} frames of {}x{} ({}), {} {} set, protocol {}, seed {}, {:.1f} s",
+                    arguments.output, options.sequences, options.moving.frames, options.moving.canvas,
+                    options.moving.canvas, arguments.dtype, result["source"].get<std::string>(),
+                    arguments.split, result["protocol"].get<std::string>(), options.seed, took.count()));
+}
+
+void add_motion_options(CLI::App& command, MovingGlyphOptions& moving) {
+    command.add_option("--frames", moving.frames, "frames in a sequence")
+        ->check(kCount)
+        ->capture_default_str();
+    command.add_option("--canvas", moving.canvas, "height and width in pixels")
+        ->check(kCount)
+        ->capture_default_str();
+    command.add_option("--digits", moving.digits, "glyphs in a sequence")
+        ->check(CLI::Range(0, 1000))
+        ->capture_default_str();
+    command
+        .add_option("--step", moving.step, "way in one frame, as a part of the free way across the canvas")
+        ->check(CLI::Range(0.0, 1.0))
+        ->capture_default_str();
+    command.add_option("--noise", moving.noise, "standard deviation of Gaussian noise, 1 being white")
+        ->check(CLI::Range(0.0, 1.0))
+        ->capture_default_str();
+}
+
+}  // namespace
+
+void add_generate(CLI::App& app, Console& console) {
+    auto arguments = std::make_shared<GenerateArguments>();
+    auto& a = *arguments;
+    auto& o = a.options;
+    auto* command = app.add_subcommand("generate", "Make Moving MNIST or Moving Fashion-MNIST files");
+    command->add_option("DATASET", o.dataset, "mmnist or mfmnist")
+        ->required()
+        ->check(CLI::IsMember({"mmnist", "mfmnist"}));
+    command->add_option("--output", a.output, "FILE[:DATASET] .h5 ([N,T,1,H,W]), or .npy ([T,N,H,W], 0-255)")
+        ->required();
+    command->add_option("--split", a.split, "train, validation or test (the published test set)")
+        ->check(CLI::IsMember({"train", "validation", "test"}))
+        ->capture_default_str();
+    command
+        ->add_option("--protocol", a.protocol,
+                     "openstl: draws as OpenSTL's script (default for test); stream: as training draws")
+        ->check(CLI::IsMember({"openstl", "stream"}));
+    command->add_option("--sequences", a.sequences, "how many (default: 10000, of validation 1000)")
+        ->check(kCount);
+    command->add_option("--seed", a.seed, "of the random numbers; the published test sets have 0")
+        ->check(CLI::Range(std::int64_t{0}, INT64_MAX))
+
+        ->capture_default_str();
+    command->add_option("--dtype", a.dtype, "uint8 or float32")
+        ->check(CLI::IsMember({"uint8", "float32"}))
+        ->capture_default_str();
+    add_motion_options(*command, o.moving);
+    command->add_option("--glyphs", o.glyphs,
+                        "an IDX file or a folder of PNGs (default: the shipped training glyphs)");
+    command->add_option("--compress", o.compression, "of .h5: deflate level")
+        ->check(CLI::Range(0, 9))
+        ->capture_default_str();
+    o.threads = 0;
+    command->add_option("--threads", o.threads, "CPU threads (default: all cores)")
+        ->check(CLI::Range(0, 4096));
+    command->add_flag("--force", o.force, "replace an existing output");
+    command->add_flag("--json", a.json, "print what was made as JSON");
+    command->add_flag("--quiet", a.quiet, "no progress");
+    command->callback([arguments, &console] { run_generate(*arguments, console); });
+}
+
+}  // namespace stl::tools

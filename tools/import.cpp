@@ -1,0 +1,121 @@
+// stl import: videos, folders of pictures and arrays into one file of sequences.
+
+#include "stl/import/import.h"
+
+#include <charconv>
+
+#include "stl/core/error.h"
+#include "tools/command.h"
+
+namespace stl::tools {
+namespace {
+
+struct ImportArguments {
+    ImportOptions options;
+    std::string size, fit = "stretch", split_by = "source";
+    bool gray = false, rgb = false;
+    double train = -1, val = -1, test = -1;
+};
+
+/// "64x48" (width x height) or "64".
+void parse_size(const std::string& text, ImportOptions& options) {
+    const auto cross = text.find('x');
+    const std::string width = text.substr(0, cross),
+                      height = cross == std::string::npos ? width : text.substr(cross + 1);
+    const auto number = [&](const std::string& part) {
+        int value = 0;
+        const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
+        if (error != std::errc() || end != part.data() + part.size() || value < 1) {
+            throw UsageError(fmt::format("import: --size {}, expected WIDTHxHEIGHT", text));
+        }
+        return value;
+    };
+    options.width = number(width);
+    options.height = number(height);
+}
+
+std::string split_text(const ImportReport& report) {
+    if (!report.split) return "";
+    return fmt::format(" ({} train, {} validation, {} test)", report.per_split[0], report.per_split[1],
+                       report.per_split[2]);
+}
+
+void run_import(ImportArguments a, Console& console) {
+    ImportOptions& o = a.options;
+    if (!a.size.empty()) parse_size(a.size, o);
+    if (a.gray && a.rgb) throw UsageError("import: --gray or --rgb, not both");
+    o.channels = a.gray ? 1 : a.rgb ? 3 : 0;
+    o.fit = parse_fit(a.fit);
+    o.split_by = a.split_by == "time" ? SplitBy::time : SplitBy::source;
+    if (a.train >= 0) o.train = a.train;
+    if (a.val >= 0) o.val = a.val;
+    if (a.test >= 0) o.test = a.test;
+    const ImportReport report = import_sequences(o, console, interrupted);
+    console.info(fmt::format("{}: {} sequences{} from {} source{}, {} frames in {:.1f} s ({:.0f} frames/s)",
+                             o.output, report.sequences, split_text(report), report.sources,
+                             report.sources == 1 ? "" : "s", report.frames, report.seconds,
+                             static_cast<double>(report.frames) / report.seconds));
+    if (o.split_scenes) console.info(fmt::format("{} scene cuts", report.cuts));
+    if (report.unusable > 0) console.info(fmt::format("{} sources could not be read", report.unusable));
+    if (!report.split) {
+        console.info(
+            "no splits are marked, all sequences serve training (--split-by time, or three sources and "
+            "more)");
+    }
+}
+
+}  // namespace
+
+void add_import(CLI::App& app, Console& console) {
+    auto arguments = std::make_shared<ImportArguments>();
+    auto& a = *arguments;
+    auto& o = a.options;
+    auto* c = app.add_subcommand("import", "Make sequences to train on from videos, pictures and arrays");
+    c->add_option("INPUT", o.inputs, "videos, GIFs, folders (searched), patterns, .npy .npz .h5 [:DATASET]")
+        ->required();
+    c->add_option("--output", o.output, "the .h5 file to make")->required();
+    c->add_option("--size", a.size, "WIDTHxHEIGHT of the frames (default: the first source's)");
+    c->add_option("--fit", a.fit, "of another shape: stretch, crop or pad")
+        ->check(CLI::IsMember({"stretch", "crop", "pad"}))
+        ->capture_default_str();
+    c->add_flag("--gray", a.gray, "one channel");
+    c->add_flag("--rgb", a.rgb, "three channels (default of videos and pictures)");
+    c->add_option("--fps", o.fps, "frames a second (default: every frame as stored)")
+        ->check(CLI::PositiveNumber);
+    c->add_option("--folder-fps", o.folder_fps, "what folders of pictures are taken to have")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    c->add_option("--length", o.length, "frames of a sequence")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    c->add_option("--stride", o.stride,
+                  "frames from a sequence's beginning to the next one's (default: the length)")
+        ->check(CLI::PositiveNumber);
+    c->add_option("--start", o.start, "seconds into each source")->check(CLI::NonNegativeNumber);
+    c->add_option("--end", o.end, "seconds into each source")->check(CLI::PositiveNumber);
+    c->add_flag("--split-scenes", o.split_scenes, "no sequence runs over a cut");
+    c->add_option("--scene-threshold", o.scene_threshold, "how much a cut changes the picture, 0-1")
+        ->check(CLI::Range(0.01, 1.0))
+        ->capture_default_str();
+    c->add_option("--train", a.train, "share of the sources for training (default: the rest)")
+        ->check(CLI::Range(0.0, 1.0));
+    c->add_option("--val", a.val, "share for validation (default: 0.1 with three sources and more)")
+        ->check(CLI::Range(0.0, 1.0));
+    c->add_option("--test", a.test, "share for the test (default: 0.1 with three sources and more)")
+        ->check(CLI::Range(0.0, 1.0));
+    c->add_option("--split-by", a.split_by, "source, or time: the beginning of each source is for training")
+        ->check(CLI::IsMember({"source", "time"}))
+        ->capture_default_str();
+    c->add_option("--seed", o.seed, "which source goes where")->capture_default_str();
+    c->add_option("--dataset", o.dataset, "name inside HDF5 and NPZ files");
+    c->add_option("--layout", o.layout, "axes of arrays, e.g. TNHW or NTHWC");
+    c->add_option("--compression", o.compression, "0-9")->check(CLI::Range(0, 9))->capture_default_str();
+    c->add_option("--max-pixels", o.max_pixels, "larger frames are refused")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    c->add_option("--threads", o.threads, "of the decoder (default: all cores)")->check(CLI::Range(0, 64));
+    c->add_flag("--force", o.force, "replace an existing output");
+    c->callback([arguments, &console] { run_import(*arguments, console); });
+}
+
+}  // namespace stl::tools

@@ -1,0 +1,144 @@
+// stl info: what a network costs, layer by layer.
+
+#include "stl/checkpoint/checkpoint.h"
+#include "stl/core/array.h"
+#include "stl/core/error.h"
+#include "stl/data/registry.h"
+#include "stl/models/complexity.h"
+#include "stl/train/experiment.h"
+#include "stl/train/run_folder.h"
+#include "tools/command.h"
+
+namespace stl::tools {
+namespace {
+
+struct InfoArguments {
+    std::string source;
+    std::string model_json;
+    std::string weights = "last";
+    std::vector<std::string> settings;
+    int depth = 3;
+    bool json = false;
+};
+
+/// Of an experiment, or of a model's configuration in a file of its own.
+SimVP model_of_json(const InfoArguments& a) {
+    std::vector<Setting> settings;
+    for (const auto& text : a.settings) settings.push_back(parse_setting(text));
+    if (!a.model_json.empty()) throw UsageError("--model goes with a checkpoint, not with a JSON file");
+    const auto json = read_experiment_json(a.source, settings);
+    if (json.is_object() && json.contains("in_shape")) {
+        return SimVP(SimVPOptions::from_json(json, a.source), Weights::unset);
+    }
+    const auto experiment = parse_experiment(json, a.source);
+    return SimVP(experiment.model_for(dataset_shape(experiment.dataset)), Weights::unset);
+}
+
+/// Weights that do not fit the configuration are an error.
+SimVP model_of_checkpoint(const fs::path& file, const InfoArguments& a) {
+    if (!a.settings.empty()) throw UsageError("--set goes with an experiment, not with a checkpoint");
+    const auto checkpoint = read_checkpoint(file, /*with_optimizer=*/false);
+    const auto hints = a.model_json.empty() ? Json(nullptr) : read_json(a.model_json);
+    SimVP model(model_options(checkpoint, hints, file.string()), Weights::unset);
+    load_weights(*model, checkpoint.state, file.string());
+    return model;
+}
+
+SimVP model_of(const InfoArguments& a) {
+    const fs::path source(a.source);
+    if (!fs::exists(source)) fail("{}: no such experiment, run or checkpoint", a.source);
+    if (fs::is_directory(source))
+        return model_of_checkpoint(RunFolder::open(source).checkpoint(a.weights), a);
+    return source.extension() == ".json" ? model_of_json(a) : model_of_checkpoint(source, a);
+}
+
+std::uint64_t float_bytes(std::int64_t elements) {
+    return 4 * static_cast<std::uint64_t>(elements);
+}
+
+Json to_json(const SimVPImpl& model, const LayerCost& cost, const InfoArguments& a) {
+    Json layers = Json::array();
+    for (const auto& [path, layer] : layer_rows(cost, a.depth)) {
+        if (path.empty()) continue;
+        layers.push_back({{"name", path},
+                          {"operation", layer->operation},
+                          {"parameters", layer->parameters},
+                          {"macs", layer->macs},
+                          {"parameter_bytes", float_bytes(layer->parameters)},
+                          {"activation_bytes", float_bytes(layer->activations)}});
+    }
+    return {{"model", model.options().to_json()},
+            {"parameters", cost.parameters},
+            {"macs", cost.macs},
+            {"macs_evaluation", model_cost(model, Counting::evaluation).macs},
+            {"parameter_bytes", float_bytes(cost.parameters)},
+            {"activation_bytes", float_bytes(cost.activations)},
+            {"layers", layers}};
+}
+
+/// 46,777,065
+std::string grouped(std::int64_t count) {
+    auto text = std::to_string(count);
+    for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) {
+        text.insert(static_cast<std::size_t>(at), ",");
+    }
+    return text;
+}
+
+void print_table(const SimVPImpl& model, const LayerCost& cost, const InfoArguments& a, Console& console) {
+    const auto& o = model.options();
+    console.print(fmt::format("{}: {} of {} frames, {}x{}x{}", a.source, o.translator, o.frames, o.channels,
+                              o.height, o.width));
+    const auto rows = layer_rows(cost, a.depth);
+    std::size_t width = 10;
+    for (const auto& row : rows) width = std::max(width, row.path.size());
+    console.print(fmt::format("{:<{}}  {:>15}  {:>19}  {:>12}  {:>12}", "layer", width, "parameters",
+                              "multiply-adds", "weights", "activations"));
+    for (const auto& [path, layer] : rows) {
+        console.print(fmt::format("{:<{}}  {:>15}  {:>19}  {:>12}  {:>12}", path.empty() ? "all" : path,
+                                  width, grouped(layer->parameters), grouped(layer->macs),
+                                  bytes_text(float_bytes(layer->parameters)),
+                                  bytes_text(float_bytes(layer->activations))));
+    }
+    console.print(
+        "Of one sequence and one pass in float32. Multiply-adds as fvcore counts them in training; "
+        "activations: what the layers put out.");
+}
+
+void run_info(const InfoArguments& a, Console& console) {
+    const auto model = model_of(a);
+    const auto cost = model_cost(*model);
+    if (a.json) {
+        console.print(to_json(*model, cost, a));
+    } else {
+        print_table(*model, cost, a, console);
+    }
+}
+
+}  // namespace
+
+void add_info(CLI::App& app, Console& console) {
+    auto arguments = std::make_shared<InfoArguments>();
+    auto& a = *arguments;
+    auto* command =
+        app.add_subcommand("info", "Show a network's parameters, multiply-adds and memory, layer by layer");
+    command
+        ->add_option("SOURCE", a.source,
+                     "an experiment or model file (.json), a run's folder or a checkpoint file")
+        ->required();
+    command->add_option("--model", a.model_json, "the model's configuration, where the checkpoint has none");
+    command->add_option("--weights", a.weights, "of a run: last or best")
+        ->check(CLI::IsMember({"last", "best"}))
+        ->capture_default_str();
+    command
+        ->add_option("--set", a.settings,
+                     "KEY=VALUE: override a key of the experiment, e.g. model.N_T=4 (repeatable)")
+        ->allow_extra_args(false);
+    command->add_option("--depth", a.depth, "levels of layers below the model")
+        ->check(CLI::Range(0, 100))
+        ->capture_default_str();
+    command->add_flag("--json", a.json, "print JSON");
+    command->callback([arguments, &console] { run_info(*arguments, console); });
+}
+
+}  // namespace stl::tools

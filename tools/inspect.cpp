@@ -1,0 +1,159 @@
+// stl inspect: what is in a file of sequences or a video, in numbers and as a picture.
+
+#include "stl/import/inspect.h"
+
+#include "stl/core/error.h"
+#include "stl/core/names.h"
+#include "stl/media/png.h"
+#include "stl/media/video_reader.h"
+#include "stl/render/strips.h"
+#include "tools/command.h"
+
+namespace stl::tools {
+namespace {
+
+struct InspectArguments {
+    std::string file;
+    ReadOptions reading;
+    std::int64_t rows = 1000;
+    std::string sheet;
+    std::int64_t sequences = 8;
+    int columns = 10;
+    bool json = false, force = false;
+};
+
+Json numbers(const SequenceStatistics& s) {
+    return {{"rows", s.rows},           {"mean", s.mean},
+            {"deviation", s.deviation}, {"minimum", s.minimum},
+            {"maximum", s.maximum},     {"motion", s.motion},
+            {"still", s.still},         {"non_finite", s.non_finite}};
+}
+
+/// A row of frames for each of some sequences, evenly spread over the file.
+void write_sheet(const InspectArguments& a, const SequenceReader& reader, const SequenceStatistics& s) {
+    const SequenceInfo& info = reader.info();
+    PanelOptions options;
+    if (s.minimum < -0.01 || s.maximum > 1.01) {
+        options.range = {static_cast<float>(s.minimum), static_cast<float>(s.maximum), 0};
+    }
+    std::vector<float> values(static_cast<std::size_t>(info.shape.elements()));
+    std::vector<Strip> strips;
+    const std::int64_t count = std::min(a.sequences, info.count);
+    for (std::int64_t i = 0; i < count; ++i) {
+        const std::int64_t row = i * info.count / count;
+        reader.read(row, 1, values);
+        const PanelSequence sequence{fmt::format("#{}", row), values, {}, {}};
+        auto rows = figure_strips(sequence, info.shape, options, a.columns);
+        if (i > 0) rows[0].captions.clear();
+        rows[0].new_group = false;
+        strips.insert(strips.end(), rows.begin(), rows.end());
+    }
+    const std::string title = fmt::format("{}: {} sequences of {}", fs::path(a.file).filename().string(),
+                                          info.count, to_string(info.shape));
+    write_png(a.sheet, draw_strips(strips, {dark_theme, 0, title}));
+}
+
+void inspect_sequences(const InspectArguments& a, Console& console) {
+    const auto reader = open_sequences(a.file, a.reading);
+    const SequenceInfo& info = reader->info();
+    const SequenceStatistics s = measure(*reader, a.rows, console, interrupted);
+    const auto splits = count_splits(*reader);
+    const bool marked = splits[0] + splits[1] + splits[2] > 0;
+    if (!a.sheet.empty()) write_sheet(a, *reader, s);
+    if (a.json) {
+        Json json{{"file", a.file},
+                  {"sequences", info.count},
+                  {"shape", {info.shape.frames, info.shape.channels, info.shape.height, info.shape.width}},
+                  {"dtype", dtype_name(info.dtype)},
+                  {"fps", info.fps},
+                  {"splits", nullptr},
+                  {"statistics", numbers(s)},
+                  {"attributes", info.attributes}};
+        if (marked) json["splits"] = {{"train", splits[0]}, {"validation", splits[1]}, {"test", splits[2]}};
+        return console.print(json);
+    }
+    console.print(fmt::format("{}: {} sequences of {}, {}{}", a.file, info.count, to_string(info.shape),
+                              dtype_name(info.dtype),
+                              info.fps > 0 ? fmt::format(", {:g} frames/s", info.fps) : ""));
+    console.print(
+        marked ? fmt::format("splits: {} train, {} validation, {} test", splits[0], splits[1], splits[2])
+               : "splits: none marked, every sequence serves every purpose");
+    console.print(fmt::format("values: {:.4g} to {:.4g}, mean {:.4g}, deviation {:.4g} (of {} sequences{})",
+                              s.minimum, s.maximum, s.mean, s.deviation, s.rows,
+                              s.non_finite > 0 ? fmt::format("; {} are not finite", s.non_finite) : ""));
+    console.print(fmt::format("motion: {:.4g} from frame to frame, {:.1f} % of the frames stand still",
+                              s.motion, 100 * s.still));
+    if (!info.attributes.empty()) console.print("made from: " + info.attributes.dump());
+}
+
+void inspect_video(const InspectArguments& a, Console& console) {
+    VideoReader reader(a.file);
+    if (!a.sheet.empty())
+        throw UsageError("inspect: --sheet is for files of sequences; stl import makes one of a video");
+    std::int64_t frames = 0;
+    int height = 0, width = 0;
+    double last = 0;
+    while (const auto frame = reader.next()) {
+        if (interrupted()) throw Interrupted("inspect: interrupted");
+        height = frame->image.height;
+        width = frame->image.width;
+        last = frame->time;
+        console.progress({++frames, reader.info().frames, "frames", ""});
+    }
+    console.progress_end();
+    const VideoInfo& info = reader.info();
+    const Loss loss = reader.loss();
+    if (a.json) {
+        return console.print(Json{{"file", a.file},
+                                  {"format", info.format},
+                                  {"frames", frames},
+                                  {"width", width},
+                                  {"height", height},
+                                  {"fps", info.fps},
+                                  {"duration", info.duration},
+                                  {"last_frame_at", last},
+                                  {"frames_lost", loss.frames}});
+    }
+    console.print(fmt::format("{}: {}, {} frames of {}x{}, {:.4g} frames/s, {:.2f} s", a.file, info.format,
+                              frames, width, height, info.fps, info.duration));
+    if (loss.any()) console.warn(to_string(loss, a.file));
+}
+
+void run_inspect(const InspectArguments& a, Console& console) {
+    if (!a.sheet.empty()) {
+        if (lower_case(fs::path(a.sheet).extension().string()) != ".png")
+            throw UsageError("inspect: --sheet writes .png");
+        refuse_existing(a.sheet, a.force);
+    }
+    const fs::path path = split_file_name(a.file).path;
+    if (looks_like_video(path))
+        inspect_video(a, console);
+    else
+        inspect_sequences(a, console);
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, Console& console) {
+    auto arguments = std::make_shared<InspectArguments>();
+    auto& a = *arguments;
+    auto* command = app.add_subcommand("inspect", "Show what is in a file of sequences or a video");
+    command->add_option("FILE", a.file, "FILE[:DATASET] .h5 .npy .npz, or a video")->required();
+    command->add_option("--dataset", a.reading.dataset, "name inside HDF5 and NPZ files");
+    command->add_option("--layout", a.reading.layout, "axes of the array, e.g. TNHW or NTHWC");
+    command->add_option("--rows", a.rows, "sequences to measure, evenly spread")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_option("--sheet", a.sheet, "a contact sheet, .png");
+    command->add_option("--sequences", a.sequences, "of the contact sheet")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_option("--columns", a.columns, "frames a row of the contact sheet")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_flag("--json", a.json, "print JSON");
+    command->add_flag("--force", a.force, "replace an existing contact sheet");
+    command->callback([arguments, &console] { run_inspect(*arguments, console); });
+}
+
+}  // namespace stl::tools

@@ -1,0 +1,89 @@
+// stl list: what there is to choose from, as the registries have it.
+
+#include <fmt/ranges.h>
+
+#include "stl/data/registry.h"
+#include "stl/models/registry.h"
+#include "stl/train/optimizer.h"
+#include "stl/train/schedule.h"
+#include "tools/command.h"
+
+namespace stl::tools {
+namespace {
+
+Json translators_json() {
+    Json list = Json::array();
+    const auto defaults = SimVPOptions{}.to_json();
+    for (const auto& member : translators()) {
+        if (member.for_tests) continue;
+        Json options = Json::object();
+        for (const auto& key : member.keys) options[key] = defaults.at(key);
+        list.push_back({{"name", member.name},
+                        {"aliases", member.aliases},
+                        {"help", member.help},
+                        {"paper", member.paper},
+                        {"options", options}});
+    }
+    return list;
+}
+
+/// Members of any registry that have a name and a help line.
+template <class Members>
+Json named(const Members& members) {
+    Json list = Json::array();
+    for (const auto& member : members) list.push_back({{"name", member.name}, {"help", member.help}});
+    return list;
+}
+
+Json everything() {
+    return {{"translators", translators_json()},
+            {"datasets", named(datasets())},
+            {"optimizers", named(optimizers())},
+            {"schedules", named(schedules())}};
+}
+
+std::string options_line(const Json& member) {
+    std::vector<std::string> texts;
+    for (const auto& [key, value] : member["options"].items()) texts.push_back(key + " " + value.dump());
+    auto line = fmt::format("options (default): {}", fmt::join(texts, ", "));
+    if (!member["aliases"].empty()) {
+        line += fmt::format("; also {}", fmt::join(member["aliases"].get<std::vector<std::string>>(), ", "));
+    }
+    return line;
+}
+
+void print_group(const std::string& title, const Json& members, Console& console) {
+    console.print(title);
+    for (const auto& member : members) {
+        const auto name = member["name"].get<std::string>(), help = member["help"].get<std::string>();
+        const auto paper = member.value("paper", std::string());
+        console.print(fmt::format("  {:<13} {}{}", name, help, paper.empty() ? "" : " (" + paper + ")"));
+        if (member.contains("options")) console.print(fmt::format("  {:<13}   {}", "", options_line(member)));
+    }
+}
+
+void run_list(bool json, Console& console) {
+    const auto all = everything();
+    if (json) {
+        console.print(all);
+        return;
+    }
+    print_group("translators (model.translator)", all["translators"], console);
+    console.print(
+        "  All of them also take hid_S, N_S, spatio_kernel_enc and spatio_kernel_dec of the encoder and "
+        "decoder.");
+    print_group("data sets (dataset.name)", all["datasets"], console);
+    print_group("optimizers (train.optimizer)", all["optimizers"], console);
+    print_group("schedules (train.schedule)", all["schedules"], console);
+}
+
+}  // namespace
+
+void add_list(CLI::App& app, Console& console) {
+    auto json = std::make_shared<bool>(false);
+    auto* command = app.add_subcommand("list", "List translators, data sets, optimizers and schedules");
+    command->add_flag("--json", *json, "print JSON");
+    command->callback([json, &console] { run_list(*json, console); });
+}
+
+}  // namespace stl::tools
