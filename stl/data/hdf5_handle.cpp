@@ -57,6 +57,10 @@ Json read_text_attribute(hid_t attribute, hid_t type) {
 }  // namespace
 
 Lock::Lock() : lock_(library_mutex()) {
+    // A file that could not be written stays half open inside the library, which crashes when it cleans up at
+    // exit. Everything is closed by its handle anyway. Has to be said before the library's first use.
+    static const bool without_exit_handler = H5dont_atexit() >= 0;
+    static_cast<void>(without_exit_handler);
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }
 

@@ -115,9 +115,11 @@ TEST_F(ImportTest, FrameRateColorsAndPlanes) {
     EXPECT_DOUBLE_EQ(reader->info().fps, 10);
     std::vector<float> values(static_cast<std::size_t>(reader->info().shape.elements()));
     reader->read(1, 1, values);
-    EXPECT_FLOAT_EQ(values[0], 200 / 255.0F);
-    EXPECT_FLOAT_EQ(values[256], 100 / 255.0F);
-    EXPECT_FLOAT_EQ(values[512], 50 / 255.0F);
+    // FFmpeg's generator rounds on its way: the file itself holds 199, 99, 49 (ffmpeg -pix_fmt rgb24 shows
+    // them).
+    EXPECT_FLOAT_EQ(values[0], 199 / 255.0F);
+    EXPECT_FLOAT_EQ(values[256], 99 / 255.0F);
+    EXPECT_FLOAT_EQ(values[512], 49 / 255.0F);
 }
 
 TEST_F(ImportTest, NoSourceIsInTwoSplits) {

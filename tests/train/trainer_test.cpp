@@ -39,6 +39,7 @@ class TrainerTest : public testing::Test {
         }
         WriteOptions options;
         options.dtype = DType::f32;
+        options.force = true;
         const auto writer = create_sequences((folder_ / name).string(), count, shape, options);
         writer->append(std::span<const float>(values));
         writer->finish();
