@@ -52,34 +52,6 @@ TEST_F(JourneyTest, FromDataToVideo) {
     EXPECT_NEAR(json("metrics again.h5 prediction.h5 --json")["mse"].get<double>(), 0, 1e-9);
 }
 
-TEST_F(JourneyTest, AStoppedRunGoesOn) {
-    good("train tiny.json --run whole --device cpu --log-every 1 --set train.epochs=2");
-    // Ctrl-C after a while: the program ends with 130 and says how to go on.
-    const auto command = fmt::format(
-        "cd '{}' && ('{}' train tiny.json --run run --device cpu --log-every 1 --set train.epochs=2 2>.err & "
-        "p=$!; "
-        "while [ ! -s run/metrics.jsonl ]; do sleep 0.01; done; kill -INT $p; wait $p)",
-        folder_.string(), STL_PROGRAM);
-    // A shell that is no terminal's gives its background jobs no SIGINT, so bash's job control is switched
-    // on.
-    const int status = std::system(("bash -m -c \"" + command + "\"").c_str());
-    ASSERT_TRUE(WIFEXITED(status));
-    EXPECT_EQ(WEXITSTATUS(status), 130) << read_text(folder_ / ".err");
-    EXPECT_THAT(read_text(folder_ / ".err"), HasSubstr("--resume"));
-    good("train tiny.json --run run --device cpu --log-every 1 --set train.epochs=2 --resume");
-    const auto losses = [&](const char* run) {
-        std::vector<double> values;
-        std::istringstream lines(read_text(folder_ / run / "metrics.jsonl"));
-        for (std::string line; std::getline(lines, line);) {
-            const auto parsed = Json::parse(line);
-            if (parsed.contains("loss")) values.push_back(parsed["loss"].get<double>());
-        }
-        return values;
-    };
-    EXPECT_EQ(losses("run").size(), 8U);
-    EXPECT_EQ(losses("run"), losses("whole"));
-}
-
 TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
     const auto refused = [&](const std::string& arguments, int status, const std::string& what) {
         const auto outcome = stl(arguments);
@@ -89,7 +61,7 @@ TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
         EXPECT_EQ(outcome.out, "") << arguments;
     };
     refused("", 2, "subcommand");
-    refused("tarin tiny.json", 2, "tarin");
+    refused("tarin tiny.json", 2, "subcommand");
     refused("train tiny.json --sett a=b", 2, "--sett");
     refused("train tiny.json --set train.lr", 2, "KEY=VALUE");
     refused("train none.json", 1, "none.json: no such file");
