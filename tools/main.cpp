@@ -3,9 +3,11 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <new>
 
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/core/version.h"
 #include "stl/runtime/device.h"
 #include "tools/command.h"
@@ -45,11 +47,21 @@ std::string first_line(const std::string& text) {
     return text.substr(0, text.find('\n'));
 }
 
+/// CLI11 says of a mistyped subcommand only that one is required.
+void refuse_unknown_subcommand(const CLI::App& app, int argc, char** argv) {
+    if (argc < 2 || argv[1][0] == '-') return;
+    std::vector<std::string> names;
+    for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
+    if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
+    throw stl::UsageError(fmt::format("unknown subcommand '{}'{}", argv[1], stl::did_you_mean(argv[1], names)));
+}
+
 int run(int argc, char** argv, stl::tools::Console& console) {
     CLI::App app("stl: learns to predict the next frames of videos", "stl");
     app.set_version_flag("--version", "stl " + stl::version() + " (" + stl::revision() + ")");
     app.require_subcommand(1);
     for (const auto add : commands) add(app, console);
+    refuse_unknown_subcommand(app, argc, argv);
     try {
         app.parse(argc, argv);
         return 0;

@@ -44,14 +44,25 @@ void record_operators(fast::Trace& trace, const std::function<void()>& work) {
 
 std::vector<LayerTime> layer_times(const fast::Trace& trace) {
     const auto& spans = trace.spans();
-    std::map<std::string, LayerTime> by_name;
+    // A span's own time and work: without those of the spans in it.
+    auto own = spans;
+    std::vector<std::size_t> open;  // by level
     for (std::size_t i = 0; i < spans.size(); ++i) {
-        if (i + 1 < spans.size() && spans[i + 1].level > spans[i].level) continue;
-        auto& layer = by_name[spans[i].name];
-        layer.name = spans[i].name;
+        open.resize(static_cast<std::size_t>(spans[i].level));
+        if (!open.empty()) {
+            auto& outer = own[open.back()];
+            outer.seconds -= spans[i].seconds;
+            outer.macs = std::max<std::int64_t>(0, outer.macs - spans[i].macs);
+        }
+        open.push_back(i);
+    }
+    std::map<std::string, LayerTime> by_name;
+    for (const auto& span : own) {
+        auto& layer = by_name[span.name];
+        layer.name = span.name;
         ++layer.calls;
-        layer.seconds += spans[i].seconds;
-        layer.macs += spans[i].macs;
+        layer.seconds += span.seconds;
+        layer.macs += span.macs;
     }
     std::vector<LayerTime> layers;
     for (auto& [name, layer] : by_name) layers.push_back(std::move(layer));

@@ -15,7 +15,7 @@ namespace stl {
 /// Runs `work` and records LibTorch's operators called on this thread, those inside others a level deeper.
 void record_operators(fast::Trace& trace, const std::function<void()>& work);
 
-/// The spans that hold no others, summed up by name, the longest first.
+/// What each span takes beyond the spans in it, summed up by name, the longest first.
 struct LayerTime {
     std::string name;
     std::int64_t calls = 0;

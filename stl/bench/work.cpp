@@ -76,6 +76,7 @@ BenchCase make_infer(const BenchOptions& options, const std::string& path) {
 }
 
 struct Training {
+    TrainOptions settings;  // the step refers to them
     SimVP model{nullptr};
     std::unique_ptr<Optimizer> optimizer;
     std::unique_ptr<TrainStep> step;
@@ -84,12 +85,17 @@ struct Training {
 
 BenchCase make_train(const BenchOptions& options, const std::string& path) {
     torch::manual_seed(1);
-    auto settings = options.experiment ? options.experiment->train : TrainOptions{};
-    settings.precision = options.precision;
     const auto training = std::make_shared<Training>();
+    auto& settings = training->settings;
+    if (options.experiment) settings = options.experiment->train;
+    settings.precision = options.precision;
     training->model = SimVP(options.model);
     training->model->to(options.device);
     training->model->train();
+    if (path == "fast") {
+        if (!options.device.is_cpu() || options.precision != "fp32") no_such_path(options, "train", path);
+        set_fused(*training->model, true);
+    }
     training->optimizer = std::make_unique<Optimizer>(training->model->parameters(), settings.optimizer);
     training->step = make_plain_step(training->model, *training->optimizer, settings);
     const auto tensor = torch::TensorOptions(options.device);
@@ -189,7 +195,7 @@ BenchCase make_metrics(const BenchOptions& options, const std::string& path) {
 
 const std::vector<BenchWork> works{
     {"infer", "one pass of a network in evaluation", true, {"plain", "fast"}, make_infer},
-    {"train", "a training step: forward, loss, backward, update", true, {"plain"}, make_train},
+    {"train", "a training step: forward, loss, backward, update", true, {"plain", "fast"}, make_train},
     {"data",
      "batches of the training set (moving glyphs unless an experiment says otherwise)",
      false,

@@ -29,6 +29,14 @@ std::size_t depthwise_scratch(int height, int width, int kernel, int dilation) {
     return static_cast<std::size_t>(height) * static_cast<std::size_t>(line) * widest_vector;
 }
 
+std::size_t plane_scratch(int height, int width, int kernel, int dilation) {
+    constexpr int widest_vector = 16;
+    const int padded_width = (width + widest_vector - 1) / widest_vector * widest_vector;
+    // A plane with its borders, and one without for the result or the gradient.
+    return static_cast<std::size_t>(height) * static_cast<std::size_t>(2 * padded_width + dilation * (kernel - 1)) +
+           widest_vector;
+}
+
 void winograd_weights(const float* filter, float* points) {
     constexpr double p = 0.70710678118654752, q = 1.41421356237309505;
     // Each point's (1, x, x^2), divided by the product of its distances to the others.

@@ -1,7 +1,7 @@
-// The CPU kernels of the fast inference path: small functions over raw memory, single-threaded, without
+// The CPU kernels of fast inference and training: small functions over raw memory, single-threaded, without
 // allocation.
 //
-// Activations have their channels last: a matrix of pixels (rows, `*_row` floats apart) by channels
+// Inference has its channels last: activations are a matrix of pixels (rows, `*_row` floats apart) by channels
 // (columns). Column counts are multiples of `column_step` except where a function says otherwise: buffers are
 // padded to it, what the padding holds does not matter. Every function exists once for each Isa (variants/),
 // from the same source.
@@ -117,6 +117,57 @@ struct WinogradOutput {
     int width = 0, height = 0;
 };
 
+// Training works channels first, as LibTorch does: a picture's channel is a contiguous plane [height][width].
+
+/// One filter a channel over one plane: stride 1, zeros around, size kept. kernel: odd.
+struct PlaneDepthwise {
+    const float* in = nullptr;
+    const float* w = nullptr;  ///< [kernel][kernel]
+    bool flipped = false;      ///< take w back to front: the gradient of the input from that of the output
+    float bias = 0;
+    float* out = nullptr;
+    int height = 0, width = 0, kernel = 0, dilation = 1;
+    float* scratch = nullptr;  ///< plane_scratch() floats
+};
+
+/// Gradient of one channel's filter and bias, over a batch of planes.
+struct PlaneDepthwiseWeights {
+    const float* in = nullptr;
+    const float* grad = nullptr;  ///< of the output
+    int batch = 0;
+    Index in_step = 0, grad_step = 0;  ///< floats from one picture's plane to the next's
+    int height = 0, width = 0, kernel = 0, dilation = 1;
+    float* w_grad = nullptr;  ///< [kernel][kernel], overwritten
+    float* bias_grad = nullptr;
+    float* scratch = nullptr;  ///< plane_scratch() floats
+};
+
+std::size_t plane_scratch(int height, int width, int kernel, int dilation);
+inline constexpr int plane_kernel_limit = 31;
+
+/// SiLU(GroupNorm(x)) over one picture's group, which is contiguous: [channels][height][width]. With
+/// `shuffle`, PixelShuffle by 2 comes first: x is [4 * channels][height][width], the result
+/// [channels][2 * height][2 * width].
+struct GroupNormSilu {
+    const float* in = nullptr;
+    int channels = 0, height = 0, width = 0;
+    bool shuffle = false;
+    const float* gamma = nullptr;  ///< [channels]
+    const float* beta = nullptr;   ///< [channels]
+    float eps = 1e-5F;
+    float* out = nullptr;
+    float* mean = nullptr;  ///< one value; written going forward, read going back
+    float* rstd = nullptr;  ///< one value
+};
+
+struct GroupNormSiluBackward {
+    GroupNormSilu forward;        ///< `out` is not read
+    const float* grad = nullptr;  ///< of the result
+    float* in_grad = nullptr;
+    float* gamma_grad = nullptr;  ///< [channels], this picture's share
+    float* beta_grad = nullptr;
+};
+
 /// weights of one output and input channel: 3x3 -> 36 points.
 void winograd_weights(const float* filter, float* points);
 
@@ -139,6 +190,10 @@ struct Kernels {
     void (*pool_difference)(const Depthwise&);
     void (*winograd_input)(const WinogradInput&);
     void (*winograd_output)(const WinogradOutput&);
+    void (*plane_depthwise)(const PlaneDepthwise&);
+    void (*plane_depthwise_weights)(const PlaneDepthwiseWeights&);
+    void (*group_norm_silu)(const GroupNormSilu&);
+    void (*group_norm_silu_backward)(const GroupNormSiluBackward&);
 };
 
 /// The machine must have it.

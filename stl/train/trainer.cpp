@@ -125,6 +125,7 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
         fail("out of memory on {}: the model and its optimizer do not fit", device_.str());
     }
     if (device_.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);
+    set_fused(*model_, true);
     train_step_ = make_plain_step(model_, *optimizer_, options_);
 }
 

@@ -61,7 +61,7 @@ TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
         EXPECT_EQ(outcome.out, "") << arguments;
     };
     refused("", 2, "subcommand");
-    refused("tarin tiny.json", 2, "subcommand");
+    refused("tarin tiny.json", 2, "unknown subcommand 'tarin' (did you mean 'train'?)");
     refused("train tiny.json --sett a=b", 2, "--sett");
     refused("train tiny.json --set train.lr", 2, "KEY=VALUE");
     refused("train none.json", 1, "none.json: no such file");

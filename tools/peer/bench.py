@@ -8,52 +8,20 @@ One JSON object a line, with the keys of `stl bench --json`; `path` is the mode.
 from pip, and a checkout of OpenSTL, whose files are run as they are. Sizes are the Moving MNIST benchmark's.
 """
 import argparse
-import collections.abc
 import contextlib
-import importlib
-import importlib.util
 import io
 import json
 import resource
 import statistics
-import sys
 import time
-import types
 from pathlib import Path
+
+import peer_model
 
 # Ours -> OpenSTL's.
 SPELLING = {"incepu": "IncepU", "gsta": "gSTA", "vit": "vit", "swin": "swin", "uniformer": "uniformer",
             "mlpmixer": "mlp", "convmixer": "convmixer", "poolformer": "poolformer", "convnext": "convnext",
             "van": "van", "hornet": "hornet", "moganet": "moga", "tau": "tau"}
-
-
-def hollow_package(name, folder):
-    """Makes a package known whose __init__ is not run: those of OpenSTL and of timm import far more than is here."""
-    package = types.ModuleType(name)
-    package.__path__ = [str(folder)]
-    sys.modules[name] = package
-    parent, _, child = name.rpartition(".")
-    if parent:
-        setattr(sys.modules[parent], child, package)
-    return package
-
-
-def network_class(checkout):
-    # What timm 0.6.11 expects of the torch of its day.
-    old = types.ModuleType("torch._six")
-    old.container_abcs, old.inf, old.string_classes, old.int_classes = collections.abc, float("inf"), (str,), int
-    sys.modules.setdefault("torch._six", old)
-    timm_folder = Path(importlib.util.find_spec("timm").origin).parent
-    timm = hollow_package("timm", timm_folder)
-    timm.__version__ = "0.6.11"
-    hollow_package("timm.models", timm_folder / "models")
-    timm.layers = sys.modules["timm.layers"] = importlib.import_module("timm.models.layers")
-    hollow_package("openstl", checkout / "openstl")
-    hollow_package("openstl.models", checkout / "openstl" / "models")
-    modules = hollow_package("openstl.modules", checkout / "openstl" / "modules")
-    blocks = vars(importlib.import_module("openstl.modules.simvp_modules"))
-    vars(modules).update({name: value for name, value in blocks.items() if not name.startswith("_")})
-    return importlib.import_module("openstl.models.simvp_model").SimVP_Model
 
 
 def listed(choices):
@@ -111,7 +79,7 @@ def main():
     import torch
     if options.threads:
         torch.set_num_threads(options.threads)
-    make_network = network_class(options.openstl)
+    make_network = peer_model.load(options.openstl)
     shape = (10, 1, 64, 64)
     device = torch.device(options.device)
     wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None

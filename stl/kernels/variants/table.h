@@ -3,6 +3,8 @@
 
 #include "stl/kernels/variants/depthwise.h"
 #include "stl/kernels/variants/elementwise.h"
+#include "stl/kernels/variants/group_norm.h"
+#include "stl/kernels/variants/plane_depthwise.h"
 #include "stl/kernels/variants/product.h"
 #include "stl/kernels/variants/rows.h"
 #include "stl/kernels/variants/winograd.h"
@@ -20,6 +22,10 @@ const Kernels table{.isa = Isa::STL_VARIANT,
                     .dot_rows = dot_rows,
                     .pool_difference = pool_difference,
                     .winograd_input = winograd_input,
-                    .winograd_output = winograd_output};
+                    .winograd_output = winograd_output,
+                    .plane_depthwise = plane_depthwise,
+                    .plane_depthwise_weights = plane_depthwise_weights,
+                    .group_norm_silu = group_norm_silu,
+                    .group_norm_silu_backward = group_norm_silu_backward};
 
 }  // namespace stl::kernels::STL_VARIANT

@@ -8,7 +8,22 @@ Conv2dImpl::Conv2dImpl(const Conv2dOptions& conv) : options(conv) {
     bias = register_parameter("bias", torch::empty({conv.out}));
 }
 
+bool Conv2dImpl::is_depthwise() const {
+    return options.groups == options.in && options.in == options.out && options.stride == 1 &&
+           options.kernel % 2 == 1 && options.padding == options.dilation * (options.kernel - 1) / 2;
+}
+
 torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
+    if (fused && fused::takes(x)) {
+        constexpr std::int64_t few = 4;
+        if (is_depthwise() && options.kernel > 1 && options.kernel <= fused::largest_kernel) {
+            return fused::depthwise(x, weight, bias, options.dilation);
+        }
+        if (options.kernel == 1 && options.stride == 1 && options.padding == 0 && options.groups == 1 &&
+            options.out <= few) {
+            return fused::few_outputs(x, weight, bias);
+        }
+    }
     return torch::conv2d(x, weight, bias, options.stride, options.padding, options.dilation, options.groups);
 }
 

@@ -9,6 +9,8 @@
 
 #include <cstdint>
 
+#include "stl/models/layers/fused.h"
+
 namespace stl {
 
 struct Conv2dOptions {
@@ -21,10 +23,12 @@ struct Conv2dOptions {
     std::int64_t groups = 1;
 };
 
-class Conv2dImpl : public torch::nn::Module {
+class Conv2dImpl : public torch::nn::Module, public HasFusedPath {
   public:
     explicit Conv2dImpl(const Conv2dOptions& options);
     torch::Tensor forward(const torch::Tensor& x);
+    /// One filter a channel, at stride 1, the size stays.
+    bool is_depthwise() const;
 
     Conv2dOptions options;
     torch::Tensor weight;  ///< [out, in / groups, kernel, kernel]

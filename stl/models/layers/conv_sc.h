@@ -28,7 +28,7 @@ class UpsamplingConvImpl : public torch::nn::Module {
 };
 TORCH_MODULE(UpsamplingConv);
 
-class BasicConv2dImpl : public torch::nn::Module, public CostRule {
+class BasicConv2dImpl : public torch::nn::Module, public CostRule, public HasFusedPath {
   public:
     BasicConv2dImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, Sampling sampling);
     torch::Tensor forward(const torch::Tensor& x);

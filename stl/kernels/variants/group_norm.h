@@ -1,0 +1,148 @@
+// GroupNorm + SiLU in one pass, forward and backward, with or without PixelShuffle in front.
+//
+// z = gamma * (x - mean) * rstd + beta; out = z * sigmoid(z). The statistics do not depend on the shuffle,
+// which only reorders a group's values.
+#pragma once
+
+#include <cmath>
+
+#include "stl/kernels/kernels.h"
+#include "stl/kernels/variants/functions.h"
+
+namespace stl::kernels::STL_VARIANT {
+
+inline constexpr int chunk = 64;  ///< values at a time where pixels change places
+
+/// Sum of f(x) over `count` values, in double from chunk to chunk.
+template <class F>
+inline double sum_of(const float* x, Index count, F f) {
+    double total = 0;
+    Index i = 0;
+    while (i + lanes <= count) {
+        Vec part{};
+        for (const Index end = i + 64 * lanes; i + lanes <= count && i < end; i += lanes) part += f(load(x + i));
+        total += static_cast<double>(sum(part));
+    }
+    for (; i < count; ++i) total += static_cast<double>(f(splat(x[i]))[0]);
+    return total;
+}
+
+/// f(source, out, count) on runs of values that lie side by side in both; the rest of a run is padded.
+template <class F>
+inline void in_vectors(const float* a, const float* b, float* out, Index count, F f) {
+    Index i = 0;
+    for (; i + lanes <= count; i += lanes) store(out + i, f(load(a + i), load(b + i)));
+    if (i == count) return;
+    Vec last_a{}, last_b{};
+    for (Index j = i; j < count; ++j) {
+        last_a[j - i] = a[j];
+        last_b[j - i] = b[j];
+    }
+    const Vec last = f(last_a, last_b);
+    for (Index j = i; j < count; ++j) out[j] = last[j - i];
+}
+
+/// Every second value of `in`, and back.
+inline void take_every_second(const float* in, int count, float* out) {
+    for (int i = 0; i < count; ++i) out[i] = in[2 * i];
+}
+inline void put_every_second(const float* in, int count, float* out) {
+    for (int i = 0; i < count; ++i) out[2 * i] = in[i];
+}
+
+/// The i-th of a channel's four planes fills every second pixel of every second row.
+inline Index shuffled_offset(const GroupNormSilu& g, int plane, int y) {
+    return (static_cast<Index>(2 * y + plane / 2) * 2 * g.width) + plane % 2;
+}
+
+void group_norm_silu(const GroupNormSilu& g) {
+    const Index plane = static_cast<Index>(g.height) * g.width, size = (g.shuffle ? 4 : 1) * plane;
+    const Index count = size * g.channels;
+    const double mean = sum_of(g.in, count, [](Vec x) { return x; }) / static_cast<double>(count);
+    const Vec centre = splat(static_cast<float>(mean));
+    const double squares = sum_of(g.in, count, [&](Vec x) { return (x - centre) * (x - centre); });
+    *g.mean = static_cast<float>(mean);
+    *g.rstd = static_cast<float>(1 / std::sqrt(squares / static_cast<double>(count) + static_cast<double>(g.eps)));
+    for (int c = 0; c < g.channels; ++c) {
+        const float scale = g.gamma[c] * *g.rstd;
+        const Vec a = splat(scale), b = splat(g.beta[c] - *g.mean * scale);
+        const auto value = [&](Vec x, Vec) { return silu(x * a + b); };
+        const float* in = g.in + c * size;
+        float* out = g.out + c * size;
+        if (!g.shuffle) {
+            in_vectors(in, in, out, size, value);
+            continue;
+        }
+        float part[chunk];
+        for (int p = 0; p < 4; ++p) {
+            for (int y = 0; y < g.height; ++y) {
+                const float* row = in + p * plane + static_cast<Index>(y) * g.width;
+                float* to = out + shuffled_offset(g, p, y);
+                for (int x = 0; x < g.width; x += chunk) {
+                    const int n = g.width - x < chunk ? g.width - x : chunk;
+                    in_vectors(row + x, row + x, part, n, value);
+                    put_every_second(part, n, to + 2 * x);
+                }
+            }
+        }
+    }
+}
+
+void group_norm_silu_backward(const GroupNormSiluBackward& b) {
+    const GroupNormSilu& g = b.forward;
+    const Index plane = static_cast<Index>(g.height) * g.width, size = (g.shuffle ? 4 : 1) * plane;
+    const Vec mean = splat(*g.mean), rstd = splat(*g.rstd), one = splat(1.0F);
+    double gamma_sum = 0, gamma_product_sum = 0;
+    for (int c = 0; c < g.channels; ++c) {
+        const Vec gamma = splat(g.gamma[c]), beta = splat(g.beta[c]);
+        const float* in = g.in + c * size;
+        float* dz = b.in_grad + c * size;
+        const auto slope = [&](Vec x, Vec grad) {
+            const Vec z = (x - mean) * rstd * gamma + beta, s = sigmoid(z);
+            return grad * s * (one + z * (one - s));
+        };
+        if (!g.shuffle) {
+            in_vectors(in, b.grad + c * size, dz, size, slope);
+        } else {
+            float part[chunk];
+            for (int p = 0; p < 4; ++p) {
+                for (int y = 0; y < g.height; ++y) {
+                    const Index row = p * plane + static_cast<Index>(y) * g.width;
+                    const float* grad = b.grad + c * size + shuffled_offset(g, p, y);
+                    for (int x = 0; x < g.width; x += chunk) {
+                        const int n = g.width - x < chunk ? g.width - x : chunk;
+                        take_every_second(grad + 2 * x, n, part);
+                        in_vectors(in + row + x, part, dz + row + x, n, slope);
+                    }
+                }
+            }
+        }
+        double sum_dz = 0, sum_product = 0;
+        sum_dz = sum_of(dz, size, [](Vec d) { return d; });
+        Index i = 0;
+        while (i + lanes <= size) {
+            Vec part{};
+            for (const Index end = i + 64 * lanes; i + lanes <= size && i < end; i += lanes) {
+                part += load(dz + i) * ((load(in + i) - mean) * rstd);
+            }
+            sum_product += static_cast<double>(sum(part));
+        }
+        for (; i < size; ++i) sum_product += static_cast<double>(dz[i] * ((in[i] - *g.mean) * *g.rstd));
+        b.beta_grad[c] = static_cast<float>(sum_dz);
+        b.gamma_grad[c] = static_cast<float>(sum_product);
+        gamma_sum += static_cast<double>(g.gamma[c]) * sum_dz;
+        gamma_product_sum += static_cast<double>(g.gamma[c]) * sum_product;
+    }
+    const double count = static_cast<double>(size * g.channels);
+    const Vec shift = splat(static_cast<float>(gamma_sum / count));
+    const Vec slope = splat(static_cast<float>(gamma_product_sum / count));
+    for (int c = 0; c < g.channels; ++c) {
+        const Vec gamma = splat(g.gamma[c]);
+        float* dz = b.in_grad + c * size;
+        in_vectors(g.in + c * size, dz, dz, size, [&](Vec x, Vec d) {
+            return rstd * (gamma * d - shift - (x - mean) * rstd * slope);
+        });
+    }
+}
+
+}  // namespace stl::kernels::STL_VARIANT

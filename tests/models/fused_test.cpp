@@ -1,0 +1,153 @@
+// The fused operations of a training step against the ATen operations they stand for, forward and backward.
+#include "stl/models/layers/fused.h"
+
+#include <gtest/gtest.h>
+
+#include "stl/models/layers/conv_sc.h"
+#include "stl/models/registry.h"
+#include "stl/models/simvp.h"
+
+namespace stl {
+namespace {
+
+using torch::Tensor;
+
+/// Largest difference, relative to the largest expected value.
+double deviation(const Tensor& found, const Tensor& expected) {
+    const auto scale = std::max(expected.abs().max().item<double>(), 1e-12);
+    return (found.to(torch::kFloat64) - expected.to(torch::kFloat64)).abs().max().item<double>() / scale;
+}
+
+/// f's result and the gradients of sum(result * weights) for all of `inputs`.
+template <class F>
+std::vector<Tensor> with_gradients(std::vector<Tensor> inputs, torch::Dtype type, F f) {
+    for (auto& x : inputs) x = x.detach().to(type).requires_grad_();
+    const auto y = f(inputs);
+    torch::manual_seed(5);
+    const auto weights = torch::randn(y.sizes(), torch::kFloat64).to(type);
+    (y * weights).sum().backward();
+    std::vector<Tensor> all{y.detach()};
+    for (const auto& x : inputs) all.push_back(x.grad());
+    return all;
+}
+
+template <class Fused, class Plain>
+void expect_same(const std::vector<Tensor>& inputs, Fused fused, Plain plain) {
+    const auto found = with_gradients(inputs, torch::kFloat32, fused);
+    const auto expected = with_gradients(inputs, torch::kFloat64, plain);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        ASSERT_EQ(found[i].sizes(), expected[i].sizes()) << i;
+        EXPECT_LT(deviation(found[i], expected[i]), 2e-5) << (i == 0 ? "result" : "gradient") << " " << i;
+    }
+}
+
+TEST(Fused, DepthwiseIsTheGroupedConvolution) {
+    torch::manual_seed(1);
+    for (const auto& [kernel, dilation] : std::vector<std::pair<int, int>>{{3, 1}, {5, 2}, {7, 3}, {11, 1}}) {
+        SCOPED_TRACE(kernel);
+        expect_same({torch::randn({2, 5, 16, 19}), torch::randn({5, 1, kernel, kernel}), torch::randn({5})},
+                    [&](const auto& t) { return fused::depthwise(t[0], t[1], t[2], dilation); },
+                    [&](const auto& t) {
+                        return torch::conv2d(t[0], t[1], t[2], 1, dilation * (kernel - 1) / 2, dilation, 5);
+                    });
+    }
+}
+
+TEST(Fused, DepthwiseTakesPicturesInAnyMemoryFormat) {
+    torch::manual_seed(1);
+    const auto x = torch::randn({2, 8, 16, 16}), weight = torch::randn({8, 1, 3, 3}), bias = torch::randn({8});
+    EXPECT_LT(deviation(fused::depthwise(x.contiguous(torch::MemoryFormat::ChannelsLast), weight, bias, 1),
+                        fused::depthwise(x, weight, bias, 1)),
+              1e-7);
+}
+
+TEST(Fused, GroupNormSiluIsTheChainOfBoth) {
+    torch::manual_seed(2);
+    for (const auto size : {std::vector<std::int64_t>{3, 8, 16, 16}, {2, 4, 5, 7}, {1, 2, 1, 3}, {2, 4, 3, 70}}) {
+        const auto channels = size[1];
+        expect_same({3 * torch::randn(size) + 1, torch::randn({channels}), torch::randn({channels})},
+                    [](const auto& t) { return fused::group_norm_silu(t[0], 2, t[1], t[2], 1e-5, false); },
+                    [](const auto& t) { return torch::silu(torch::group_norm(t[0], 2, t[1], t[2], 1e-5)); });
+    }
+}
+
+TEST(Fused, GroupNormSiluShuffles) {
+    torch::manual_seed(3);
+    for (const auto size : {std::vector<std::int64_t>{2, 16, 8, 8}, {1, 8, 3, 5}, {1, 8, 2, 131}}) {
+        const auto channels = size[1] / 4;
+        expect_same(
+            {2 * torch::randn(size) - 1, torch::randn({channels}), torch::randn({channels})},
+            [](const auto& t) { return fused::group_norm_silu(t[0], 2, t[1], t[2], 1e-5, true); },
+            [](const auto& t) {
+                return torch::silu(torch::group_norm(torch::pixel_shuffle(t[0], 2), 2, t[1], t[2], 1e-5));
+            });
+    }
+}
+
+TEST(Fused, FewOutputsIsTheConvolution) {
+    torch::manual_seed(4);
+    expect_same({torch::randn({3, 16, 9, 11}), torch::randn({3, 16, 1, 1}), torch::randn({3})},
+                [](const auto& t) { return fused::few_outputs(t[0], t[1], t[2]); },
+                [](const auto& t) { return torch::conv2d(t[0], t[1], t[2]); });
+}
+
+TEST(Fused, LeavesOtherTensorsToThePlainPath) {
+    EXPECT_TRUE(fused::takes(torch::zeros({1, 2, 3, 3})));
+    EXPECT_FALSE(fused::takes(torch::zeros({1, 2, 3, 3}, torch::kFloat64)));
+    EXPECT_FALSE(fused::takes(torch::zeros({1, 2, 3, 3}, torch::kBFloat16)));
+    EXPECT_FALSE(fused::takes(torch::zeros({2, 3, 3})));
+    EXPECT_FALSE(fused::takes(torch::zeros({1, 2, 3, 3}, torch::kMeta)));
+}
+
+class FusedModel : public testing::TestWithParam<std::string> {};
+
+TEST_P(FusedModel, TrainsAsThePlainOne) {
+    SimVPOptions options;
+    options.translator = GetParam();
+    options.frames = 4;
+    options.channels = 1;
+    options.height = options.width = 32;
+    options.hid_S = 8;
+    options.hid_T = 64;
+    options.N_S = 2;
+    options.N_T = 2;
+    torch::manual_seed(6);
+    SimVP model(options);
+    model->train();
+    const auto x = torch::rand({2, 4, 1, 32, 32});
+    const auto pass = [&](bool fused, torch::Dtype type) {
+        set_fused(*model, fused);
+        model->to(type);
+        model->zero_grad();
+        torch::manual_seed(7);  // stochastic depth
+        const auto y = model->forward(x.to(type));
+        y.pow(2).sum().backward();
+        std::vector<std::pair<std::string, Tensor>> all{{"output", y.detach().clone()}};
+        for (const auto& p : model->named_parameters()) {
+            if (p.value().grad().defined()) all.emplace_back(p.key(), p.value().grad().clone());
+        }
+        return all;
+    };
+    const auto fused = pass(true, torch::kFloat32), plain = pass(false, torch::kFloat32);
+    ASSERT_EQ(fused.size(), plain.size());
+    double largest = 0;
+    for (std::size_t i = 1; i < plain.size(); ++i) largest = std::max(largest, plain[i].second.abs().max().item<double>());
+    EXPECT_LT(deviation(fused[0].second, plain[0].second), 1e-5);
+    for (std::size_t i = 1; i < plain.size(); ++i) {
+        const auto difference = (fused[i].second - plain[i].second).abs().max().item<double>();
+        const auto own = plain[i].second.abs().max().item<double>();
+        EXPECT_LE(difference, 1e-4 * std::max(own, 1e-3 * largest)) << plain[i].first;
+    }
+}
+
+std::vector<std::string> translator_names() {
+    std::vector<std::string> names;
+    for (const auto& translator : translators()) names.push_back(translator.name);
+    return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(translators, FusedModel, testing::ValuesIn(translator_names()),
+                         [](const auto& param) { return param.param; });
+
+}  // namespace
+}  // namespace stl
