@@ -53,7 +53,8 @@ void refuse_unknown_subcommand(const CLI::App& app, int argc, char** argv) {
     std::vector<std::string> names;
     for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
     if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
-    throw stl::UsageError(fmt::format("unknown subcommand '{}'{}", argv[1], stl::did_you_mean(argv[1], names)));
+    throw stl::UsageError(
+        fmt::format("unknown subcommand '{}'{}", argv[1], stl::did_you_mean(argv[1], names)));
 }
 
 int run(int argc, char** argv, stl::tools::Console& console) {

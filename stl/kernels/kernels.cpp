@@ -33,7 +33,8 @@ std::size_t plane_scratch(int height, int width, int kernel, int dilation) {
     constexpr int widest_vector = 16;
     const int padded_width = (width + widest_vector - 1) / widest_vector * widest_vector;
     // A plane with its borders, and one without for the result or the gradient.
-    return static_cast<std::size_t>(height) * static_cast<std::size_t>(2 * padded_width + dilation * (kernel - 1)) +
+    return static_cast<std::size_t>(height) *
+               static_cast<std::size_t>(2 * padded_width + dilation * (kernel - 1)) +
            widest_vector;
 }
 

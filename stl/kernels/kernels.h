@@ -1,10 +1,10 @@
 // The CPU kernels of fast inference and training: small functions over raw memory, single-threaded, without
 // allocation.
 //
-// Inference has its channels last: activations are a matrix of pixels (rows, `*_row` floats apart) by channels
-// (columns). Column counts are multiples of `column_step` except where a function says otherwise: buffers are
-// padded to it, what the padding holds does not matter. Every function exists once for each Isa (variants/),
-// from the same source.
+// Inference has its channels last: activations are a matrix of pixels (rows, `*_row` floats apart) by
+// channels (columns). Column counts are multiples of `column_step` except where a function says otherwise:
+// buffers are padded to it, what the padding holds does not matter. Every function exists once for each Isa
+// (variants/), from the same source.
 #pragma once
 
 #include <cstddef>

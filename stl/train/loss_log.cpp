@@ -58,7 +58,7 @@ void LossLog::write(std::int64_t step, double lr, double loss) {
 }
 
 void LossLog::end_epoch(Json line) {
-    Json whole = {{"step", last_step_}, {"epoch", (last_step_ - 1) / settings_.steps_per_epoch + 1}};
+    Json whole = {{"steps", last_step_}, {"epoch", (last_step_ - 1) / settings_.steps_per_epoch + 1}};
     std::vector<std::pair<std::string, double>> scalars;
     for (const auto& [key, value] : line.items()) {
         whole[key] = value;

@@ -28,7 +28,8 @@ class LossLog {
     /// Reads what is pending and writes the lines that are due. Error naming the step whose loss is not
     /// finite.
     void flush();
-    /// An epoch's line; the next epoch's sum starts at zero. `line` gets "step" and "epoch" put in front.
+    /// An epoch's line; the next epoch's sum starts at zero. `line` gets "steps" (done so far; only a step's
+    /// line has "step") and "epoch" put in front.
     void end_epoch(Json line);
 
     bool due(std::int64_t step) const { return step % settings_.log_every == 0; }

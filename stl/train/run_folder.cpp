@@ -52,7 +52,7 @@ void RunFolder::drop_metrics_after(std::int64_t step) const {
     if (!fs::exists(metrics_file())) return;
     std::string kept;
     for (const auto& line : read_metrics()) {
-        if (line.value("step", std::int64_t{0}) <= step) kept += line.dump() + "\n";
+        if (line.value("step", line.value("steps", std::int64_t{0})) <= step) kept += line.dump() + "\n";
     }
     write_text(metrics_file(), kept);
 }

@@ -122,8 +122,8 @@ TEST(Report, HtmlIsOnePageWithPlots) {
     std::vector<Json> lines;
     for (int i = 1; i <= 1000; ++i)
         lines.push_back({{"step", i}, {"epoch", 1}, {"loss", 1.0 / i}, {"lr", 0.1}});
-    lines.push_back({{"step", 1000}, {"epoch", 1}, {"val_loss", 0.1}, {"mse", 30.0}});
-    lines.push_back({{"step", 2000}, {"epoch", 2}, {"val_loss", 0.05}, {"mse", 20.0}});
+    lines.push_back({{"steps", 1000}, {"epoch", 1}, {"val_loss", 0.1}, {"mse", 30.0}});
+    lines.push_back({{"steps", 2000}, {"epoch", 2}, {"val_loss", 0.05}, {"mse", 20.0}});
     const auto html = report_html(tables, {{"runs/a", lines}});
     EXPECT_THAT(html, HasSubstr("<h2>Learning curves</h2>"));
     EXPECT_THAT(html, HasSubstr("Validation MSE"));

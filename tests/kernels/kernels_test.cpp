@@ -421,13 +421,15 @@ TEST(Parallel, every_unit_once) {
 }
 
 /// Sum over a filter's taps, zeros around, in double.
-double filtered(const float* plane, const float* w, int height, int width, int kernel, int dilation, int y, int x) {
+double filtered(const float* plane, const float* w, int height, int width, int kernel, int dilation, int y,
+                int x) {
     double total = 0;
     for (int i = 0; i < kernel; ++i) {
         for (int j = 0; j < kernel; ++j) {
             const int from_y = y + (i - kernel / 2) * dilation, from_x = x + (j - kernel / 2) * dilation;
             if (from_y < 0 || from_y >= height || from_x < 0 || from_x >= width) continue;
-            total += static_cast<double>(w[i * kernel + j]) * static_cast<double>(plane[from_y * width + from_x]);
+            total +=
+                static_cast<double>(w[i * kernel + j]) * static_cast<double>(plane[from_y * width + from_x]);
         }
     }
     return total;
@@ -439,8 +441,9 @@ struct PlaneCase {
 
 class PlaneTest : public KernelsTest {
   protected:
-    static inline const std::vector<PlaneCase> cases{{16, 16, 3, 1},  {16, 16, 5, 2},  {16, 16, 7, 3}, {5, 37, 11, 1},
-                                                     {1, 1, 3, 1},    {7, 3, 7, 3},    {32, 32, 9, 1}, {13, 20, 5, 1}};
+    static inline const std::vector<PlaneCase> cases{{16, 16, 3, 1}, {16, 16, 5, 2}, {16, 16, 7, 3},
+                                                     {5, 37, 11, 1}, {1, 1, 3, 1},   {7, 3, 7, 3},
+                                                     {32, 32, 9, 1}, {13, 20, 5, 1}};
 };
 
 INSTANTIATE_TEST_SUITE_P(variants, PlaneTest, testing::ValuesIn(available_isas()),
@@ -448,12 +451,15 @@ INSTANTIATE_TEST_SUITE_P(variants, PlaneTest, testing::ValuesIn(available_isas()
 
 TEST_P(PlaneTest, depthwise_filters_a_plane_and_gives_its_gradient) {
     for (const auto& [height, width, kernel, dilation] : cases) {
-        SCOPED_TRACE(testing::Message() << height << "x" << width << " kernel " << kernel << " dilation " << dilation);
-        const auto size = static_cast<std::size_t>(height * width), taps = static_cast<std::size_t>(kernel * kernel);
+        SCOPED_TRACE(testing::Message()
+                     << height << "x" << width << " kernel " << kernel << " dilation " << dilation);
+        const auto size = static_cast<std::size_t>(height * width),
+                   taps = static_cast<std::size_t>(kernel * kernel);
         const auto in = random_values(size, 1), w = random_values(taps, 2);
         std::vector<float> reversed(w.rbegin(), w.rend());
         for (const bool flipped : {false, true}) {
-            std::vector<float> out(size, -77.0F), scratch(plane_scratch(height, width, kernel, dilation), 55.0F);
+            std::vector<float> out(size, -77.0F),
+                scratch(plane_scratch(height, width, kernel, dilation), 55.0F);
             k.plane_depthwise({.in = in.data(),
                                .w = w.data(),
                                .flipped = flipped,
@@ -467,8 +473,10 @@ TEST_P(PlaneTest, depthwise_filters_a_plane_and_gives_its_gradient) {
             const float* filter = flipped ? reversed.data() : w.data();
             for (int y = 0; y < height; ++y) {
                 for (int x = 0; x < width; ++x) {
-                    const double expected = 0.25 + filtered(in.data(), filter, height, width, kernel, dilation, y, x);
-                    ASSERT_NEAR(out[static_cast<std::size_t>(y * width + x)], expected, 2e-5) << y << "," << x;
+                    const double expected =
+                        0.25 + filtered(in.data(), filter, height, width, kernel, dilation, y, x);
+                    ASSERT_NEAR(out[static_cast<std::size_t>(y * width + x)], expected, 2e-5)
+                        << y << "," << x;
                 }
             }
         }
@@ -478,7 +486,8 @@ TEST_P(PlaneTest, depthwise_filters_a_plane_and_gives_its_gradient) {
 TEST_P(PlaneTest, depthwise_weights_are_correlations_of_input_and_gradient) {
     constexpr int batch = 3, step_slack = 5;
     for (const auto& [height, width, kernel, dilation] : cases) {
-        SCOPED_TRACE(testing::Message() << height << "x" << width << " kernel " << kernel << " dilation " << dilation);
+        SCOPED_TRACE(testing::Message()
+                     << height << "x" << width << " kernel " << kernel << " dilation " << dilation);
         const int size = height * width, step = size + step_slack;
         const auto in = random_values(static_cast<std::size_t>(batch * step), 1),
                    grad = random_values(static_cast<std::size_t>(batch * step), 2);
@@ -499,7 +508,8 @@ TEST_P(PlaneTest, depthwise_weights_are_correlations_of_input_and_gradient) {
                                    .scratch = scratch.data()});
         double bias = 0;
         for (int n = 0; n < batch; ++n) {
-            for (int i = 0; i < size; ++i) bias += static_cast<double>(grad[static_cast<std::size_t>(n * step + i)]);
+            for (int i = 0; i < size; ++i)
+                bias += static_cast<double>(grad[static_cast<std::size_t>(n * step + i)]);
         }
         EXPECT_NEAR(bias_grad, bias, 1e-4);
         std::vector<float> one(w_grad.size());
@@ -510,8 +520,9 @@ TEST_P(PlaneTest, depthwise_weights_are_correlations_of_input_and_gradient) {
             for (int n = 0; n < batch; ++n) {
                 for (int y = 0; y < height; ++y) {
                     for (int x = 0; x < width; ++x) {
-                        expected += static_cast<double>(grad[static_cast<std::size_t>(n * step + y * width + x)]) *
-                                    filtered(in.data() + n * step, one.data(), height, width, kernel, dilation, y, x);
+                        expected +=
+                            static_cast<double>(grad[static_cast<std::size_t>(n * step + y * width + x)]) *
+                            filtered(in.data() + n * step, one.data(), height, width, kernel, dilation, y, x);
                     }
                 }
             }

@@ -45,17 +45,19 @@ TEST(Fused, DepthwiseIsTheGroupedConvolution) {
     torch::manual_seed(1);
     for (const auto& [kernel, dilation] : std::vector<std::pair<int, int>>{{3, 1}, {5, 2}, {7, 3}, {11, 1}}) {
         SCOPED_TRACE(kernel);
-        expect_same({torch::randn({2, 5, 16, 19}), torch::randn({5, 1, kernel, kernel}), torch::randn({5})},
-                    [&](const auto& t) { return fused::depthwise(t[0], t[1], t[2], dilation); },
-                    [&](const auto& t) {
-                        return torch::conv2d(t[0], t[1], t[2], 1, dilation * (kernel - 1) / 2, dilation, 5);
-                    });
+        expect_same(
+            {torch::randn({2, 5, 16, 19}), torch::randn({5, 1, kernel, kernel}), torch::randn({5})},
+            [&](const auto& t) { return fused::depthwise(t[0], t[1], t[2], dilation); },
+            [&](const auto& t) {
+                return torch::conv2d(t[0], t[1], t[2], 1, dilation * (kernel - 1) / 2, dilation, 5);
+            });
     }
 }
 
 TEST(Fused, DepthwiseTakesPicturesInAnyMemoryFormat) {
     torch::manual_seed(1);
-    const auto x = torch::randn({2, 8, 16, 16}), weight = torch::randn({8, 1, 3, 3}), bias = torch::randn({8});
+    const auto x = torch::randn({2, 8, 16, 16}), weight = torch::randn({8, 1, 3, 3}),
+               bias = torch::randn({8});
     EXPECT_LT(deviation(fused::depthwise(x.contiguous(torch::MemoryFormat::ChannelsLast), weight, bias, 1),
                         fused::depthwise(x, weight, bias, 1)),
               1e-7);
@@ -63,17 +65,19 @@ TEST(Fused, DepthwiseTakesPicturesInAnyMemoryFormat) {
 
 TEST(Fused, GroupNormSiluIsTheChainOfBoth) {
     torch::manual_seed(2);
-    for (const auto size : {std::vector<std::int64_t>{3, 8, 16, 16}, {2, 4, 5, 7}, {1, 2, 1, 3}, {2, 4, 3, 70}}) {
+    for (const auto& size :
+         {std::vector<std::int64_t>{3, 8, 16, 16}, {2, 4, 5, 7}, {1, 2, 1, 3}, {2, 4, 3, 70}}) {
         const auto channels = size[1];
-        expect_same({3 * torch::randn(size) + 1, torch::randn({channels}), torch::randn({channels})},
-                    [](const auto& t) { return fused::group_norm_silu(t[0], 2, t[1], t[2], 1e-5, false); },
-                    [](const auto& t) { return torch::silu(torch::group_norm(t[0], 2, t[1], t[2], 1e-5)); });
+        expect_same(
+            {3 * torch::randn(size) + 1, torch::randn({channels}), torch::randn({channels})},
+            [](const auto& t) { return fused::group_norm_silu(t[0], 2, t[1], t[2], 1e-5, false); },
+            [](const auto& t) { return torch::silu(torch::group_norm(t[0], 2, t[1], t[2], 1e-5)); });
     }
 }
 
 TEST(Fused, GroupNormSiluShuffles) {
     torch::manual_seed(3);
-    for (const auto size : {std::vector<std::int64_t>{2, 16, 8, 8}, {1, 8, 3, 5}, {1, 8, 2, 131}}) {
+    for (const auto& size : {std::vector<std::int64_t>{2, 16, 8, 8}, {1, 8, 3, 5}, {1, 8, 2, 131}}) {
         const auto channels = size[1] / 4;
         expect_same(
             {2 * torch::randn(size) - 1, torch::randn({channels}), torch::randn({channels})},
@@ -86,9 +90,10 @@ TEST(Fused, GroupNormSiluShuffles) {
 
 TEST(Fused, FewOutputsIsTheConvolution) {
     torch::manual_seed(4);
-    expect_same({torch::randn({3, 16, 9, 11}), torch::randn({3, 16, 1, 1}), torch::randn({3})},
-                [](const auto& t) { return fused::few_outputs(t[0], t[1], t[2]); },
-                [](const auto& t) { return torch::conv2d(t[0], t[1], t[2]); });
+    expect_same(
+        {torch::randn({3, 16, 9, 11}), torch::randn({3, 16, 1, 1}), torch::randn({3})},
+        [](const auto& t) { return fused::few_outputs(t[0], t[1], t[2]); },
+        [](const auto& t) { return torch::conv2d(t[0], t[1], t[2]); });
 }
 
 TEST(Fused, LeavesOtherTensorsToThePlainPath) {
@@ -131,7 +136,8 @@ TEST_P(FusedModel, TrainsAsThePlainOne) {
     const auto fused = pass(true, torch::kFloat32), plain = pass(false, torch::kFloat32);
     ASSERT_EQ(fused.size(), plain.size());
     double largest = 0;
-    for (std::size_t i = 1; i < plain.size(); ++i) largest = std::max(largest, plain[i].second.abs().max().item<double>());
+    for (std::size_t i = 1; i < plain.size(); ++i)
+        largest = std::max(largest, plain[i].second.abs().max().item<double>());
     EXPECT_LT(deviation(fused[0].second, plain[0].second), 1e-5);
     for (std::size_t i = 1; i < plain.size(); ++i) {
         const auto difference = (fused[i].second - plain[i].second).abs().max().item<double>();

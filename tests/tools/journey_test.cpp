@@ -1,6 +1,8 @@
 // The whole way, as a user goes it: make data, train, evaluate, predict, compare, render, convert.
 #include <gmock/gmock.h>
 
+#include <sstream>
+
 #include "tests/tools/program.h"
 
 namespace stl {
@@ -50,6 +52,27 @@ TEST_F(JourneyTest, FromDataToVideo) {
     good("convert run/checkpoints/last.pth last.safetensors");
     good("predict last.safetensors --input test.h5 --output again.h5");
     EXPECT_NEAR(json("metrics again.h5 prediction.h5 --json")["mse"].get<double>(), 0, 1e-9);
+}
+
+TEST_F(JourneyTest, CtrlCSavesAndTheRunGoesOn) {
+    const std::string train = "train tiny.json --run run --device cpu --log-every 1 --set train.epochs=500";
+    const auto first = interrupted(train, folder_ / "run/metrics.jsonl");
+    EXPECT_EQ(first.status, 130) << first.err;
+    EXPECT_THAT(first.err, HasSubstr("--resume"));
+    EXPECT_EQ(json("info run --json")["parameters"],
+              json("info run/checkpoints/last.pth --json")["parameters"]);
+    EXPECT_EQ(parse_json(read_text(folder_ / "run/run.json"), "run.json")["state"], "stopped");
+    const auto second = interrupted(train + " --resume", folder_ / "run/metrics.jsonl");
+    EXPECT_EQ(second.status, 130) << second.err;
+    // Every step stands there once.
+    std::istringstream lines(read_text(folder_ / "run/metrics.jsonl"));
+    std::int64_t step = 0;
+    for (std::string line; std::getline(lines, line);) {
+        const auto entry = parse_json(line, "metrics.jsonl");
+        if (!entry.contains("step")) continue;
+        EXPECT_EQ(entry["step"], ++step);
+    }
+    EXPECT_GT(step, 1);
 }
 
 TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {

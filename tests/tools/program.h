@@ -5,8 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <string>
+#include <thread>
 
 #include "stl/core/error.h"
 #include "stl/core/file.h"
@@ -42,6 +45,36 @@ class ProgramTest : public testing::Test {
         auto outcome = stl(arguments);
         EXPECT_EQ(outcome.status, 0) << "stl " << arguments << "\n" << outcome.err;
         return outcome;
+    }
+    /// Starts it, and interrupts it (as Ctrl-C does) once `file` has grown.
+    Outcome interrupted(const std::string& arguments, const fs::path& file) const {
+        const auto size = [&] {
+            std::error_code missing;
+            const auto bytes = fs::file_size(file, missing);
+            return missing ? std::uintmax_t{0} : bytes;
+        };
+        const auto before = size();
+        const auto command = fmt::format("cd '{}' && exec '{}' {} >.out 2>.err </dev/null", folder_.string(),
+                                         STL_PROGRAM, arguments);
+        const pid_t program = ::fork();
+        if (program == 0) {
+            ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+            ::_exit(127);
+        }
+        using std::chrono::seconds;
+        const auto deadline = std::chrono::steady_clock::now() + seconds(120);
+        int status = 0;
+        pid_t ended = 0;
+        while (size() == before && ended == 0 && std::chrono::steady_clock::now() < deadline) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+            ended = ::waitpid(program, &status, WNOHANG);
+        }
+        if (ended == 0) {
+            ::kill(program, SIGINT);
+            ::waitpid(program, &status, 0);
+        }
+        return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_text(folder_ / ".out"),
+                read_text(folder_ / ".err")};
     }
     Json json(const std::string& arguments) const {
         return parse_json(good(arguments).out, "output of stl " + arguments);

@@ -37,11 +37,15 @@ TEST_F(RunFolderTest, ForceRemovesNoFolderThatIsNoRun) {
 
 TEST_F(RunFolderTest, DropsTheLinesAfterAStep) {
     const auto run = RunFolder::create(folder_, false);
-    for (int step = 1; step <= 5; ++step) run.append_metrics({{"step", step}});
+    for (int step = 1; step <= 5; ++step) {
+        run.append_metrics({{"step", step}});
+        if (step != 4) run.append_metrics({{"steps", step}, {"epoch", 1}});
+    }
     run.drop_metrics_after(3);
     const auto lines = run.read_metrics();
-    ASSERT_EQ(lines.size(), 3U);
-    EXPECT_EQ(lines.back()["step"], 3);
+    ASSERT_EQ(lines.size(), 6U);
+    EXPECT_EQ(lines[4]["step"], 3);
+    EXPECT_EQ(lines[5]["steps"], 3);
 }
 
 TEST(TensorBoard, CrcOfRfc3720) {

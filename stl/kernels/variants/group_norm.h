@@ -20,7 +20,8 @@ inline double sum_of(const float* x, Index count, F f) {
     Index i = 0;
     while (i + lanes <= count) {
         Vec part{};
-        for (const Index end = i + 64 * lanes; i + lanes <= count && i < end; i += lanes) part += f(load(x + i));
+        for (const Index end = i + 64 * lanes; i + lanes <= count && i < end; i += lanes)
+            part += f(load(x + i));
         total += static_cast<double>(sum(part));
     }
     for (; i < count; ++i) total += static_cast<double>(f(splat(x[i]))[0]);
@@ -62,7 +63,8 @@ void group_norm_silu(const GroupNormSilu& g) {
     const Vec centre = splat(static_cast<float>(mean));
     const double squares = sum_of(g.in, count, [&](Vec x) { return (x - centre) * (x - centre); });
     *g.mean = static_cast<float>(mean);
-    *g.rstd = static_cast<float>(1 / std::sqrt(squares / static_cast<double>(count) + static_cast<double>(g.eps)));
+    *g.rstd =
+        static_cast<float>(1 / std::sqrt(squares / static_cast<double>(count) + static_cast<double>(g.eps)));
     for (int c = 0; c < g.channels; ++c) {
         const float scale = g.gamma[c] * *g.rstd;
         const Vec a = splat(scale), b = splat(g.beta[c] - *g.mean * scale);
@@ -139,9 +141,8 @@ void group_norm_silu_backward(const GroupNormSiluBackward& b) {
     for (int c = 0; c < g.channels; ++c) {
         const Vec gamma = splat(g.gamma[c]);
         float* dz = b.in_grad + c * size;
-        in_vectors(g.in + c * size, dz, dz, size, [&](Vec x, Vec d) {
-            return rstd * (gamma * d - shift - (x - mean) * rstd * slope);
-        });
+        in_vectors(g.in + c * size, dz, dz, size,
+                   [&](Vec x, Vec d) { return rstd * (gamma * d - shift - (x - mean) * rstd * slope); });
     }
 }
 

@@ -123,16 +123,20 @@ void plane_depthwise_weights(const PlaneDepthwiseWeights& d) {
             const int count = rows.end - rows.begin;
             int dx = 0;
             for (; dx + 7 <= d.kernel; dx += 7) {
-                add_products<7>(in + dx * d.dilation, line, g, wide, count, d.dilation, sums + dy * d.kernel + dx);
+                add_products<7>(in + dx * d.dilation, line, g, wide, count, d.dilation,
+                                sums + dy * d.kernel + dx);
             }
             for (; dx + 5 <= d.kernel; dx += 5) {
-                add_products<5>(in + dx * d.dilation, line, g, wide, count, d.dilation, sums + dy * d.kernel + dx);
+                add_products<5>(in + dx * d.dilation, line, g, wide, count, d.dilation,
+                                sums + dy * d.kernel + dx);
             }
             for (; dx + 3 <= d.kernel; dx += 3) {
-                add_products<3>(in + dx * d.dilation, line, g, wide, count, d.dilation, sums + dy * d.kernel + dx);
+                add_products<3>(in + dx * d.dilation, line, g, wide, count, d.dilation,
+                                sums + dy * d.kernel + dx);
             }
             for (; dx < d.kernel; ++dx) {
-                add_products<1>(in + dx * d.dilation, line, g, wide, count, d.dilation, sums + dy * d.kernel + dx);
+                add_products<1>(in + dx * d.dilation, line, g, wide, count, d.dilation,
+                                sums + dy * d.kernel + dx);
             }
         }
     }

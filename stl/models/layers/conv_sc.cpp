@@ -30,7 +30,8 @@ torch::Tensor BasicConv2dImpl::forward(const torch::Tensor& x) {
     if (fused && fused::takes(x)) {
         const bool up = sampling == Sampling::up;
         return fused::group_norm_silu(up ? upsampling->conv->forward(x) : conv->forward(x),
-                                      norm->options.num_groups(), norm->weight, norm->bias, norm->options.eps(), up);
+                                      norm->options.num_groups(), norm->weight, norm->bias,
+                                      norm->options.eps(), up);
     }
     const auto y = sampling == Sampling::up ? upsampling->forward(x) : conv->forward(x);
     return torch::silu(norm->forward(y));

@@ -28,7 +28,9 @@ class Scratch {
     explicit Scratch(std::size_t floats) : floats_((floats + 15) / 16 * 16) {
         buffer_.reserve(floats_ * static_cast<std::size_t>(kernels::thread_count()));
     }
-    float* of_this_thread() { return buffer_.data() + floats_ * static_cast<std::size_t>(kernels::thread_index()); }
+    float* of_this_thread() {
+        return buffer_.data() + floats_ * static_cast<std::size_t>(kernels::thread_index());
+    }
 
   private:
     std::size_t floats_;
@@ -72,11 +74,12 @@ void filter_planes(const Tensor& in, const Tensor& weight, const float* bias, bo
 }
 
 struct Depthwise : torch::autograd::Function<Depthwise> {
-    static Tensor forward(AutogradContext* context, const Tensor& x_, const Tensor& weight_, const Tensor& bias_,
-                          std::int64_t dilation) {
+    static Tensor forward(AutogradContext* context, const Tensor& x_, const Tensor& weight_,
+                          const Tensor& bias_, std::int64_t dilation) {
         const auto x = x_.contiguous(), weight = weight_.contiguous(), bias = bias_.contiguous();
         auto out = torch::empty_like(x);
-        filter_planes(x, weight, bias.const_data_ptr<float>(), /*flipped=*/false, static_cast<int>(dilation), out);
+        filter_planes(x, weight, bias.const_data_ptr<float>(), /*flipped=*/false, static_cast<int>(dilation),
+                      out);
         context->save_for_backward({x, weight});
         context->saved_data["dilation"] = dilation;
         return out;
@@ -122,7 +125,10 @@ struct Depthwise : torch::autograd::Function<Depthwise> {
 
 /// A group of one picture; x is what comes before the shuffle.
 kernels::GroupNormSilu group_of(const Planes& p, bool shuffle, int groups) {
-    return {.channels = p.channels / (shuffle ? 4 : 1) / groups, .height = p.height, .width = p.width, .shuffle = shuffle};
+    return {.channels = p.channels / (shuffle ? 4 : 1) / groups,
+            .height = p.height,
+            .width = p.width,
+            .shuffle = shuffle};
 }
 
 struct GroupNormSilu : torch::autograd::Function<GroupNormSilu> {
@@ -218,8 +224,8 @@ Tensor few_outputs(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     return y.view({x.size(0), weight.size(0), x.size(2), x.size(3)});
 }
 
-Tensor group_norm_silu(const Tensor& x, std::int64_t groups, const Tensor& gamma, const Tensor& beta, double eps,
-                       bool shuffle) {
+Tensor group_norm_silu(const Tensor& x, std::int64_t groups, const Tensor& gamma, const Tensor& beta,
+                       double eps, bool shuffle) {
     return GroupNormSilu::apply(x, gamma, beta, groups, eps, shuffle);
 }
 

@@ -1,0 +1,120 @@
+// The bench's works, their timing loop and the account of where the time goes. Nothing here is timed.
+#include <gtest/gtest.h>
+
+#include "stl/bench/peaks.h"
+#include "stl/bench/record.h"
+#include "stl/bench/work.h"
+#include "stl/core/error.h"
+
+namespace stl {
+namespace {
+
+BenchOptions small_options() {
+    BenchOptions options;
+    auto& m = options.model;
+    m = benchmark_model("moganet");
+    m.frames = 2;
+    m.height = m.width = 16;
+    m.hid_S = 8;
+    m.hid_T = 16;
+    m.N_S = 2;
+    m.N_T = 2;
+    options.batch = 2;
+    options.threads = 1;
+    return options;
+}
+
+TEST(Bench, every_work_runs_on_every_path) {
+    for (const auto& work : bench_works()) {
+        for (const auto& path : work.paths) {
+            SCOPED_TRACE(work.name + " " + path);
+            const auto made = work.make(small_options(), path);
+            EXPECT_EQ(made.path, path);
+            EXPECT_GT(made.macs + made.bytes, 0);
+            made.run();
+            made.run();
+            if (!made.profile) continue;
+            fast::Trace trace;
+            made.profile(trace);
+            EXPECT_FALSE(trace.spans().empty());
+        }
+    }
+}
+
+TEST(Bench, inference_counts_the_models_multiply_adds) {
+    auto options = small_options();
+    const auto one = find_bench_work("infer").make(options, "fast").macs;
+    options.batch = 4;
+    EXPECT_EQ(find_bench_work("infer").make(options, "plain").macs, 2 * one);
+}
+
+TEST(Bench, cases_take_turns) {
+    std::string order;
+    std::vector<BenchCase> cases(2);
+    cases[0].run = [&] { order += 'a'; };
+    cases[1].run = [&] { order += 'b'; };
+    const auto timings = time_cases(cases, torch::kCPU, 1, 3, [&] { order += '.'; });
+    EXPECT_EQ(order, ".a.b.a.b.a.b.a.b");
+    ASSERT_EQ(timings.size(), 2U);
+    EXPECT_LE(timings[0].best, timings[0].median);
+    EXPECT_GT(timings[0].peak_memory, 0);
+}
+
+TEST(Bench, unknown_work) {
+    EXPECT_THROW(find_bench_work("inver"), Error);
+}
+
+TEST(Bench, fast_inference_is_fp32) {
+    auto options = small_options();
+    options.precision = "bf16";
+    EXPECT_THROW(find_bench_work("infer").make(options, "fast"), Error);
+    find_bench_work("infer").make(options, "plain").run();
+}
+
+TEST(Record, spans_count_without_those_in_them) {
+    fast::Trace trace;
+    {
+        const fast::Trace::Timed block(&trace, "block");
+        { const fast::Trace::Timed a(&trace, "a", 5); }
+        { const fast::Trace::Timed a(&trace, "a", 7); }
+        { const fast::Trace::Timed b(&trace, "b"); }
+    }
+    { const fast::Trace::Timed nothing(nullptr, "nothing"); }
+    ASSERT_EQ(trace.spans().size(), 4U);
+    EXPECT_EQ(trace.spans()[0].level, 0);
+    EXPECT_EQ(trace.spans()[3].level, 1);
+    const auto layers = layer_times(trace);
+    ASSERT_EQ(layers.size(), 3U);
+    double total = 0;
+    for (const auto& layer : layers) {
+        EXPECT_EQ(layer.calls, layer.name == "a" ? 2 : 1);
+        EXPECT_EQ(layer.macs, layer.name == "a" ? 12 : 0);
+        total += layer.seconds;
+    }
+    EXPECT_NEAR(total, trace.spans()[0].seconds, 1e-9);
+    const auto json = chrome_trace({{"fast", trace}});
+    ASSERT_EQ(json["traceEvents"].size(), 5U);
+    EXPECT_EQ(json["traceEvents"][2]["name"], "a");
+    EXPECT_EQ(json["traceEvents"][2]["ph"], "X");
+    EXPECT_GE(json["traceEvents"][1]["dur"], json["traceEvents"][2]["dur"]);
+}
+
+TEST(Record, operators_of_libtorch) {
+    fast::Trace trace;
+    const auto x = torch::rand({4, 4});
+    record_operators(trace, [&] { torch::mm(x, x); });
+    const auto count = trace.spans().size();
+    ASSERT_GT(count, 0U);
+    EXPECT_EQ(trace.spans()[0].name, "aten::mm");
+    torch::mm(x, x);
+    EXPECT_EQ(trace.spans().size(), count) << "it goes on recording";
+}
+
+TEST(Peaks, are_measured) {
+    const auto peaks = measure_peaks(torch::kCPU, torch::kFloat32);
+    EXPECT_GT(peaks.flops, 0);
+    EXPECT_GT(peaks.bytes, 0);
+}
+
+}  // namespace
+}  // namespace stl
