@@ -1,13 +1,11 @@
 #include <algorithm>
-#include <cstring>
-#include <functional>
-#include <numeric>
+#include <optional>
 
 #include "stl/core/error.h"
 #include "stl/data/file_checks.h"
-#include "stl/data/hdf5_chunks.h"
 #include "stl/data/hdf5_file.h"
-#include "stl/data/hdf5_handle.h"
+#include "stl/data/hdf5_parts.h"
+#include "stl/data/hdf5_windows.h"
 #include "stl/data/layout.h"
 
 namespace stl {
@@ -40,9 +38,9 @@ class Hdf5Reader : public SequenceReader {
         array_ = describe_array(hdf5::dataset_shape(dataset_.get()), as_read, FileKind::hdf5, options.layout,
                                 where_);
         info_ = {array_.count(), array_.sequence(), stored, 0, Json::object()};
-        read_attributes();
+        hdf5::read_description(dataset_.get(), file_.get(), info_);
         read_split(path.string(), options.dataset);
-        chunks_ = hdf5::ChunkReader::make(dataset_.get(), where_);
+        blocks_.emplace(dataset_.get(), where_);
     }
 
     ~Hdf5Reader() override {
@@ -82,50 +80,7 @@ class Hdf5Reader : public SequenceReader {
             start[axis] = static_cast<hsize_t>(first);
             size[axis] = static_cast<hsize_t>(count);
         }
-        if (chunks_) return read_packed(start, size, type, out);
-        const hdf5::Lock lock;
-        const Handle here(H5Dget_space(dataset_.get()), H5Sclose);
-        const Handle there(H5Screate_simple(static_cast<int>(size.size()), size.data(), nullptr), H5Sclose);
-        if (H5Sselect_hyperslab(here.get(), H5S_SELECT_SET, start.data(), nullptr, size.data(), nullptr) <
-                0 ||
-            H5Dread(dataset_.get(), type, there.get(), here.get(), H5P_DEFAULT, out) < 0) {
-            fail("{}: sequence {} cannot be read ({})", where_, first, hdf5::reason());
-        }
-    }
-
-    void read_packed(std::span<const hsize_t> start, std::span<const hsize_t> size, hid_t type,
-                     void* out) const {
-        const auto elements = std::accumulate(size.begin(), size.end(), hsize_t{1}, std::multiplies<>());
-        std::size_t stored_size = 0;
-        Handle stored;
-        {
-            const hdf5::Lock lock;
-            stored = Handle(H5Dget_type(dataset_.get()), H5Tclose);
-            if (H5Tequal(stored.get(), type) == 0) stored_size = H5Tget_size(stored.get());
-        }
-        if (stored_size == 0) return chunks_->read(start, size, static_cast<std::byte*>(out));
-        std::vector<std::byte> values(elements * std::max<std::size_t>(stored_size, sizeof(float)));
-        chunks_->read(start, size, values.data());
-        const hdf5::Lock lock;
-        if (H5Tconvert(stored.get(), type, elements, values.data(), nullptr, H5P_DEFAULT) < 0) {
-            fail("{}: values cannot be converted ({})", where_, hdf5::reason());
-        }
-        std::memcpy(out, values.data(), elements * H5Tget_size(type));
-    }
-
-    /// Of the dataset, or else of the file: `fps`, `source`, and a JSON object `settings`.
-    void read_attributes() {
-        const auto attribute = [&](const char* name) {
-            auto value = hdf5::read_attribute(dataset_.get(), name);
-            return value.is_null() ? hdf5::read_attribute(file_.get(), name) : value;
-        };
-        if (const auto fps = attribute("fps"); fps.is_number()) info_.fps = fps.get<double>();
-        if (const auto settings = attribute("settings"); settings.is_string()) {
-            auto object = Json::parse(settings.get<std::string>(), nullptr, /*allow_exceptions=*/false);
-            if (object.is_object()) info_.attributes = std::move(object);
-        }
-        if (auto source = attribute("source"); source.is_string())
-            info_.attributes["source"] = std::move(source);
+        blocks_->read(start, size, type, out);
     }
 
     /// `split` stands beside the dataset. It need not fit a dataset that was named, e.g. predictions for a
@@ -134,27 +89,17 @@ class Hdf5Reader : public SequenceReader {
         const auto slash = name_.rfind('/');
         const auto split_name = (slash == std::string::npos ? "" : name_.substr(0, slash + 1)) + "split";
         if (name_ == split_name || H5Lexists(file_.get(), split_name.c_str(), H5P_DEFAULT) <= 0) return;
-        const auto dataset = hdf5::open_dataset(file_.get(), split_name, path);
-        const auto shape = hdf5::dataset_shape(dataset.get());
-        const auto where = fmt::format("{}: dataset '{}'", path, split_name);
-        if (shape != Shape{info_.count}) {
-            if (!named.empty() && named != kDefaultName) return;
-            fail("{}: shape {}, expected [{}], a mark for each sequence", where, to_string(shape),
-                 info_.count);
-        }
-        if (hdf5::dataset_dtype(dataset.get(), where) != DType::u8) fail("{}: expected uint8 values", where);
-        split_.resize(static_cast<std::size_t>(info_.count));
-        if (H5Dread(dataset.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, split_.data()) < 0) {
-            fail("{}: cannot be read ({})", where, hdf5::reason());
-        }
-        check_split(split_, where);
+        const auto marks = hdf5::open_dataset(file_.get(), split_name, path);
+        const bool fits = hdf5::dataset_shape(marks.get()) == Shape{info_.count};
+        if (!fits && !named.empty() && named != kDefaultName) return;
+        split_ = hdf5::read_marks(file_.get(), split_name, info_.count, path);
     }
 
     std::string name_;
     std::string where_;
     Handle file_;
     Handle dataset_;
-    std::unique_ptr<hdf5::ChunkReader> chunks_;  ///< null: H5Dread does it
+    std::optional<hdf5::BlockReader> blocks_;
     StoredArray array_;
     SequenceInfo info_;
     std::vector<std::uint8_t> split_;
@@ -163,6 +108,7 @@ class Hdf5Reader : public SequenceReader {
 }  // namespace
 
 std::unique_ptr<SequenceReader> open_hdf5(const fs::path& path, const ReadOptions& options) {
+    if (options.dataset.empty() && options.layout.empty() && holds_windows(path)) return open_windows(path);
     return std::make_unique<Hdf5Reader>(path, options);
 }
 

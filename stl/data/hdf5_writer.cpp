@@ -3,7 +3,7 @@
 #include "stl/core/error.h"
 #include "stl/data/file_checks.h"
 #include "stl/data/hdf5_file.h"
-#include "stl/data/hdf5_handle.h"
+#include "stl/data/hdf5_parts.h"
 
 namespace stl {
 namespace {
@@ -30,13 +30,7 @@ class Hdf5Writer : public SequenceWriter {
             Handle(H5Fcreate(output_.temporary().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
         if (!file_.valid()) fail("{}: cannot be written ({})", name_, hdf5::reason());
         create_dataset(options);
-        if (options.fps > 0) hdf5::write_attribute(dataset_.get(), "fps", options.fps, name_);
-        auto settings = options.attributes;
-        if (settings.contains("source")) {
-            hdf5::write_attribute(dataset_.get(), "source", settings["source"], name_);
-            settings.erase("source");
-        }
-        if (!settings.empty()) hdf5::write_attribute(dataset_.get(), "settings", settings, name_);
+        hdf5::write_description(dataset_.get(), options, name_);
     }
 
     ~Hdf5Writer() override {
@@ -144,17 +138,9 @@ class Hdf5Writer : public SequenceWriter {
         if (std::ssize(splits_) != written_) {
             fail("{}: {} splits for {} sequences", name_, splits_.size(), written_);
         }
-        const hsize_t size = splits_.size();
-        const Handle space(H5Screate_simple(1, &size, nullptr), H5Sclose);
         const auto slash = dataset_name_.rfind('/');
         const auto where = (slash == std::string::npos ? "" : dataset_name_.substr(0, slash + 1)) + "split";
-        const Handle split(H5Dcreate2(file_.get(), where.c_str(), H5T_STD_U8LE, space.get(), H5P_DEFAULT,
-                                      H5P_DEFAULT, H5P_DEFAULT),
-                           H5Dclose);
-        if (!split.valid() ||
-            H5Dwrite(split.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, splits_.data()) < 0) {
-            fail("{}: cannot be written ({}; is the disk full?)", name_, hdf5::reason());
-        }
+        hdf5::write_marks(file_.get(), where, splits_, name_);
     }
 
     AtomicFile output_;

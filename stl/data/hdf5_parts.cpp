@@ -1,0 +1,103 @@
+#include "stl/data/hdf5_parts.h"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <numeric>
+
+#include "stl/core/error.h"
+#include "stl/data/file_checks.h"
+
+namespace stl::hdf5 {
+
+BlockReader::BlockReader(hid_t dataset, std::string where)
+    : dataset_(dataset), where_(std::move(where)), chunks_(ChunkReader::make(dataset, where_)) {}
+
+void BlockReader::read(std::span<const hsize_t> start, std::span<const hsize_t> size, hid_t type,
+                       void* out) const {
+    if (chunks_) return read_packed(start, size, type, out);
+    const Lock lock;
+    const Handle here(H5Dget_space(dataset_), H5Sclose);
+    const Handle there(H5Screate_simple(static_cast<int>(size.size()), size.data(), nullptr), H5Sclose);
+    if (H5Sselect_hyperslab(here.get(), H5S_SELECT_SET, start.data(), nullptr, size.data(), nullptr) < 0 ||
+        H5Dread(dataset_, type, there.get(), here.get(), H5P_DEFAULT, out) < 0) {
+        fail("{}: row {} cannot be read ({})", where_, start.front(), reason());
+    }
+}
+
+void BlockReader::read_packed(std::span<const hsize_t> start, std::span<const hsize_t> size, hid_t type,
+                              void* out) const {
+    const auto elements = std::accumulate(size.begin(), size.end(), hsize_t{1}, std::multiplies<>());
+    std::size_t stored_size = 0;
+    std::size_t wanted_size = 0;
+    Handle stored;
+    {
+        const Lock lock;
+        wanted_size = H5Tget_size(type);
+        stored = Handle(H5Dget_type(dataset_), H5Tclose);
+        if (H5Tequal(stored.get(), type) == 0) stored_size = H5Tget_size(stored.get());
+    }
+    if (stored_size == 0) return chunks_->read(start, size, static_cast<std::byte*>(out));
+    std::vector<std::byte> values(elements * std::max(stored_size, wanted_size));
+    chunks_->read(start, size, values.data());
+    const Lock lock;
+    if (H5Tconvert(stored.get(), type, elements, values.data(), nullptr, H5P_DEFAULT) < 0) {
+        fail("{}: values cannot be converted ({})", where_, reason());
+    }
+    std::memcpy(out, values.data(), elements * wanted_size);
+}
+
+void read_description(hid_t dataset, hid_t file, SequenceInfo& info) {
+    const auto attribute = [&](const char* name) {
+        auto value = read_attribute(dataset, name);
+        return value.is_null() ? read_attribute(file, name) : value;
+    };
+    if (const auto fps = attribute("fps"); fps.is_number()) info.fps = fps.get<double>();
+    if (const auto settings = attribute("settings"); settings.is_string()) {
+        auto object = Json::parse(settings.get<std::string>(), nullptr, /*allow_exceptions=*/false);
+        if (object.is_object()) info.attributes = std::move(object);
+    }
+    if (auto source = attribute("source"); source.is_string()) info.attributes["source"] = std::move(source);
+}
+
+void write_description(hid_t dataset, const WriteOptions& options, const std::string& where) {
+    if (options.fps > 0) write_attribute(dataset, "fps", options.fps, where);
+    auto settings = options.attributes;
+    if (settings.contains("source")) {
+        write_attribute(dataset, "source", settings["source"], where);
+        settings.erase("source");
+    }
+    if (!settings.empty()) write_attribute(dataset, "settings", settings, where);
+}
+
+std::vector<std::uint8_t> read_marks(hid_t file, const std::string& name, std::int64_t count,
+                                     const std::string& path) {
+    const auto dataset = open_dataset(file, name, path);
+    const auto shape = dataset_shape(dataset.get());
+    const auto where = fmt::format("{}: dataset '{}'", path, name);
+    if (shape != Shape{count}) {
+        fail("{}: shape {}, expected [{}], a mark for each sequence", where, to_string(shape), count);
+    }
+    if (dataset_dtype(dataset.get(), where) != DType::u8) fail("{}: expected uint8 values", where);
+    std::vector<std::uint8_t> marks(static_cast<std::size_t>(count));
+    if (H5Dread(dataset.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, marks.data()) < 0) {
+        fail("{}: cannot be read ({})", where, reason());
+    }
+    check_split(marks, where);
+    return marks;
+}
+
+void write_marks(hid_t file, const std::string& name, std::span<const std::uint8_t> marks,
+                 const std::string& where) {
+    const hsize_t size = marks.size();
+    const Handle space(H5Screate_simple(1, &size, nullptr), H5Sclose);
+    const Handle split(
+        H5Dcreate2(file, name.c_str(), H5T_STD_U8LE, space.get(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+        H5Dclose);
+    if (!split.valid() ||
+        H5Dwrite(split.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, marks.data()) < 0) {
+        fail("{}: cannot be written ({}; is the disk full?)", where, reason());
+    }
+}
+
+}  // namespace stl::hdf5

@@ -1,0 +1,301 @@
+#include "stl/data/hdf5_windows.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <numeric>
+
+#include "stl/core/error.h"
+#include "stl/data/file_checks.h"
+#include "stl/data/hdf5_array.h"
+#include "stl/data/hdf5_parts.h"
+#include "stl/data/layout.h"
+
+namespace stl {
+namespace {
+
+using hdf5::Handle;
+
+constexpr auto kFrames = "frames";
+constexpr auto kWindows = "windows";
+constexpr auto kSplit = "split";
+
+bool has(hid_t file, const char* name) {
+    return H5Lexists(file, name, H5P_DEFAULT) > 0;
+}
+
+class WindowReader : public SequenceReader {
+  public:
+    explicit WindowReader(const fs::path& path) : frames_(path, kFrames) {
+        const auto& shape = frames_.shape();
+        if (shape.size() != 4 || element_count(shape, frames_.where()) == 0) {
+            fail("{}: shape {}, expected [F,C,H,W]", frames_.where(), to_string(shape));
+        }
+        if (frames_.dtype() != DType::u8 && frames_.dtype() != DType::f32) {
+            fail("{}: {} values, expected uint8 or float32", frames_.where(), dtype_name(frames_.dtype()));
+        }
+        read_windows(path);
+        info_.shape.channels = shape[1];
+        info_.shape.height = shape[2];
+        info_.shape.width = shape[3];
+        info_.dtype = frames_.dtype();
+        require_memory(static_cast<std::uint64_t>(info_.shape.elements()) * sizeof(float),
+                       frames_.where() + ": one sequence");
+        const hdf5::Lock lock;
+        const auto file = hdf5::open_for_reading(path);
+        const auto dataset = hdf5::open_dataset(file.get(), kFrames, path.string());
+        info_.attributes = Json::object();
+        hdf5::read_description(dataset.get(), file.get(), info_);
+        if (has(file.get(), kSplit)) {
+            split_ = hdf5::read_marks(file.get(), kSplit, info_.count, path.string());
+        }
+    }
+
+    const SequenceInfo& info() const override { return info_; }
+    std::vector<std::int64_t> rows(Split split) const override { return rows_of(split_, info_.count, split); }
+
+    void read(std::int64_t first, std::int64_t count, std::span<float> out) const override {
+        check_range(info_, first, count, out.size(), frames_.where());
+        const auto length = static_cast<std::size_t>(info_.shape.frames);
+        const auto frame = static_cast<std::size_t>(info_.shape.frame_elements());
+        for (std::int64_t i = 0; i < count; ++i) {
+            const auto numbers =
+                std::span(windows_).subspan(static_cast<std::size_t>(first + i) * length, length);
+            for (std::size_t t = 0; t < length;) {
+                std::size_t next = t + 1;
+                while (next < length && numbers[next] == numbers[next - 1] + 1) ++next;
+                const auto offset = (static_cast<std::size_t>(i) * length + t) * frame;
+                read_run(numbers[t], next - t, out.subspan(offset, (next - t) * frame));
+                t = next;
+            }
+        }
+    }
+
+  private:
+    void read_windows(const fs::path& path) {
+        const Hdf5Array windows(path, kWindows);
+        const auto& shape = windows.shape();
+        const bool integers = windows.dtype() == DType::i64 || windows.dtype() == DType::i32;
+        if (shape.size() != 2 || !integers || element_count(shape, windows.where()) == 0) {
+            fail("{}: {} {}, expected int64 [N,T]", windows.where(), dtype_name(windows.dtype()),
+                 to_string(shape));
+        }
+        const auto numbers = static_cast<std::uint64_t>(element_count(shape, windows.where()));
+        require_memory(numbers * sizeof(std::int64_t), windows.where());
+        windows_.resize(numbers);
+        windows.read(0, shape[0], std::span(windows_));
+        const auto [least, most] = std::ranges::minmax_element(windows_);
+        if (*least < 0 || *most >= frames_.shape()[0]) {
+            fail("{}: names frame {}, there are {}", windows.where(), *least < 0 ? *least : *most,
+                 frames_.shape()[0]);
+        }
+        info_.count = shape[0];
+        info_.shape.frames = shape[1];
+    }
+
+    void read_run(std::int64_t first, std::size_t count, std::span<float> out) const {
+        const auto rows = static_cast<std::int64_t>(count);
+        if (info_.dtype == DType::f32) return frames_.read(first, rows, out);
+        std::vector<std::uint8_t> bytes(out.size());
+        frames_.read(first, rows, std::span(bytes));
+        to_unit_range(bytes, out.data());
+    }
+
+    Hdf5Array frames_;
+    std::vector<std::int64_t> windows_;
+    std::vector<std::uint8_t> split_;
+    SequenceInfo info_;
+};
+
+}  // namespace
+
+bool holds_windows(const fs::path& path) {
+    const hdf5::Lock lock;
+    const auto file = hdf5::open_for_reading(path);
+    return has(file.get(), kFrames) && has(file.get(), kWindows) && !has(file.get(), "sequences");
+}
+
+std::unique_ptr<SequenceReader> open_windows(const fs::path& path) {
+    return std::make_unique<WindowReader>(path);
+}
+
+class WindowWriter::File {
+  public:
+    File(const fs::path& path, const SequenceShape& shape, const WriteOptions& options)
+        : output_((refuse_existing(path, options.force), path)),
+          name_(path.string()),
+          shape_(shape),
+          dtype_(options.dtype) {
+        if ((dtype_ != DType::u8 && dtype_ != DType::f32) || shape.elements() < 1) {
+            fail("{}: cannot write {} of {}", name_, to_string(shape), dtype_name(dtype_));
+        }
+        // Small frames share a chunk: about 64 KiB is cheap to unpack for one of them and quick for all.
+        constexpr std::int64_t chunk_bytes = 64 << 10;
+        per_chunk_ = std::clamp<std::int64_t>(chunk_bytes / frame_bytes(), 1, shape.frames);
+        const hdf5::Lock lock;
+        file_ =
+            Handle(H5Fcreate(output_.temporary().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
+        if (!file_.valid()) fail("{}: cannot be written ({})", name_, hdf5::reason());
+        create_dataset(options.compression);
+        hdf5::write_description(dataset_.get(), options, name_);
+    }
+
+    ~File() {
+        const hdf5::Lock lock;
+        dataset_.close();
+        file_.close();
+    }
+
+    void append(const void* values, std::size_t bytes, DType type) {
+        const auto one = static_cast<std::size_t>(frame_bytes());
+        if (type != dtype_ || bytes % one != 0) {
+            fail("{}: {} bytes of {}, expected frames of {} {} values", name_, bytes, dtype_name(type),
+                 shape_.frame_elements(), dtype_name(dtype_));
+        }
+        const auto* data = static_cast<const std::byte*>(values);
+        for (std::size_t at = 0; at < bytes; at += one) {
+            waiting_.insert(waiting_.end(), data + at, data + at + one);
+            ++frames_;
+            if (std::ssize(waiting_) == per_chunk_ * frame_bytes()) write_waiting();
+        }
+    }
+
+    void add(std::span<const std::int64_t> frames, Split split) {
+        if (std::ssize(frames) != shape_.frames) {
+            fail("{}: a sequence of {} frames, expected {}", name_, frames.size(), shape_.frames);
+        }
+        windows_.insert(windows_.end(), frames.begin(), frames.end());
+        marks_.push_back(static_cast<std::uint8_t>(split));
+    }
+
+    void finish() {
+        if (marks_.empty()) fail("{}: not one sequence of {} frames", name_, shape_.frames);
+        const auto [least, most] = std::ranges::minmax_element(windows_);
+        if (*least < 0 || *most >= frames_) {
+            fail("{}: a sequence names frame {}, there are {}", name_, *least < 0 ? *least : *most, frames_);
+        }
+        const hdf5::Lock lock;
+        write_waiting();
+        write_windows();
+        hdf5::write_marks(file_.get(), kSplit, marks_, name_);
+        if (H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) < 0 || !dataset_.close() || !file_.close()) give_up();
+        output_.commit();
+    }
+
+    std::int64_t frames() const { return frames_; }
+    std::int64_t windows() const { return std::ssize(marks_); }
+    std::int64_t length() const { return shape_.frames; }
+
+  private:
+    using Sizes = std::array<hsize_t, 4>;
+
+    std::int64_t frame_bytes() const {
+        return shape_.frame_elements() * static_cast<std::int64_t>(dtype_size(dtype_));
+    }
+    Sizes sizes(std::int64_t n) const {
+        return {static_cast<hsize_t>(n), static_cast<hsize_t>(shape_.channels),
+                static_cast<hsize_t>(shape_.height), static_cast<hsize_t>(shape_.width)};
+    }
+    [[noreturn]] void give_up() const {
+        fail("{}: cannot be written ({}; is the disk full?)", name_, hdf5::reason());
+    }
+
+    void create_dataset(int compression) {
+        const auto none = sizes(0);
+        auto any = none;
+        any[0] = H5S_UNLIMITED;
+        const auto chunk = sizes(per_chunk_);
+        const Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+        H5Pset_chunk(creation.get(), 4, chunk.data());
+        if (compression > 0) {
+            H5Pset_shuffle(creation.get());
+            H5Pset_deflate(creation.get(), static_cast<unsigned>(compression));
+        }
+        const Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
+        H5Pset_chunk_cache(access.get(), 1, 0, 1.0);
+        const Handle space(H5Screate_simple(4, none.data(), any.data()), H5Sclose);
+        const hid_t type = dtype_ == DType::u8 ? H5T_STD_U8LE : H5T_IEEE_F32LE;
+        dataset_ = Handle(
+            H5Dcreate2(file_.get(), kFrames, type, space.get(), H5P_DEFAULT, creation.get(), access.get()),
+            H5Dclose);
+        if (!dataset_.valid()) give_up();
+    }
+
+    void write_waiting() {
+        const auto n = std::ssize(waiting_) / frame_bytes();
+        if (n == 0) return;
+        const Sizes start{static_cast<hsize_t>(frames_ - n)};
+        const auto size = sizes(n);
+        const hid_t type = dtype_ == DType::u8 ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT;
+        const hdf5::Lock lock;
+        if (H5Dset_extent(dataset_.get(), sizes(frames_).data()) < 0) give_up();
+        const Handle there(H5Dget_space(dataset_.get()), H5Sclose);
+        const Handle here(H5Screate_simple(4, size.data(), nullptr), H5Sclose);
+        if (H5Sselect_hyperslab(there.get(), H5S_SELECT_SET, start.data(), nullptr, size.data(), nullptr) <
+                0 ||
+            H5Dwrite(dataset_.get(), type, here.get(), there.get(), H5P_DEFAULT, waiting_.data()) < 0) {
+            give_up();
+        }
+        waiting_.clear();
+    }
+
+    void write_windows() const {
+        const std::array<hsize_t, 2> size{marks_.size(), static_cast<hsize_t>(shape_.frames)};
+        const Handle space(H5Screate_simple(2, size.data(), nullptr), H5Sclose);
+        const Handle windows(H5Dcreate2(file_.get(), kWindows, H5T_STD_I64LE, space.get(), H5P_DEFAULT,
+                                        H5P_DEFAULT, H5P_DEFAULT),
+                             H5Dclose);
+        if (!windows.valid() ||
+            H5Dwrite(windows.get(), H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, windows_.data()) < 0) {
+            give_up();
+        }
+    }
+
+    AtomicFile output_;
+    std::string name_;
+    SequenceShape shape_;
+    DType dtype_;
+    std::int64_t per_chunk_ = 1;
+    Handle file_, dataset_;
+    std::vector<std::byte> waiting_;  ///< frames of a chunk that is not full yet
+    std::int64_t frames_ = 0;
+    std::vector<std::int64_t> windows_;
+    std::vector<std::uint8_t> marks_;
+};
+
+WindowWriter::WindowWriter(const fs::path& path, const SequenceShape& shape, const WriteOptions& options)
+    : file_(std::make_unique<File>(path, shape, options)) {}
+
+WindowWriter::~WindowWriter() = default;
+
+void WindowWriter::append(std::span<const std::uint8_t> frames) {
+    file_->append(frames.data(), frames.size_bytes(), DType::u8);
+}
+
+void WindowWriter::append(std::span<const float> frames) {
+    file_->append(frames.data(), frames.size_bytes(), DType::f32);
+}
+
+std::int64_t WindowWriter::frames() const {
+    return file_->frames();
+}
+
+std::int64_t WindowWriter::windows() const {
+    return file_->windows();
+}
+
+void WindowWriter::add_window(std::span<const std::int64_t> frames, Split split) {
+    file_->add(frames, split);
+}
+
+void WindowWriter::add_window(std::int64_t first, Split split) {
+    std::vector<std::int64_t> numbers(static_cast<std::size_t>(file_->length()));
+    std::iota(numbers.begin(), numbers.end(), first);
+    file_->add(numbers, split);
+}
+
+void WindowWriter::finish() {
+    file_->finish();
+}
+
+}  // namespace stl
