@@ -3,8 +3,10 @@
 #include "stl/import/import.h"
 
 #include <charconv>
+#include <set>
 
 #include "stl/core/error.h"
+#include "stl/import/layouts/layout.h"
 #include "tools/command.h"
 
 namespace stl::tools {
@@ -15,6 +17,7 @@ struct ImportArguments {
     std::string size, fit = "stretch", split_by = "source";
     bool gray = false, rgb = false;
     double train = -1, val = -1, test = -1;
+    LayoutOptions layout;  ///< of --from
 };
 
 /// "64x48" (width x height) or "64".
@@ -40,8 +43,37 @@ std::string split_text(const ImportReport& report) {
                        report.per_split[2]);
 }
 
+/// "datasets/kth/kth.h5": where the data set of that name looks for it.
+std::string usual_output(const std::string& layout) {
+    return fmt::format("datasets/{}/{}.h5", layout, layout);
+}
+
+void run_layout(const ImportArguments& a, const CLI::App& command, Console& console) {
+    static const std::set<std::string> known{"INPUT",         "--from",          "--output",
+                                             "--length",      "--variable",      "--first-year",
+                                             "--compression", "--opencv-colors", "--force"};
+    for (const auto* option : command.get_options()) {
+        const auto name = option->get_name();
+        if (option->count() > 0 && !known.contains(name)) {
+            throw UsageError(fmt::format("import: {} is not for --from, which reads {} as published", name,
+                                         a.layout.name));
+        }
+    }
+    if (a.options.inputs.size() != 1) throw UsageError("import: --from reads one FOLDER");
+    auto o = a.layout;
+    o.folder = a.options.inputs.front();
+    o.output = a.options.output.empty() ? usual_output(o.name) : a.options.output;
+    o.length = command.count("--length") > 0 ? a.options.length : 0;
+    o.compression = a.options.compression;
+    o.force = a.options.force;
+    const ImportReport report = import_layout(o, console, interrupted);
+    console.info(fmt::format("{}: {} sequences{}, {} frames in {:.1f} s", o.output.string(), report.sequences,
+                             split_text(report), report.frames, report.seconds));
+}
+
 void run_import(ImportArguments a, Console& console) {
     ImportOptions& o = a.options;
+    if (o.output.empty()) throw UsageError("import: --output is required (the .h5 file to make)");
     if (!a.size.empty()) parse_size(a.size, o);
     if (a.gray && a.rgb) throw UsageError("import: --gray or --rgb, not both");
     o.channels = a.gray ? 1 : a.rgb ? 3 : 0;
@@ -64,6 +96,25 @@ void run_import(ImportArguments a, Console& console) {
     }
 }
 
+void add_layout_options(CLI::App& c, ImportArguments& a) {
+    std::string names, expected = "--from NAME expects in FOLDER (get it from):";
+    for (const auto& info : layouts()) {
+        names += (names.empty() ? "" : ", ") + info.name;
+        expected += fmt::format("\n  {}: {} ({})", info.name, info.files, source_of(info));
+    }
+    auto* from = c.add_option("--from", a.layout.name,
+                              "INPUT is the folder of a published data set as its authors give it: " + names);
+    c.add_option("--variable", a.layout.variable, "of weather: t2m (default), r, uv10, u10, v10, tcc, tp")
+        ->needs(from);
+    c.add_option("--first-year", a.layout.first_year, "of weather's training (default: 2010)")
+        ->needs(from)
+        ->check(CLI::Range(1900, 2015));
+    c.add_flag("--opencv-colors", a.layout.opencv_colors,
+               "with --from: colours in OpenSTL's order, for its checkpoints (blue first)")
+        ->needs(from);
+    c.footer(expected);
+}
+
 }  // namespace
 
 void add_import(CLI::App& app, Console& console) {
@@ -73,7 +124,8 @@ void add_import(CLI::App& app, Console& console) {
     auto* c = app.add_subcommand("import", "Make sequences to train on from videos, pictures and arrays");
     c->add_option("INPUT", o.inputs, "videos, GIFs, folders (searched), patterns, .npy .npz .h5 [:DATASET]")
         ->required();
-    c->add_option("--output", o.output, "the .h5 file to make")->required();
+    c->add_option("--output", o.output, "the .h5 file to make (with --from, default: datasets/NAME/NAME.h5)");
+    add_layout_options(*c, a);
     c->add_option("--size", a.size, "WIDTHxHEIGHT of the frames (default: the first source's)");
     c->add_option("--fit", a.fit, "of another shape: stretch, crop or pad")
         ->check(CLI::IsMember({"stretch", "crop", "pad"}))
@@ -115,7 +167,10 @@ void add_import(CLI::App& app, Console& console) {
         ->capture_default_str();
     c->add_option("--threads", o.threads, "of the decoder (default: all cores)")->check(CLI::Range(0, 64));
     c->add_flag("--force", o.force, "replace an existing output");
-    c->callback([arguments, &console] { run_import(*arguments, console); });
+    c->callback([arguments, c, &console] {
+        if (c->count("--from") > 0) return run_layout(*arguments, *c, console);
+        run_import(*arguments, console);
+    });
 }
 
 }  // namespace stl::tools

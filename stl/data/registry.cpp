@@ -14,6 +14,16 @@ SequenceShape always(const DatasetOptions& /*options*/) {
     return {1, channels, height, width};
 }
 
+/// A data set that comes in several sizes: the file's where it is there, else the usual one.
+template <std::int64_t channels, std::int64_t height, std::int64_t width>
+SequenceShape imported_frame(const DatasetOptions& options) {
+    const auto path = find_imported(options);
+    if (!path) return {1, channels, height, width};
+    auto shape = open_sequences(*path)->info().shape;
+    shape.frames = 1;
+    return shape;
+}
+
 }  // namespace
 
 const std::vector<DatasetInfo>& datasets() {
@@ -25,11 +35,18 @@ const std::vector<DatasetInfo>& datasets() {
         {"mmnist_cifar", "Moving MNIST over CIFAR-10 pictures, imported", imported_keys, always<3, 64, 64>,
          make_imported},
         {"taxibj", "TaxiBJ: taxis' in- and outflow in Beijing, imported", imported_keys, always<2, 32, 32>,
-         make_imported},
-        {"kth", "KTH actions, imported", imported_keys, always<1, 128, 128>, make_imported},
-        {"human", "Human3.6M, imported", imported_keys, always<3, 256, 256>, make_imported},
+         make_imported,
+         "https://github.com/chengtan9907/OpenSTL/releases/download/v0.1.0/taxibj_dataset.zip"},
+        {"kth", "KTH actions, imported", imported_keys, always<1, 128, 128>, make_imported,
+         "https://www.csc.kth.se/cvap/actions/"},
+        {"human", "Human3.6M, imported", imported_keys, always<3, 256, 256>, make_imported,
+         "http://vision.imar.ro/human3.6m/"},
         {"kitticaltech", "KITTI and Caltech pedestrians, imported", imported_keys, always<3, 128, 160>,
-         make_imported},
+         make_imported,
+         "https://figshare.com/articles/dataset/KITTI_hkl_files/7985684 and "
+         "https://data.caltech.edu/records/f6rph-90m20"},
+        {"weather", "WeatherBench: one variable of the weather on a globe, imported", imported_keys,
+         imported_frame<1, 32, 64>, make_imported, "https://github.com/pangeo-data/WeatherBench"},
     };
     return list;
 }

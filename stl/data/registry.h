@@ -23,6 +23,8 @@ struct DatasetInfo {
     SequenceShape (*frame)(const DatasetOptions& options);
     /// Null where it has no such split.
     std::unique_ptr<Dataset> (*make)(const DatasetOptions& options, Split split, std::uint64_t seed);
+    /// Where people get it, of sets that `stl import --from <name>` makes a file of.
+    std::string source = {};
 };
 
 /// Every member, in the order of the list.

@@ -40,10 +40,15 @@ AVCodecID codec_of(std::string_view bytes) {
 }  // namespace
 
 Image decode_picture(const fs::path& path, FrameScaler& scaler, std::int64_t max_pixels) {
+    const MappedFile file(path);
+    return decode_picture(file.bytes(), path, scaler, max_pixels);
+}
+
+Image decode_picture(std::span<const std::byte> file, const fs::path& path, FrameScaler& scaler,
+                     std::int64_t max_pixels) {
     ffmpeg::catch_messages();
     ffmpeg::forget_complaints();
-    const MappedFile file(path);
-    const std::string_view bytes(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+    const std::string_view bytes(reinterpret_cast<const char*>(file.data()), file.size());
     const AVCodec* codec = avcodec_find_decoder(codec_of(bytes));
     if (!codec || bytes.size() > std::size_t{INT_MAX})
         fail("{}: is no picture that can be read", path.string());

@@ -4,6 +4,7 @@
 
 #include "stl/core/error.h"
 #include "stl/data/locate.h"
+#include "stl/data/registry.h"
 
 namespace stl {
 namespace {
@@ -117,16 +118,27 @@ std::string imported_file(const std::string& name) {
     return name + "/" + name + ".h5";
 }
 
-std::unique_ptr<Dataset> make_imported(const DatasetOptions& options, Split split, std::uint64_t /*seed*/) {
+std::optional<std::string> find_imported(const DatasetOptions& options) {
     const std::string stated = options.own.at("path");
-    if (fs::exists(split_file_name(stated).path)) return open_stored(options, stated, split);
+    if (fs::exists(split_file_name(stated).path)) return stated;
     if (stated == "datasets/" + imported_file(options.name)) {
-        if (const auto path = locate_dataset(imported_file(options.name))) {
-            return open_stored(options, path->string(), split);
-        }
+        if (const auto path = locate_dataset(imported_file(options.name))) return path->string();
     }
-    fail("{}: {} is not there; datasets/{}/README.md says where to get the data and how to import it",
-         options.where, stated, options.name);
+    return std::nullopt;
+}
+
+std::unique_ptr<Dataset> make_imported(const DatasetOptions& options, Split split, std::uint64_t /*seed*/) {
+    if (const auto path = find_imported(options)) return open_stored(options, *path, split);
+    const std::string stated = options.own.at("path");
+    const auto& source = find_dataset(options.name, options.where).source;
+    if (source.empty()) {
+        fail("{}: {} is not there; datasets/{}/README.md says where to get the data and how to import it",
+             options.where, stated, options.name);
+    }
+    fail(
+        "{}: {} is not there; get the data from {} (see datasets/{}/README.md), then: stl import --from {} "
+        "FOLDER --output {}",
+        options.where, stated, source, options.name, options.name, stated);
 }
 
 }  // namespace stl

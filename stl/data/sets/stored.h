@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "stl/data/dataset.h"
@@ -24,6 +25,8 @@ std::unique_ptr<Dataset> open_stored(const DatasetOptions& options, const std::s
 Json imported_keys(Fields& fields);
 /// "<name>/<name>.h5", below datasets/.
 std::string imported_file(const std::string& name);
+/// The file: `path` if it is there, the usual one wherever data sets are looked for; else nothing.
+std::optional<std::string> find_imported(const DatasetOptions& options);
 /// As make_stored; where the file is missing the message says how to get it.
 std::unique_ptr<Dataset> make_imported(const DatasetOptions& options, Split split, std::uint64_t seed);
 
