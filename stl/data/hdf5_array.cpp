@@ -30,6 +30,32 @@ std::vector<std::string> fixed_texts(hid_t dataset, std::int64_t count, const st
     return texts;
 }
 
+/// h5py stores a list of texts so since 2.9. HDF5 1.10 trusts the file here: unlike all other readers this
+/// one is not safe from a file that was damaged on purpose.
+std::vector<std::string> variable_texts(hid_t dataset, std::int64_t count, const std::string& where) {
+    require_memory(64 * static_cast<std::uint64_t>(count), where);
+    const hdf5::Handle type(H5Dget_type(dataset), H5Tclose), space(H5Dget_space(dataset), H5Sclose);
+    std::vector<char*> pointers(static_cast<std::size_t>(count));
+    if (H5Dread(dataset, type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()) < 0) {
+        fail("{}: cannot be read ({})", where, hdf5::reason());
+    }
+    std::vector<std::string> texts;
+    for (const char* text : pointers) texts.emplace_back(text != nullptr ? text : "");
+    H5Dvlen_reclaim(type.get(), space.get(), H5P_DEFAULT, pointers.data());
+    return texts;
+}
+
+std::vector<std::string> integer_texts(hid_t dataset, std::int64_t count, const std::string& where) {
+    require_memory(64 * static_cast<std::uint64_t>(count), where);
+    std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
+    if (H5Dread(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers.data()) < 0) {
+        fail("{}: cannot be read ({})", where, hdf5::reason());
+    }
+    std::vector<std::string> texts;
+    for (const auto number : numbers) texts.push_back(std::to_string(number));
+    return texts;
+}
+
 }  // namespace
 
 struct Hdf5Array::Parts {
@@ -127,20 +153,9 @@ std::vector<std::string> read_hdf5_texts(const fs::path& path, const std::string
     const auto where = fmt::format("{}: dataset '{}'", path.string(), dataset);
     const auto count = element_count(hdf5::dataset_shape(handle.get()), where);
     const hdf5::Handle type(H5Dget_type(handle.get()), H5Tclose);
-    if (H5Tget_class(type.get()) == H5T_INTEGER) {
-        require_memory(64 * static_cast<std::uint64_t>(count), where);
-        std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
-        if (H5Dread(handle.get(), H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers.data()) < 0) {
-            fail("{}: cannot be read ({})", where, hdf5::reason());
-        }
-        std::vector<std::string> texts;
-        for (const auto number : numbers) texts.push_back(std::to_string(number));
-        return texts;
-    }
-    // Texts of variable length are refused for the reason that hdf5_handle.cpp gives.
-    if (H5Tget_class(type.get()) != H5T_STRING || H5Tis_variable_str(type.get()) != 0) {
-        fail("{}: expected texts of fixed length or integers", where);
-    }
+    if (H5Tget_class(type.get()) == H5T_INTEGER) return integer_texts(handle.get(), count, where);
+    if (H5Tget_class(type.get()) != H5T_STRING) fail("{}: expected texts or integers", where);
+    if (H5Tis_variable_str(type.get()) > 0) return variable_texts(handle.get(), count, where);
     return fixed_texts(handle.get(), count, where);
 }
 

@@ -43,7 +43,7 @@ class Hdf5Array {
 /// Of all datasets of a file, those in groups too ("a/b").
 std::vector<std::string> hdf5_dataset_names(const fs::path& path);
 
-/// A dataset of texts of fixed length, or of integers (as texts). Error: anything else.
+/// A dataset of texts, or of integers (as texts). Error: anything else.
 std::vector<std::string> read_hdf5_texts(const fs::path& path, const std::string& dataset);
 
 }  // namespace stl

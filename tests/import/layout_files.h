@@ -97,6 +97,15 @@ class Hdf5File {
         add(name, {static_cast<std::int64_t>(texts.size())}, all.data(), type, "");
         H5Tclose(type);
     }
+    /// As h5py stores it since 2.9: of variable length.
+    void add_variable(const std::string& name, const std::vector<std::string>& texts) {
+        std::vector<const char*> pointers;
+        for (const auto& text : texts) pointers.push_back(text.c_str());
+        const hid_t type = H5Tcopy(H5T_C_S1);
+        H5Tset_size(type, H5T_VARIABLE);
+        add(name, {static_cast<std::int64_t>(texts.size())}, pointers.data(), type, "");
+        H5Tclose(type);
+    }
 
   private:
     void add(const std::string& name, const Shape& shape, const void* values, hid_t type,

@@ -476,7 +476,8 @@ TEST_F(KittiLayout, FilmsAndTheCache) {
     EXPECT_THAT(corners(3), ElementsAre(200, 100, 1, 200, 100, 2));
     EXPECT_THAT(result()->rows(Split::test), ElementsAre(2, 3));
 
-    write_kitti("val", {"x", "x"}, "data_0");
+    write_kitti("val", {"x", "x", "y"}, "data_0");
+    Hdf5File(in("kitti_hkl/sources_val.hkl")).add_variable("data_0", {"x", "x", "y"});
     auto o = short_ones();
     o.opencv_colors = true;
     EXPECT_THAT(import(o).per_split, ElementsAre(2, 1, 2));
@@ -538,7 +539,8 @@ TEST_F(KittiLayout, MistakesAreNamed) {
     EXPECT_THAT(error(),
                 AllOf(HasSubstr("sources_train.hkl: names the films of 3 frames"), HasSubstr("has 2")));
     Hdf5File(in("kitti_hkl/X_train.hkl")).add("frames", {1}, std::vector<float>{1});
-    EXPECT_THAT(error(), HasSubstr("X_train.hkl: no dataset 'data' or 'data_0', expected a hickle file"));
+    EXPECT_THAT(error(),
+                HasSubstr("X_train.hkl: no dataset 'data' or 'data_0', expected a file of hickle 1 to 3"));
     write_file(in("kitti_hkl/X_train.hkl"), "no HDF5");
     EXPECT_THAT(error(), HasSubstr("X_train.hkl: is no HDF5 file"));
     fs::remove(in("kitti_hkl/X_train.hkl"));

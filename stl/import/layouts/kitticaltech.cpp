@@ -42,13 +42,14 @@ void append_interleaved(LayoutJob& job, std::span<const std::uint8_t> pixels, bo
     job.append(planes);
 }
 
-/// hickle keeps what it was given as "data" (version 1, and 4 and later) or "data_0" (2 and 3).
+/// hickle keeps what it was given as "data" (version 1; arrays since 4 too) or "data_0" (2 and 3). Later
+/// versions scatter a list of texts over a group, with references from one to another.
 std::string hickle_dataset(const fs::path& path) {
     const auto names = hdf5_dataset_names(path);
     for (const auto* name : {"data", "data_0"}) {
         if (std::ranges::find(names, name) != names.end()) return name;
     }
-    fail("{}: no dataset 'data' or 'data_0', expected a hickle file", path.string());
+    fail("{}: no dataset 'data' or 'data_0', expected a file of hickle 1 to 3", path.string());
 }
 
 /// Sequences within every run of equal names.
