@@ -77,7 +77,7 @@ void run_evaluate(EvaluateArguments a, Console& console) {
     if (a.record && a.predictor.weights != "last") {
         throw UsageError("--record takes the last weights, and the best beside them; leave out --weights");
     }
-    if (!a.data.empty()) a.predictor.frame = open_sequences(a.data, {.layout = a.layout})->info().shape;
+    if (!a.data.empty()) take_hints(a.predictor, a.data, a.layout);
     Predictor predictor(a.predictor);
     fs::path record;
     if (a.record) {

@@ -2,12 +2,12 @@
 
 #include "stl/import/import.h"
 
-#include <charconv>
 #include <set>
 
 #include "stl/core/error.h"
 #include "stl/import/layouts/layout.h"
 #include "tools/command.h"
+#include "tools/frame_size.h"
 
 namespace stl::tools {
 namespace {
@@ -19,23 +19,6 @@ struct ImportArguments {
     double train = -1, val = -1, test = -1;
     LayoutOptions layout;  ///< of --from
 };
-
-/// "64x48" (width x height) or "64".
-void parse_size(const std::string& text, ImportOptions& options) {
-    const auto cross = text.find('x');
-    const std::string width = text.substr(0, cross),
-                      height = cross == std::string::npos ? width : text.substr(cross + 1);
-    const auto number = [&](const std::string& part) {
-        int value = 0;
-        const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
-        if (error != std::errc() || end != part.data() + part.size() || value < 1) {
-            throw UsageError(fmt::format("import: --size {}, expected WIDTHxHEIGHT", text));
-        }
-        return value;
-    };
-    options.width = number(width);
-    options.height = number(height);
-}
 
 std::string split_text(const ImportReport& report) {
     if (!report.split) return "";
@@ -73,8 +56,11 @@ void run_layout(const ImportArguments& a, const CLI::App& command, Console& cons
 
 void run_import(ImportArguments a, Console& console) {
     ImportOptions& o = a.options;
-    if (o.output.empty()) throw UsageError("import: --output is required (the .h5 file to make)");
-    if (!a.size.empty()) parse_size(a.size, o);
+    if (!a.size.empty()) {
+        const auto size = parse_frame_size(a.size, "import: --size");
+        o.width = size.width;
+        o.height = size.height;
+    }
     if (a.gray && a.rgb) throw UsageError("import: --gray or --rgb, not both");
     o.channels = a.gray ? 1 : a.rgb ? 3 : 0;
     o.fit = parse_fit(a.fit);

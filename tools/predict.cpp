@@ -1,11 +1,16 @@
 // stl predict: predicted frames for any sequence file, video or stream.
 
+#include <algorithm>
 #include <iostream>
 
 #include "stl/core/error.h"
 #include "stl/eval/predictor.h"
+#include "stl/media/video_reader.h"
 #include "stl/predict/predict.h"
+#include "stl/predict/tiles.h"
 #include "tools/command.h"
+#include "tools/frame_size.h"
+#include "tools/test_set.h"
 
 namespace stl::tools {
 namespace {
@@ -21,7 +26,19 @@ struct PredictArguments {
     std::int64_t frames = 0;
     std::int64_t batch = 16;
     bool force = false;
+    bool full_size = false;
+    bool tile = false;
+    std::string tile_size;
+    std::optional<std::int64_t> overlap;
 };
+
+constexpr std::uint64_t kPredictionsAtOnce = std::uint64_t{256} << 20;  ///< bytes
+
+/// As many sequences at a time as asked for, and fewer where their frames are large.
+std::int64_t batch_for(const SequenceShape& prediction, std::int64_t wanted) {
+    const auto each = static_cast<std::uint64_t>(prediction.elements()) * sizeof(float);
+    return std::clamp<std::int64_t>(static_cast<std::int64_t>(kPredictionsAtOnce / each), 1, wanted);
+}
 
 void run_stream(const PredictArguments& arguments, Predictor& predictor, Console& console) {
     const auto format = parse_raw_format(arguments.raw);
@@ -41,17 +58,41 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
     const auto& model = predictor.model();
     auto options = arguments.source;
     options.at = arguments.at;
+    options.own_size = arguments.tile;
     const auto source = open_source(
         arguments.input, {model.frames, model.channels, model.height, model.width}, options, console);
-    const auto frames = arguments.frames > 0 ? arguments.frames : predictor.output_frames();
+    auto shape = source->shape();
+    shape.frames = arguments.frames > 0 ? arguments.frames : predictor.output_frames();
+    PredictFunction predict = [&](const torch::Tensor& x) { return predictor.predict(x, shape.frames); };
+    if (arguments.tile) {
+        predict =
+            tiled(predict, {model.height, model.width, arguments.overlap, model.stride(), arguments.batch},
+                  interrupted);
+    } else if (arguments.full_size) {
+        const auto size = video_frame_size(arguments.input);
+        shape.height = size.height;
+        shape.width = size.width;
+        predict = scaled(predict, size);
+    }
+    require_memory(2 * static_cast<std::uint64_t>(shape.elements()) * sizeof(float), arguments.input);
     const auto sink =
-        open_sink(arguments.output, source->count(), {frames, model.channels, model.height, model.width},
-                  {.fps = source->fps(), .force = arguments.force});
-    predict_all(
-        *source, *sink, [&](const torch::Tensor& x) { return predictor.predict(x, frames); }, arguments.batch,
-        console, interrupted);
-    console.info(fmt::format("{}: {} prediction{} of {} frames", arguments.output, source->count(),
-                             source->count() == 1 ? "" : "s", frames));
+        open_sink(arguments.output, source->count(), shape, {.fps = source->fps(), .force = arguments.force});
+    predict_all(*source, *sink, predict, batch_for(shape, arguments.tile ? 1 : arguments.batch), console,
+                interrupted);
+    console.info(fmt::format("{}: {} prediction{} of {}", arguments.output, source->count(),
+                             source->count() == 1 ? "" : "s", to_string(shape)));
+}
+
+void check_sizes(PredictArguments& a, bool stream) {
+    const bool video = !stream && looks_like_video(split_file_name(a.input).path);
+    if (a.full_size && !video) throw UsageError("predict: --full-size is for videos");
+    if (a.tile && stream) throw UsageError("predict: --tile is for files");
+    if (!a.tile_size.empty()) {
+        const auto size = parse_frame_size(a.tile_size, "predict: --tile-size");
+        a.predictor.size = {size.height, size.width};
+    }
+    // The frames to come tell nothing of the network's size where they are larger.
+    if (!stream && !video && !a.tile) take_hints(a.predictor, a.input, a.source.reading.layout);
 }
 
 void run_predict(PredictArguments arguments, Console& console) {
@@ -66,6 +107,7 @@ void run_predict(PredictArguments arguments, Console& console) {
         const auto output = split_file_name(arguments.output).path;
         refuse_existing(output, arguments.force);
     }
+    check_sizes(arguments, stream);
     Predictor predictor(arguments.predictor);
     if (stream) {
         run_stream(arguments, predictor, console);
@@ -103,6 +145,14 @@ void add_predict(CLI::App& app, Console& console) {
     command->add_option("--at", a.at, "of a video: predict from this moment on (seconds)");
     command->add_option("--every", a.source.every, "of a video: slide along it, a prediction every N frames")
         ->check(CLI::PositiveNumber);
+    command->add_flag("--full-size", a.full_size, "of a video: predictions scaled to the clip's own size");
+    auto* tile = command->add_flag(
+        "--tile", a.tile, "frames at their own size, predicted in overlapping tiles (for large ones)");
+    command->add_option("--tile-size", a.tile_size, "WIDTHxHEIGHT (default: what the network was trained on)")
+        ->needs(tile);
+    command->add_option("--tile-overlap", a.overlap, "pixels of neighbours (default: a quarter of a tile)")
+        ->needs(tile)
+        ->check(CLI::NonNegativeNumber);
     command->add_option("--raw", a.raw, "WIDTHxHEIGHT:gray|rgb of raw frames on standard input and output");
     command->add_option("--device", a.predictor.device, "cpu, cuda, cuda:<number> or auto")
         ->capture_default_str();

@@ -142,13 +142,14 @@ Material predicted_sequences(const RenderArguments& a, Console& console) {
     for (const auto& source : a.sources) {
         PredictorOptions options = a.predictor;
         options.source = source;
-        if (!a.test.data.empty())
-            options.frame = open_sequences(a.test.data, {.layout = a.test.layout})->info().shape;
+        if (!a.test.data.empty()) take_hints(options, a.test.data, a.test.layout);
         Predictor predictor(options);
         const DatasetOptions set = test_set_options(a.test, predictor);
         if (m.sequences.empty()) {
             const auto data = open_test_set(set);
             m.shape = data->shape();
+            if (!a.test.data.empty())
+                m.fps = open_sequences(a.test.data, {.layout = a.test.layout})->info().fps;
             inputs = set.input_frames;
             outputs = set.output_frames;
             m.title = a.sources.size() > 1 ? set.name

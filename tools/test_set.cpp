@@ -4,6 +4,12 @@
 
 namespace stl::tools {
 
+void take_hints(PredictorOptions& options, const std::string& file, const std::string& layout) {
+    const auto reader = open_sequences(file, {.layout = layout});
+    options.frame = reader->info().shape;
+    options.normalization = stored_normalization(reader->info(), file);
+}
+
 DatasetOptions test_set_options(const TestSetArguments& a, const Predictor& predictor) {
     Json json;
     if (!a.data.empty()) {

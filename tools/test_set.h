@@ -16,6 +16,9 @@ struct TestSetArguments {
     std::int64_t frames = 0;  ///< output frames; 0: the model's
 };
 
+/// What FILE[:DATASET] tells of a network whose checkpoint does not: the frames' size, mean and deviation.
+void take_hints(PredictorOptions& options, const std::string& file, const std::string& layout);
+
 /// Error: a checkpoint that does not tell its data set, where no file is named.
 DatasetOptions test_set_options(const TestSetArguments& arguments, const Predictor& predictor);
 

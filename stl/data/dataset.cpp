@@ -1,6 +1,7 @@
 #include "stl/data/dataset.h"
 
 #include "stl/core/error.h"
+#include "stl/data/augment.h"
 #include "stl/data/registry.h"
 
 namespace stl {
@@ -34,6 +35,12 @@ DatasetOptions DatasetOptions::from_json(const Json& json, const std::string& wh
     options.train_sequences = count(fields, "train_sequences");
     options.val_sequences = count(fields, "val_sequences");
     options.test_sequences = count(fields, "test_sequences");
+    fields.find<Json>("mean");
+    fields.find<Json>("std");
+    options.normalization = Normalization::from_json(fields.object(), where);
+    if (const auto augment = fields.find<Json>("augment")) {
+        options.augment = AugmentOptions::from_json(*augment, fields.where("augment")).to_json();
+    }
     options.own = info.read_keys(fields);
     fields.finish();
     return options;
@@ -44,12 +51,17 @@ Json DatasetOptions::to_json() const {
     if (train_sequences) json["train_sequences"] = *train_sequences;
     if (val_sequences) json["val_sequences"] = *val_sequences;
     if (test_sequences) json["test_sequences"] = *test_sequences;
+    if (normalization) normalization->add_to(json);
+    if (!augment.is_null()) json["augment"] = augment;
     if (own.is_object()) json.update(own);
     return json;
 }
 
 std::unique_ptr<Dataset> make_dataset(const DatasetOptions& options, Split split, std::uint64_t seed) {
-    return find_dataset(options.name, options.where).make(options, split, seed);
+    auto data = find_dataset(options.name, options.where).make(options, split, seed);
+    if (!data || options.augment.is_null()) return data;
+    return augmented(std::move(data), AugmentOptions::from_json(options.augment, options.where), split, seed,
+                     options.where);
 }
 
 }  // namespace stl

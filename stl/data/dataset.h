@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "stl/core/json.h"
+#include "stl/data/normalization.h"
 #include "stl/data/sequences.h"
 
 namespace stl {
@@ -21,6 +22,8 @@ struct DatasetOptions {
     std::optional<std::int64_t> train_sequences;  ///< how many are made or read; the data set has a default
     std::optional<std::int64_t> val_sequences;
     std::optional<std::int64_t> test_sequences;
+    std::optional<Normalization> normalization;  ///< `mean` and `std`; absent: what the data set's file says
+    Json augment;                   ///< stl/data/augment.h, resolved; null: sequences as they are
     Json own;                       ///< the data set's own keys (path, glyphs, size, ...), resolved
     std::string where = "dataset";  ///< "experiments/a.json: dataset", for messages
 
@@ -44,6 +47,8 @@ class Dataset {
     virtual std::string describe() const = 0;
     /// True where the sequences of an epoch are made anew, so that no shuffling is needed.
     virtual bool generated() const { return false; }
+    /// What the data's own file says of mean and deviation.
+    virtual Normalization normalization() const { return {}; }
 };
 
 /// The named split, or null where the data set has none (validation of an unmarked file).

@@ -143,12 +143,15 @@ Json read_attribute(hid_t object, const std::string& name) {
     if (!attribute.valid()) return nullptr;
     const Handle type(H5Aget_type(attribute.get()), H5Tclose);
     const Handle space(H5Aget_space(attribute.get()), H5Sclose);
-    if (H5Sget_simple_extent_npoints(space.get()) != 1) return nullptr;
+    const auto count = H5Sget_simple_extent_npoints(space.get());
     const auto kind = H5Tget_class(type.get());
-    if (kind == H5T_STRING) return read_text_attribute(attribute.get(), type.get());
-    if (kind != H5T_FLOAT && kind != H5T_INTEGER) return nullptr;
-    double number = 0;
-    return H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, &number) < 0 ? Json(nullptr) : Json(number);
+    if (kind == H5T_STRING)
+        return count == 1 ? read_text_attribute(attribute.get(), type.get()) : Json(nullptr);
+    constexpr hssize_t most = 8192;  // an attribute holds 64 KiB; a damaged file may say anything
+    if ((kind != H5T_FLOAT && kind != H5T_INTEGER) || count < 1 || count > most) return nullptr;
+    std::vector<double> numbers(static_cast<std::size_t>(count));
+    if (H5Aread(attribute.get(), H5T_NATIVE_DOUBLE, numbers.data()) < 0) return nullptr;
+    return count == 1 ? Json(numbers[0]) : Json(numbers);
 }
 
 void write_attribute(hid_t object, const std::string& name, const Json& value, const std::string& where) {

@@ -58,6 +58,11 @@ void read_description(hid_t dataset, hid_t file, SequenceInfo& info) {
         if (object.is_object()) info.attributes = std::move(object);
     }
     if (auto source = attribute("source"); source.is_string()) info.attributes["source"] = std::move(source);
+    const auto mean = attribute("mean"), deviation = attribute("std");
+    if ((mean.is_number() || mean.is_array()) && (deviation.is_number() || deviation.is_array())) {
+        info.attributes["mean"] = mean;
+        info.attributes["std"] = deviation;
+    }
 }
 
 void write_description(hid_t dataset, const WriteOptions& options, const std::string& where) {

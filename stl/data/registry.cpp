@@ -2,6 +2,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
+#include "stl/data/augment.h"
 #include "stl/data/sets/moving.h"
 #include "stl/data/sets/stored.h"
 
@@ -63,7 +64,7 @@ const DatasetInfo& find_dataset(const std::string& name, const std::string& wher
 SequenceShape dataset_shape(const DatasetOptions& options) {
     auto shape = find_dataset(options.name, options.where).frame(options);
     shape.frames = options.total_frames();
-    return shape;
+    return AugmentOptions::from_json(options.augment, options.where).apply(shape, options.where);
 }
 
 }  // namespace stl

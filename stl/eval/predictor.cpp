@@ -5,6 +5,7 @@
 #include "stl/core/error.h"
 #include "stl/fast/fast_simvp.h"
 #include "stl/runtime/device.h"
+#include "stl/train/normalizer.h"
 
 namespace stl {
 namespace {
@@ -38,6 +39,14 @@ Json hints_of(const PredictorOptions& options, const Checkpoint& checkpoint, con
     return hints;
 }
 
+SimVPOptions resized(SimVPOptions model, const PredictorOptions& options, const std::string& where) {
+    if (!options.size) return model;
+    model.height = (*options.size)[0];
+    model.width = (*options.size)[1];
+    model.check(where);
+    return model;
+}
+
 }  // namespace
 
 struct Predictor::Parts {
@@ -48,7 +57,7 @@ struct Predictor::Parts {
         const auto where = file.string();
         const auto checkpoint = read_checkpoint(file, /*with_optimizer=*/false);
         const auto model_configuration =
-            model_options(checkpoint, hints_of(options, checkpoint, where), where);
+            resized(model_options(checkpoint, hints_of(options, checkpoint, where), where), options, where);
         device = open_device(options.device);
         set_threads(options.threads);
         network = SimVP(model_configuration, Weights::unset);
@@ -66,6 +75,13 @@ struct Predictor::Parts {
         } else if (checkpoint.stl.is_object()) {
             experiment = checkpoint.stl.value("experiment", Json(nullptr));
         }
+        auto normalization = options.normalization;
+        if (experiment.is_object() && experiment.contains("dataset")) {
+            normalization = Normalization::from_json(experiment["dataset"], where + ": dataset")
+                                .value_or(Normalization{});
+        }
+        normalization.check_channels(model_configuration.channels, where);
+        normalizer = Normalizer(normalization, device);
     }
 
     std::optional<RunFolder> run;
@@ -76,6 +92,7 @@ struct Predictor::Parts {
     std::int64_t parameters = 0;
     std::int64_t epoch = 0;
     Json experiment;
+    Normalizer normalizer;
 };
 
 Predictor::Predictor(const PredictorOptions& options) : parts_(std::make_unique<Parts>(options)) {}
@@ -85,9 +102,10 @@ Predictor& Predictor::operator=(Predictor&&) noexcept = default;
 
 torch::Tensor Predictor::predict(const torch::Tensor& x, std::int64_t frames) {
     const torch::NoGradGuard no_grad;
-    const auto input = x.to(parts_->device, torch::kFloat32);
+    const auto input = parts_->normalizer.apply(x.to(parts_->device, torch::kFloat32));
     const auto wanted = frames > 0 ? frames : output_frames();
-    return parts_->fast ? parts_->fast->predict(input, wanted) : parts_->network->predict(input, wanted);
+    return parts_->normalizer.undo(parts_->fast ? parts_->fast->predict(input, wanted)
+                                                : parts_->network->predict(input, wanted));
 }
 
 const SimVPOptions& Predictor::model() const {

@@ -4,12 +4,14 @@
 
 #include <torch/torch.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "stl/core/json.h"
+#include "stl/data/normalization.h"
 #include "stl/data/sequences.h"
 #include "stl/models/simvp.h"
 #include "stl/train/run_folder.h"
@@ -26,6 +28,11 @@ struct PredictorOptions {
     /// What the frames to come look like: taken for the frame size where neither the checkpoint nor
     /// model_json tells it.
     std::optional<SequenceShape> frame{};
+    /// Taken where the checkpoint does not tell its experiment.
+    Normalization normalization{};
+    /// Build the network for frames of this height and width instead of those that it was trained on, as far
+    /// as its weights allow.
+    std::optional<std::array<std::int64_t, 2>> size{};
 };
 
 class Predictor {
@@ -37,7 +44,8 @@ class Predictor {
     Predictor& operator=(Predictor&&) noexcept;
 
     /// x: [B,T,C,H,W] on any device -> [B,frames,C,H,W] float32 on device(), not clipped. 0: output_frames().
-    /// More frames than the model's roll out on its own predictions. Keeps no gradients.
+    /// More frames than the model's roll out on its own predictions. Both are in the stored range: mean and
+    /// deviation are applied and undone here. Keeps no gradients.
     torch::Tensor predict(const torch::Tensor& x, std::int64_t frames = 0);
 
     const SimVPOptions& model() const;

@@ -25,6 +25,19 @@ void predict_all(PredictionSource& source, PredictionSink& sink, const PredictFu
     reporter.progress_end();
 }
 
+PredictFunction scaled(PredictFunction predict, const FrameSize& size) {
+    return [predict = std::move(predict), size](const torch::Tensor& x) {
+        const auto y = predict(x);
+        const auto options = torch::nn::functional::InterpolateFuncOptions()
+                                 .size(std::vector<std::int64_t>{size.height, size.width})
+                                 .mode(torch::kBicubic)
+                                 .align_corners(false)
+                                 .antialias(true);
+        const auto frames = torch::nn::functional::interpolate(y.flatten(0, 1), options);
+        return frames.view({y.size(0), y.size(1), y.size(2), size.height, size.width});
+    };
+}
+
 RawFormat parse_raw_format(const std::string& text) {
     const auto bad = [&]() -> RawFormat {
         throw UsageError(fmt::format("--raw {}: expected WIDTHxHEIGHT:gray or WIDTHxHEIGHT:rgb", text));

@@ -18,6 +18,9 @@ using PredictFunction = std::function<torch::Tensor(const torch::Tensor&)>;
 void predict_all(PredictionSource& source, PredictionSink& sink, const PredictFunction& predict,
                  std::int64_t batch, Reporter& reporter, const StopRequested& stop = {});
 
+/// The same predictions, scaled to another size (bicubic).
+PredictFunction scaled(PredictFunction predict, const FrameSize& size);
+
 /// "64x48:gray" or "64x48:rgb": width, height and channels of raw frames.
 struct RawFormat {
     std::int64_t width = 0;

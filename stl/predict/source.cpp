@@ -11,8 +11,8 @@ namespace {
 
 class StoredSource : public PredictionSource {
   public:
-    StoredSource(const std::string& input, const SequenceShape& wanted, const ReadOptions& options)
-        : reader_(open_sequences(input, options)), wanted_(wanted) {
+    StoredSource(const std::string& input, const SequenceShape& wanted, const SourceOptions& options)
+        : reader_(open_sequences(input, options.reading)), wanted_(wanted) {
         const auto& stored = reader_->info().shape;
         if (stored.frames < wanted.frames) {
             fail("{}: sequences of {} frames, the model expects at least {}", input, stored.frames,
@@ -20,10 +20,15 @@ class StoredSource : public PredictionSource {
         }
         auto frame = stored;
         frame.frames = wanted.frames;
-        if (frame != wanted)
+        if (options.own_size) {
+            wanted_.height = stored.height;
+            wanted_.width = stored.width;
+        }
+        if (frame != wanted_)
             fail("{}: {}, the model expects {}", input, to_string(stored), to_string(wanted));
     }
 
+    SequenceShape shape() const override { return wanted_; }
     std::int64_t count() const override { return reader_->info().count; }
     double fps() const override { return reader_->info().fps; }
 
@@ -43,13 +48,14 @@ class StoredSource : public PredictionSource {
     std::int64_t done_ = 0;
 };
 
-VideoOptions video_options(const SequenceShape& shape, const std::string& input) {
+/// `own_size`: the size is left to the first frame.
+VideoOptions video_options(const SequenceShape& shape, const std::string& input, bool own_size) {
     if (shape.channels != 1 && shape.channels != 3) {
         fail("{}: a video has 1 or 3 channels, the model expects {}", input, shape.channels);
     }
     VideoOptions options;
-    options.height = static_cast<int>(shape.height);
-    options.width = static_cast<int>(shape.width);
+    options.height = own_size ? 0 : static_cast<int>(shape.height);
+    options.width = own_size ? 0 : static_cast<int>(shape.width);
     options.channels = static_cast<int>(shape.channels);
     return options;
 }
@@ -57,9 +63,10 @@ VideoOptions video_options(const SequenceShape& shape, const std::string& input)
 /// One window: the last frames of a video, or those before a moment.
 class LastFramesSource : public PredictionSource {
   public:
-    LastFramesSource(const std::string& input, const SequenceShape& shape, std::optional<double> at,
+    LastFramesSource(const std::string& input, const SequenceShape& shape, const SourceOptions& source,
                      Reporter& reporter) {
-        auto options = video_options(shape, input);
+        const auto& at = source.at;
+        auto options = video_options(shape, input, source.own_size);
         options.end = at;
         fps_ = VideoReader(input, options).info().fps;
         Loss loss;
@@ -72,35 +79,44 @@ class LastFramesSource : public PredictionSource {
         std::vector<torch::Tensor> tensors;
         for (const auto& frame : frames) tensors.push_back(to_tensor(frame.image));
         window_ = torch::stack(tensors).unsqueeze(0);
+        shape_ = {shape.frames, shape.channels, window_.size(3), window_.size(4)};
     }
 
+    SequenceShape shape() const override { return shape_; }
     std::int64_t count() const override { return 1; }
     double fps() const override { return fps_; }
     torch::Tensor next(std::int64_t) override { return std::exchange(window_, {}); }
 
   private:
     double fps_ = 0;
+    SequenceShape shape_;
     torch::Tensor window_;
 };
 
 /// Windows along a whole clip; only one window's frames are kept.
 class SlidingSource : public PredictionSource {
   public:
-    SlidingSource(const std::string& input, const SequenceShape& shape, std::int64_t every,
+    SlidingSource(const std::string& input, const SequenceShape& shape, const SourceOptions& options,
                   Reporter& reporter)
         : input_(input),
           shape_(shape),
-          every_(every),
+          every_(options.every),
           reporter_(reporter),
-          video_(input, video_options(shape, input)) {
+          video_(input, video_options(shape, input, options.own_size)) {
         // Read once to know how many windows there are: outputs of a fixed size need it.
         std::int64_t frames = 0;
-        for (VideoReader counting(input, video_options(shape, input)); counting.next();) ++frames;
+        VideoReader counting(input, video_options(shape, input, options.own_size));
+        while (const auto frame = counting.next()) {
+            ++frames;
+            shape_.height = frame->image.height;
+            shape_.width = frame->image.width;
+        }
         if (frames < shape.frames)
             fail("{}: {} frames, the model expects at least {}", input, frames, shape.frames);
-        count_ = (frames - shape.frames) / every + 1;
+        count_ = (frames - shape.frames) / every_ + 1;
     }
 
+    SequenceShape shape() const override { return shape_; }
     std::int64_t count() const override { return count_; }
     double fps() const override { return video_.info().fps; }
 
@@ -143,10 +159,16 @@ std::unique_ptr<PredictionSource> open_source(const std::string& input, const Se
                                               const SourceOptions& options, Reporter& reporter) {
     if (!looks_like_video(split_file_name(input).path)) {
         if (options.at || options.every > 0) fail("{}: --at and --every are for videos", input);
-        return std::make_unique<StoredSource>(input, shape, options.reading);
+        return std::make_unique<StoredSource>(input, shape, options);
     }
-    if (options.every > 0) return std::make_unique<SlidingSource>(input, shape, options.every, reporter);
-    return std::make_unique<LastFramesSource>(input, shape, options.at, reporter);
+    if (options.every > 0) return std::make_unique<SlidingSource>(input, shape, options, reporter);
+    return std::make_unique<LastFramesSource>(input, shape, options, reporter);
+}
+
+FrameSize video_frame_size(const std::string& input) {
+    const auto first = VideoReader(input).next();
+    if (!first) fail("{}: has no frame", input);
+    return {first->image.height, first->image.width};
 }
 
 }  // namespace stl

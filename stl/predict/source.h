@@ -16,12 +16,15 @@ struct SourceOptions {
     ReadOptions reading;       ///< of sequence files
     std::optional<double> at;  ///< of a video: the input frames end here (seconds); absent: at its end
     std::int64_t every = 0;    ///< of a video: slide along it, a window every so many frames; 0: one window
+    bool own_size = false;     ///< frames keep the size that they have, and may have any
 };
 
-/// Windows of `shape` ([T,C,H,W], the model's input), one after the other.
+/// Windows of the model's input frames, one after the other.
 class PredictionSource {
   public:
     virtual ~PredictionSource() = default;
+    /// Of a window: the model's input, but for the size where frames keep their own.
+    virtual SequenceShape shape() const = 0;
     virtual std::int64_t count() const = 0;
     virtual double fps() const = 0;  ///< 0: not known
     /// The next `n` windows at most, [n,T,C,H,W] float32 in [0,1] (or as stored); undefined at the end.
@@ -29,9 +32,15 @@ class PredictionSource {
 };
 
 /// Of a stored sequence longer than the input the first frames are used, of a video the last (or those before
-/// `at`); video frames are scaled to the model's size. Error: too few frames, another frame size or channel
-/// count. What of a damaged video could not be read goes to `reporter` as a warning.
+/// `at`); video frames are scaled to the model's size (`shape`: [T,C,H,W]). Error: too few frames, another
+/// frame size or channel count. What of a damaged video could not be read goes to `reporter` as a warning.
 std::unique_ptr<PredictionSource> open_source(const std::string& input, const SequenceShape& shape,
                                               const SourceOptions& options, Reporter& reporter);
+
+/// The size of a video's frames as shown. Error: it has none.
+struct FrameSize {
+    std::int64_t height = 0, width = 0;
+};
+FrameSize video_frame_size(const std::string& input);
 
 }  // namespace stl

@@ -14,6 +14,7 @@
 #include "stl/runtime/device.h"
 #include "stl/train/batches.h"
 #include "stl/train/loss_log.h"
+#include "stl/train/normalizer.h"
 #include "stl/train/run_folder.h"
 #include "stl/train/step.h"
 #include "stl/train/validate.h"
@@ -76,6 +77,8 @@ class Trainer {
     torch::Device device_;
     std::unique_ptr<Dataset> train_data_, validation_data_;
     SequenceShape shape_;
+    Normalization normalization_;
+    Normalizer normalizer_;
     SimVP model_{nullptr};
     std::unique_ptr<Optimizer> optimizer_;
     std::unique_ptr<TrainStep> train_step_;
@@ -103,6 +106,9 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
     train_data_ = make_dataset(experiment_.dataset, Split::train, options_.seed);
     validation_data_ = make_dataset(experiment_.dataset, Split::validation, options_.seed);
     shape_ = train_data_->shape();
+    normalization_ = experiment_.dataset.normalization.value_or(train_data_->normalization());
+    normalization_.check_channels(shape_.channels, experiment_.file + ": dataset");
+    normalizer_ = Normalizer(normalization_, device_);
     if (train_data_->size() < options_.batch_size) {
         fail("{}: {} training sequences, expected at least one batch (train.batch_size is {})",
              experiment_.file, train_data_->size(), options_.batch_size);
@@ -130,9 +136,10 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
 }
 
 Json Trainer::resolved_experiment() const {
-    return {{"dataset", experiment_.dataset.to_json()},
-            {"model", model_->options().to_json()},
-            {"train", experiment_.train_json()}};
+    auto dataset = experiment_.dataset.to_json();
+    normalization_.add_to(dataset);
+    return {
+        {"dataset", dataset}, {"model", model_->options().to_json()}, {"train", experiment_.train_json()}};
 }
 
 void Trainer::open_folder() {
@@ -240,8 +247,8 @@ void Trainer::make_step(const Batch& batch) {
             require_finite_loss(loss.item<double>(), step_ + 1, *folder_);
         };
     }
-    const auto loss =
-        (*train_step_)(split_batch(batch, shape_, model_->options().frames, device_), settings, check);
+    const auto tensors = normalizer_.apply(split_batch(batch, shape_, model_->options().frames, device_));
+    const auto loss = (*train_step_)(tensors, settings, check);
     ++step_;
     losses_->add(step_, settings.lr, loss);
 }
@@ -257,7 +264,7 @@ void Trainer::end_epoch() {
     Json line = {{"train_loss", losses_->epoch_sum() / static_cast<double>(steps_of_epoch)}};
     if (validation_data_ != nullptr) {
         reporter_.progress({step_, schedule_.total_steps, "validation", ""});
-        const auto result = validate(model_, *validation_data_, options_.batch_size, device_);
+        const auto result = validate(model_, *validation_data_, options_.batch_size, device_, normalizer_);
         validation_ = result.metrics;
         line["val_loss"] = result.loss;
         line.update(result.metrics.to_json({}));

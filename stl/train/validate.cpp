@@ -7,7 +7,7 @@
 namespace stl {
 
 Validation validate(SimVP model, const Dataset& data, std::int64_t batch_size, torch::Device device,
-                    const StopRequested& stop) {
+                    const Normalizer& normalizer, const StopRequested& stop) {
     const torch::NoGradGuard no_grad;
     const bool was_training = model->is_training();
     model->eval();
@@ -22,9 +22,10 @@ Validation validate(SimVP model, const Dataset& data, std::int64_t batch_size, t
     for (std::int64_t i = 0; i < loader.batches_per_epoch(); ++i) {
         if (stop && stop()) throw Interrupted("validation was interrupted");
         const auto batch = split_batch(loader.next(), data.shape(), frames, device);
-        const auto prediction = model->predict(batch.input, batch.target.size(1));
-        result.loss += torch::mse_loss(prediction, batch.target).item<double>() * double(batch.input.size(0));
-        metrics.add(prediction, batch.target);
+        const auto [input, target] = normalizer.apply(batch);
+        const auto prediction = model->predict(input, target.size(1));
+        result.loss += torch::mse_loss(prediction, target).item<double>() * double(input.size(0));
+        metrics.add(normalizer.undo(prediction), batch.target);
     }
     result.loss /= static_cast<double>(data.size());
     result.metrics = metrics.value();

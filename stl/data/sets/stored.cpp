@@ -45,6 +45,8 @@ class StoredDataset : public Dataset {
         std::copy_n(whole.begin(), out.size(), out.begin());
     }
 
+    Normalization normalization() const override { return stored_normalization(reader_->info(), path_); }
+
     std::string describe() const override {
         return fmt::format("{}, {} {} sequences", path_, size(), split_name(split_));
     }
