@@ -5,7 +5,6 @@
 
 #include "stl/core/error.h"
 #include "stl/eval/predictor.h"
-#include "stl/media/video_reader.h"
 #include "stl/predict/predict.h"
 #include "stl/predict/tiles.h"
 #include "tools/command.h"
@@ -84,7 +83,7 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
 }
 
 void check_sizes(PredictArguments& a, bool stream) {
-    const bool video = !stream && looks_like_video(split_file_name(a.input).path);
+    const bool video = !stream && is_video_input(a.input);
     if (a.full_size && !video) throw UsageError("predict: --full-size is for videos");
     if (a.tile && stream) throw UsageError("predict: --tile is for files");
     if (!a.tile_size.empty()) {

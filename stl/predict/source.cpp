@@ -1,8 +1,10 @@
 #include "stl/predict/source.h"
 
 #include <deque>
+#include <fstream>
 
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/media/video_reader.h"
 #include "stl/predict/pictures.h"
 
@@ -73,8 +75,8 @@ class LastFramesSource : public PredictionSource {
         const auto frames = read_last_frames(input, shape.frames, options, &loss);
         if (loss.any()) reporter.warn(to_string(loss, input));
         if (static_cast<std::int64_t>(frames.size()) < shape.frames) {
-            fail("{}: {} frames{}, the model expects {}", input, frames.size(),
-                 at ? fmt::format(" before {} s", *at) : "", shape.frames);
+            fail("{}: {} frame{}{}, the model expects {}", input, frames.size(),
+                 frames.size() == 1 ? "" : "s", at ? fmt::format(" before {} s", *at) : "", shape.frames);
         }
         std::vector<torch::Tensor> tensors;
         for (const auto& frame : frames) tensors.push_back(to_tensor(frame.image));
@@ -157,12 +159,25 @@ class SlidingSource : public PredictionSource {
 
 std::unique_ptr<PredictionSource> open_source(const std::string& input, const SequenceShape& shape,
                                               const SourceOptions& options, Reporter& reporter) {
-    if (!looks_like_video(split_file_name(input).path)) {
+    if (!is_video_input(input)) {
         if (options.at || options.every > 0) fail("{}: --at and --every are for videos", input);
         return std::make_unique<StoredSource>(input, shape, options);
     }
     if (options.every > 0) return std::make_unique<SlidingSource>(input, shape, options, reporter);
     return std::make_unique<LastFramesSource>(input, shape, options, reporter);
+}
+
+bool is_video_input(const std::string& input) {
+    const auto [path, dataset] = split_file_name(input);
+    if (looks_like_video(path)) return true;
+    const auto extension = lower_case(path.extension().string());
+    for (const char* name : {".h5", ".hdf5", ".npy", ".npz"}) {
+        if (extension == name) return false;
+    }
+    if (!dataset.empty() || !fs::exists(path)) return false;
+    std::string first(8, '\0');
+    std::ifstream(path, std::ios::binary).read(first.data(), 8);
+    return !first.starts_with("\x89HDF") && !first.starts_with("\x93NUMPY") && !first.starts_with("PK");
 }
 
 FrameSize video_frame_size(const std::string& input) {

@@ -37,6 +37,10 @@ class PredictionSource {
 std::unique_ptr<PredictionSource> open_source(const std::string& input, const SequenceShape& shape,
                                               const SourceOptions& options, Reporter& reporter);
 
+/// True unless `input` is a file of sequences, by its name or its first bytes: anything else is FFmpeg's to
+/// judge.
+bool is_video_input(const std::string& input);
+
 /// The size of a video's frames as shown. Error: it has none.
 struct FrameSize {
     std::int64_t height = 0, width = 0;

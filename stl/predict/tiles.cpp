@@ -79,8 +79,7 @@ class TiledPrediction {
                 {input_.size(0), predictions.size(1), predictions.size(2), rows_.length, columns_.length});
         }
         for (std::size_t i = 0; i < places.size(); ++i) {
-            part(output_, places[i])
-                .add_(predictions[static_cast<std::int64_t>(i)] * weights_of(places[i]));
+            part(output_, places[i]).add_(predictions[static_cast<std::int64_t>(i)] * weights_of(places[i]));
         }
         places.clear();
     }
