@@ -1,5 +1,5 @@
-// Training sequences shown in other ways: cut out, mirrored, run backwards. All frames of a sequence alike, so
-// that motion stays motion.
+// Training sequences shown in other ways: cut out, mirrored, run backwards. All frames of a sequence alike,
+// so that motion stays motion.
 #pragma once
 
 #include <array>

@@ -54,6 +54,15 @@ Json read_text_attribute(hid_t attribute, hid_t type) {
     return is_utf8(text) ? Json(text) : Json(nullptr);
 }
 
+/// Of what the system refused HDF5 tells time, file names and addresses; the system's own words are enough.
+std::string short_reason(const std::string& text) {
+    const std::string mark = "error message = '";
+    const auto begin = text.find(mark);
+    if (begin == std::string::npos) return text;
+    const auto end = text.find('\'', begin + mark.size());
+    return end == std::string::npos ? text : text.substr(begin + mark.size(), end - begin - mark.size());
+}
+
 }  // namespace
 
 Lock::Lock() : lock_(library_mutex()) {
@@ -80,7 +89,7 @@ std::string reason() {
         },
         &text);
     std::ranges::replace(text, '\n', ' ');
-    return text.empty() ? "no reason given" : text;
+    return text.empty() ? "no reason given" : short_reason(text);
 }
 
 Handle open_for_reading(const fs::path& path) {

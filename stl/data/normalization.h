@@ -1,4 +1,5 @@
-// Mean and deviation by which a network's values differ from the stored ones: network = (stored - mean) / std.
+// Mean and deviation by which a network's values differ from the stored ones: network = (stored - mean) /
+// std.
 //
 // As in the reference, the loss is that of the network's values; metrics, predictions and pictures are in the
 // stored range. Sequences stay as stored everywhere outside the network's neighbourhood

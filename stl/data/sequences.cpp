@@ -88,7 +88,10 @@ std::unique_ptr<SequenceReader> open_sequences(const std::string& file, const Re
         case Format::unknown:
             break;
     }
-    fail("{}: neither HDF5 nor NPY nor NPZ (by its name or its first bytes)", path.string());
+    fail(
+        "{}: neither HDF5 nor NPY nor NPZ (by its name or its first bytes); stl import makes a sequence file "
+        "of videos",
+        path.string());
 }
 
 void SequenceWriter::set_splits(std::span<const Split> /*splits*/) {

@@ -130,8 +130,7 @@ TEST_F(AugmentTest, OnlyWhatIsAskedForHappens) {
 }
 
 TEST_F(AugmentTest, TestSequencesAreTheMiddle) {
-    const auto data =
-        open(R"({"crop": [2, 4], "flip": "both", "reverse": true})", Split::test);
+    const auto data = open(R"({"crop": [2, 4], "flip": "both", "reverse": true})", Split::test);
     for (int epoch = 0; epoch < 20; ++epoch) {
         EXPECT_EQ(shown(*data, epoch, 2), (Shown{2, 2, false, false, false}));
     }

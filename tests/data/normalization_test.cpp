@@ -26,8 +26,7 @@ void add_attribute(const std::string& file, const char* name, const std::vector<
     const hid_t dataset = H5Dopen2(f, "sequences", H5P_DEFAULT);
     const hsize_t size = values.size();
     const hid_t space = H5Screate_simple(1, &size, nullptr);
-    const hid_t attribute =
-        H5Acreate2(dataset, name, H5T_NATIVE_FLOAT, space, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t attribute = H5Acreate2(dataset, name, H5T_NATIVE_FLOAT, space, H5P_DEFAULT, H5P_DEFAULT);
     EXPECT_GE(H5Awrite(attribute, H5T_NATIVE_FLOAT, values.data()), 0);
     H5Aclose(attribute);
     H5Sclose(space);

@@ -13,8 +13,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-/// A network that sees `radius` pixels around each of its own: a sum with fixed weights, at the tile's borders
-/// over zeros. Two frames out.
+/// A network that sees `radius` pixels around each of its own: a sum with fixed weights, at the tile's
+/// borders over zeros. Two frames out.
 PredictFunction local_network(std::int64_t radius) {
     torch::manual_seed(1);
     const auto side = 2 * radius + 1;
@@ -98,8 +98,11 @@ TEST(Tiles, SmallFramesArePaddedAndWrongOverlapsRefused) {
     const auto x = torch::rand({1, 4, 3, 9, 11});
     const auto y = tiled(of_size(local_network(0), 16, 16), {16, 16, {}, 1, 1})(x);
     EXPECT_TRUE(torch::allclose(y, local_network(0)(x), 0, 1e-6));
-    EXPECT_THAT([] { tiled(local_network(0), {16, 24, 9, 1, 1}); },
-                ThrowsMessage<Error>(HasSubstr("an overlap of 9 pixels: of tiles of 24x16 it is half a side")));
+    EXPECT_THAT(
+        [] {
+            tiled(local_network(0), {16, 24, 9, 1, 1});
+        },
+        ThrowsMessage<Error>(HasSubstr("an overlap of 9 pixels: of tiles of 24x16 it is half a side")));
     EXPECT_THROW(tiled(local_network(0), {16, 16, {}, 1, 1}, [] { return true; })(x), Interrupted);
 }
 

@@ -160,9 +160,10 @@ TEST_F(VideoJourneyTest, SeveralRunsSideBySide) {
     import_clips();
     train("a");
     train("b", " --set model.translator=moganet");
-    for (const auto& [name, expected] :
-         std::map<std::string, std::string>{{"x.mp4", "yuv420p 12/1 8"}, {"x.webm", "yuv420p 12/1 8"},
-                                            {"x.apng", "rgb24 12/1 8"}, {"x.gif", " 8"}}) {
+    for (const auto& [name, expected] : std::map<std::string, std::string>{{"x.mp4", "yuv420p 12/1 8"},
+                                                                           {"x.webm", "yuv420p 12/1 8"},
+                                                                           {"x.apng", "rgb24 12/1 8"},
+                                                                           {"x.gif", " 8"}}) {
         good("render a b --data clips.h5 --sequences 2 --scale 2 --output " + name);
         EXPECT_THAT(probed(name), testing::EndsWith(expected));
         const auto first = read_text(folder_ / name);
@@ -193,11 +194,17 @@ TEST_F(VideoJourneyTest, SeveralRunsSideBySide) {
 TEST_F(VideoJourneyTest, AnInterruptedImportLeavesNothing) {
     const auto before = std::distance(fs::directory_iterator(folder_), {});
     // A thousand frames a second of a clip of three seconds: long enough to be interrupted.
-    const std::vector<std::string> words{STL_PROGRAM, "import", (folder_ / "clips/test.mp4").string(),
-                                         "--output",  (folder_ / "out.h5").string(),
-                                         "--fps",     "1000",
-                                         "--size",    "256",
-                                         "--stride",  "1"};
+    const std::vector<std::string> words{STL_PROGRAM,
+                                         "import",
+                                         (folder_ / "clips/test.mp4").string(),
+                                         "--output",
+                                         (folder_ / "out.h5").string(),
+                                         "--fps",
+                                         "1000",
+                                         "--size",
+                                         "256",
+                                         "--stride",
+                                         "1"};
     std::vector<char*> arguments;
     for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
@@ -236,13 +243,15 @@ TEST_F(VideoJourneyTest, BadVideosAreRefusedInOneLine) {
         EXPECT_THAT(outcome.err, HasSubstr(what)) << arguments;
         EXPECT_FALSE(fs::exists(folder_ / "out.h5") || fs::exists(folder_ / "out.mp4")) << arguments;
     };
-    for (const std::string command : {"import {} --output out.h5", "predict run --output out.mp4 --input {}"}) {
+    for (const std::string command :
+         {"import {} --output out.h5", "predict run --output out.mp4 --input {}"}) {
         const auto with = [&](const std::string& name) { return fmt::format(fmt::runtime(command), name); };
         refused(with("sound.m4a"), 1, "holds sound alone, expected a video");
         refused(with("text.mp4"), 1, "text.mp4: is no video that can be read");
         refused(with("empty.mp4"), 1, "empty.mp4: is empty, expected a video");
         refused(with("missing.mp4"), 1, "missing.mp4: no such file");
-        refused(with("huge.png"), 1, "huge.png: not one frame can be decoded (Picture size 1048576x1048576 is invalid)");
+        refused(with("huge.png"), 1,
+                "huge.png: not one frame can be decoded (Picture size 1048576x1048576 is invalid)");
         refused(with("nothing"), 1, "nothing");
     }
     refused("predict run --input one.mp4 --output out.mp4", 1, "one.mp4: 1 frame, the model expects 4");

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "stl/core/error.h"
 #include "stl/train/run_folder.h"
 #include "stl/train/trainer.h"
 
