@@ -52,6 +52,28 @@ TEST(Predictor, TheFastPathAgreesWithThePlainOne) {
     EXPECT_LT((slow.predict(x, 4) - fast.predict(x, 4)).abs().max().item<double>(), 1e-5);
 }
 
+TEST(Predictor, MeanAndDeviationAreAppliedAndUndone) {
+    const TemporaryFolder folder;
+    auto model = write_small_checkpoint(folder / "a.pth", 4, /*recorded=*/false);
+    auto checkpoint = read_checkpoint(folder / "a.pth", false);
+    auto experiment = testing::small_experiment();
+    experiment["dataset"]["mean"] = 280.0;
+    experiment["dataset"]["std"] = 20.0;
+    checkpoint.stl = {{"model", model->options().to_json()}, {"experiment", experiment}};
+    write_checkpoint(folder / "b.pth", checkpoint);
+    const auto x = torch::randn({2, 3, 1, 16, 16});
+    const auto expected = model->predict(x, 5).detach() * 20 + 280;
+    EXPECT_TRUE(torch::allclose(Predictor(plain(folder / "b.pth")).predict(x * 20 + 280, 5), expected));
+    // A checkpoint that tells no experiment takes what the data says.
+    checkpoint.stl.erase("experiment");
+    write_checkpoint(folder / "c.pth", checkpoint);
+    auto options = plain(folder / "c.pth");
+    options.normalization = {{280}, {20}};
+    EXPECT_TRUE(torch::allclose(Predictor(options).predict(x * 20 + 280, 5), expected));
+    options.normalization = {{1, 2}, {3, 4}};
+    EXPECT_THAT(error_of([&] { Predictor{options}; }), HasSubstr("mean and std of 2 channels"));
+}
+
 TEST(Predictor, OfARunStandsForItsLastWeights) {
     const TemporaryFolder folder;
     write_small_run(folder / "run");
