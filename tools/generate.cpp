@@ -1,5 +1,7 @@
 // stl generate: moving-glyph data sets as files.
 
+#include <fmt/ranges.h>
+
 #include <thread>
 
 #include "stl/core/error.h"
@@ -20,9 +22,32 @@ struct GenerateArguments {
     std::int64_t seed = 0;
     std::string split = "train";
     std::string protocol;
+    std::optional<std::string> noise_type;
+    std::optional<std::int64_t> input_frames;
+    std::optional<double> sigma, mis_prob;
     bool json = false;
     bool quiet = false;
 };
+
+/// Options that only some of the data sets have.
+void set_own_options(GenerateArguments& a) {
+    auto& o = a.options;
+    const bool noisy = o.dataset == "noisymmnist";
+    const bool colour = moving_kind(o.dataset).over_cifar;
+    if (!noisy && (a.noise_type || a.input_frames || a.sigma || a.mis_prob))
+        throw UsageError(
+            "generate: --noise-type, --input-frames, --sigma and --mis-prob go with noisymmnist");
+    if (!colour && !o.sources.backgrounds.empty())
+        throw UsageError("generate: --backgrounds goes with mmnist_cifar");
+    if ((colour || noisy) && o.moving.noise != 0)
+        throw UsageError("generate: --noise goes with mmnist and mfmnist");
+    if (!noisy) return;
+    auto& noise = o.moving.input_noise;
+    noise.type = noise_type(a.noise_type.value_or("perceptual"), "--noise-type");
+    noise.frames = a.input_frames.value_or(o.moving.frames / 2);
+    noise.sigma = a.sigma.value_or(noise.sigma);
+    noise.mis_prob = a.mis_prob.value_or(noise.mis_prob);
+}
 
 void run_generate(GenerateArguments arguments, Console& console) {
     auto& options = arguments.options;
@@ -40,6 +65,7 @@ void run_generate(GenerateArguments arguments, Console& console) {
     options.dtype = arguments.dtype == "float32" ? DType::f32 : DType::u8;
     if (options.threads == 0)
         options.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    set_own_options(arguments);
     console.set_quiet(arguments.quiet || arguments.json);
 
     const auto started = std::chrono::steady_clock::now();
@@ -78,17 +104,38 @@ void add_motion_options(CLI::App& command, MovingGlyphOptions& moving) {
         ->capture_default_str();
 }
 
+void add_noise_options(CLI::App& command, GenerateArguments& a) {
+    command.add_option("--noise-type", a.noise_type, "of noisymmnist (default: perceptual)")
+        ->check(CLI::IsMember({"none", "perceptual", "missing", "dynamic"}));
+    command
+        .add_option("--input-frames", a.input_frames,
+                    "of noisymmnist: how many frames are disturbed (default: half of --frames)")
+        ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40));
+    command
+        .add_option("--sigma", a.sigma, "of dynamic noise: its deviation, 1 being the speed (default: 0.2)")
+        ->check(CLI::Range(0.0, 1000.0));
+    command
+        .add_option("--mis-prob", a.mis_prob,
+                    "of missing noise: the part of the frames that is black (default: 0.2)")
+        ->check(CLI::Range(0.0, 1.0));
+}
+
 }  // namespace
 
 void add_generate(CLI::App& app, Console& console) {
     auto arguments = std::make_shared<GenerateArguments>();
     auto& a = *arguments;
     auto& o = a.options;
-    auto* command = app.add_subcommand("generate", "Make Moving MNIST or Moving Fashion-MNIST files");
-    command->add_option("DATASET", o.dataset, "mmnist or mfmnist")
+    auto* command = app.add_subcommand("generate", "Make files of Moving MNIST and its kin");
+    std::vector<std::string> names;
+    for (const auto& kind : moving_kinds()) names.push_back(kind.name);
+    command->add_option("DATASET", o.dataset, fmt::format("{}", fmt::join(names, ", ")))
         ->required()
-        ->check(CLI::IsMember({"mmnist", "mfmnist"}));
-    command->add_option("--output", a.output, "FILE[:DATASET] .h5 ([N,T,1,H,W]), or .npy ([T,N,H,W], 0-255)")
+        ->check(CLI::IsMember(names));
+    command
+        ->add_option(
+            "--output", a.output,
+            "FILE[:DATASET] .h5 ([N,T,C,H,W]), or .npy ([T,N,H,W] or, in colour, [T,N,H,W,3]; 0-255)")
         ->required();
     command->add_option("--split", a.split, "train, validation or test (the published test set)")
         ->check(CLI::IsMember({"train", "validation", "test"}))
@@ -107,8 +154,12 @@ void add_generate(CLI::App& app, Console& console) {
         ->check(CLI::IsMember({"uint8", "float32"}))
         ->capture_default_str();
     add_motion_options(*command, o.moving);
-    command->add_option("--glyphs", o.glyphs,
+    command->add_option("--glyphs", o.sources.glyphs,
                         "an IDX file or a folder of PNGs (default: the shipped training glyphs)");
+    command->add_option("--backgrounds", o.sources.backgrounds,
+                        "of mmnist_cifar: CIFAR-10's binary files, a folder or one file (default: "
+                        "datasets/cifar-10-batches-bin)");
+    add_noise_options(*command, a);
     command->add_option("--compress", o.compression, "of .h5: deflate level")
         ->check(CLI::Range(0, 9))
         ->capture_default_str();

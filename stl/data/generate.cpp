@@ -14,8 +14,17 @@ namespace {
 constexpr double kFramesPerSecond = 10;
 constexpr std::int64_t kPieceBytes = 32 << 20;
 
-Json settings_of(const GenerateOptions& o, const fs::path& glyphs) {
-    Json settings = {{"source", o.dataset == "mfmnist" ? "Moving Fashion-MNIST" : "Moving MNIST"},
+void add_noise_settings(const InputNoise& noise, Json& settings) {
+    if (noise.type == InputNoise::Type::none) return;
+    settings["noise_type"] = noise_type_name(noise.type);
+    settings["noisy_frames"] = noise.frames;
+    if (noise.type == InputNoise::Type::dynamic) settings["sigma"] = noise.sigma;
+    if (noise.type == InputNoise::Type::missing) settings["mis_prob"] = noise.mis_prob;
+}
+
+Json settings_of(const GenerateOptions& o, const MovingScene& scene) {
+    const auto& glyphs = scene.glyph_path();
+    Json settings = {{"source", scene.kind().title},
                      {"dataset", o.dataset},
                      {"split", split_name(o.split)},
                      {"protocol", o.protocol == Protocol::openstl ? "openstl" : "stream"},
@@ -28,6 +37,11 @@ Json settings_of(const GenerateOptions& o, const fs::path& glyphs) {
                      {"noise", o.moving.noise},
                      {"glyphs", glyphs.filename().string()}};
     if (fs::is_regular_file(glyphs)) settings["glyphs_sha256"] = sha256_file(glyphs);
+    add_noise_settings(o.moving.input_noise, settings);
+    if (const auto* pictures = scene.pictures()) {
+        settings["backgrounds"] = pictures->path().filename().string();
+        settings["background_count"] = pictures->count();
+    }
     settings["stl"] = version() + " (" + revision() + ")";
     return settings;
 }
@@ -35,23 +49,29 @@ Json settings_of(const GenerateOptions& o, const fs::path& glyphs) {
 /// Gives plans one after the other.
 class Planner {
   public:
-    Planner(const GenerateOptions& options, const GlyphSet& glyphs)
-        : options_(options), glyphs_(glyphs), protocol_(options.seed, options.moving, glyphs) {}
+    Planner(const GenerateOptions& options, const MovingScene& scene)
+        : options_(options), scene_(scene), protocol_(options.seed, scene.options(), scene.glyphs()) {}
 
     MovingGlyphPlan next() {
         if (options_.protocol == Protocol::openstl) return protocol_.next();
         const auto index = index_++;
         return options_.split == Split::validation
-                   ? validation_plan(options_.seed, index, options_.moving, glyphs_)
-                   : training_plan(options_.seed, 0, index, options_.moving, glyphs_);
+                   ? validation_plan(options_.seed, index, scene_.options(), scene_.glyphs())
+                   : training_plan(options_.seed, 0, index, scene_.options(), scene_.glyphs());
     }
 
   private:
     const GenerateOptions& options_;
-    const GlyphSet& glyphs_;
+    const MovingScene& scene_;
     ProtocolPlanner protocol_;
     std::int64_t index_ = 0;
 };
+
+/// The published files' own. Float colours are [N,T,C,H,W] in [0,1]: nothing would tell [T,N,H,W,3] of them.
+std::string layout_of(bool npy, std::int64_t channels, DType dtype) {
+    if (!npy || (channels > 1 && dtype != DType::u8)) return "NTCHW";
+    return channels > 1 ? "TNHWC" : "TNHW";
+}
 
 void append(SequenceWriter& writer, const GenerateOptions& options, bool unit_range,
             std::span<const std::uint8_t> pixels, std::vector<float>& floats) {
@@ -72,24 +92,23 @@ Json generate(const GenerateOptions& options, const std::string& output, Reporte
     const auto target = split_file_name(output).path;
     const bool npy = lower_case(target.extension().string()) == ".npy";
     refuse_existing(target, options.force);
-    const auto source = glyph_path(options.dataset, options.glyphs);
-    const auto glyphs = load_glyphs(source);
-    check_moving_glyphs(options.moving, glyphs, "generate " + options.dataset);
-
-    const auto settings = settings_of(options, source);
-    const SequenceShape shape{options.moving.frames, 1, options.moving.canvas, options.moving.canvas};
+    const MovingScene scene(moving_kind(options.dataset), options.moving, options.sources,
+                            "generate " + options.dataset);
+    const auto settings = settings_of(options, scene);
+    const auto shape = scene.shape();
+    const auto layout = layout_of(npy, shape.channels, options.dtype);
     const auto writer = create_sequences(output, options.sequences, shape,
                                          {.dtype = options.dtype,
                                           .fps = kFramesPerSecond,
                                           .attributes = settings,
                                           .compression = options.compression,
-                                          .layout = npy ? "TNHW" : "NTCHW",
+                                          .layout = layout,
                                           .force = options.force});
     const auto piece = std::clamp<std::int64_t>(kPieceBytes / shape.elements(), 1, options.sequences);
     std::vector<std::uint8_t> pixels(static_cast<std::size_t>(piece * shape.elements()));
     std::vector<float> floats;
     std::vector<MovingGlyphPlan> plans;
-    Planner planner(options, glyphs);
+    Planner planner(options, scene);
     for (std::int64_t done = 0; done < options.sequences; done += std::ssize(plans)) {
         if (stop && stop())
             throw Interrupted(fmt::format("{}: stopped, nothing was written", target.string()));
@@ -97,9 +116,8 @@ Json generate(const GenerateOptions& options, const std::string& output, Reporte
         plans.clear();
         for (auto n = std::min(piece, options.sequences - done); n > 0; --n) plans.push_back(planner.next());
         const auto room = std::span(pixels).first(plans.size() * static_cast<std::size_t>(shape.elements()));
-        render_sequences(plans, options.moving, glyphs, sequence_major(options.moving), options.threads,
-                         room);
-        append(*writer, options, !npy, room, floats);
+        scene.render(plans, options.threads, room);
+        append(*writer, options, layout == "NTCHW", room, floats);
     }
     writer->finish();
     reporter.progress({options.sequences, options.sequences, "sequences", ""});

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "stl/core/reporter.h"
-#include "stl/data/moving_glyphs.h"
+#include "stl/data/moving_scene.h"
 #include "stl/data/sequences.h"
 
 namespace stl {
@@ -17,22 +17,22 @@ enum class Protocol {
 };
 
 struct GenerateOptions {
-    std::string dataset = "mmnist";  ///< or "mfmnist"
+    std::string dataset = "mmnist";  ///< one of moving_kinds()
     Split split = Split::train;
     Protocol protocol = Protocol::stream;
     std::uint64_t seed = 0;
     std::int64_t sequences = 10'000;
     MovingGlyphOptions moving{};
-    std::string glyphs{};     ///< an IDX file or a folder of PNGs; "": the shipped ones
+    MovingSources sources{};
     DType dtype = DType::u8;  ///< or f32
     int compression = 0;      ///< HDF5 deflate level
     int threads = 1;
     bool force = false;
 };
 
-/// Writes `output`: HDF5 [N,T,1,H,W] (uint8, or float32 in [0,1]) with settings as attributes, or NPY
-/// [T,N,H,W] as the published files (uint8 or float32, 0-255). Returns the settings. Error: options out of
-/// range, an existing file, no room on the disk. Interrupted: nothing is left.
+/// Writes `output`: HDF5 [N,T,C,H,W] (uint8, or float32 in [0,1]) with settings as attributes, or NPY as the
+/// published files: [T,N,H,W] (uint8 or float32, 0-255), in colour [T,N,H,W,3] (uint8). Returns the settings.
+/// Error: options out of range, an existing file, no room on the disk. Interrupted: nothing is left.
 Json generate(const GenerateOptions& options, const std::string& output, Reporter& reporter,
               const StopRequested& stop);
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "stl/core/error.h"
+#include "stl/data/cifar.h"
 #include "stl/data/registry.h"
 #include "stl/data/sets/stored.h"
 
@@ -40,6 +41,7 @@ std::vector<std::pair<std::string, std::optional<fs::path>>> locate_datasets() {
         auto file = locate_dataset(std::string(name) + "/" + kGlyphFile);
         found.emplace_back(name, file ? std::optional(file->parent_path()) : std::nullopt);
     }
+    found.emplace_back("cifar-10", locate_dataset(cifar_folder));
     for (const auto& info : datasets()) {
         if (info.make == make_imported)
             found.emplace_back(info.name, locate_dataset(imported_file(info.name)));

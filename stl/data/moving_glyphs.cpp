@@ -1,14 +1,15 @@
 #include "stl/data/moving_glyphs.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <numbers>
-#include <thread>
 #include <utility>
 
 #include "stl/core/array.h"
 #include "stl/core/error.h"
+#include "stl/data/parts.h"
 
 namespace stl {
 namespace {
@@ -30,8 +31,8 @@ struct Coordinate {
     double bounce = 1;
 
     /// Rounded as in the published sets: (bounce * velocity) * step, no fused multiply-add.
-    void advance(double step) {
-        place += bounce * velocity * step;
+    void advance(double step, double gust) {
+        place += bounce * (velocity + gust) * step;
         if (place <= 0) {
             place = 0;
             bounce = -bounce;
@@ -43,18 +44,40 @@ struct Coordinate {
     }
 };
 
-std::vector<GlyphPath::Corner> walk(double x, double y, double direction, const MovingGlyphOptions& options,
-                                    FreeWay way) {
-    Coordinate across{x, std::cos(direction)};
-    Coordinate down{y, std::sin(direction)};
+/// What is drawn of a glyph before it moves.
+struct Start {
+    double x, y, direction;
+    std::int64_t glyph;
+};
+
+/// Keeps the kinds of noise apart that share a sequence's seed.
+enum NoiseStream : std::uint64_t { pixel_stream, square_stream, frame_stream, gust_stream };
+
+std::vector<GlyphPath::Corner> walk(const Start& start, const MovingGlyphOptions& options, FreeWay way,
+                                    StreamRandom gusts) {
+    const auto& noise = options.input_noise;
+    const auto gusty = noise.type == InputNoise::Type::dynamic ? noise.frames : 0;
+    Coordinate across{start.x, std::cos(start.direction)};
+    Coordinate down{start.y, std::sin(start.direction)};
     std::vector<GlyphPath::Corner> corners(static_cast<std::size_t>(options.frames));
-    for (auto& corner : corners) {
-        down.advance(options.step);
-        across.advance(options.step);
+    for (std::int64_t t = 0; auto& corner : corners) {
+        const bool gust = t++ < gusty;
+        down.advance(options.step, gust ? noise.sigma * gusts.normal() : 0);
+        across.advance(options.step, gust ? noise.sigma * gusts.normal() : 0);
         corner.y = static_cast<std::int16_t>(static_cast<double>(way.y) * down.place);
         corner.x = static_cast<std::int16_t>(static_cast<double>(way.x) * across.place);
     }
     return corners;
+}
+
+MovingGlyphPlan make_plan(const std::vector<Start>& starts, std::uint64_t noise_seed,
+                          const MovingGlyphOptions& options, FreeWay way) {
+    MovingGlyphPlan plan{.paths = {}, .noise_seed = noise_seed};
+    for (std::uint64_t i = 0; const auto& start : starts) {
+        const StreamRandom gusts(noise_seed, gust_stream + i++);
+        plan.paths.push_back({start.glyph, walk(start, options, way, gusts)});
+    }
+    return plan;
 }
 
 /// to = max(to, from). Sixteen at a time become one instruction; the last sixteen overlap those before, which
@@ -113,7 +136,7 @@ void add_noise(std::uint64_t seed, double deviation, std::span<std::uint8_t> fra
     constexpr std::size_t choices = 4;  // of 16 bits in 64
     const auto& sample = normal_sample();
     const auto scale = static_cast<float>(255 * deviation);
-    StreamRandom random(seed, 0);
+    StreamRandom random(seed, pixel_stream);
     for (std::size_t first = 0; first < frame.size(); first += choices) {
         auto bits = random.next_u64();
         for (auto& pixel : frame.subspan(first, std::min(choices, frame.size() - first))) {
@@ -124,19 +147,80 @@ void add_noise(std::uint64_t seed, double deviation, std::span<std::uint8_t> fra
     }
 }
 
-void render(const MovingGlyphPlan& plan, const MovingGlyphOptions& options, const GlyphSet& glyphs,
-            std::int64_t frame_stride, std::uint8_t* out) {
-    const auto pixels = static_cast<std::size_t>(options.canvas * options.canvas);
-    for (std::int64_t t = 0; t < options.frames; ++t) std::memset(out + t * frame_stride, 0, pixels);
-    for (const auto& path : plan.paths) draw_path(path, glyphs, options.canvas, out, frame_stride);
-    if (options.noise == 0) return;
-    for (std::int64_t t = 0; t < options.frames; ++t) {
-        add_noise(plan.noise_seed + static_cast<std::uint64_t>(t), options.noise,
-                  {out + t * frame_stride, pixels});
+/// One frame of several in a larger array.
+struct FrameView {
+    std::uint8_t* first;
+    std::int64_t stride;
+    std::uint8_t* operator[](std::int64_t t) const { return first + t * stride; }
+};
+
+void hide_squares(const MovingGlyphPlan& plan, std::int64_t disturbed, std::int64_t canvas,
+                  FrameView frames) {
+    constexpr auto side = InputNoise::side;
+    StreamRandom random(plan.noise_seed, square_stream);
+    // The last place is never taken: the reference draws below canvas - side, exclusively.
+    const auto places = static_cast<std::uint64_t>(canvas - side);
+    for (std::int64_t t = 0; t < disturbed; ++t) {
+        const auto y = static_cast<std::int64_t>(random.below(places));
+        const auto x = static_cast<std::int64_t>(random.below(places));
+        for (auto row = y; row < y + side; ++row) std::memset(frames[t] + row * canvas + x, 0, side);
     }
 }
 
+void drop_frames(const MovingGlyphPlan& plan, std::int64_t disturbed, double probability, std::size_t pixels,
+                 FrameView frames) {
+    StreamRandom random(plan.noise_seed, frame_stream);
+    for (std::int64_t t = 0; t < disturbed; ++t)
+        if (random.uniform() < probability) std::memset(frames[t], 0, pixels);
+}
+
+void disturb_input(const MovingGlyphPlan& plan, const MovingGlyphOptions& options, FrameView frames) {
+    const auto& noise = options.input_noise;
+    const auto disturbed = std::min(noise.frames, options.frames);
+    const auto pixels = static_cast<std::size_t>(options.canvas * options.canvas);
+    if (noise.type == InputNoise::Type::perceptual) hide_squares(plan, disturbed, options.canvas, frames);
+    if (noise.type == InputNoise::Type::missing) drop_frames(plan, disturbed, noise.mis_prob, pixels, frames);
+}
+
+void render(const MovingGlyphPlan& plan, const MovingGlyphOptions& options, const GlyphSet& glyphs,
+            FrameView frames) {
+    const auto pixels = static_cast<std::size_t>(options.canvas * options.canvas);
+    for (std::int64_t t = 0; t < options.frames; ++t) std::memset(frames[t], 0, pixels);
+    draw_glyphs(plan, options, glyphs, frames.stride, frames.first);
+    disturb_input(plan, options, frames);
+    if (options.noise == 0) return;
+    for (std::int64_t t = 0; t < options.frames; ++t) {
+        add_noise(plan.noise_seed + static_cast<std::uint64_t>(t), options.noise, {frames[t], pixels});
+    }
+}
+
+void check_input_noise(const MovingGlyphOptions& o, const std::string& where) {
+    const auto& noise = o.input_noise;
+    if (noise.type == InputNoise::Type::perceptual && o.canvas <= InputNoise::side) {
+        fail("{}: a canvas of {} pixels, perceptual noise hides a square of {}", where, o.canvas,
+             InputNoise::side);
+    }
+    if (noise.frames < 0) fail("{}: {} noisy frames, expected at least 0", where, noise.frames);
+    if (!(noise.sigma >= 0 && noise.sigma <= 1000))
+        fail("{}: sigma of {}, expected 0 to 1000", where, noise.sigma);
+    if (!(noise.mis_prob >= 0 && noise.mis_prob <= 1))
+        fail("{}: mis_prob of {}, expected 0 to 1", where, noise.mis_prob);
+}
+
+constexpr std::array kNoiseNames{"none", "perceptual", "missing", "dynamic"};
+
 }  // namespace
+
+const char* noise_type_name(InputNoise::Type type) {
+    return kNoiseNames.at(static_cast<std::size_t>(type));
+}
+
+InputNoise::Type noise_type(const std::string& name, const std::string& where) {
+    const auto found = std::ranges::find(kNoiseNames, name);
+    if (found == kNoiseNames.end())
+        fail("{}: '{}', expected none, perceptual, missing or dynamic", where, name);
+    return static_cast<InputNoise::Type>(found - kNoiseNames.begin());
+}
 
 void check_moving_glyphs(const MovingGlyphOptions& o, const GlyphSet& glyphs, const std::string& where) {
     if (o.frames < 1) fail("{}: {} frames, expected at least 1", where, o.frames);
@@ -148,6 +232,7 @@ void check_moving_glyphs(const MovingGlyphOptions& o, const GlyphSet& glyphs, co
              std::max(glyphs.height, glyphs.width), kLargestCanvas);
     }
     if (!(std::abs(o.step) <= 1)) fail("{}: a step of {}, expected -1 to 1 (of the free way)", where, o.step);
+    check_input_noise(o, where);
     if (!(o.noise >= 0 && o.noise <= 1)) fail("{}: noise of {}, expected 0 to 1", where, o.noise);
     require_memory(static_cast<std::uint64_t>(element_count({o.frames, o.canvas, o.canvas}, where)),
                    where + ": one sequence");
@@ -164,32 +249,40 @@ ProtocolPlanner::ProtocolPlanner(std::uint64_t seed, const MovingGlyphOptions& o
 
 MovingGlyphPlan ProtocolPlanner::next() {
     random_.randbelow(1);  // random.choice over a list of one count of digits still draws
-    MovingGlyphPlan plan;
+    const auto background = options_.backgrounds > 0 ? random_.randint(0, options_.backgrounds - 1) : 0;
+    std::vector<Start> starts;
     for (std::int64_t i = 0; i < options_.digits; ++i) {
         const double x = random_.random();
         const double y = random_.random();
         const double direction = random_.random() * 2 * std::numbers::pi;
-        auto corners = walk(x, y, direction, options_, {free_way_y_, free_way_x_});
-        plan.paths.push_back({random_.randint(0, glyph_count_ - 1), std::move(corners)});
+        starts.push_back({x, y, direction, random_.randint(0, glyph_count_ - 1)});
     }
-    plan.noise_seed = noise_.next_u64();
+    auto plan = make_plan(starts, noise_.next_u64(), options_, {free_way_y_, free_way_x_});
+    plan.background = background;
     return plan;
 }
 
 MovingGlyphPlan plan_sequence(std::uint64_t seed, std::uint64_t index, const MovingGlyphOptions& options,
                               const GlyphSet& glyphs) {
     StreamRandom random(seed, index);
-    MovingGlyphPlan plan;
+    const auto below = [&](std::int64_t n) {
+        return static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(n)));
+    };
+    std::vector<Start> starts;
     for (std::int64_t i = 0; i < options.digits; ++i) {
         const double x = random.uniform();
         const double y = random.uniform();
         const double direction = random.uniform() * 2 * std::numbers::pi;
-        auto corners = walk(x, y, direction, options, free_way(options, glyphs));
-        const auto glyph = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(glyphs.count)));
-        plan.paths.push_back({glyph, std::move(corners)});
+        starts.push_back({x, y, direction, below(glyphs.count)});
     }
-    plan.noise_seed = random.next_u64();
+    auto plan = make_plan(starts, random.next_u64(), options, free_way(options, glyphs));
+    if (options.backgrounds > 0) plan.background = below(options.backgrounds);
     return plan;
+}
+
+void draw_glyphs(const MovingGlyphPlan& plan, const MovingGlyphOptions& options, const GlyphSet& glyphs,
+                 std::int64_t frame_stride, std::uint8_t* out) {
+    for (const auto& path : plan.paths) draw_path(path, glyphs, options.canvas, out, frame_stride);
 }
 
 void render_sequence(const MovingGlyphPlan& plan, const MovingGlyphOptions& options, const GlyphSet& glyphs,
@@ -215,17 +308,12 @@ void render_sequences(std::span<const MovingGlyphPlan> plans, const MovingGlyphO
     const auto end = (count - 1) * strides.sequence + (options.frames - 1) * strides.frame +
                      options.canvas * options.canvas;
     if (end > std::ssize(out)) fail("moving glyphs: {} pixels, room for {}", end, out.size());
-    const auto work = [&](std::int64_t first, std::int64_t last) {
+    in_parts(count, threads, [&](std::int64_t first, std::int64_t last) {
         for (auto i = first; i < last; ++i) {
-            render(plans[static_cast<std::size_t>(i)], options, glyphs, strides.frame,
-                   out.data() + i * strides.sequence);
+            render(plans[static_cast<std::size_t>(i)], options, glyphs,
+                   {out.data() + i * strides.sequence, strides.frame});
         }
-    };
-    const auto parts = std::clamp<std::int64_t>(threads, 1, count);
-    std::vector<std::jthread> helpers;
-    for (std::int64_t p = 1; p < parts; ++p)
-        helpers.emplace_back(work, count * p / parts, count * (p + 1) / parts);
-    work(0, count / parts);
+    });
 }
 
 }  // namespace stl

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "stl/core/random.h"
@@ -17,12 +18,35 @@
 
 namespace stl {
 
+/// What disturbs the input frames of Noisy Moving MNIST, as in OpenSTL's dataloader_noisy_moving_mnist.py;
+/// the frames to be predicted stay clean.
+struct InputNoise {
+    enum class Type {
+        none,
+        perceptual,  ///< a black square of `side` pixels at a new uniform place in every frame
+        missing,     ///< a frame is black with probability `mis_prob`
+        dynamic,     ///< both components of a glyph's velocity get Gaussian noise of deviation `sigma`
+    };
+    static constexpr std::int64_t side = 24;
+
+    Type type = Type::none;
+    std::int64_t frames = 10;  ///< how many frames, from the first, are disturbed
+    double sigma = 0.2;        ///< in units of the speed
+    double mis_prob = 0.2;
+};
+/// "none", "perceptual", ...
+const char* noise_type_name(InputNoise::Type type);
+/// Error: "<where>: 'dynamics', expected none, perceptual, missing or dynamic".
+InputNoise::Type noise_type(const std::string& name, const std::string& where);
+
 struct MovingGlyphOptions {
     std::int64_t frames = 20;
     std::int64_t canvas = 64;  ///< side in pixels
     std::int64_t digits = 2;   ///< glyphs of a sequence
     double step = 0.1;         ///< of the free way, a frame
     double noise = 0.0;        ///< standard deviation of the background's Gaussian noise, 1 being white
+    InputNoise input_noise{};
+    std::int64_t backgrounds = 0;  ///< pictures that one is drawn of for each sequence; 0: black
 };
 /// Error (with `where`) for what cannot be, e.g. glyphs larger than the canvas.
 void check_moving_glyphs(const MovingGlyphOptions& options, const GlyphSet& glyphs, const std::string& where);
@@ -41,10 +65,11 @@ struct GlyphPath {
 struct MovingGlyphPlan {
     std::vector<GlyphPath> paths;
     std::uint64_t noise_seed = 0;
+    std::int64_t background = 0;
 };
 
 /// The reference's test protocol, draw by draw: CPython's random.seed(seed), then next() in order. The noise,
-/// which is not part of it, comes from a stream of its own.
+/// which is not part of it, comes from a stream of its own. A background is drawn before the glyphs.
 class ProtocolPlanner {
   public:
     ProtocolPlanner(std::uint64_t seed, const MovingGlyphOptions& options, const GlyphSet& glyphs);
@@ -61,6 +86,10 @@ class ProtocolPlanner {
 /// Sequence `index` of stream `seed`: any of them at any time, from any thread.
 MovingGlyphPlan plan_sequence(std::uint64_t seed, std::uint64_t index, const MovingGlyphOptions& options,
                               const GlyphSet& glyphs);
+
+/// The glyphs over what stands in `out`, by maximum; frame t starts at out + t * frame_stride.
+void draw_glyphs(const MovingGlyphPlan& plan, const MovingGlyphOptions& options, const GlyphSet& glyphs,
+                 std::int64_t frame_stride, std::uint8_t* out);
 
 /// Into out [frames,canvas,canvas], which is overwritten.
 void render_sequence(const MovingGlyphPlan& plan, const MovingGlyphOptions& options, const GlyphSet& glyphs,

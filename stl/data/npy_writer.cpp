@@ -56,15 +56,8 @@ class NpyWriter : public SequenceWriter {
           count_(count),
           shape_(shape),
           dtype_(options.dtype),
-          frame_major_(options.layout == "TNHW") {
-        if (!frame_major_ && options.layout != "NTCHW") {
-            fail("{}: layout {}, expected NTCHW or TNHW", name_, options.layout);
-        }
-        if (frame_major_ && shape.channels != 1)
-            fail("{}: {} channels, layout TNHW has 1", name_, shape.channels);
-        const Shape stored = frame_major_
-                                 ? Shape{shape.frames, count, shape.height, shape.width}
-                                 : Shape{count, shape.frames, shape.channels, shape.height, shape.width};
+          frame_major_(options.layout.starts_with("TN")) {
+        const auto stored = stored_shape(options.layout);
         const auto elements = element_count(stored, name_);
         const auto header = npy_header(stored, dtype_);
         const auto bytes = static_cast<std::int64_t>(header.size()) +
@@ -86,6 +79,27 @@ class NpyWriter : public SequenceWriter {
     }
 
   private:
+    Shape stored_shape(const std::string& layout) const {
+        const auto& s = shape_;
+        if (layout == "NTCHW") return {count_, s.frames, s.channels, s.height, s.width};
+        if (layout == "TNHWC") return {s.frames, count_, s.height, s.width, s.channels};
+        if (layout != "TNHW") fail("{}: layout {}, expected NTCHW, TNHW or TNHWC", name_, layout);
+        if (s.channels != 1) fail("{}: {} channels, layout TNHW has 1", name_, s.channels);
+        return {s.frames, count_, s.height, s.width};
+    }
+
+    /// One frame, its channels last where the file is frame-major.
+    template <class T>
+    void place_frame(const T* from, T* to) const {
+        const auto plane = shape_.height * shape_.width;
+        if (shape_.channels == 1) {
+            std::memcpy(to, from, static_cast<std::size_t>(plane) * sizeof(T));
+            return;
+        }
+        for (std::int64_t c = 0; c < shape_.channels; ++c)
+            for (std::int64_t i = 0; i < plane; ++i) to[i * shape_.channels + c] = *from++;
+    }
+
     template <class T>
     void write(std::span<const T> values, DType type) {
         const auto one = static_cast<std::size_t>(shape_.elements());
@@ -113,7 +127,7 @@ class NpyWriter : public SequenceWriter {
         for (std::int64_t t = 0; t < shape_.frames; ++t) {
             const T* from = values.data() + static_cast<std::size_t>(t) * frame;
             for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
-                std::memcpy(piece.data() + i * frame, from + i * one, frame * sizeof(T));
+                place_frame(from + i * one, piece.data() + i * frame);
             }
             const auto place = (t * count_ + written_) * static_cast<std::int64_t>(frame * sizeof(T));
             file_->write(piece.data(), piece.size() * sizeof(T), data_offset_ + place);

@@ -94,7 +94,8 @@ struct WriteOptions {
     Json attributes{};  ///< stored with an HDF5 file
     std::string dataset = "sequences";
     int compression = 0;  ///< HDF5 deflate level, 0-9
-    /// NPY alone: or "TNHW", the Moving MNIST convention (its values 0-255 are the caller's to give).
+    /// NPY alone: or "TNHW", the Moving MNIST convention (its values 0-255 are the caller's to give), and
+    /// "TNHWC", the same in colour.
     std::string layout = "NTCHW";
     bool force = false;  ///< replace an existing file
 };

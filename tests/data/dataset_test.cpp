@@ -43,7 +43,7 @@ TEST(DatasetOptions, DefaultsAreResolvedAndComeBack) {
     const auto resolved = options(R"({"name": "mmnist"})").to_json();
     EXPECT_EQ(resolved,
               Json::parse(R"({"name": "mmnist", "input_frames": 10, "output_frames": 10, "digits": 2,
-                                        "canvas": 64, "step": 0.1, "noise": 0.0, "glyphs": "", "test_path": ""})"));
+                                        "canvas": 64, "step": 0.1, "glyphs": "", "test_path": "", "noise": 0.0})"));
     const auto stated =
         options(R"({"name": "file", "path": "x.h5", "input_frames": 4, "train_sequences": 7})").to_json();
     EXPECT_EQ(DatasetOptions::from_json(stated, "x").to_json(), stated);

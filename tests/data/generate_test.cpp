@@ -94,8 +94,9 @@ TEST(Generate, LeavesNothingWhenStoppedOrImpossible) {
 
     EXPECT_THAT(error_of([&] { make({.moving = {.canvas = 20}}, folder / "a.h5"); }),
                 HasSubstr("a canvas of 20 pixels"));
-    EXPECT_THAT(error_of([&] { make({.glyphs = "/nowhere"}, folder / "a.h5"); }),
-                HasSubstr("/nowhere: no such file"));
+    EXPECT_THAT(
+        error_of([&] { make({.sources = {.glyphs = "/nowhere", .backgrounds = ""}}, folder / "a.h5"); }),
+        HasSubstr("/nowhere: no such file"));
     EXPECT_THAT(error_of([&] { make({}, folder / "a.mp4"); }), HasSubstr(".h5, .hdf5 or .npy"));
     {
         const test::FullDisk full(100'000);

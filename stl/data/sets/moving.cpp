@@ -3,6 +3,7 @@
 #include "stl/core/error.h"
 #include "stl/data/layout.h"
 #include "stl/data/locate.h"
+#include "stl/data/registry.h"
 #include "stl/data/sets/stored.h"
 
 namespace stl {
@@ -11,51 +12,70 @@ namespace {
 /// Keeps validation's random numbers apart from those of any run's training.
 constexpr std::uint64_t kValidationSeed = 0x76616c6964617465ULL;
 
-MovingGlyphOptions moving_options(const DatasetOptions& options) {
-    return {options.total_frames(), options.own.at("canvas"), options.own.at("digits"),
-            options.own.at("step"), options.own.at("noise")};
+/// Which of its noises a split has: the data set's own keys say.
+InputNoise input_noise(const DatasetOptions& options, Split split) {
+    const auto& own = options.own;
+    if (!own.contains("noise_type")) return {};
+    const std::string tested = own.at("test_noise_type");
+    const auto* key = split == Split::test && !tested.empty() ? "test_noise_type" : "noise_type";
+    return {.type = noise_type(own.at(key), options.where + "." + key),
+            .frames = options.input_frames,
+            .sigma = own.at("sigma"),
+            .mis_prob = own.at("mis_prob")};
+}
+
+MovingGlyphOptions moving_options(const DatasetOptions& options, Split split) {
+    return {.frames = options.total_frames(),
+            .canvas = options.own.at("canvas"),
+            .digits = options.own.at("digits"),
+            .step = options.own.at("step"),
+            .noise = options.own.value("noise", 0.0),
+            .input_noise = input_noise(options, split)};
+}
+
+MovingScene moving_scene(const DatasetOptions& options, Split split) {
+    return {moving_kind(options.name),
+            moving_options(options, split),
+            {options.own.at("glyphs"), options.own.value("backgrounds", "")},
+            options.where};
 }
 
 class MovingDataset : public Dataset {
   public:
-    explicit MovingDataset(const DatasetOptions& options)
-        : path_(glyph_path(options.name, options.own.at("glyphs"))),
-          glyphs_(load_glyphs(path_)),
-          moving_(moving_options(options)) {
-        check_moving_glyphs(moving_, glyphs_, options.where);
-    }
+    MovingDataset(const DatasetOptions& options, Split split) : scene_(moving_scene(options, split)) {}
 
-    SequenceShape shape() const override { return {moving_.frames, 1, moving_.canvas, moving_.canvas}; }
+    SequenceShape shape() const override { return scene_.shape(); }
     bool generated() const override { return true; }
 
   protected:
     void render(const MovingGlyphPlan& plan, std::span<float> out) const {
         std::vector<std::uint8_t> bytes(out.size());
-        render_sequence(plan, moving_, glyphs_, bytes);
+        scene_.render({&plan, 1}, 1, bytes);
         to_unit_range(bytes, out.data());
     }
-    std::string glyphs_text() const { return fmt::format("{} glyphs of {}", glyphs_.count, path_.string()); }
+    std::string noise_text() const {
+        const auto type = scene_.options().input_noise.type;
+        return type == InputNoise::Type::none ? "" : fmt::format(", {} noise", noise_type_name(type));
+    }
 
-    fs::path path_;
-    GlyphSet glyphs_;
-    MovingGlyphOptions moving_;
+    MovingScene scene_;
 };
 
 class TrainingSequences : public MovingDataset {
   public:
     TrainingSequences(const DatasetOptions& options, std::uint64_t seed)
-        : MovingDataset(options),
+        : MovingDataset(options, Split::train),
           name_(options.name),
           seed_(seed),
           size_(options.train_sequences.value_or(usual_sequences(Split::train))) {}
 
     std::int64_t size() const override { return size_; }
     void fetch(std::int64_t epoch, std::int64_t index, std::span<float> out) const override {
-        render(training_plan(seed_, epoch, index, moving_, glyphs_), out);
+        render(training_plan(seed_, epoch, index, scene_.options(), scene_.glyphs()), out);
     }
     std::string describe() const override {
-        return fmt::format("{} training set, {} new sequences every epoch from seed {}, {}", name_, size_,
-                           seed_, glyphs_text());
+        return fmt::format("{} training set, {} new sequences every epoch from seed {}, {}{}", name_, size_,
+                           seed_, scene_.sources_text(), noise_text());
     }
 
   private:
@@ -67,14 +87,16 @@ class TrainingSequences : public MovingDataset {
 /// Sequences that are the same in every epoch: their plans are made once.
 class FixedSequences : public MovingDataset {
   public:
-    FixedSequences(const DatasetOptions& options, Split split) : MovingDataset(options) {
+    FixedSequences(const DatasetOptions& options, Split split) : MovingDataset(options, split) {
+        const auto& moving = scene_.options();
+        const auto& glyphs = scene_.glyphs();
         if (split == Split::validation) {
             const auto size = options.val_sequences.value_or(usual_sequences(split));
-            for (std::int64_t i = 0; i < size; ++i) plans_.push_back(validation_plan(0, i, moving_, glyphs_));
+            for (std::int64_t i = 0; i < size; ++i) plans_.push_back(validation_plan(0, i, moving, glyphs));
             what_ = options.name + " validation set, held out";
         } else {
             const auto size = options.test_sequences.value_or(usual_sequences(split));
-            ProtocolPlanner planner(0, moving_, glyphs_);
+            ProtocolPlanner planner(0, moving, glyphs);
             for (std::int64_t i = 0; i < size; ++i) plans_.push_back(planner.next());
             what_ = options.name + " test set by OpenSTL's protocol, seed 0";
         }
@@ -85,7 +107,7 @@ class FixedSequences : public MovingDataset {
         render(plans_.at(static_cast<std::size_t>(index)), out);
     }
     std::string describe() const override {
-        return fmt::format("{}, {} sequences, {}", what_, size(), glyphs_text());
+        return fmt::format("{}, {} sequences, {}{}", what_, size(), scene_.sources_text(), noise_text());
     }
 
   private:
@@ -96,14 +118,15 @@ class FixedSequences : public MovingDataset {
 /// The published test file, where it is there and is what these options describe.
 std::string published_test_file(const DatasetOptions& options) {
     const MovingGlyphOptions published;
-    const auto moving = moving_options(options);
+    const auto moving = moving_options(options, Split::test);
     if (moving.canvas != published.canvas || moving.digits != published.digits ||
         moving.step != published.step || moving.noise != published.noise ||
-        moving.frames > published.frames || !options.own.at("glyphs").get<std::string>().empty()) {
+        moving.input_noise.type != published.input_noise.type || moving.frames > published.frames ||
+        !options.own.at("glyphs").get<std::string>().empty() ||
+        !options.own.value("backgrounds", "").empty()) {
         return "";
     }
-    const auto file = locate_dataset(options.name == "mfmnist" ? "mfmnist/fmnist_test_seq.npy"
-                                                               : "mmnist/mnist_test_seq.npy");
+    const auto file = locate_dataset(moving_kind(options.name).test_file);
     return file ? file->string() : "";
 }
 
@@ -112,7 +135,7 @@ std::unique_ptr<Dataset> make_test(const DatasetOptions& options) {
     if (path.empty()) path = published_test_file(options);
     if (path.empty()) return std::make_unique<FixedSequences>(options, Split::test);
     auto data = open_stored(options, path, Split::test);
-    auto expected = moving_frame(options);
+    auto expected = find_dataset(options.name, options.where).frame(options);
     expected.frames = options.total_frames();
     if (data->shape() != expected) {
         fail("{}: {}: {}, expected {}", options.where, path, to_string(data->shape()), to_string(expected));
@@ -122,20 +145,57 @@ std::unique_ptr<Dataset> make_test(const DatasetOptions& options) {
 
 }  // namespace
 
-Json moving_keys(Fields& fields) {
+namespace {
+
+/// What all of them have.
+Json common_keys(Fields& fields) {
     const MovingGlyphOptions fallback;
     return {{"digits", fields.get<std::int64_t>("digits", fallback.digits)},
             {"canvas", fields.get<std::int64_t>("canvas", fallback.canvas)},
             {"step", fields.get<double>("step", fallback.step)},
-            {"noise", fields.get<double>("noise", fallback.noise)},
             {"glyphs", fields.get<std::string>("glyphs", "")},
             {"test_path", fields.get<std::string>("test_path", "")}};
 }
 
-SequenceShape moving_frame(const DatasetOptions& options) {
+SequenceShape canvas_frame(const DatasetOptions& options, std::int64_t channels) {
     const std::int64_t canvas = options.own.at("canvas");
     if (canvas < 1) fail("{}.canvas: {}, expected at least 1", options.where, canvas);
-    return {1, 1, canvas, canvas};
+    return {1, channels, canvas, canvas};
+}
+
+}  // namespace
+
+Json moving_keys(Fields& fields) {
+    auto keys = common_keys(fields);
+    keys["noise"] = fields.get<double>("noise", MovingGlyphOptions{}.noise);
+    return keys;
+}
+
+Json noisy_keys(Fields& fields) {
+    const InputNoise fallback;
+    auto keys = common_keys(fields);
+    keys["noise_type"] = fields.get<std::string>("noise_type", "perceptual");
+    keys["test_noise_type"] = fields.get<std::string>("test_noise_type", "");
+    keys["sigma"] = fields.get<double>("sigma", fallback.sigma);
+    keys["mis_prob"] = fields.get<double>("mis_prob", fallback.mis_prob);
+    noise_type(keys.at("noise_type"), fields.where("noise_type"));
+    if (const std::string tested = keys.at("test_noise_type"); !tested.empty())
+        noise_type(tested, fields.where("test_noise_type"));
+    return keys;
+}
+
+Json cifar_keys(Fields& fields) {
+    auto keys = common_keys(fields);
+    keys["backgrounds"] = fields.get<std::string>("backgrounds", "");
+    return keys;
+}
+
+SequenceShape moving_frame(const DatasetOptions& options) {
+    return canvas_frame(options, 1);
+}
+
+SequenceShape cifar_frame(const DatasetOptions& options) {
+    return canvas_frame(options, CifarPictures::channels);
 }
 
 std::unique_ptr<Dataset> make_moving(const DatasetOptions& options, Split split, std::uint64_t seed) {
@@ -163,10 +223,6 @@ MovingGlyphPlan validation_plan(std::uint64_t seed, std::int64_t index, const Mo
 
 std::int64_t usual_sequences(Split split) {
     return split == Split::validation ? 1'000 : 10'000;
-}
-
-fs::path glyph_path(const std::string& dataset, const std::string& path) {
-    return !path.empty() ? fs::path(path) : locate_glyphs(dataset == "mfmnist" ? "fashion-mnist" : "mnist");
 }
 
 }  // namespace stl

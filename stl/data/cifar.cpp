@@ -1,0 +1,80 @@
+#include "stl/data/cifar.h"
+
+#include <array>
+
+#include "stl/core/error.h"
+#include "stl/data/locate.h"
+
+namespace stl {
+namespace {
+
+constexpr std::int64_t kPictureBytes = CifarPictures::channels * CifarPictures::side * CifarPictures::side;
+constexpr std::int64_t kRecordBytes = 1 + kPictureBytes;
+constexpr std::int64_t kPicturesPerFile = 10'000;
+constexpr std::array kFiles{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
+                            "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"};
+constexpr auto kWhere = "cifar-10-binary.tar.gz of https://www.cs.toronto.edu/~kriz/cifar.html";
+
+fs::path default_folder() {
+    return locate_dataset(cifar_folder).value_or(fs::path("datasets") / cifar_folder);
+}
+
+/// Of the first record and the last: where the file is of another kind, one of them tells.
+void check_labels(const MappedFile& file) {
+    const auto bytes = file.bytes();
+    for (const auto at : {std::size_t{0}, bytes.size() - kRecordBytes}) {
+        const auto label = std::to_integer<int>(bytes[at]);
+        if (label > 9) {
+            fail("{}: a record starts with {}, expected a label from 0 to 9 (CIFAR-10, binary version: {})",
+                 file.path().string(), label, kWhere);
+        }
+    }
+}
+
+}  // namespace
+
+CifarPictures::CifarPictures(const fs::path& path) : path_(path.empty() ? default_folder() : path) {
+    if (fs::is_regular_file(path_)) {
+        open_file();
+    } else {
+        open_folder();
+    }
+    for (const auto& file : files_) check_labels(file);
+}
+
+void CifarPictures::open_folder() {
+    constexpr auto expected = kPicturesPerFile * kRecordBytes;
+    for (const auto* name : kFiles) {
+        const auto file = path_ / name;
+        if (!fs::is_regular_file(file)) {
+            fail("{}: not there, expected {} bytes of CIFAR-10's binary version ({})", file.string(),
+                 expected, kWhere);
+        }
+        if (const auto size = fs::file_size(file); size != static_cast<std::uintmax_t>(expected)) {
+            fail("{}: {} bytes, expected {} (CIFAR-10's binary version: {})", file.string(), size, expected,
+                 kWhere);
+        }
+        files_.emplace_back(file);
+    }
+    per_file_ = kPicturesPerFile;
+}
+
+void CifarPictures::open_file() {
+    MappedFile file(path_);
+    const auto size = std::ssize(file.bytes());
+    if (size == 0 || size % kRecordBytes != 0) {
+        fail("{}: {} bytes, expected a multiple of {} (records of CIFAR-10's binary version: {})",
+             path_.string(), size, kRecordBytes, kWhere);
+    }
+    per_file_ = size / kRecordBytes;
+    files_.push_back(std::move(file));
+}
+
+std::span<const std::uint8_t> CifarPictures::picture(std::int64_t index) const {
+    const auto bytes = files_.at(static_cast<std::size_t>(index / per_file_)).bytes();
+    const auto record = bytes.subspan(static_cast<std::size_t>(index % per_file_ * kRecordBytes + 1),
+                                      static_cast<std::size_t>(kPictureBytes));
+    return {reinterpret_cast<const std::uint8_t*>(record.data()), record.size()};
+}
+
+}  // namespace stl

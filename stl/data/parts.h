@@ -1,0 +1,23 @@
+// Work over numbered items, shared out among threads.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace stl {
+
+/// work(first, last) over [0, count) in up to `threads` parts, one of them on the calling thread. `work` must
+/// not throw.
+template <class Work>
+void in_parts(std::int64_t count, int threads, const Work& work) {
+    const auto parts = std::clamp<std::int64_t>(threads, 1, std::max<std::int64_t>(count, 1));
+    std::vector<std::jthread> helpers;
+    for (std::int64_t p = 1; p < parts; ++p)
+        helpers.emplace_back(
+            [&work, first = count * p / parts, last = count * (p + 1) / parts] { work(first, last); });
+    work(std::int64_t{0}, count / parts);
+}
+
+}  // namespace stl
