@@ -9,6 +9,9 @@
 namespace stl {
 namespace {
 
+/// Copying and printing a value are recursive: a file of brackets alone must not exhaust the stack.
+constexpr int kDeepest = 200;
+
 std::size_t line_of(std::string_view text, std::size_t byte) {
     const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(byte, text.size()));
     return 1 + static_cast<std::size_t>(std::count(text.begin(), end, '\n'));
@@ -60,8 +63,9 @@ std::string shown(const Json& value) {
 Json parse_json(std::string_view text, const std::string& where) {
     // Keys of the objects being read, to refuse a key that stands twice.
     std::vector<std::set<std::string>> open;
-    const auto callback = [&](int, nlohmann::detail::parse_event_t event, Json& parsed) {
+    const auto callback = [&](int depth, nlohmann::detail::parse_event_t event, Json& parsed) {
         using Event = nlohmann::detail::parse_event_t;
+        if (depth > kDeepest) fail("{}: nested deeper than {}", where, kDeepest);
         if (event == Event::object_start) open.emplace_back();
         if (event == Event::object_end) open.pop_back();
         if (event == Event::key && !open.back().insert(parsed.get<std::string>()).second) {

@@ -9,6 +9,18 @@
 #include "stl/data/file_checks.h"
 
 namespace stl::hdf5 {
+namespace {
+
+/// Settings are a help and no more: damaged ones are left out.
+Json json_or_null(const std::string& text) {
+    try {
+        return parse_json(text, "settings");
+    } catch (const Error&) {
+        return nullptr;
+    }
+}
+
+}  // namespace
 
 BlockReader::BlockReader(hid_t dataset, std::string where)
     : dataset_(dataset), where_(std::move(where)), chunks_(ChunkReader::make(dataset, where_)) {}
@@ -54,7 +66,7 @@ void read_description(hid_t dataset, hid_t file, SequenceInfo& info) {
     };
     if (const auto fps = attribute("fps"); fps.is_number()) info.fps = fps.get<double>();
     if (const auto settings = attribute("settings"); settings.is_string()) {
-        auto object = Json::parse(settings.get<std::string>(), nullptr, /*allow_exceptions=*/false);
+        auto object = json_or_null(settings.get<std::string>());
         if (object.is_object()) info.attributes = std::move(object);
     }
     if (auto source = attribute("source"); source.is_string()) info.attributes["source"] = std::move(source);

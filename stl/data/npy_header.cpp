@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "stl/core/error.h"
+#include "stl/data/file_checks.h"
 #include "stl/data/npy_file.h"
 
 namespace stl {
@@ -62,7 +63,9 @@ class LiteralReader {
         }
         return shape;
     }
-    [[noreturn]] void bad() const { fail("{}: damaged NPY header (at '{}')", where_, text_.substr(at_, 20)); }
+    [[noreturn]] void bad() const {
+        fail("{}: damaged NPY header (at '{}')", where_, shown(text_.substr(at_, 20)));
+    }
 
   private:
     void skip_spaces() {
@@ -93,9 +96,9 @@ DType parse_descr(const std::string& descr, const std::string& where) {
             ? text.substr(1)
             : text;
     const auto* found = std::ranges::find(known, code, [](const auto& entry) { return entry.first; });
-    if (found == known.end()) fail("{}: values of type '{}', expected uint8 or float32", where, descr);
+    if (found == known.end()) fail("{}: values of type '{}', expected uint8 or float32", where, shown(descr));
     if (big && dtype_size(found->second) > 1) {
-        fail("{}: big-endian values ('{}'), expected little-endian", where, descr);
+        fail("{}: big-endian values ('{}'), expected little-endian", where, shown(descr));
     }
     return found->second;
 }

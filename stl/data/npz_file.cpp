@@ -4,6 +4,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
+#include "stl/data/file_checks.h"
 #include "stl/data/npy_file.h"
 #include "stl/data/zip_archive.h"
 
@@ -23,8 +24,10 @@ std::string choose_array(const std::vector<ZipEntry>& entries, const std::string
     auto candidates = names;
     std::erase(candidates, "split");
     const auto name = !asked.empty() ? asked : candidates.size() == 1 ? candidates.front() : "sequences";
-    if (std::ranges::find(names, name) == names.end())
+    if (std::ranges::find(names, name) == names.end()) {
+        for (auto& other : names) other = shown(other);
         fail("{}: no array '{}'{}", path, name, did_you_mean(name, names));
+    }
     return name;
 }
 
@@ -56,7 +59,7 @@ std::unique_ptr<SequenceReader> open_npz(const fs::path& path, const ReadOptions
     }
     auto content = open_zip_entry(file, *entry_of(name));
     return open_npy_bytes(std::move(content.file), content.bytes, std::move(marks), options.layout,
-                          fmt::format("{}: array '{}'", path.string(), name));
+                          fmt::format("{}: array '{}'", path.string(), shown(name)));
 }
 
 }  // namespace stl

@@ -174,7 +174,7 @@ std::vector<ZipEntry> read_zip_directory(std::span<const std::byte> archive, con
 }
 
 FileBytes open_zip_entry(const std::shared_ptr<const MappedFile>& archive, const ZipEntry& entry) {
-    const auto where = archive->path().string() + ": " + entry.name;
+    const auto where = archive->path().string() + ": " + shown(entry.name);
     const Bytes zip(archive->bytes(), where);
     if (entry.encrypted) fail("{}: is encrypted", where);
     if (zip.u32(entry.header_offset) != kLocalHeader) fail("{}: damaged zip archive (no entry there)", where);

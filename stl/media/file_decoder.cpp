@@ -14,8 +14,13 @@ constexpr int most_errors_in_a_row = 1000;
 /// A longer pause between two frames is a broken time stamp.
 constexpr double longest_pause = 60;
 
+/// FFmpeg says so of absurd sizes in damaged files too.
+void check_memory(int code, const fs::path& path) {
+    if (code == AVERROR(ENOMEM)) fail("{}: is damaged, or takes more memory than there is", path.string());
+}
+
 int checked(int code, const fs::path& path) {
-    if (code == AVERROR(ENOMEM)) throw std::bad_alloc();
+    check_memory(code, path);
     if (code < 0) fail("{}: is no video that can be read ({})", path.string(), ffmpeg::complaint(code));
     return code;
 }
@@ -148,7 +153,7 @@ const AVFrame* FileDecoder::next() {
 void FileDecoder::feed() {
     for (;;) {
         int code = av_read_frame(input_.get(), packet_.get());
-        if (code == AVERROR(ENOMEM)) throw std::bad_alloc();
+        check_memory(code, path_);
         if (code < 0) {
             if (code != AVERROR_EOF) complaints_->add(ffmpeg::complaint(code));
             if (code == AVERROR_INVALIDDATA && ++errors_in_a_row_ < most_errors_in_a_row) continue;
@@ -163,14 +168,14 @@ void FileDecoder::feed() {
         }
         av_packet_unref(packet_.get());
         if (!ours) continue;
-        if (code == AVERROR(ENOMEM)) throw std::bad_alloc();
+        check_memory(code, path_);
         if (code < 0 && code != AVERROR(EAGAIN) && code != AVERROR_EOF) note_damage(code);
         return;
     }
 }
 
 void FileDecoder::note_damage(int code) {
-    if (code == AVERROR(ENOMEM)) throw std::bad_alloc();
+    check_memory(code, path_);
     if (complaints_->count() == 0) complaints_->add(ffmpeg::complaint(code));
     ++damaged_;
     ++errors_in_a_row_;

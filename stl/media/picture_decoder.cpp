@@ -31,7 +31,8 @@ AVCodecID codec_of(std::string_view bytes) {
 }
 
 [[noreturn]] void refuse(const fs::path& path, int code, const ffmpeg::Complaints& said) {
-    if (code == AVERROR(ENOMEM)) throw std::bad_alloc();
+    // FFmpeg says so of absurd sizes in damaged files too.
+    if (code == AVERROR(ENOMEM)) fail("{}: is damaged, or takes more memory than there is", path.string());
     const std::string first = said.first();
     fail("{}: cannot be decoded ({})", path.string(),
          first.empty() ? ffmpeg::complaint(code) : ffmpeg::with_hint(first));

@@ -38,6 +38,14 @@ TEST(Json, MistakesHaveALine) {
     EXPECT_THAT(parse_error("[\"\xff\"]"), HasSubstr("not valid JSON"));
 }
 
+TEST(Json, DepthIsBounded) {
+    EXPECT_EQ(parse_json(std::string(150, '[') + std::string(150, ']'), "a.json").size(), 1U);
+    EXPECT_THAT(parse_error(std::string(1'000'000, '[')), HasSubstr("a.json: nested deeper than 200"));
+    std::string objects;
+    for (int i = 0; i < 100'000; ++i) objects += "{\"a\":";
+    EXPECT_THAT(parse_error(objects), HasSubstr("nested deeper than 200"));
+}
+
 TEST(Json, KeysStandOnce) {
     EXPECT_THAT(parse_error(R"({"a": 1, "a": 2})"), HasSubstr("a.json: key 'a' stands twice"));
     EXPECT_NO_THROW(parse_json(R"({"a": {"b": 1}, "c": {"b": 1}})", "a.json"));

@@ -268,10 +268,8 @@ class Importer {
         for (auto step = first; step < last; ++step) {
             frame.clear();
             for (std::size_t c = 0; c < channels_.size(); ++c) {
-                const auto& [mean, deviation] = scales_[c];
-                for (const float value : channels_[c].map(step)) {
-                    frame.push_back(static_cast<float>((value - mean) / deviation));
-                }
+                const auto map = channels_[c].map(step);
+                frame.insert(frame.end(), map.begin(), map.end());
             }
             if (!std::ranges::all_of(frame, [](float v) { return std::isfinite(v); })) {
                 fail("{}: step {} of {} has missing values", choice_.name, step - first, period.name);

@@ -4,7 +4,8 @@
 //
 //   variable         t2m unless told otherwise; uv10 is u10 and v10 as two channels; of r the last level
 //   years            training 2010 (or first_year) to 2015, validation 2016, test 2017 and 2018
-//   normalisation    (value - mean) / std, of each channel over the training years; both are attributes
+//   normalisation    values stay in their unit; mean and std of each channel over the training years are
+//                    attributes, which training, evaluation and prediction apply and undo
 //   sequences        begin at every hour; the last hour of a split, and the last sequence, are left out
 #pragma once
 

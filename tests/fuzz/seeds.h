@@ -1,0 +1,21 @@
+// Small valid files of every kind that is fuzzed, as bytes. Made by the program's own writers, and where
+// those write one variant only, some of the reference files in tests/data.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace stl::fuzz {
+
+std::vector<std::string> idx_seeds();
+std::vector<std::string> npy_seeds();
+std::vector<std::string> npz_seeds();
+std::vector<std::string> hdf5_seeds();
+std::vector<std::string> png_seeds();
+std::vector<std::string> video_seeds();
+std::vector<std::string> pickle_seeds();
+std::vector<std::string> torch_seeds();
+std::vector<std::string> safetensors_seeds();
+std::vector<std::string> json_seeds();
+
+}  // namespace stl::fuzz
