@@ -78,9 +78,11 @@ Json to_json(const SimVPImpl& model, const LayerCost& cost, const InfoArguments&
 
 /// 46,777,065
 std::string grouped(std::int64_t count) {
-    auto text = std::to_string(count);
-    for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) {
-        text.insert(static_cast<std::size_t>(at), ",");
+    const auto digits = std::to_string(count);
+    std::string text;
+    for (std::size_t i = 0; i < digits.size(); ++i) {
+        if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
+        text += digits[i];
     }
     return text;
 }
