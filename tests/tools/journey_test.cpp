@@ -92,6 +92,7 @@ TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
     refused("train tiny.json --set model.translator=mogant", 1, "'moganet'");
     refused("train tiny.json --device cuda:9", 1, "cuda:9");
     refused("train tiny.json --device gpu", 1, "expected cpu");
+    good("generate mmnist --split test --sequences 1 --output a.h5");
     refused("predict none.pth --input a.h5 --output b.h5", 1, "none.pth");
     refused("predict --input a.h5 --output b.h5", 2, "RUN or CHECKPOINT");
     refused("evaluate none", 1, "none");
