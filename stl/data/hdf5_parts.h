@@ -29,7 +29,8 @@ class BlockReader {
     std::unique_ptr<ChunkReader> chunks_;  ///< null: H5Dread does it
 };
 
-/// `fps`, `source`, `mean`, `std` and the JSON object `settings`, of the dataset or else of the file, into info.
+/// `fps`, `source`, `mean`, `std` and the JSON object `settings`, of the dataset or else of the file, into
+/// info.
 void read_description(hid_t dataset, hid_t file, SequenceInfo& info);
 /// The same of WriteOptions, onto the dataset.
 void write_description(hid_t dataset, const WriteOptions& options, const std::string& where);
