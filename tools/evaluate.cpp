@@ -6,6 +6,7 @@
 #include "stl/eval/record.h"
 #include "stl/eval/trivial.h"
 #include "tools/metric_options.h"
+#include "tools/run_extras.h"
 #include "tools/test_set.h"
 
 namespace stl::tools {
@@ -96,7 +97,10 @@ void run_evaluate(EvaluateArguments a, Console& console) {
     } else {
         print_evaluation(document, evaluation, predictor, console);
     }
-    if (predictor.run() != nullptr) write_json(predictor.run()->evaluation_file(), document);
+    if (predictor.run() != nullptr) {
+        write_json(predictor.run()->evaluation_file(), document);
+        write_run_report(predictor.run()->path(), console);
+    }
     if (!a.record) return;
     write_json(record, with_best(a, document, predictor, set, *data, options, console));
     console.info("recorded in " + record.string());

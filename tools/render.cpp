@@ -152,8 +152,8 @@ Material predicted_sequences(const RenderArguments& a, Console& console) {
                 m.fps = open_sequences(a.test.data, {.layout = a.test.layout})->info().fps;
             inputs = set.input_frames;
             outputs = set.output_frames;
-            m.title = a.sources.size() > 1 ? set.name
-                                           : fmt::format("{}: {}", set.name, predictor.model().translator);
+            m.title = a.test.data.empty() ? set.name : fs::path(a.test.data).filename().string();
+            if (a.sources.size() == 1) m.title += ": " + predictor.model().translator;
             numbers = chosen(a, data->size(), source);
             for (const auto i : numbers) {
                 auto& values = new_values(m, m.shape.elements(), source);

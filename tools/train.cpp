@@ -4,6 +4,7 @@
 
 #include "stl/core/error.h"
 #include "tools/command.h"
+#include "tools/run_extras.h"
 
 namespace stl::tools {
 namespace {
@@ -44,6 +45,10 @@ void run_train(const TrainArguments& arguments, Console& console) {
 
     const auto outcome = train(request, console, interrupted);
     const auto run = request.run.string();
+    if (!outcome.interrupted) {
+        write_samples(request.run, request.experiment, outcome.steps, request.device, console);
+        write_run_report(request.run, console);
+    }
     const auto how = fmt::format("stl train {} --run {} --resume", arguments.experiment, run);
     if (outcome.interrupted) {
         throw Interrupted(fmt::format("stopped after step {} of {}, saved; go on with: {}", outcome.steps,

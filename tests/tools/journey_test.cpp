@@ -26,6 +26,8 @@ TEST_F(JourneyTest, FromDataToVideo) {
     good("train tiny.json --run run --device cpu --log-every 1");
     EXPECT_TRUE(fs::exists(folder_ / "run/checkpoints/last.pth"));
     EXPECT_TRUE(fs::exists(folder_ / "run/checkpoints/best.pth"));
+    EXPECT_TRUE(fs::exists(folder_ / "run/samples/step-4.png"));
+    EXPECT_THAT(read_text(folder_ / "run/report.html"), HasSubstr("Learning curves"));
 
     const auto evaluation = json("evaluate run --data test.h5 --json");
     for (const char* key : {"mse", "mae", "rmse", "ssim", "psnr", "ssim_mode", "per_frame", "baselines"}) {
