@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::int64_t kSamples = 3;
 
-Image draw_samples(const fs::path& run, const Experiment& experiment, std::int64_t step, const std::string& device) {
+Image draw_samples(const fs::path& run, const Experiment& experiment, std::int64_t step,
+                   const std::string& device) {
     const auto& set = experiment.dataset;
     auto data = make_dataset(set, Split::validation, experiment.train.seed);
     if (data == nullptr) data = make_dataset(set, Split::train, experiment.train.seed);
@@ -27,12 +28,14 @@ Image draw_samples(const fs::path& run, const Experiment& experiment, std::int64
         std::vector<float> values(static_cast<std::size_t>(shape.elements()));
         data->fetch(0, i, values);
         const auto inputs = static_cast<std::size_t>(set.input_frames * shape.frame_elements());
-        const auto x = torch::from_blob(values.data(),
-                                        {1, set.input_frames, shape.channels, shape.height, shape.width});
+        const auto x =
+            torch::from_blob(values.data(), {1, set.input_frames, shape.channels, shape.height, shape.width});
         const auto y = predictor.predict(x, set.output_frames).to(torch::kCPU).contiguous();
         const std::span<const float> whole(values);
         const PanelSequence sequence{
-            fmt::format("#{}", i), whole.first(inputs), whole.subspan(inputs),
+            fmt::format("#{}", i),
+            whole.first(inputs),
+            whole.subspan(inputs),
             {{"", {y.const_data_ptr<float>(), static_cast<std::size_t>(y.numel())}, {}, {}}}};
         auto rows = figure_strips(sequence, shape, panels);
         rows.front().new_group = true;
@@ -45,8 +48,8 @@ Image draw_samples(const fs::path& run, const Experiment& experiment, std::int64
 
 }  // namespace
 
-void write_samples(const fs::path& run, const Experiment& experiment, std::int64_t step, const std::string& device,
-                   Reporter& reporter) {
+void write_samples(const fs::path& run, const Experiment& experiment, std::int64_t step,
+                   const std::string& device, Reporter& reporter) {
     const auto path = run / "samples" / fmt::format("step-{}.png", step);
     try {
         const auto image = draw_samples(run, experiment, step, device);

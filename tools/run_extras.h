@@ -10,10 +10,10 @@
 
 namespace stl::tools {
 
-/// RUN/samples/step-<step>.png: validation sequences (or, without any, training ones), their truth and what the
-/// network's last weights predict. What goes wrong is a warning: the run itself is safe.
-void write_samples(const fs::path& run, const Experiment& experiment, std::int64_t step, const std::string& device,
-                   Reporter& reporter);
+/// RUN/samples/step-<step>.png: validation sequences (or, without any, training ones), their truth and what
+/// the network's last weights predict. What goes wrong is a warning: the run itself is safe.
+void write_samples(const fs::path& run, const Experiment& experiment, std::int64_t step,
+                   const std::string& device, Reporter& reporter);
 
 /// RUN/report.html: the run's learning curves, and its evaluation where there is one. Warnings as above.
 void write_run_report(const fs::path& run, Reporter& reporter);

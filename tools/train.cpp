@@ -3,6 +3,7 @@
 #include "stl/train/trainer.h"
 
 #include "stl/core/error.h"
+#include "stl/train/run_folder.h"
 #include "tools/command.h"
 #include "tools/run_extras.h"
 
@@ -20,6 +21,7 @@ struct TrainArguments {
     std::int64_t save_every = -1;
     std::int64_t log_every = -1;
     double max_minutes = 0;
+    std::int64_t seeds = 1;
     std::string command;
 };
 
@@ -32,12 +34,9 @@ std::vector<Setting> all_settings(const TrainArguments& arguments) {
     return settings;
 }
 
-void run_train(const TrainArguments& arguments, Console& console) {
-    TrainRequest request;
-    request.experiment = load_experiment(arguments.experiment, all_settings(arguments));
-    request.run = arguments.run.empty() ? fs::path("runs") / request.experiment.default_run_name()
-                                        : fs::path(arguments.run);
-    request.resume = arguments.resume;
+/// `how`: the command that goes on where this one stopped.
+void run_one(const TrainArguments& arguments, TrainRequest request, const std::string& how,
+             Console& console) {
     request.force = arguments.force;
     request.device = arguments.device;
     request.max_minutes = arguments.max_minutes;
@@ -49,7 +48,6 @@ void run_train(const TrainArguments& arguments, Console& console) {
         write_samples(request.run, request.experiment, outcome.steps, request.device, console);
         write_run_report(request.run, console);
     }
-    const auto how = fmt::format("stl train {} --run {} --resume", arguments.experiment, run);
     if (outcome.interrupted) {
         throw Interrupted(fmt::format("stopped after step {} of {}, saved; go on with: {}", outcome.steps,
                                       outcome.total_steps, how));
@@ -61,6 +59,30 @@ void run_train(const TrainArguments& arguments, Console& console) {
     }
     console.info(fmt::format("trained {} steps in {:.0f} s; measure it with: stl evaluate {}", outcome.steps,
                              outcome.seconds, run));
+}
+
+void run_train(const TrainArguments& arguments, Console& console) {
+    TrainRequest request;
+    request.experiment = load_experiment(arguments.experiment, all_settings(arguments));
+    request.run = arguments.run.empty() ? fs::path("runs") / request.experiment.default_run_name()
+                                        : fs::path(arguments.run);
+    request.resume = arguments.resume;
+    const auto run = request.run.string();
+    if (arguments.seeds == 1) {
+        return run_one(arguments, std::move(request),
+                       fmt::format("{} --run {} --resume", arguments.command, run), console);
+    }
+    const auto how = fmt::format("{} --run {} --seeds {} --resume", arguments.command, run, arguments.seeds);
+    const auto first = request.experiment.train.seed;
+    for (std::uint64_t seed = first; seed < first + static_cast<std::uint64_t>(arguments.seeds); ++seed) {
+        auto one = request;
+        one.experiment.train.seed = seed;
+        one.run += fmt::format("-seed{}", seed);
+        // The whole repetition resumes: runs that it did not come to yet start.
+        one.resume = arguments.resume && RunFolder::is_run(one.run);
+        console.info(fmt::format("seed {}: {}", seed, one.run.string()));
+        run_one(arguments, std::move(one), how, console);
+    }
 }
 
 }  // namespace
@@ -88,6 +110,10 @@ void add_train(CLI::App& app, Console& console) {
     command->add_option("--log-every", arguments->log_every, "steps between lines of metrics.jsonl")
         ->check(CLI::PositiveNumber);
     command->add_option("--max-minutes", arguments->max_minutes, "stop after so long, saved")
+        ->check(CLI::PositiveNumber);
+    command
+        ->add_option("--seeds", arguments->seeds,
+                     "repeat with so many seeds, from train.seed on, in RUN-seed1, RUN-seed2, ...")
         ->check(CLI::PositiveNumber);
     command->callback([arguments, &console] {
         arguments->command = "stl train " + arguments->experiment;

@@ -60,7 +60,7 @@ TEST_F(JourneyTest, CtrlCSavesAndTheRunGoesOn) {
     const std::string train = "train tiny.json --run run --device cpu --log-every 1 --set train.epochs=500";
     const auto first = interrupted(train, folder_ / "run/metrics.jsonl");
     EXPECT_EQ(first.status, 130) << first.err;
-    EXPECT_THAT(first.err, HasSubstr("--resume"));
+    EXPECT_THAT(first.err, HasSubstr("--set train.epochs=500 --run run --resume"));
     EXPECT_EQ(json("info run --json")["parameters"],
               json("info run/checkpoints/last.pth --json")["parameters"]);
     EXPECT_EQ(parse_json(read_text(folder_ / "run/run.json"), "run.json")["state"], "stopped");
@@ -75,6 +75,17 @@ TEST_F(JourneyTest, CtrlCSavesAndTheRunGoesOn) {
         EXPECT_EQ(entry["step"], ++step);
     }
     EXPECT_GT(step, 1);
+}
+
+TEST_F(JourneyTest, SeedsRepeatARun) {
+    const std::string train = "train tiny.json --run run --device cpu --seeds 2 --set train.steps=2";
+    good(train);
+    EXPECT_EQ(json("info run-seed1 --json")["parameters"], json("info run-seed2 --json")["parameters"]);
+    EXPECT_EQ(parse_json(read_text(folder_ / "run-seed2/experiment.json"), "")["train"]["seed"], 2);
+    EXPECT_EQ(stl(train).status, 1) << "both are there already";
+    fs::remove_all(folder_ / "run-seed2");
+    good(train + " --resume");
+    EXPECT_TRUE(fs::exists(folder_ / "run-seed2/checkpoints/last.pth"));
 }
 
 TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
