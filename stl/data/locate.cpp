@@ -41,7 +41,7 @@ std::vector<std::pair<std::string, std::optional<fs::path>>> locate_datasets() {
         auto file = locate_dataset(std::string(name) + "/" + kGlyphFile);
         found.emplace_back(name, file ? std::optional(file->parent_path()) : std::nullopt);
     }
-    found.emplace_back("cifar-10", locate_dataset(cifar_folder));
+    found.emplace_back("mmnist_cifar", locate_dataset(cifar_folder));
     for (const auto& info : datasets()) {
         if (info.make == make_imported)
             found.emplace_back(info.name, locate_dataset(imported_file(info.name)));
