@@ -42,9 +42,11 @@ void print_published(const Json& row, Console& console) {
 }
 
 void print_evaluation(const Json& document, const Evaluation& e, const Predictor& p, Console& console) {
-    console.print(fmt::format("{}: {}, {} parameters, {} multiply-adds, {} epochs trained",
-                              p.checkpoint().string(), p.model().translator, count_text(p.parameters()),
-                              count_text(document["macs"].get<std::int64_t>()), p.epoch()));
+    // A run of less than an epoch, or a foreign file, has no number to show.
+    const auto trained = p.epoch() > 0 ? fmt::format(", {} epochs trained", p.epoch()) : std::string();
+    console.print(fmt::format("{}: {}, {} parameters, {} multiply-adds{}", p.checkpoint().string(),
+                              p.model().translator, count_text(p.parameters()),
+                              count_text(document["macs"].get<std::int64_t>()), trained));
     console.print(fmt::format("{}; {} frames in, {} out; {} on {}", e.test_set, e.input_frames,
                               e.output_frames, fmt::format("{:.1f} sequences/s", e.sequences_per_second),
                               p.device().str()));
