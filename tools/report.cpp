@@ -47,11 +47,7 @@ void run_report(const ReportArguments& a, Console& console) {
     }
     auto tables = make_tables(records, *experiments, a.dataset);
     // Asked for runs alone: what has no figure of ours says nothing about them.
-    if (!a.runs.empty() && a.dataset.empty()) {
-        std::erase_if(tables, [](const ReportTable& t) {
-            return std::ranges::none_of(t.rows, [](const ReportRow& row) { return !row.records.empty(); });
-        });
-    }
+    if (!a.runs.empty() && a.dataset.empty()) keep_recorded(tables);
     const auto format = format_of(a);
     std::string text;
     if (format == "html") {

@@ -69,9 +69,7 @@ void write_run_report(const fs::path& run, Reporter& reporter) {
         std::vector<ReportTable> tables;
         if (const auto experiments = experiments_folder(); experiments && !records.empty()) {
             tables = make_tables(records, *experiments, "");
-            std::erase_if(tables, [](const ReportTable& table) {
-                return std::ranges::none_of(table.rows, [](const auto& row) { return !row.records.empty(); });
-            });
+            keep_recorded(tables);
         }
         write_text(path, report_html(tables, {{run.filename().string(), folder.read_metrics()}}));
     } catch (const std::exception& error) {

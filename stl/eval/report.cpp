@@ -230,4 +230,10 @@ std::vector<ReportTable> make_tables(const std::vector<Record>& records, const f
     return tables;
 }
 
+void keep_recorded(std::vector<ReportTable>& tables) {
+    std::erase_if(tables, [](const ReportTable& table) {
+        return std::ranges::all_of(table.rows, [](const ReportRow& row) { return row.records.empty(); });
+    });
+}
+
 }  // namespace stl

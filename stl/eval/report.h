@@ -74,6 +74,9 @@ struct ReportTable {
 std::vector<ReportTable> make_tables(const std::vector<Record>& records, const fs::path& experiments,
                                      const std::string& dataset);
 
+/// Leaves the tables that hold a record.
+void keep_recorded(std::vector<ReportTable>& tables);
+
 std::string report_markdown(const std::vector<ReportTable>& tables);
 std::string report_csv(const std::vector<ReportTable>& tables);
 Json report_json(const std::vector<ReportTable>& tables);

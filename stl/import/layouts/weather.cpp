@@ -240,9 +240,9 @@ class Importer {
         for (const auto& period : periods) check(period);
         Json means = Json::array(), deviations = Json::array();
         for (std::size_t c = 0; c < channels_.size(); ++c) {
-            scales_.push_back(measure(job_, channels_[c], periods.front(), choice_.channels[c].name));
-            means.push_back(scales_.back().mean);
-            deviations.push_back(scales_.back().std);
+            const auto scale = measure(job_, channels_[c], periods.front(), choice_.channels[c].name);
+            means.push_back(scale.mean);
+            deviations.push_back(scale.std);
         }
         job_.create({1, std::ssize(channels_), channels_[0].height(), channels_[0].width()}, DType::f32,
                     {{"variable", choice_.name},
@@ -286,7 +286,6 @@ class Importer {
     LayoutJob& job_;
     const Choice& choice_;
     std::vector<Series> channels_;
-    std::vector<Normalisation> scales_;
 };
 
 }  // namespace

@@ -13,22 +13,23 @@ namespace stl::kernels::STL_VARIANT {
 
 inline constexpr int chunk = 64;  ///< values at a time where pixels change places
 
-/// Sum of f(x) over `count` values, in double from chunk to chunk.
+/// Sum of f(a, b) over `count` values of both, in double from chunk to chunk.
 template <class F>
-inline double sum_of(const float* x, Index count, F f) {
+inline double sum_of(const float* a, const float* b, Index count, F f) {
     double total = 0;
     Index i = 0;
     while (i + lanes <= count) {
         Vec part{};
-        for (const Index end = i + 64 * lanes; i + lanes <= count && i < end; i += lanes)
-            part += f(load(x + i));
+        for (const Index end = i + 64 * lanes; i + lanes <= count && i < end; i += lanes) {
+            part += f(load(a + i), load(b + i));
+        }
         total += static_cast<double>(sum(part));
     }
-    for (; i < count; ++i) total += static_cast<double>(f(splat(x[i]))[0]);
+    for (; i < count; ++i) total += static_cast<double>(f(splat(a[i]), splat(b[i]))[0]);
     return total;
 }
 
-/// f(source, out, count) on runs of values that lie side by side in both; the rest of a run is padded.
+/// out = f(a, b), value by value; `out` may be `b`.
 template <class F>
 inline void in_vectors(const float* a, const float* b, float* out, Index count, F f) {
     Index i = 0;
@@ -56,12 +57,29 @@ inline Index shuffled_offset(const GroupNormSilu& g, int plane, int y) {
     return (static_cast<Index>(2 * y + plane / 2) * 2 * g.width) + plane % 2;
 }
 
+/// f(unshuffled, shuffled, n) for every run of n <= chunk values: where it begins before and after the
+/// shuffle, from a channel's first value; after it the values are two apart.
+template <class F>
+inline void for_shuffled_runs(const GroupNormSilu& g, F f) {
+    for (int p = 0; p < 4; ++p) {
+        for (int y = 0; y < g.height; ++y) {
+            const Index row = (static_cast<Index>(p) * g.height + y) * g.width, to = shuffled_offset(g, p, y);
+            for (int x = 0; x < g.width; x += chunk)
+                f(row + x, to + 2 * x, g.width - x < chunk ? g.width - x : chunk);
+        }
+    }
+}
+
+/// Values of one channel, before or after the shuffle.
+inline Index channel_size(const GroupNormSilu& g) {
+    return (g.shuffle ? 4 : 1) * static_cast<Index>(g.height) * g.width;
+}
+
 void group_norm_silu(const GroupNormSilu& g) {
-    const Index plane = static_cast<Index>(g.height) * g.width, size = (g.shuffle ? 4 : 1) * plane;
-    const Index count = size * g.channels;
-    const double mean = sum_of(g.in, count, [](Vec x) { return x; }) / static_cast<double>(count);
+    const Index size = channel_size(g), count = size * g.channels;
+    const double mean = sum_of(g.in, g.in, count, [](Vec x, Vec) { return x; }) / static_cast<double>(count);
     const Vec centre = splat(static_cast<float>(mean));
-    const double squares = sum_of(g.in, count, [&](Vec x) { return (x - centre) * (x - centre); });
+    const double squares = sum_of(g.in, g.in, count, [&](Vec x, Vec) { return (x - centre) * (x - centre); });
     *g.mean = static_cast<float>(mean);
     *g.rstd =
         static_cast<float>(1 / std::sqrt(squares / static_cast<double>(count) + static_cast<double>(g.eps)));
@@ -76,23 +94,16 @@ void group_norm_silu(const GroupNormSilu& g) {
             continue;
         }
         float part[chunk];
-        for (int p = 0; p < 4; ++p) {
-            for (int y = 0; y < g.height; ++y) {
-                const float* row = in + p * plane + static_cast<Index>(y) * g.width;
-                float* to = out + shuffled_offset(g, p, y);
-                for (int x = 0; x < g.width; x += chunk) {
-                    const int n = g.width - x < chunk ? g.width - x : chunk;
-                    in_vectors(row + x, row + x, part, n, value);
-                    put_every_second(part, n, to + 2 * x);
-                }
-            }
-        }
+        for_shuffled_runs(g, [&](Index from, Index to, int n) {
+            in_vectors(in + from, in + from, part, n, value);
+            put_every_second(part, n, out + to);
+        });
     }
 }
 
 void group_norm_silu_backward(const GroupNormSiluBackward& b) {
     const GroupNormSilu& g = b.forward;
-    const Index plane = static_cast<Index>(g.height) * g.width, size = (g.shuffle ? 4 : 1) * plane;
+    const Index size = channel_size(g);
     const Vec mean = splat(*g.mean), rstd = splat(*g.rstd), one = splat(1.0F);
     double gamma_sum = 0, gamma_product_sum = 0;
     for (int c = 0; c < g.channels; ++c) {
@@ -106,30 +117,16 @@ void group_norm_silu_backward(const GroupNormSiluBackward& b) {
         if (!g.shuffle) {
             in_vectors(in, b.grad + c * size, dz, size, slope);
         } else {
+            const float* grad = b.grad + c * size;
             float part[chunk];
-            for (int p = 0; p < 4; ++p) {
-                for (int y = 0; y < g.height; ++y) {
-                    const Index row = p * plane + static_cast<Index>(y) * g.width;
-                    const float* grad = b.grad + c * size + shuffled_offset(g, p, y);
-                    for (int x = 0; x < g.width; x += chunk) {
-                        const int n = g.width - x < chunk ? g.width - x : chunk;
-                        take_every_second(grad + 2 * x, n, part);
-                        in_vectors(in + row + x, part, dz + row + x, n, slope);
-                    }
-                }
-            }
+            for_shuffled_runs(g, [&](Index from, Index to, int n) {
+                take_every_second(grad + to, n, part);
+                in_vectors(in + from, part, dz + from, n, slope);
+            });
         }
-        double sum_dz = 0, sum_product = 0;
-        sum_dz = sum_of(dz, size, [](Vec d) { return d; });
-        Index i = 0;
-        while (i + lanes <= size) {
-            Vec part{};
-            for (const Index end = i + 64 * lanes; i + lanes <= size && i < end; i += lanes) {
-                part += load(dz + i) * ((load(in + i) - mean) * rstd);
-            }
-            sum_product += static_cast<double>(sum(part));
-        }
-        for (; i < size; ++i) sum_product += static_cast<double>(dz[i] * ((in[i] - *g.mean) * *g.rstd));
+        const double sum_dz = sum_of(dz, dz, size, [](Vec d, Vec) { return d; });
+        const double sum_product =
+            sum_of(dz, in, size, [&](Vec d, Vec x) { return d * ((x - mean) * rstd); });
         b.beta_grad[c] = static_cast<float>(sum_dz);
         b.gamma_grad[c] = static_cast<float>(sum_product);
         gamma_sum += static_cast<double>(g.gamma[c]) * sum_dz;
