@@ -28,6 +28,9 @@ struct BenchArguments {
     int repeats = 10;
     std::vector<std::string> compare;
     std::string profile;
+    std::vector<std::int64_t> size;
+    std::int64_t frames = 0;
+    bool checkpoint_activations = false;
     bool force = false;
     bool json = false;
 };
@@ -92,6 +95,14 @@ void read_experiment(Session& session) {
     if (session.arguments.batch > 0) options.batch = session.arguments.batch;
     if (!session.arguments.precision.empty()) options.precision = session.arguments.precision;
     options.threads = session.arguments.threads;
+    options.checkpoint_activations = session.arguments.checkpoint_activations;
+    auto& model = options.model;
+    if (session.arguments.frames > 0) model.frames = session.arguments.frames;
+    if (session.arguments.size.size() > 2) throw UsageError("--size: expected H,W or one number for both");
+    if (!session.arguments.size.empty()) {
+        model.height = session.arguments.size.front();
+        model.width = session.arguments.size.back();
+    }
 }
 
 Json to_json(const Session& session, const Row& row) {
@@ -231,6 +242,14 @@ void add_bench(CLI::App& app, Console& console) {
     command->add_option("--translator", arguments->translators, "names, or all")->delimiter(',');
     command->add_option("--batch", arguments->batch, "sequences at a time (default: 1, or the experiment's)")
         ->check(CLI::PositiveNumber);
+    command->add_option("--size", arguments->size, "H,W or one for both: frames of another size")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->check(CLI::PositiveNumber);
+    command->add_option("--frames", arguments->frames, "another number of input frames")
+        ->check(CLI::PositiveNumber);
+    command->add_flag("--checkpoint-activations", arguments->checkpoint_activations,
+                      "train: run layers again for their gradients instead of keeping what they computed");
     command->add_option("--device", arguments->device, "cpu, cuda, cuda:<number> or auto")
         ->capture_default_str();
     command->add_option("--precision", arguments->precision, "fp32 or bf16")

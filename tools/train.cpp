@@ -22,6 +22,7 @@ struct TrainArguments {
     std::int64_t log_every = -1;
     double max_minutes = 0;
     std::int64_t seeds = 1;
+    bool checkpoint_activations = false;
     std::string command;
 };
 
@@ -31,6 +32,7 @@ std::vector<Setting> all_settings(const TrainArguments& arguments) {
     if (arguments.threads >= 0) settings.push_back({"train.threads", arguments.threads});
     if (arguments.save_every >= 0) settings.push_back({"train.save_every", arguments.save_every});
     if (arguments.log_every >= 0) settings.push_back({"train.log_every", arguments.log_every});
+    if (arguments.checkpoint_activations) settings.push_back({"train.checkpoint_activations", true});
     return settings;
 }
 
@@ -111,6 +113,9 @@ void add_train(CLI::App& app, Console& console) {
         ->check(CLI::PositiveNumber);
     command->add_option("--max-minutes", arguments->max_minutes, "stop after so long, saved")
         ->check(CLI::PositiveNumber);
+    command->add_flag("--checkpoint-activations", arguments->checkpoint_activations,
+                      "run layers again for their gradients instead of keeping what they computed: less "
+                      "memory, more time, the same numbers");
     command
         ->add_option("--seeds", arguments->seeds,
                      "repeat with so many seeds, from train.seed on, in RUN-seed1, RUN-seed2, ...")

@@ -1,6 +1,5 @@
 #include "stl/bench/work.h"
 
-#include <ATen/autocast_mode.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,9 +12,12 @@
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/data/loader.h"
+#include "stl/data/locate.h"
+#include "stl/data/moving_glyphs.h"
 #include "stl/fast/fast_simvp.h"
 #include "stl/metrics/metrics.h"
 #include "stl/models/complexity.h"
+#include "stl/runtime/autocast.h"
 #include "stl/train/optimizer.h"
 #include "stl/train/step.h"
 
@@ -64,12 +66,8 @@ BenchCase make_infer(const BenchOptions& options, const std::string& path) {
     const auto device = options.device.type();
     made.run = [model, x, half, device]() mutable {
         const torch::InferenceMode guard;
-        const bool before = at::autocast::is_autocast_enabled(device);
-        at::autocast::set_autocast_enabled(device, half);
-        if (half) at::autocast::set_autocast_dtype(device, torch::kBFloat16);
+        const Autocast autocast(device, half);
         model->forward(x);
-        at::autocast::clear_cache();
-        at::autocast::set_autocast_enabled(device, before);
     };
     made.profile = [run = made.run](fast::Trace& trace) { record_operators(trace, run); };
     return made;
@@ -96,6 +94,7 @@ BenchCase make_train(const BenchOptions& options, const std::string& path) {
         if (!options.device.is_cpu() || options.precision != "fp32") no_such_path(options, "train", path);
         set_fused(*training->model, true);
     }
+    set_recompute(*training->model, options.checkpoint_activations || settings.checkpoint_activations);
     training->optimizer = std::make_unique<Optimizer>(training->model->parameters(), settings.optimizer);
     training->step = make_plain_step(training->model, *training->optimizer, settings);
     const auto tensor = torch::TensorOptions(options.device);
@@ -135,6 +134,28 @@ BenchCase make_data(const BenchOptions& options, const std::string& path) {
     made.path = path;
     made.bytes = static_cast<double>(options.batch * source->dataset->shape().elements()) * sizeof(float);
     made.run = [source] { source->loader->next(); };
+    return made;
+}
+
+BenchCase make_generate(const BenchOptions& options, const std::string& path) {
+    struct Generator {
+        GlyphSet glyphs;
+        MovingGlyphOptions moving;
+        std::vector<std::uint8_t> frames;
+    };
+    const auto generator = std::make_shared<Generator>();
+    generator->glyphs = load_glyphs(locate_glyphs("mnist"));
+    const auto strides = frame_major(generator->moving, options.batch);
+    generator->frames.resize(static_cast<std::size_t>(generator->moving.frames * strides.frame));
+    BenchCase made;
+    made.path = path;
+    made.bytes = static_cast<double>(generator->frames.size());
+    made.run = [generator, strides, count = options.batch, threads = loader_threads(options)] {
+        ProtocolPlanner planner(0, generator->moving, generator->glyphs);
+        std::vector<MovingGlyphPlan> plans;
+        for (std::int64_t i = 0; i < count; ++i) plans.push_back(planner.next());
+        render_sequences(plans, generator->moving, generator->glyphs, strides, threads, generator->frames);
+    };
     return made;
 }
 
@@ -201,6 +222,11 @@ const std::vector<BenchWork> works{
      false,
      {"fast"},
      make_data},
+    {"generate",
+     "the published test set's first sequences (--batch 10000: all) into memory",
+     false,
+     {"fast"},
+     make_generate},
     {"io", "reading sequences from an HDF5 file", false, {"fast"}, make_io},
     {"metrics", "MSE, MAE, SSIM and PSNR of a prediction", false, {"fast"}, make_metrics},
 };

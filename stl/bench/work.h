@@ -20,8 +20,9 @@ struct BenchOptions {
     std::optional<Experiment> experiment;  ///< its data set and training settings
     std::int64_t batch = 1;
     torch::Device device = torch::kCPU;
-    std::string precision = "fp32";  ///< fp32 or bf16
-    int threads = 0;                 ///< of loaders; 0: all cores
+    std::string precision = "fp32";       ///< fp32 or bf16
+    int threads = 0;                      ///< of loaders; 0: all cores
+    bool checkpoint_activations = false;  ///< of train
 };
 
 /// One thing to time again and again, [batch] sequences a call.

@@ -10,10 +10,9 @@
 #include <cstddef>
 
 #include "stl/kernels/isa.h"
+#include "stl/kernels/training.h"
 
 namespace stl::kernels {
-
-using Index = std::ptrdiff_t;
 
 inline constexpr int column_step = 16;
 inline constexpr int panel_columns = 32;  ///< of packed weights (packing.h)
@@ -117,57 +116,6 @@ struct WinogradOutput {
     int width = 0, height = 0;
 };
 
-// Training works channels first, as LibTorch does: a picture's channel is a contiguous plane [height][width].
-
-/// One filter a channel over one plane: stride 1, zeros around, size kept. kernel: odd.
-struct PlaneDepthwise {
-    const float* in = nullptr;
-    const float* w = nullptr;  ///< [kernel][kernel]
-    bool flipped = false;      ///< take w back to front: the gradient of the input from that of the output
-    float bias = 0;
-    float* out = nullptr;
-    int height = 0, width = 0, kernel = 0, dilation = 1;
-    float* scratch = nullptr;  ///< plane_scratch() floats
-};
-
-/// Gradient of one channel's filter and bias, over a batch of planes.
-struct PlaneDepthwiseWeights {
-    const float* in = nullptr;
-    const float* grad = nullptr;  ///< of the output
-    int batch = 0;
-    Index in_step = 0, grad_step = 0;  ///< floats from one picture's plane to the next's
-    int height = 0, width = 0, kernel = 0, dilation = 1;
-    float* w_grad = nullptr;  ///< [kernel][kernel], overwritten
-    float* bias_grad = nullptr;
-    float* scratch = nullptr;  ///< plane_scratch() floats
-};
-
-std::size_t plane_scratch(int height, int width, int kernel, int dilation);
-inline constexpr int plane_kernel_limit = 31;
-
-/// SiLU(GroupNorm(x)) over one picture's group, which is contiguous: [channels][height][width]. With
-/// `shuffle`, PixelShuffle by 2 comes first: x is [4 * channels][height][width], the result
-/// [channels][2 * height][2 * width].
-struct GroupNormSilu {
-    const float* in = nullptr;
-    int channels = 0, height = 0, width = 0;
-    bool shuffle = false;
-    const float* gamma = nullptr;  ///< [channels]
-    const float* beta = nullptr;   ///< [channels]
-    float eps = 1e-5F;
-    float* out = nullptr;
-    float* mean = nullptr;  ///< one value; written going forward, read going back
-    float* rstd = nullptr;  ///< one value
-};
-
-struct GroupNormSiluBackward {
-    GroupNormSilu forward;        ///< `out` is not read
-    const float* grad = nullptr;  ///< of the result
-    float* in_grad = nullptr;
-    float* gamma_grad = nullptr;  ///< [channels], this picture's share
-    float* beta_grad = nullptr;
-};
-
 /// weights of one output and input channel: 3x3 -> 36 points.
 void winograd_weights(const float* filter, float* points);
 
@@ -190,10 +138,7 @@ struct Kernels {
     void (*pool_difference)(const Depthwise&);
     void (*winograd_input)(const WinogradInput&);
     void (*winograd_output)(const WinogradOutput&);
-    void (*plane_depthwise)(const PlaneDepthwise&);
-    void (*plane_depthwise_weights)(const PlaneDepthwiseWeights&);
-    void (*group_norm_silu)(const GroupNormSilu&);
-    void (*group_norm_silu_backward)(const GroupNormSiluBackward&);
+    TrainingKernels training;
 };
 
 /// The machine must have it.

@@ -91,6 +91,7 @@ TrainOptions read_train(Fields fields) {
     at_least(threads, 0, fields.where("threads"));
     if (threads > 4096) fail("{}: {} threads, expected at most 4096", fields.where("threads"), threads);
     o.threads = static_cast<int>(threads);
+    o.checkpoint_activations = fields.get<bool>("checkpoint_activations", o.checkpoint_activations);
     fields.finish();
     return o;
 }
@@ -225,6 +226,7 @@ Json Experiment::train_json() const {
     json["save_every"] = train.save_every;
     json["log_every"] = train.log_every;
     json["threads"] = train.threads;
+    json["checkpoint_activations"] = train.checkpoint_activations;
     return json;
 }
 

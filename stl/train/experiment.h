@@ -21,14 +21,15 @@ struct TrainOptions {
     std::optional<std::int64_t> steps;  ///< instead of epochs
     std::int64_t batch_size = 16;
     std::uint64_t seed = 1;
-    std::string precision = "fp32";  ///< fp32, or bf16 (autocast, fp32 master weights)
-    std::string init;                ///< a checkpoint whose weights the run starts from
-    bool shuffle = true;             ///< false keeps the stored order
-    double alpha = 0.0;              ///< weight of TAU's differential-divergence term
-    double clip_norm = 0.0;          ///< largest common norm of the gradients; 0: not clipped
-    std::int64_t save_every = 0;     ///< steps between checkpoints inside an epoch; 0: at its end only
-    std::int64_t log_every = 10;     ///< steps between lines of metrics.jsonl
-    int threads = 0;                 ///< 0: all cores
+    std::string precision = "fp32";       ///< fp32, or bf16 (autocast, fp32 master weights)
+    std::string init;                     ///< a checkpoint whose weights the run starts from
+    bool shuffle = true;                  ///< false keeps the stored order
+    double alpha = 0.0;                   ///< weight of TAU's differential-divergence term
+    double clip_norm = 0.0;               ///< largest common norm of the gradients; 0: not clipped
+    std::int64_t save_every = 0;          ///< steps between checkpoints inside an epoch; 0: at its end only
+    std::int64_t log_every = 10;          ///< steps between lines of metrics.jsonl
+    int threads = 0;                      ///< 0: all cores
+    bool checkpoint_activations = false;  ///< layers/recompute.h: less memory, more time, the same numbers
     OptimizerOptions optimizer;
     ScheduleOptions schedule;  ///< its counts of steps are set by the trainer
 };

@@ -1,35 +1,10 @@
 #include "stl/train/step.h"
 
-#include <ATen/autocast_mode.h>
-
 #include "stl/models/translators/tau.h"
+#include "stl/runtime/autocast.h"
 
 namespace stl {
 namespace {
-
-/// Automatic mixed precision for one scope.
-class Autocast {
-  public:
-    Autocast(torch::DeviceType device, bool on) : device_(device), on_(on) {
-        if (!on_) return;
-        before_ = at::autocast::is_autocast_enabled(device_);
-        at::autocast::set_autocast_enabled(device_, true);
-        at::autocast::set_autocast_dtype(device_, torch::kBFloat16);
-        at::autocast::increment_nesting();
-    }
-    ~Autocast() {
-        if (!on_) return;
-        if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-        at::autocast::set_autocast_enabled(device_, before_);
-    }
-    Autocast(const Autocast&) = delete;
-    Autocast& operator=(const Autocast&) = delete;
-
-  private:
-    torch::DeviceType device_;
-    bool on_;
-    bool before_ = false;
-};
 
 class PlainStep : public TrainStep {
   public:

@@ -43,7 +43,8 @@ at::Generator default_generator(torch::Device device) {
 
 /// Settings that a resumed run may change: they leave the losses as they are.
 Json without_free_settings(Json experiment) {
-    for (const char* key : {"save_every", "log_every", "threads"}) experiment["train"].erase(key);
+    for (const char* key : {"save_every", "log_every", "threads", "checkpoint_activations"})
+        experiment["train"].erase(key);
     return experiment;
 }
 
@@ -132,6 +133,7 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
     }
     if (device_.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);
     set_fused(*model_, true);
+    set_recompute(*model_, options_.checkpoint_activations);
     train_step_ = make_plain_step(model_, *optimizer_, options_);
 }
 

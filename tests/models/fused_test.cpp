@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "stl/models/layers/conv_sc.h"
+#include "stl/models/layers/fused_chains.h"
 #include "stl/models/registry.h"
 #include "stl/models/simvp.h"
 
@@ -94,6 +95,79 @@ TEST(Fused, FewOutputsIsTheConvolution) {
         {torch::randn({3, 16, 9, 11}), torch::randn({3, 16, 1, 1}), torch::randn({3})},
         [](const auto& t) { return fused::few_outputs(t[0], t[1], t[2]); },
         [](const auto& t) { return torch::conv2d(t[0], t[1], t[2]); });
+}
+
+TEST(Fused, DepthwiseTakesAPartOfTheChannels) {
+    torch::manual_seed(8);
+    expect_same(
+        {torch::randn({3, 7, 8, 9}), torch::randn({4, 1, 5, 5}), torch::randn({4})},
+        [](const auto& t) { return fused::depthwise(t[0].narrow(1, 2, 4), t[1], t[2], 2); },
+        [](const auto& t) { return torch::conv2d(t[0].narrow(1, 2, 4), t[1], t[2], 1, 4, 2, 4); });
+}
+
+TEST(Fused, DepthwiseGeluIsTheChainOfBoth) {
+    torch::manual_seed(9);
+    expect_same(
+        {torch::randn({2, 5, 16, 19}), torch::randn({5, 1, 7, 7}), torch::randn({5})},
+        [](const auto& t) { return fused::depthwise_gelu(t[0], t[1], t[2], 3); },
+        [](const auto& t) { return torch::gelu(torch::conv2d(t[0], t[1], t[2], 1, 9, 3, 5)); });
+}
+
+TEST(Fused, GeluTakesAnyShape) {
+    torch::manual_seed(10);
+    for (const auto& size : {std::vector<std::int64_t>{3, 70}, {2, 5, 33}, {1, 8, 64, 65}}) {
+        expect_same(
+            {2 * torch::randn(size)}, [](const auto& t) { return fused::gelu(t[0].transpose(0, 1), true); },
+            [](const auto& t) { return torch::gelu(t[0].transpose(0, 1)); });
+    }
+}
+
+TEST(Fused, ChannelAggregationIsMogaNetsChain) {
+    torch::manual_seed(11);
+    for (const std::int64_t channels : {3, 75}) {
+        SCOPED_TRACE(channels);
+        expect_same(
+            {torch::randn({2, channels, 9, 16}), torch::randn({channels, 1, 3, 3}), torch::randn({channels}),
+             0.3 * torch::randn({1, channels, 1, 1}), torch::randn({1}), torch::randn({1, channels, 1, 1})},
+            [](const auto& t) { return fused::channel_aggregation(t[0], t[1], t[2], t[3], t[4], t[5]); },
+            [&](const auto& t) {
+                const auto h = torch::gelu(torch::conv2d(t[0], t[1], t[2], 1, 1, 1, channels));
+                return h + t[5] * (h - torch::gelu(torch::conv2d(h, t[3], t[4])));
+            });
+    }
+}
+
+TEST(Fused, DecomposeSiluIsMogaNetsChain) {
+    torch::manual_seed(12);
+    expect_same(
+        {torch::randn({3, 5, 7, 9}) + 0.5, torch::randn({1, 5, 1, 1})},
+        [](const auto& t) { return fused::decompose_silu(t[0], t[1]); },
+        [](const auto& t) {
+            return torch::silu(t[0] + t[1] * (t[0] - t[0].mean({2, 3}, true)));
+        });
+}
+
+TEST(Fused, SiluGateIsTheProduct) {
+    torch::manual_seed(13);
+    expect_same(
+        {torch::randn({2, 70, 16, 16}), torch::randn({2, 70, 16, 16})},
+        [](const auto& t) { return fused::silu_gate(t[0], t[1]); },
+        [](const auto& t) { return torch::silu(t[0]) * torch::silu(t[1]); });
+}
+
+TEST(Fused, ScaledResidualKeepsSamplesAsTold) {
+    torch::manual_seed(14);
+    const auto kept = torch::tensor({0.0F, 1.25F, 1.25F}).view({3, 1, 1, 1});
+    for (const bool drops : {false, true}) {
+        SCOPED_TRACE(drops);
+        expect_same(
+            {torch::randn({3, 5, 7, 9}), torch::randn({3, 5, 7, 9}), torch::randn({5})},
+            [&](const auto& t) { return fused::scaled_residual(t[0], t[1], t[2], drops ? kept : Tensor()); },
+            [&](const auto& t) {
+                const auto branch = t[2].view({-1, 1, 1}) * t[1];
+                return drops ? t[0] + branch * kept : t[0] + branch;
+            });
+    }
 }
 
 TEST(Fused, LeavesOtherTensorsToThePlainPath) {

@@ -154,6 +154,22 @@ TEST_F(TrainerTest, TheSameSeedGivesTheSameLosses) {
     EXPECT_NE(losses(a.run), losses(c.run));
 }
 
+TEST_F(TrainerTest, CheckpointedActivationsLeaveTheLossesAsTheyAre) {
+    for (const std::string precision : {"fp32", "bf16"}) {
+        SCOPED_TRACE(precision);
+        auto kept = request({{"precision", precision}}), again = kept;
+        kept.run = folder_ / ("kept-" + precision);
+        again.run = folder_ / ("again-" + precision);
+        again.experiment.train.checkpoint_activations = true;
+        train(kept, silent_);
+        train(again, silent_);
+        EXPECT_EQ(losses(kept.run), losses(again.run));
+        again.resume = true;  // and may be turned off again
+        again.experiment.train.checkpoint_activations = false;
+        EXPECT_NO_THROW(train(again, silent_));
+    }
+}
+
 TEST_F(TrainerTest, AnExistingRunIsRefusedAndStaysAsItIs) {
     train(request(), silent_);
     const auto before = read_text(folder_ / "run/metrics.jsonl");

@@ -8,41 +8,11 @@
 
 #include "stl/kernels/kernels.h"
 #include "stl/kernels/variants/functions.h"
+#include "stl/kernels/variants/runs.h"
 
 namespace stl::kernels::STL_VARIANT {
 
 inline constexpr int chunk = 64;  ///< values at a time where pixels change places
-
-/// Sum of f(a, b) over `count` values of both, in double from chunk to chunk.
-template <class F>
-inline double sum_of(const float* a, const float* b, Index count, F f) {
-    double total = 0;
-    Index i = 0;
-    while (i + lanes <= count) {
-        Vec part{};
-        for (const Index end = i + 64 * lanes; i + lanes <= count && i < end; i += lanes) {
-            part += f(load(a + i), load(b + i));
-        }
-        total += static_cast<double>(sum(part));
-    }
-    for (; i < count; ++i) total += static_cast<double>(f(splat(a[i]), splat(b[i]))[0]);
-    return total;
-}
-
-/// out = f(a, b), value by value; `out` may be `b`.
-template <class F>
-inline void in_vectors(const float* a, const float* b, float* out, Index count, F f) {
-    Index i = 0;
-    for (; i + lanes <= count; i += lanes) store(out + i, f(load(a + i), load(b + i)));
-    if (i == count) return;
-    Vec last_a{}, last_b{};
-    for (Index j = i; j < count; ++j) {
-        last_a[j - i] = a[j];
-        last_b[j - i] = b[j];
-    }
-    const Vec last = f(last_a, last_b);
-    for (Index j = i; j < count; ++j) out[j] = last[j - i];
-}
 
 /// Every second value of `in`, and back.
 inline void take_every_second(const float* in, int count, float* out) {

@@ -1,6 +1,7 @@
 // Defines STL_VARIANT's table. Included last by each variant's file.
 #pragma once
 
+#include "stl/kernels/variants/chains.h"
 #include "stl/kernels/variants/depthwise.h"
 #include "stl/kernels/variants/elementwise.h"
 #include "stl/kernels/variants/group_norm.h"
@@ -23,9 +24,18 @@ const Kernels table{.isa = Isa::STL_VARIANT,
                     .pool_difference = pool_difference,
                     .winograd_input = winograd_input,
                     .winograd_output = winograd_output,
-                    .plane_depthwise = plane_depthwise,
-                    .plane_depthwise_weights = plane_depthwise_weights,
-                    .group_norm_silu = group_norm_silu,
-                    .group_norm_silu_backward = group_norm_silu_backward};
+                    .training = {.depthwise = plane_depthwise,
+                                 .depthwise_weights = plane_depthwise_weights,
+                                 .group_norm_silu = group_norm_silu,
+                                 .group_norm_silu_backward = group_norm_silu_backward,
+                                 .blend = blend,
+                                 .dot = dot,
+                                 .gelu = gelu,
+                                 .gelu_backward = gelu_backward,
+                                 .aggregation_backward = aggregation_backward,
+                                 .decompose_silu = decompose_silu,
+                                 .decompose_silu_backward = decompose_silu_backward,
+                                 .silu_gate = silu_gate,
+                                 .silu_gate_backward = silu_gate_backward}};
 
 }  // namespace stl::kernels::STL_VARIANT

@@ -45,6 +45,11 @@ ConvSCImpl::ConvSCImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, S
     conv = register_module("conv", BasicConv2d(in, out, kernel, sampling));
 }
 
+torch::Tensor ConvSCImpl::forward(const torch::Tensor& x) {
+    if (!recompute) return conv->forward(x);
+    return recomputed(*this, x, [this](const torch::Tensor& input) { return conv->forward(input); });
+}
+
 ConvStackImpl::ConvStackImpl(std::int64_t in, std::int64_t hidden, std::int64_t kernel,
                              const std::vector<Sampling>& samplings) {
     for (const auto sampling : samplings) {

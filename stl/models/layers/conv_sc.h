@@ -13,6 +13,7 @@
 
 #include "stl/models/layers/conv2d.h"
 #include "stl/models/layers/cost_rule.h"
+#include "stl/models/layers/recompute.h"
 
 namespace stl {
 
@@ -41,10 +42,10 @@ class BasicConv2dImpl : public torch::nn::Module, public CostRule, public HasFus
 };
 TORCH_MODULE(BasicConv2d);
 
-class ConvSCImpl : public torch::nn::Module {
+class ConvSCImpl : public torch::nn::Module, public HasRecomputation {
   public:
     ConvSCImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, Sampling sampling);
-    torch::Tensor forward(const torch::Tensor& x) { return conv->forward(x); }
+    torch::Tensor forward(const torch::Tensor& x);
 
     BasicConv2d conv{nullptr};
 };

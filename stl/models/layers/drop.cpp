@@ -4,13 +4,18 @@
 
 namespace stl {
 
-torch::Tensor drop_path(const torch::Tensor& branch, double rate, bool training) {
-    if (rate <= 0.0 || !training) return branch;
+torch::Tensor kept_samples(const torch::Tensor& branch, double rate, bool training) {
+    if (rate <= 0.0 || !training) return {};
     std::vector<std::int64_t> shape(static_cast<std::size_t>(branch.dim()), 1);
     shape[0] = branch.size(0);
     auto kept = torch::empty(shape, branch.options()).bernoulli_(1.0 - rate);
     if (rate < 1.0) kept.div_(1.0 - rate);
-    return branch * kept;
+    return kept;
+}
+
+torch::Tensor drop_path(const torch::Tensor& branch, double rate, bool training) {
+    const auto kept = kept_samples(branch, rate, training);
+    return kept.defined() ? branch * kept : branch;
 }
 
 }  // namespace stl

@@ -9,6 +9,9 @@
 
 namespace stl {
 
+/// What each sample's branch is multiplied by, [B,1,...]; undefined where nothing is dropped.
+torch::Tensor kept_samples(const torch::Tensor& branch, double rate, bool training);
+
 torch::Tensor drop_path(const torch::Tensor& branch, double rate, bool training);
 
 }  // namespace stl

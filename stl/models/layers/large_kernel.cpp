@@ -1,5 +1,6 @@
 #include "stl/models/layers/large_kernel.h"
 
+#include "stl/models/layers/fused_chains.h"
 #include "stl/models/layers/init.h"
 #include "stl/models/layers/norms.h"
 
@@ -7,10 +8,6 @@ namespace stl {
 namespace {
 
 constexpr double initial_scale = 1e-2;
-
-torch::Tensor per_channel(const torch::Tensor& scale) {
-    return scale.view({-1, 1, 1});
-}
 
 }  // namespace
 
@@ -28,7 +25,7 @@ LargeKernelAttentionImpl::LargeKernelAttentionImpl(std::int64_t channels,
 }
 
 torch::Tensor LargeKernelAttentionImpl::forward(const torch::Tensor& x) {
-    return proj_2->forward(spatial_gating_unit->forward(torch::gelu(proj_1->forward(x)))) + x;
+    return proj_2->forward(spatial_gating_unit->forward(fused::gelu(proj_1->forward(x), fused))) + x;
 }
 
 LargeKernelBlock::LargeKernelBlock(const BlockOptions& options, std::shared_ptr<LargeKernelGate> gate)
@@ -43,8 +40,8 @@ LargeKernelBlock::LargeKernelBlock(const BlockOptions& options, std::shared_ptr<
 }
 
 torch::Tensor LargeKernelBlock::forward(const torch::Tensor& input) {
-    const auto x = residual(input, per_channel(layer_scale_1) * attn->forward(norm1->forward(input)));
-    return residual(x, per_channel(layer_scale_2) * mlp->forward(norm2->forward(x)));
+    const auto x = residual(input, attn->forward(norm1->forward(input)), layer_scale_1);
+    return residual(x, mlp->forward(norm2->forward(x)), layer_scale_2);
 }
 
 void LargeKernelBlock::draw_weights() {

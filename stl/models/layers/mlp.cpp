@@ -1,5 +1,7 @@
 #include "stl/models/layers/mlp.h"
 
+#include "stl/models/layers/fused_chains.h"
+
 namespace stl {
 
 MlpImpl::MlpImpl(std::int64_t channels, std::int64_t hidden, double drop_) : drop(drop_) {
@@ -8,7 +10,7 @@ MlpImpl::MlpImpl(std::int64_t channels, std::int64_t hidden, double drop_) : dro
 }
 
 torch::Tensor MlpImpl::forward(const torch::Tensor& x) {
-    const auto hidden = torch::dropout(torch::gelu(fc1->forward(x)), drop, is_training());
+    const auto hidden = torch::dropout(fused::gelu(fc1->forward(x), fused), drop, is_training());
     return torch::dropout(fc2->forward(hidden), drop, is_training());
 }
 
@@ -18,7 +20,7 @@ ConvMlpImpl::ConvMlpImpl(std::int64_t channels, std::int64_t hidden, double drop
 }
 
 torch::Tensor ConvMlpImpl::forward(const torch::Tensor& x) {
-    const auto hidden = torch::dropout(torch::gelu(fc1->forward(x)), drop, is_training());
+    const auto hidden = torch::dropout(fused::gelu(fc1->forward(x), fused), drop, is_training());
     return torch::dropout(fc2->forward(hidden), drop, is_training());
 }
 
@@ -33,7 +35,10 @@ MixMlpImpl::MixMlpImpl(std::int64_t channels, std::int64_t hidden, double drop_)
 }
 
 torch::Tensor MixMlpImpl::forward(const torch::Tensor& x) {
-    const auto hidden = torch::gelu(dwconv->forward(fc1->forward(x)));
+    const auto wide = fc1->forward(x);
+    const auto hidden = fused && fused::takes(wide)
+                            ? fused::depthwise_gelu(wide, dwconv->dwconv->weight, dwconv->dwconv->bias, 1)
+                            : torch::gelu(dwconv->forward(wide));
     return torch::dropout(fc2->forward(torch::dropout(hidden, drop, is_training())), drop, is_training());
 }
 

@@ -10,7 +10,7 @@
 namespace stl {
 
 /// Over tokens, [...,C] -> [...,C].
-class MlpImpl : public torch::nn::Module {
+class MlpImpl : public torch::nn::Module, public HasFusedPath {
   public:
     MlpImpl(std::int64_t channels, std::int64_t hidden, double drop);
     torch::Tensor forward(const torch::Tensor& x);
@@ -21,7 +21,7 @@ class MlpImpl : public torch::nn::Module {
 TORCH_MODULE(Mlp);
 
 /// Over pixels, as 1x1 convolutions, [B,C,H,W] -> [B,C,H,W].
-class ConvMlpImpl : public torch::nn::Module {
+class ConvMlpImpl : public torch::nn::Module, public HasFusedPath {
   public:
     ConvMlpImpl(std::int64_t channels, std::int64_t hidden, double drop);
     torch::Tensor forward(const torch::Tensor& x);
@@ -43,7 +43,7 @@ TORCH_MODULE(DepthwiseMix);
 
 /// ConvMlp with a depthwise 3x3 convolution between fc1 and GELU.
 /// Source: Guo et al., "Visual Attention Network" (2022), its convolutional feed-forward network.
-class MixMlpImpl : public torch::nn::Module {
+class MixMlpImpl : public torch::nn::Module, public HasFusedPath {
   public:
     MixMlpImpl(std::int64_t channels, std::int64_t hidden, double drop);
     torch::Tensor forward(const torch::Tensor& x);

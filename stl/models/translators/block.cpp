@@ -1,12 +1,19 @@
 #include "stl/models/translators/block.h"
 
 #include "stl/models/layers/drop.h"
+#include "stl/models/layers/fused_chains.h"
 #include "stl/models/layers/init.h"
 
 namespace stl {
 
 torch::Tensor Block::residual(const torch::Tensor& x, const torch::Tensor& branch) const {
     return x + drop_path(branch, options.drop_path, is_training());
+}
+
+torch::Tensor Block::residual(const torch::Tensor& x, const torch::Tensor& branch,
+                              const torch::Tensor& scale) const {
+    if (!fused || !fused::takes(x)) return residual(x, scale.view({-1, 1, 1}) * branch);
+    return fused::scaled_residual(x, branch, scale, kept_samples(branch, options.drop_path, is_training()));
 }
 
 StackedBlockImpl::StackedBlockImpl(std::shared_ptr<Block> inner, std::int64_t out_channels)
@@ -18,6 +25,11 @@ StackedBlockImpl::StackedBlockImpl(std::shared_ptr<Block> inner, std::int64_t ou
 }
 
 torch::Tensor StackedBlockImpl::forward(const torch::Tensor& x) {
+    if (!recompute) return run(x);
+    return recomputed(*this, x, [this](const torch::Tensor& input) { return run(input); });
+}
+
+torch::Tensor StackedBlockImpl::run(const torch::Tensor& x) {
     const auto y = block->forward(x);
     return reduction ? reduction->forward(y) : y;
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "stl/models/layers/conv2d.h"
+#include "stl/models/layers/recompute.h"
 #include "stl/models/simvp.h"
 
 namespace stl {
@@ -39,7 +40,7 @@ struct BlockOptions {
 };
 
 /// x: [B,C,H',W'] -> the same.
-class Block : public torch::nn::Module {
+class Block : public torch::nn::Module, public HasFusedPath {
   public:
     explicit Block(const BlockOptions& block) : options(block) {}
     virtual torch::Tensor forward(const torch::Tensor& x) = 0;
@@ -50,16 +51,22 @@ class Block : public torch::nn::Module {
   protected:
     /// x + branch, the branch under stochastic depth.
     torch::Tensor residual(const torch::Tensor& x, const torch::Tensor& branch) const;
+    /// x + scale * branch, likewise. scale: one value a channel.
+    torch::Tensor residual(const torch::Tensor& x, const torch::Tensor& branch,
+                           const torch::Tensor& scale) const;
 };
 
 /// A block and, where the stack's width changes, a 1x1 convolution.
-class StackedBlockImpl : public torch::nn::Module {
+class StackedBlockImpl : public torch::nn::Module, public HasRecomputation {
   public:
     StackedBlockImpl(std::shared_ptr<Block> block, std::int64_t out_channels);
     torch::Tensor forward(const torch::Tensor& x);
 
     std::shared_ptr<Block> block;
     Conv2d reduction{nullptr};  ///< null where the width stays
+
+  private:
+    torch::Tensor run(const torch::Tensor& x);
 };
 TORCH_MODULE(StackedBlock);
 

@@ -1,5 +1,6 @@
 #include "stl/models/translators/convmixer.h"
 
+#include "stl/models/layers/fused_chains.h"
 #include "stl/models/layers/init.h"
 #include "stl/models/layers/norms.h"
 
@@ -13,8 +14,12 @@ ConvMixerBlock::ConvMixerBlock(const BlockOptions& options) : Block(options) {
 }
 
 torch::Tensor ConvMixerBlock::forward(const torch::Tensor& input) {
-    const auto x = input + norm_1->forward(torch::gelu(conv_dw->forward(input)));
-    return norm_2->forward(torch::gelu(conv_pw->forward(x)));
+    const auto filtered =
+        fused && fused::takes(input)
+            ? fused::depthwise_gelu(input, conv_dw->weight, conv_dw->bias, conv_dw->options.dilation)
+            : torch::gelu(conv_dw->forward(input));
+    const auto x = input + norm_1->forward(filtered);
+    return norm_2->forward(fused::gelu(conv_pw->forward(x), fused));
 }
 
 void ConvMixerBlock::draw_weights() {

@@ -13,7 +13,7 @@ ConvNextBlock::ConvNextBlock(const BlockOptions& options) : Block(options) {
 }
 
 torch::Tensor ConvNextBlock::forward(const torch::Tensor& x) {
-    return residual(x, gamma.view({-1, 1, 1}) * mlp->forward(norm->forward(conv_dw->forward(x))));
+    return residual(x, mlp->forward(norm->forward(conv_dw->forward(x))), gamma);
 }
 
 void ConvNextBlock::draw_weights() {

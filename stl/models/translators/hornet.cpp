@@ -2,6 +2,7 @@
 
 #include <numeric>
 
+#include "stl/models/layers/fused_chains.h"
 #include "stl/models/layers/init.h"
 
 namespace stl {
@@ -46,9 +47,9 @@ HorNetBlock::HorNetBlock(const BlockOptions& options) : Block(options) {
 }
 
 torch::Tensor HorNetBlock::forward(const torch::Tensor& input) {
-    const auto x = residual(input, gamma1.view({-1, 1, 1}) * gnconv->forward(norm1->forward(input)));
+    const auto x = residual(input, gnconv->forward(norm1->forward(input)), gamma1);
     const auto pixels = norm2->forward(x.permute({0, 2, 3, 1}));
-    const auto mixed = gamma2 * pwconv2->forward(torch::gelu(pwconv1->forward(pixels)));
+    const auto mixed = gamma2 * pwconv2->forward(fused::gelu(pwconv1->forward(pixels), fused));
     return residual(x, mixed.permute({0, 3, 1, 2}));
 }
 

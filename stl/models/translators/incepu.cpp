@@ -35,7 +35,12 @@ InceptionImpl::InceptionImpl(std::int64_t in, std::int64_t hidden, std::int64_t 
     register_module("layers", list);
 }
 
-torch::Tensor InceptionImpl::forward(const torch::Tensor& input) {
+torch::Tensor InceptionImpl::forward(const torch::Tensor& x) {
+    if (!recompute) return run(x);
+    return recomputed(*this, x, [this](const torch::Tensor& input) { return run(input); });
+}
+
+torch::Tensor InceptionImpl::run(const torch::Tensor& input) {
     const auto x = conv1->forward(input);
     auto y = layers.front()->forward(x);
     for (std::size_t i = 1; i < layers.size(); ++i) y = y + layers[i]->forward(x);

@@ -25,13 +25,16 @@ class GroupConv2dImpl : public torch::nn::Module {
 };
 TORCH_MODULE(GroupConv2d);
 
-class InceptionImpl : public torch::nn::Module {
+class InceptionImpl : public torch::nn::Module, public HasRecomputation {
   public:
     InceptionImpl(std::int64_t in, std::int64_t hidden, std::int64_t out);
     torch::Tensor forward(const torch::Tensor& x);
 
     Conv2d conv1{nullptr};
     std::vector<GroupConv2d> layers;
+
+  private:
+    torch::Tensor run(const torch::Tensor& x);
 };
 TORCH_MODULE(Inception);
 

@@ -1,5 +1,6 @@
 #include "stl/models/translators/moganet.h"
 
+#include "stl/models/layers/fused_chains.h"
 #include "stl/models/layers/init.h"
 #include "stl/models/layers/norms.h"
 
@@ -40,6 +41,10 @@ MultiOrderGatedAggregationImpl::MultiOrderGatedAggregationImpl(std::int64_t chan
 
 torch::Tensor MultiOrderGatedAggregationImpl::forward(const torch::Tensor& x) {
     const auto p = proj_1->forward(x);
+    if (fused && fused::takes(x)) {
+        const auto y = fused::decompose_silu(p, sigma);
+        return proj_2->forward(fused::silu_gate(gate->forward(y), value->forward(y))) + x;
+    }
     const auto y = torch::silu(p + sigma * (p - p.mean({2, 3}, /*keepdim=*/true)));
     return proj_2->forward(torch::silu(gate->forward(y)) * torch::silu(value->forward(y))) + x;
 }
@@ -58,6 +63,10 @@ ChannelAggregationFFNImpl::ChannelAggregationFFNImpl(std::int64_t channels, std:
 }
 
 torch::Tensor ChannelAggregationFFNImpl::forward(const torch::Tensor& x) {
+    if (fused && fused::takes(x) && (drop == 0 || !is_training())) {
+        return fc2->forward(fused::channel_aggregation(fc1->forward(x), dwconv->weight, dwconv->bias,
+                                                       decompose->weight, decompose->bias, sigma));
+    }
     const auto h = torch::dropout(torch::gelu(dwconv->forward(fc1->forward(x))), drop, is_training());
     const auto y = h + sigma * (h - torch::gelu(decompose->forward(h)));
     return torch::dropout(fc2->forward(y), drop, is_training());
@@ -74,8 +83,8 @@ MogaBlock::MogaBlock(const BlockOptions& options) : Block(options) {
 }
 
 torch::Tensor MogaBlock::forward(const torch::Tensor& input) {
-    const auto x = residual(input, layer_scale_1 * attn->forward(norm1->forward(input)));
-    return residual(x, layer_scale_2 * mlp->forward(norm2->forward(x)));
+    const auto x = residual(input, attn->forward(norm1->forward(input)), layer_scale_1);
+    return residual(x, mlp->forward(norm2->forward(x)), layer_scale_2);
 }
 
 void MogaBlock::draw_weights() {

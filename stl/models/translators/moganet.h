@@ -24,7 +24,7 @@ class MultiOrderDWConvImpl : public torch::nn::Module {
 };
 TORCH_MODULE(MultiOrderDWConv);
 
-class MultiOrderGatedAggregationImpl : public torch::nn::Module, public CostRule {
+class MultiOrderGatedAggregationImpl : public torch::nn::Module, public CostRule, public HasFusedPath {
   public:
     explicit MultiOrderGatedAggregationImpl(std::int64_t channels);
     torch::Tensor forward(const torch::Tensor& x);
@@ -37,7 +37,7 @@ class MultiOrderGatedAggregationImpl : public torch::nn::Module, public CostRule
 };
 TORCH_MODULE(MultiOrderGatedAggregation);
 
-class ChannelAggregationFFNImpl : public torch::nn::Module {
+class ChannelAggregationFFNImpl : public torch::nn::Module, public HasFusedPath {
   public:
     ChannelAggregationFFNImpl(std::int64_t channels, std::int64_t hidden, double drop);
     torch::Tensor forward(const torch::Tensor& x);

@@ -16,10 +16,6 @@ torch::Tensor neighbour_mean(const torch::Tensor& x) {
                              /*count_include_pad=*/false);
 }
 
-torch::Tensor per_channel(const torch::Tensor& scale) {
-    return scale.view({-1, 1, 1});
-}
-
 }  // namespace
 
 PoolFormerBlock::PoolFormerBlock(const BlockOptions& options) : Block(options) {
@@ -33,8 +29,8 @@ PoolFormerBlock::PoolFormerBlock(const BlockOptions& options) : Block(options) {
 
 torch::Tensor PoolFormerBlock::forward(const torch::Tensor& input) {
     const auto y = norm1->forward(input);
-    const auto x = residual(input, per_channel(layer_scale_1) * (neighbour_mean(y) - y));
-    return residual(x, per_channel(layer_scale_2) * mlp->forward(norm2->forward(x)));
+    const auto x = residual(input, neighbour_mean(y) - y, layer_scale_1);
+    return residual(x, mlp->forward(norm2->forward(x)), layer_scale_2);
 }
 
 void PoolFormerBlock::draw_weights() {

@@ -1,0 +1,149 @@
+// What the kernels of a training step take. It works channels first, as LibTorch does: a picture's channel is
+// a contiguous plane [height][width], and a chain of elementwise operations is one pass over it.
+#pragma once
+
+#include <cstddef>
+
+namespace stl::kernels {
+
+using Index = std::ptrdiff_t;
+
+/// One filter a channel over one plane: stride 1, zeros around, size kept. kernel: odd.
+struct PlaneDepthwise {
+    const float* in = nullptr;
+    const float* w = nullptr;  ///< [kernel][kernel]
+    bool flipped = false;      ///< take w back to front: the gradient of the input from that of the output
+    float bias = 0;
+    float* out = nullptr;
+    int height = 0, width = 0, kernel = 0, dilation = 1;
+    float* scratch = nullptr;  ///< plane_scratch() floats
+};
+
+/// Gradient of one channel's filter and bias, over a batch of planes.
+struct PlaneDepthwiseWeights {
+    const float* in = nullptr;
+    const float* grad = nullptr;  ///< of the output
+    int batch = 0;
+    Index in_step = 0, grad_step = 0;  ///< floats from one picture's plane to the next's
+    int height = 0, width = 0, kernel = 0, dilation = 1;
+    float* w_grad = nullptr;  ///< [kernel][kernel], overwritten
+    float* bias_grad = nullptr;
+    float* scratch = nullptr;  ///< plane_scratch() floats
+};
+
+std::size_t plane_scratch(int height, int width, int kernel, int dilation);
+inline constexpr int plane_kernel_limit = 31;
+
+/// SiLU(GroupNorm(x)) over one picture's group, which is contiguous: [channels][height][width]. With
+/// `shuffle`, PixelShuffle by 2 comes first: x is [4 * channels][height][width], the result
+/// [channels][2 * height][2 * width].
+struct GroupNormSilu {
+    const float* in = nullptr;
+    int channels = 0, height = 0, width = 0;
+    bool shuffle = false;
+    const float* gamma = nullptr;  ///< [channels]
+    const float* beta = nullptr;   ///< [channels]
+    float eps = 1e-5F;
+    float* out = nullptr;
+    float* mean = nullptr;  ///< one value; written going forward, read going back
+    float* rstd = nullptr;  ///< one value
+};
+
+struct GroupNormSiluBackward {
+    GroupNormSilu forward;        ///< `out` is not read
+    const float* grad = nullptr;  ///< of the result
+    float* in_grad = nullptr;
+    float* gamma_grad = nullptr;  ///< [channels], this picture's share
+    float* beta_grad = nullptr;
+};
+
+/// out = s * a + t * b. `out` may be a or b.
+struct Blend {
+    const float* a = nullptr;
+    float s = 1;
+    const float* b = nullptr;
+    float t = 1;
+    float* out = nullptr;
+    Index count = 0;
+};
+
+/// out = GELU(in), exact; where `sums` is, sums += weight * out.
+struct Gelu {
+    const float* in = nullptr;
+    float* out = nullptr;
+    Index count = 0;
+    float weight = 0;
+    float* sums = nullptr;  ///< [count] or null
+};
+
+/// in_grad = grad * GELU'(in). `in_grad` may be `grad`.
+struct GeluBackward {
+    const float* in = nullptr;
+    const float* grad = nullptr;
+    float* in_grad = nullptr;
+    Index count = 0;
+};
+
+/// Of y = h + sigma * (h - gate), h = GELU(in), where `gate` depends on weight * h as well: its gradient by
+/// that sum is `sum_grad`.
+struct AggregationBackward {
+    const float* in = nullptr;
+    const float* grad = nullptr;      ///< of y
+    const float* gate = nullptr;      ///< [count]
+    const float* sum_grad = nullptr;  ///< [count]
+    float sigma = 0, weight = 0;
+    float* in_grad = nullptr;
+    Index count = 0;
+    double* sigma_grad = nullptr;  ///< added to
+    double* weight_grad = nullptr;
+};
+
+/// out = SiLU(p + sigma * (p - mean)), over one plane and its mean.
+struct DecomposeSilu {
+    const float* in = nullptr;
+    float sigma = 0;
+    float* out = nullptr;
+    Index count = 0;
+};
+
+struct DecomposeSiluBackward {
+    DecomposeSilu forward;         ///< `out` is not read
+    const float* grad = nullptr;   ///< of the result
+    float* in_grad = nullptr;      ///< may be `grad`
+    double* sigma_grad = nullptr;  ///< added to
+};
+
+/// out = SiLU(a) * SiLU(b).
+struct SiluGate {
+    const float* a = nullptr;
+    const float* b = nullptr;
+    float* out = nullptr;
+    Index count = 0;
+};
+
+struct SiluGateBackward {
+    SiluGate forward;             ///< `out` is not read
+    const float* grad = nullptr;  ///< of the result
+    float* a_grad = nullptr;
+    float* b_grad = nullptr;
+};
+
+/// The kernels over them (kernels.h says how they are chosen).
+struct TrainingKernels {
+    void (*depthwise)(const PlaneDepthwise&);
+    void (*depthwise_weights)(const PlaneDepthwiseWeights&);
+    void (*group_norm_silu)(const GroupNormSilu&);
+    void (*group_norm_silu_backward)(const GroupNormSiluBackward&);
+    void (*blend)(const Blend&);
+    /// Sum of a * b.
+    double (*dot)(const float* a, const float* b, Index count);
+    void (*gelu)(const Gelu&);
+    void (*gelu_backward)(const GeluBackward&);
+    void (*aggregation_backward)(const AggregationBackward&);
+    void (*decompose_silu)(const DecomposeSilu&);
+    void (*decompose_silu_backward)(const DecomposeSiluBackward&);
+    void (*silu_gate)(const SiluGate&);
+    void (*silu_gate_backward)(const SiluGateBackward&);
+};
+
+}  // namespace stl::kernels

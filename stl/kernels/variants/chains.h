@@ -1,0 +1,106 @@
+// Chains of elementwise operations of a training step, forward and backward, each in one pass.
+#pragma once
+
+#include "stl/kernels/training.h"
+#include "stl/kernels/variants/functions.h"
+#include "stl/kernels/variants/runs.h"
+
+namespace stl::kernels::STL_VARIANT {
+
+struct ValueAndSlope {
+    Vec value, slope;
+};
+
+/// GELU: x * P(x), slope P(x) + x * p(x); P and p are the normal distribution and its density.
+inline ValueAndSlope gelu_and_slope(Vec x) {
+    constexpr float density_at_0 = 0.39894228F;
+    const Vec tail = splat(0.5F) * gaussian_tail(max(x, -x));
+    const Vec probability = x >= Vec{} ? splat(1.0F) - tail : tail;
+    const Vec density = splat(density_at_0) * exp(splat(-0.5F) * x * x);
+    return {x * probability, probability + x * density};
+}
+
+inline ValueAndSlope silu_and_slope(Vec x) {
+    const Vec s = sigmoid(x);
+    return {x * s, s * (splat(1.0F) + x * (splat(1.0F) - s))};
+}
+
+void blend(const Blend& b) {
+    const Vec s = splat(b.s), t = splat(b.t);
+    in_vectors(b.a, b.b, b.out, b.count, [&](Vec x, Vec y) { return s * x + t * y; });
+}
+
+double dot(const float* a, const float* b, Index count) {
+    return sum_of(a, b, count, [](Vec x, Vec y) { return x * y; });
+}
+
+void gelu(const Gelu& g) {
+    const Vec weight = splat(g.weight);
+    for_parts(g.count, [&](auto part) {
+        const Vec value = gelu(part.of(g.in));
+        part.put(g.out, value);
+        if (g.sums) part.put(g.sums, part.of(g.sums) + weight * value);
+    });
+}
+
+void gelu_backward(const GeluBackward& g) {
+    in_vectors(g.in, g.grad, g.in_grad, g.count,
+               [](Vec x, Vec grad) { return grad * gelu_and_slope(x).slope; });
+}
+
+void aggregation_backward(const AggregationBackward& g) {
+    const Vec own = splat(1.0F + g.sigma), weight = splat(g.weight);
+    Vec sigma_grad{}, weight_grad{};
+    for_parts(g.count, [&](auto part) {
+        const auto h = gelu_and_slope(part.of(g.in));
+        const Vec grad = part.of(g.grad), sum_grad = part.of(g.sum_grad);
+        sigma_grad += part.only(grad * (h.value - part.of(g.gate)));
+        weight_grad += part.only(sum_grad * h.value);
+        part.put(g.in_grad, (grad * own + sum_grad * weight) * h.slope);
+    });
+    *g.sigma_grad += static_cast<double>(sum(sigma_grad));
+    *g.weight_grad += static_cast<double>(sum(weight_grad));
+}
+
+inline float mean_of(const float* values, Index count) {
+    return static_cast<float>(sum_of(values, values, count, [](Vec x, Vec) { return x; }) /
+                              static_cast<double>(count));
+}
+
+void decompose_silu(const DecomposeSilu& d) {
+    const Vec slope = splat(1.0F + d.sigma), shift = splat(d.sigma * mean_of(d.in, d.count));
+    in_vectors(d.in, d.in, d.out, d.count, [&](Vec p, Vec) { return silu(slope * p - shift); });
+}
+
+void decompose_silu_backward(const DecomposeSiluBackward& d) {
+    const DecomposeSilu& f = d.forward;
+    const float mean = mean_of(f.in, f.count);
+    const Vec slope = splat(1.0F + f.sigma), centre = splat(mean), shift = splat(f.sigma * mean);
+    Vec sigma_grad{}, z_sum{};
+    for_parts(f.count, [&](auto part) {
+        const Vec p = part.of(f.in);
+        const Vec z_grad = part.of(d.grad) * silu_and_slope(slope * p - shift).slope;
+        sigma_grad += part.only(z_grad * (p - centre));
+        z_sum += part.only(z_grad);
+        part.put(d.in_grad, z_grad);
+    });
+    *d.sigma_grad += static_cast<double>(sum(sigma_grad));
+    const Vec of_mean = splat(f.sigma * sum(z_sum) / static_cast<float>(f.count));
+    in_vectors(d.in_grad, d.in_grad, d.in_grad, f.count,
+               [&](Vec z_grad, Vec) { return slope * z_grad - of_mean; });
+}
+
+void silu_gate(const SiluGate& g) {
+    in_vectors(g.a, g.b, g.out, g.count, [](Vec a, Vec b) { return silu(a) * silu(b); });
+}
+
+void silu_gate_backward(const SiluGateBackward& g) {
+    for_parts(g.forward.count, [&](auto part) {
+        const auto a = silu_and_slope(part.of(g.forward.a)), b = silu_and_slope(part.of(g.forward.b));
+        const Vec grad = part.of(g.grad);
+        part.put(g.a_grad, grad * b.value * a.slope);
+        part.put(g.b_grad, grad * a.value * b.slope);
+    });
+}
+
+}  // namespace stl::kernels::STL_VARIANT

@@ -1,0 +1,61 @@
+// One pass over a run of values of any length.
+#pragma once
+
+#include "stl/kernels/variants/simd.h"
+
+namespace stl::kernels::STL_VARIANT {
+
+/// The vector's worth of values at `at`; of the last, incomplete one only `count` values, the rest zero.
+template <bool Whole>
+struct Part {
+    Index at;
+    Index count = lanes;
+
+    Vec of(const float* p) const {
+        if constexpr (Whole) return stl::kernels::STL_VARIANT::load(p + at);
+        Vec v{};
+        for (Index i = 0; i < count; ++i) v[i] = p[at + i];
+        return v;
+    }
+    void put(float* p, Vec v) const {
+        if constexpr (Whole) return stl::kernels::STL_VARIANT::store(p + at, v);
+        for (Index i = 0; i < count; ++i) p[at + i] = v[i];
+    }
+    /// v where there are values, zero elsewhere.
+    Vec only(Vec v) const {
+        if constexpr (!Whole) {
+            for (Index i = count; i < lanes; ++i) v[i] = 0;
+        }
+        return v;
+    }
+};
+
+/// f(part) for all parts of `count` values.
+template <class F>
+inline void for_parts(Index count, F f) {
+    Index i = 0;
+    for (; i + lanes <= count; i += lanes) f(Part<true>{i});
+    if (i < count) f(Part<false>{i, count - i});
+}
+
+/// Sum of f(a, b) over `count` values of both, in double from chunk to chunk.
+template <class F>
+inline double sum_of(const float* a, const float* b, Index count, F f) {
+    double total = 0;
+    Vec chunk{};
+    for_parts(count, [&](auto part) {
+        chunk += part.only(f(part.of(a), part.of(b)));
+        if (part.at % (64 * lanes) != 63 * lanes) return;
+        total += static_cast<double>(sum(chunk));
+        chunk = Vec{};
+    });
+    return total + static_cast<double>(sum(chunk));
+}
+
+/// out = f(a, b), value by value; `out` may be `b`.
+template <class F>
+inline void in_vectors(const float* a, const float* b, float* out, Index count, F f) {
+    for_parts(count, [&](auto part) { part.put(out, f(part.of(a), part.of(b))); });
+}
+
+}  // namespace stl::kernels::STL_VARIANT

@@ -1,0 +1,218 @@
+#include "stl/models/layers/fused_chains.h"
+
+#include <ATen/autocast_mode.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "stl/models/layers/fused_planes.h"
+
+namespace stl::fused {
+namespace {
+
+/// task(first, count) over `total` values, in pieces that do not depend on the number of threads.
+template <class Task>
+void for_pieces(Index total, const Task& task) {
+    constexpr Index piece = 16384;
+    kernels::parallel(static_cast<int>((total + piece - 1) / piece), [&](int unit) {
+        const Index first = unit * piece;
+        task(first, std::min(piece, total - first));
+    });
+}
+
+struct Gelu : torch::autograd::Function<Gelu> {
+    static Tensor forward(AutogradContext* context, const Tensor& x_) {
+        const auto x = x_.contiguous();
+        auto out = torch::empty(x.sizes());
+        const auto* in = x.const_data_ptr<float>();
+        auto* y = out.mutable_data_ptr<float>();
+        const auto& k = kernels::kernels().training;
+        for_pieces(x.numel(), [&](Index first, Index count) {
+            k.gelu({.in = in + first, .out = y + first, .count = count});
+        });
+        context->save_for_backward({x});
+        return out;
+    }
+
+    static Gradients backward(AutogradContext* context, const Gradients& grads) {
+        const auto x = context->get_saved_variables()[0], grad = grads[0].contiguous();
+        auto x_grad = torch::empty(x.sizes());
+        const auto* in = x.const_data_ptr<float>();
+        const auto* g = grad.const_data_ptr<float>();
+        auto* dx = x_grad.mutable_data_ptr<float>();
+        const auto& k = kernels::kernels().training;
+        for_pieces(x.numel(), [&](Index first, Index count) {
+            k.gelu_backward({.in = in + first, .grad = g + first, .in_grad = dx + first, .count = count});
+        });
+        return {x_grad};
+    }
+};
+
+struct DecomposeSilu : torch::autograd::Function<DecomposeSilu> {
+    static Tensor forward(AutogradContext* context, const Tensor& x_, const Tensor& sigma_) {
+        const auto x = as_planes(x_), sigma = sigma_.contiguous();
+        auto out = torch::empty(x.sizes());
+        const Planes p(x), q(out);
+        const auto* in = x.const_data_ptr<float>();
+        const auto* s = sigma.const_data_ptr<float>();
+        auto* y = out.mutable_data_ptr<float>();
+        const auto& k = kernels::kernels().training;
+        kernels::parallel(p.batch * p.channels, [&](int plane) {
+            const int n = plane / p.channels, channel = plane % p.channels;
+            k.decompose_silu({.in = in + p.at(n, channel),
+                              .sigma = s[channel],
+                              .out = y + q.at(n, channel),
+                              .count = p.size});
+        });
+        context->save_for_backward({x, sigma});
+        return out;
+    }
+
+    static Gradients backward(AutogradContext* context, const Gradients& grads) {
+        const auto saved = context->get_saved_variables();
+        const auto &x = saved[0], &sigma = saved[1];
+        const auto grad = as_planes(grads[0]);
+        auto x_grad = torch::empty(x.sizes()), sigma_grad = torch::empty_like(sigma);
+        const Planes p(x), q(grad), r(x_grad);
+        const auto* in = x.const_data_ptr<float>();
+        const auto* s = sigma.const_data_ptr<float>();
+        const auto* g = grad.const_data_ptr<float>();
+        auto* dx = x_grad.mutable_data_ptr<float>();
+        auto* ds = sigma_grad.mutable_data_ptr<float>();
+        const auto& k = kernels::kernels().training;
+        kernels::parallel(p.channels, [&](int channel) {
+            double sum = 0;
+            for (int n = 0; n < p.batch; ++n) {
+                kernels::DecomposeSiluBackward task;
+                task.forward.in = in + p.at(n, channel);
+                task.forward.sigma = s[channel];
+                task.forward.count = p.size;
+                task.grad = g + q.at(n, channel);
+                task.in_grad = dx + r.at(n, channel);
+                task.sigma_grad = &sum;
+                k.decompose_silu_backward(task);
+            }
+            ds[channel] = static_cast<float>(sum);
+        });
+        return {x_grad, sigma_grad};
+    }
+};
+
+struct SiluGate : torch::autograd::Function<SiluGate> {
+    static Tensor forward(AutogradContext* context, const Tensor& a_, const Tensor& b_) {
+        const auto a = a_.contiguous(), b = b_.contiguous();
+        auto out = torch::empty(a.sizes());
+        const auto* first_factor = a.const_data_ptr<float>();
+        const auto* second_factor = b.const_data_ptr<float>();
+        auto* y = out.mutable_data_ptr<float>();
+        const auto& k = kernels::kernels().training;
+        for_pieces(a.numel(), [&](Index first, Index count) {
+            k.silu_gate(
+                {.a = first_factor + first, .b = second_factor + first, .out = y + first, .count = count});
+        });
+        context->save_for_backward({a, b});
+        return out;
+    }
+
+    static Gradients backward(AutogradContext* context, const Gradients& grads) {
+        const auto saved = context->get_saved_variables();
+        const auto grad = grads[0].contiguous();
+        auto a_grad = torch::empty(grad.sizes()), b_grad = torch::empty(grad.sizes());
+        const auto* a = saved[0].const_data_ptr<float>();
+        const auto* b = saved[1].const_data_ptr<float>();
+        const auto* g = grad.const_data_ptr<float>();
+        auto* da = a_grad.mutable_data_ptr<float>();
+        auto* db = b_grad.mutable_data_ptr<float>();
+        const auto& k = kernels::kernels().training;
+        for_pieces(grad.numel(), [&](Index first, Index count) {
+            kernels::SiluGateBackward task;
+            task.forward.a = a + first;
+            task.forward.b = b + first;
+            task.forward.count = count;
+            task.grad = g + first;
+            task.a_grad = da + first;
+            task.b_grad = db + first;
+            k.silu_gate_backward(task);
+        });
+        return {a_grad, b_grad};
+    }
+};
+
+struct ScaledResidual : torch::autograd::Function<ScaledResidual> {
+    static Tensor forward(AutogradContext* context, const Tensor& x_, const Tensor& branch_,
+                          const Tensor& scale_, const std::optional<Tensor>& kept_) {
+        const auto kept = kept_.value_or(Tensor());
+        const auto x = as_planes(x_), branch = as_planes(branch_), scale = scale_.contiguous();
+        auto out = torch::empty(x.sizes());
+        const Planes p(x), q(branch), r(out);
+        const auto* in = x.const_data_ptr<float>();
+        const auto* b = branch.const_data_ptr<float>();
+        const auto* s = scale.const_data_ptr<float>();
+        const auto* keep = kept.defined() ? kept.const_data_ptr<float>() : nullptr;
+        auto* y = out.mutable_data_ptr<float>();
+        const auto& k = kernels::kernels().training;
+        kernels::parallel(p.batch * p.channels, [&](int plane) {
+            const int n = plane / p.channels, channel = plane % p.channels;
+            k.blend({.a = in + p.at(n, channel),
+                     .b = b + q.at(n, channel),
+                     .t = s[channel] * (keep ? keep[n] : 1.0F),
+                     .out = y + r.at(n, channel),
+                     .count = p.size});
+        });
+        context->save_for_backward({branch, scale, kept});
+        return out;
+    }
+
+    static Gradients backward(AutogradContext* context, const Gradients& grads) {
+        const auto saved = context->get_saved_variables();
+        const auto &branch = saved[0], &scale = saved[1], &kept = saved[2];
+        const auto grad = as_planes(grads[0]);
+        auto branch_grad = torch::empty(grad.sizes()), scale_grad = torch::empty_like(scale);
+        const Planes p(grad), q(branch), r(branch_grad);
+        const auto* g = grad.const_data_ptr<float>();
+        const auto* b = branch.const_data_ptr<float>();
+        const auto* s = scale.const_data_ptr<float>();
+        const auto* keep = kept.defined() ? kept.const_data_ptr<float>() : nullptr;
+        auto* db = branch_grad.mutable_data_ptr<float>();
+        auto* ds = scale_grad.mutable_data_ptr<float>();
+        const auto& k = kernels::kernels().training;
+        kernels::parallel(p.channels, [&](int channel) {
+            double sum = 0;
+            for (int n = 0; n < p.batch; ++n) {
+                const float share = keep ? keep[n] : 1.0F;
+                const auto* of_output = g + p.at(n, channel);
+                k.blend({.a = of_output,
+                         .s = s[channel] * share,
+                         .b = of_output,
+                         .t = 0,
+                         .out = db + r.at(n, channel),
+                         .count = p.size});
+                sum += static_cast<double>(share) * k.dot(of_output, b + q.at(n, channel), p.size);
+            }
+            ds[channel] = static_cast<float>(sum);
+        });
+        return {grads[0], branch_grad, scale_grad, Tensor()};
+    }
+};
+
+}  // namespace
+
+Tensor gelu(const Tensor& x, bool fused) {
+    const bool taken = fused && x.is_cpu() && x.scalar_type() == torch::kFloat32 &&
+                       !at::autocast::is_autocast_enabled(torch::kCPU);
+    return taken ? Gelu::apply(x) : torch::gelu(x);
+}
+
+Tensor decompose_silu(const Tensor& x, const Tensor& sigma) {
+    return DecomposeSilu::apply(x, sigma);
+}
+
+Tensor silu_gate(const Tensor& a, const Tensor& b) {
+    return SiluGate::apply(a, b);
+}
+
+Tensor scaled_residual(const Tensor& x, const Tensor& branch, const Tensor& scale, const Tensor& kept) {
+    return ScaledResidual::apply(x, branch, scale, kept.defined() ? std::optional(kept) : std::nullopt);
+}
+
+}  // namespace stl::fused

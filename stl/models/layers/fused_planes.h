@@ -1,0 +1,56 @@
+// What the fused operations share: a tensor as planes, scratch memory for each thread.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstddef>
+
+#include "stl/kernels/buffer.h"
+#include "stl/kernels/kernels.h"
+#include "stl/kernels/parallel.h"
+
+namespace stl::fused {
+
+using torch::Tensor;
+using torch::autograd::AutogradContext;
+using Gradients = torch::autograd::variable_list;
+using kernels::Index;
+
+/// Scratch memory for each thread of a parallel call.
+class Scratch {
+  public:
+    explicit Scratch(std::size_t floats) : floats_((floats + 15) / 16 * 16) {
+        buffer_.reserve(floats_ * static_cast<std::size_t>(kernels::thread_count()));
+    }
+    float* of_this_thread() {
+        return buffer_.data() + floats_ * static_cast<std::size_t>(kernels::thread_index());
+    }
+
+  private:
+    std::size_t floats_;
+    kernels::Buffer buffer_;
+};
+
+/// A tensor's channels, which are contiguous planes; a picture's planes lie one after the other.
+struct Planes {
+    int batch, channels, height, width;
+    Index size;     ///< of one plane
+    Index picture;  ///< from one picture to the next
+    explicit Planes(const Tensor& x)
+        : batch(static_cast<int>(x.size(0))),
+          channels(static_cast<int>(x.size(1))),
+          height(static_cast<int>(x.size(2))),
+          width(static_cast<int>(x.size(3))),
+          size(static_cast<Index>(height) * width),
+          picture(x.stride(0)) {}
+    /// Where the plane of a picture and channel begins.
+    Index at(int n, int channel) const { return n * picture + channel * size; }
+};
+
+/// x itself where it is planes, also if its pictures are further apart (a part of the channels of another).
+inline Tensor as_planes(const Tensor& x) {
+    const bool is = x.stride(3) == 1 && x.stride(2) == x.size(3) && x.stride(1) == x.size(2) * x.size(3);
+    return is ? x : x.contiguous();
+}
+
+}  // namespace stl::fused

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""How time and memory grow with the work: frame size, frames, batch and hid_T, measured with `stl bench`.
+
+    python tools/scaling.py [EXPERIMENT] [--translator moganet] [--repeats 3] [--plot docs/scaling.svg]
+
+One thing grows at a time, from 64x64 pixels, 10 frames, batch 1 and hid_T 128. Prints Markdown: seconds a call and
+memory beyond that of a nearly empty call, and the exponents fitted to the upper half of each range (least squares
+over the logarithms). The plot needs matplotlib.
+"""
+import argparse
+import json
+import math
+import subprocess
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+RANGES = {
+    "size": ("frame side", [32, 64, 128, 256, 512], lambda v: ["--size", str(v)]),
+    "frames": ("frames", [4, 10, 20, 40], lambda v: ["--frames", str(v)]),
+    "batch": ("batch", [1, 2, 4, 8, 16], lambda v: ["--batch", str(v)]),
+    "hid_T": ("hid_T", [64, 128, 256, 512], lambda v: ["--set", f"model.hid_T={v}"]),
+}
+WORKS = {
+    "inference": ["--work", "infer"],
+    "training": ["--work", "train"],
+    "checkpointed": ["--work", "train", "--checkpoint-activations"],
+}
+DEFAULTS = {"--size": "64", "--frames": "10", "--batch": "1"}
+
+
+def bench(options, work, arguments):
+    given = dict(DEFAULTS)
+    settings = ["--set", "model.hid_T=128"]
+    if arguments[0] == "--set":
+        settings = arguments
+    else:
+        given[arguments[0]] = arguments[1]
+    command = [options.stl, "bench", options.experiment, "--translator", options.translator, "--json", "--warmup", "1",
+               "--repeats", str(options.repeats), *WORKS[work], *settings]
+    for key, value in given.items():
+        command += [key, value]
+    line = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    return line["batch"] / line["best_seq_per_s"], line["peak_memory"]
+
+
+def exponent(points):
+    """Slope of log y over log x, in the upper half of the range."""
+    points = points[len(points) // 2 - (len(points) % 2 == 0):]
+    xs, ys = [math.log(x) for x, _ in points], [math.log(y) for _, y in points]
+    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
+    return sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys)) / sum((x - mean_x) ** 2 for x in xs)
+
+
+def measure(options):
+    found = {}
+    for work in WORKS:
+        _, empty = bench(options, work, ["--size", "8"])
+        for name, (_, values, arguments) in RANGES.items():
+            rows = []
+            for value in values:
+                seconds, memory = bench(options, work, arguments(value))
+                rows.append((value, seconds, max(memory - empty, 1)))
+            found[work, name] = rows
+    return found
+
+
+def print_tables(found):
+    for name, (title, values, _) in RANGES.items():
+        print(f"\n| {title} | " + " | ".join(f"{work}, s | MiB" for work in WORKS) + " |")
+        print("|---" + "|---:" * (2 * len(WORKS)) + "|")
+        for i, value in enumerate(values):
+            cells = [found[work, name][i] for work in WORKS]
+            print(f"| {value} | " + " | ".join(f"{s:.3f} | {m / 2**20:.0f}" for _, s, m in cells) + " |")
+        slopes = []
+        for work in WORKS:
+            rows = found[work, name]
+            slopes += [exponent([(v, s) for v, s, _ in rows]), exponent([(v, m) for v, _, m in rows])]
+        print("| exponent | " + " | ".join(f"{slope:.2f}" for slope in slopes) + " |")
+
+
+def plot(found, path):
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.fonttype"] = "none"
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(2, len(RANGES), figsize=(12, 5.5), layout="constrained")
+    for column, (name, (title, values, _)) in enumerate(RANGES.items()):
+        for row, unit in enumerate(("seconds", "MiB")):
+            axis = axes[row][column]
+            for work in WORKS:
+                ys = [r[1] if row == 0 else r[2] / 2**20 for r in found[work, name]]
+                axis.loglog(values, ys, marker="o", label=work)
+            axis.set_xticks(values, [str(v) for v in values])
+            axis.minorticks_off()
+            axis.set_xlabel(title)
+            if column == 0:
+                axis.set_ylabel(unit)
+    axes[0][0].legend(frameon=False)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiment", nargs="?", default=str(HERE.parent / "experiments/mmnist/study.json"))
+    parser.add_argument("--stl", default=str(HERE.parent / "build/bin/stl"))
+    parser.add_argument("--translator", default="moganet")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--plot", help="an SVG file to draw to")
+    options = parser.parse_args()
+    found = measure(options)
+    print_tables(found)
+    if options.plot:
+        plot(found, options.plot)
+
+
+if __name__ == "__main__":
+    main()
