@@ -3,6 +3,9 @@
 
 set_target_properties(stl PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
 install(TARGETS stl RUNTIME DESTINATION bin)
+if(TARGET stl_cuda)
+    install(TARGETS stl_cuda LIBRARY DESTINATION lib)
+endif()
 install(DIRECTORY ${STL_TORCH_ROOT}/lib/ DESTINATION lib
         FILES_MATCHING PATTERN "*.so*"
         PATTERN "libtorch_python*" EXCLUDE PATTERN "libshm*" EXCLUDE PATTERN "libtorch_global_deps*" EXCLUDE)

@@ -9,6 +9,7 @@
 #include "stl/core/error.h"
 #include "stl/core/version.h"
 #include "stl/data/locate.h"
+#include "stl/gpu/plugin.h"
 #include "stl/media/media_info.h"
 #include "stl/runtime/device.h"
 #include "tools/command.h"
@@ -41,6 +42,12 @@ Json devices() {
     return list;
 }
 
+/// Of the file alone: opening it takes LibTorch's CUDA part, which a glance should not load.
+std::string cuda_kernels() {
+    const auto file = gpu::plugin_file();
+    return file.empty() ? "not built in" : "built in (" + fs::weakly_canonical(file).string() + ")";
+}
+
 /// What is not here, each with the way to get it.
 std::vector<std::string> missing(const Json& report) {
     std::vector<std::string> lines;
@@ -56,7 +63,7 @@ std::vector<std::string> missing(const Json& report) {
 
 Json examine() {
     Json report = {{"stl", version()},           {"revision", revision()},
-                   {"libtorch", TORCH_VERSION},  {"cuda_kernels", "not built in"},
+                   {"libtorch", TORCH_VERSION},  {"cuda_kernels", cuda_kernels()},
                    {"ffmpeg", ffmpeg_version()}, {"hdf5", hdf5_version()},
                    {"devices", devices()}};
     for (const auto& format : output_formats()) {

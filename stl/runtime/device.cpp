@@ -1,5 +1,6 @@
 #include "stl/runtime/device.h"
 
+#include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <dlfcn.h>
 
 #include <array>
@@ -114,7 +115,10 @@ torch::Device open_device(const std::string& name) {
     const auto count = static_cast<int>(torch::cuda::device_count());
     if (index >= count)
         fail("{}: this machine has {} GPU{}, numbered from 0", name, count, count == 1 ? "" : "s");
-    return {torch::kCUDA, static_cast<c10::DeviceIndex>(index)};
+    const torch::Device device(torch::kCUDA, static_cast<c10::DeviceIndex>(index));
+    // Streams and kernels of our own are those of the current device.
+    c10::impl::getDeviceGuardImpl(torch::kCUDA)->setDevice(device);
+    return device;
 }
 
 void set_threads(int threads) {

@@ -1,0 +1,43 @@
+#include <algorithm>
+
+#include "stl/cuda/kernels.h"
+#include "stl/cuda/launch.cuh"
+
+namespace stl::gpu::cuda {
+namespace {
+
+/// Tensors of one launch, passed by value so that a captured graph keeps them: an argument holds 4 KiB.
+constexpr int most_tensors = 64;
+constexpr unsigned blocks_each = 64;
+
+struct Chunk {
+    AdamTask task;  ///< its pointer to tensors is the host's, and not followed here
+    AdamTensor tensors[most_tensors];
+};
+static_assert(sizeof(Chunk) <= 4096);
+
+/// Grid: blocks of a tensor, tensor.
+__global__ void __launch_bounds__(threads) adam_kernel(const __grid_constant__ Chunk chunk) {
+    __shared__ AdamFactors factors;
+    const auto& tensor = chunk.tensors[blockIdx.y];
+    if (static_cast<Index>(blockIdx.x) * threads >= tensor.size) return;
+    if (threadIdx.x == 0) factors = adam_factors(chunk.task, *tensor.step);
+    __syncthreads();
+    const Index stride = static_cast<Index>(gridDim.x) * threads;
+    for (Index i = thread_number(); i < tensor.size; i += stride) adam_element(tensor, factors, i);
+}
+
+}  // namespace
+
+void adam(const AdamTask& t, Stream stream) {
+    for (int first = 0; first < t.count; first += most_tensors) {
+        Chunk chunk{t, {}};
+        const int count = std::min(most_tensors, t.count - first);
+        std::copy_n(t.tensors + first, count, chunk.tensors);
+        const dim3 grid(blocks_each, static_cast<unsigned>(count));
+        adam_kernel<<<grid, threads, 0, native(stream)>>>(chunk);
+    }
+    check_launch("adam");
+}
+
+}  // namespace stl::gpu::cuda

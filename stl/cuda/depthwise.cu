@@ -1,0 +1,54 @@
+#include "stl/cuda/kernels.h"
+#include "stl/cuda/launch.cuh"
+
+namespace stl::gpu::cuda {
+namespace {
+
+constexpr int strip_threads = 128;
+constexpr unsigned columns = 32;
+
+template <class T, int V, int K>
+__global__ void __launch_bounds__(strip_threads) forward_kernel(const DepthwiseTask t) {
+    const Index unit = thread_number();
+    if (unit < depthwise_units<V>(t)) depthwise_forward<T, V, K>(t, unit);
+}
+
+/// Block: packs of channels, rows of the filter. Grid: packs, part of the batch's rows.
+template <class T, int V, int K>
+__global__ void __launch_bounds__(columns* K) filter_kernel(const DepthwiseTask t) {
+    const int channel = static_cast<int>(blockIdx.x * columns + threadIdx.x) * V;
+    if (channel < t.channels)
+        depthwise_filter_sums<T, V, K>(t, channel, static_cast<int>(threadIdx.y),
+                                       static_cast<int>(blockIdx.y));
+}
+
+template <class F>
+void with_shape(const DepthwiseTask& t, F f) {
+    with_type_by_four(t.type, t.channels, [&](auto type, auto width) {
+        with_kernel(t.kernel, [&](auto size) { f(type, width, size); });
+    });
+}
+
+}  // namespace
+
+void depthwise(const DepthwiseTask& t, Stream stream) {
+    with_shape(t, [&](auto type, auto width, auto size) {
+        constexpr int V = decltype(width)::value, K = decltype(size)::value;
+        const auto units = depthwise_units<V>(t);
+        const auto blocks = static_cast<unsigned>((units + strip_threads - 1) / strip_threads);
+        forward_kernel<decltype(type), V, K><<<blocks, strip_threads, 0, native(stream)>>>(t);
+    });
+    check_launch("depthwise");
+}
+
+void depthwise_filter_gradient(const DepthwiseTask& t, Stream stream) {
+    with_shape(t, [&](auto type, auto width, auto size) {
+        constexpr int V = decltype(width)::value, K = decltype(size)::value;
+        const auto packs = static_cast<unsigned>(t.channels / V);
+        const dim3 grid((packs + columns - 1) / columns, t.parts);
+        filter_kernel<decltype(type), V, K><<<grid, dim3(columns, K), 0, native(stream)>>>(t);
+    });
+    check_launch("depthwise_filter_gradient");
+}
+
+}  // namespace stl::gpu::cuda

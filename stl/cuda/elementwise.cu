@@ -1,0 +1,79 @@
+#include "stl/cuda/kernels.h"
+#include "stl/cuda/launch.cuh"
+
+namespace stl::gpu::cuda {
+namespace {
+
+template <class T, class B, int V>
+__global__ void __launch_bounds__(threads) residual_kernel(const ResidualTask t) {
+    const Index unit = thread_number();
+    if (unit < residual_units<V>(t)) residual_forward<T, B, V>(t, unit);
+}
+
+/// Grid: columns of packs, part, picture.
+template <class T, class B, int V>
+__global__ void __launch_bounds__(threads) residual_gradient_kernel(const ResidualTask t) {
+    __shared__ float shared[threads];
+    const int part = blockIdx.y, n = blockIdx.z;
+    const int channel = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x) * V;
+    float sums[V] = {};
+    if (channel < t.channels) {
+        residual_backward<T, B, V>(t, n, part, channel, static_cast<int>(threadIdx.y),
+                                   static_cast<int>(blockDim.y), sums);
+    }
+    add_lanes(sums, shared);
+    if (threadIdx.y > 0 || channel >= t.channels) return;
+    float* out = t.sums + (static_cast<Index>(n) * t.parts + part) * t.channels + channel;
+    for (int v = 0; v < V; ++v) out[v] = sums[v];
+}
+
+template <class T, int V>
+__global__ void __launch_bounds__(threads) gate_kernel(const GateTask t) {
+    const Index unit = thread_number();
+    if (unit < t.size / V) gate_forward<T, V>(t, unit);
+}
+
+template <class T, int V>
+__global__ void __launch_bounds__(threads) gate_gradient_kernel(const GateTask t) {
+    const Index unit = thread_number();
+    if (unit < t.size / V) gate_backward<T, V>(t, unit);
+}
+
+}  // namespace
+
+void residual(const ResidualTask& t, Stream stream) {
+    with_residual(t, [&](auto type, auto branch, auto width) {
+        constexpr int V = decltype(width)::value;
+        residual_kernel<decltype(type), decltype(branch), V>
+            <<<blocks_for(residual_units<V>(t)), threads, 0, native(stream)>>>(t);
+    });
+    check_launch("residual");
+}
+
+void residual_gradient(const ResidualTask& t, Stream stream) {
+    with_residual(t, [&](auto type, auto branch, auto width) {
+        constexpr int V = decltype(width)::value;
+        const auto block = column_block(t.channels / V);
+        const dim3 grid(column_blocks(t.channels / V, block), t.parts, t.batch);
+        residual_gradient_kernel<decltype(type), decltype(branch), V><<<grid, block, 0, native(stream)>>>(t);
+    });
+    check_launch("residual_gradient");
+}
+
+void gate(const GateTask& t, Stream stream) {
+    with_type<16>(t.type, t.size, [&](auto type, auto width) {
+        constexpr int V = decltype(width)::value;
+        gate_kernel<decltype(type), V><<<blocks_for(t.size / V), threads, 0, native(stream)>>>(t);
+    });
+    check_launch("gate");
+}
+
+void gate_gradient(const GateTask& t, Stream stream) {
+    with_type<16>(t.type, t.size, [&](auto type, auto width) {
+        constexpr int V = decltype(width)::value;
+        gate_gradient_kernel<decltype(type), V><<<blocks_for(t.size / V), threads, 0, native(stream)>>>(t);
+    });
+    check_launch("gate_gradient");
+}
+
+}  // namespace stl::gpu::cuda

@@ -1,0 +1,95 @@
+#include "stl/cuda/graph.h"
+
+#include <ATen/cuda/CUDAEvent.h>
+#include <ATen/cuda/CUDAGeneratorImpl.h>
+#include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDAGuard.h>
+
+namespace stl::gpu::cuda {
+namespace {
+
+/// Where the device's default generator stands. A capture that broke off leaves it believing that one is
+/// under way; it then gets a state of its own anew.
+class RandomState {
+  public:
+    RandomState()
+        : generator_(at::cuda::detail::getDefaultCUDAGenerator()),
+          seed_(generator_.current_seed()),
+          offset_(generator_.get_offset()) {}
+
+    void renew() const {
+        auto fresh = at::cuda::detail::createCUDAGenerator(generator_.device().index());
+        fresh.set_current_seed(seed_);
+        fresh.set_offset(offset_);
+        at::Generator(generator_).graphsafe_set_state(fresh);
+    }
+
+  private:
+    at::Generator generator_;
+    std::uint64_t seed_, offset_;
+};
+
+class CapturedGraph : public Graph {
+  public:
+    void warm_up(const std::function<void()>& work) override {
+        wait(c10::cuda::getCurrentCUDAStream(), stream_);
+        {
+            const c10::cuda::CUDAStreamGuard guard(stream_);
+            work();
+        }
+        wait(stream_, c10::cuda::getCurrentCUDAStream());
+    }
+
+    void capture(const std::function<void()>& work) override {
+        // What was freed before goes back, so that the graph's pool of its own does not double the memory.
+        c10::cuda::device_synchronize();
+        c10::cuda::CUDACachingAllocator::emptyCache();
+        const c10::cuda::CUDAStreamGuard guard(stream_);
+        const RandomState random;
+        try {
+            // Of this thread: the loader's may allocate pinned memory meanwhile.
+            graph_.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
+            work();
+            graph_.capture_end();
+        } catch (...) {
+            abandon();
+            random.renew();
+            throw;
+        }
+    }
+
+    void replay() override { graph_.replay(); }
+
+  private:
+    /// `after` starts when what is on `before` now is done.
+    static void wait(const c10::cuda::CUDAStream& before, const c10::cuda::CUDAStream& after) {
+        at::cuda::CUDAEvent event;
+        event.record(before);
+        event.block(after);
+    }
+
+    void abandon() noexcept {
+        try {
+            graph_.capture_end();
+        } catch (const std::exception&) {
+            // It says that the capture is invalid, which is why we are here.
+        }
+        try {
+            graph_.reset();
+        } catch (const std::exception&) {
+            // Nothing was captured that could be reset.
+        }
+        cudaGetLastError();  // clears what the failed capture left
+    }
+
+    c10::cuda::CUDAStream stream_ = c10::cuda::getStreamFromPool();
+    at::cuda::CUDAGraph graph_;
+};
+
+}  // namespace
+
+std::unique_ptr<Graph> make_graph() {
+    return std::make_unique<CapturedGraph>();
+}
+
+}  // namespace stl::gpu::cuda

@@ -1,0 +1,64 @@
+// What every kernel's launch needs.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <stdexcept>
+#include <string>
+
+#include "stl/gpu/dispatch.h"
+
+namespace stl::gpu::cuda {
+
+inline constexpr int threads = 256;  ///< of a block
+
+inline cudaStream_t native(void* stream) {
+    return static_cast<cudaStream_t>(stream);
+}
+
+/// Blocks that hold `units` threads.
+inline unsigned blocks_for(Index units) {
+    return static_cast<unsigned>((units + threads - 1) / threads);
+}
+
+/// After each launch.
+inline void check_launch(const char* kernel) {
+    const auto error = cudaGetLastError();
+    if (error != cudaSuccess)
+        throw std::runtime_error(std::string(kernel) + ": " + cudaGetErrorString(error));
+}
+
+__device__ __forceinline__ Index thread_number() {
+    return static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
+}
+
+/// Adds what the lanes (threadIdx.y) of a block hold for each of its columns (threadIdx.x); `sums` of lane 0
+/// is then the block's. `shared`: room for one value of each thread.
+template <int N>
+__device__ __forceinline__ void add_lanes(float (&sums)[N], float* shared) {
+    for (int i = 0; i < N; ++i) {
+        shared[threadIdx.y * blockDim.x + threadIdx.x] = sums[i];
+        __syncthreads();
+        for (unsigned half = blockDim.y / 2; half > 0; half /= 2) {
+            if (threadIdx.y < half)
+                shared[threadIdx.y * blockDim.x + threadIdx.x] +=
+                    shared[(threadIdx.y + half) * blockDim.x + threadIdx.x];
+            __syncthreads();
+        }
+        sums[i] = shared[threadIdx.x];
+        __syncthreads();
+    }
+}
+
+/// A block of `threads` threads for sums over pixels: columns of packs side by side, lanes of pixels. Both
+/// are powers of two.
+inline dim3 column_block(int packs) {
+    unsigned columns = 1;
+    while (columns < 32 && static_cast<int>(columns) < packs) columns *= 2;
+    return {columns, threads / columns, 1};
+}
+inline unsigned column_blocks(int packs, dim3 block) {
+    return (static_cast<unsigned>(packs) + block.x - 1) / block.x;
+}
+
+}  // namespace stl::gpu::cuda

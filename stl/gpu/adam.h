@@ -1,0 +1,62 @@
+// Adam and AdamW over many tensors at once, with what changes from step to step read from device memory: a
+// captured graph has its numbers frozen, and onecycle moves the learning rate and beta1 every step.
+//
+// Source: Kingma & Ba 2015 (weight decay as an L2 term); Loshchilov & Hutter 2019 (decoupled).
+#pragma once
+
+#include "stl/gpu/portable.h"
+
+namespace stl::gpu {
+
+/// One parameter: all in the same order in memory.
+struct AdamTensor {
+    float* parameter = nullptr;
+    const float* grad = nullptr;
+    float* exp_avg = nullptr;
+    float* exp_avg_sq = nullptr;
+    const float* step = nullptr;  ///< steps made, this one included
+    Index size = 0;
+};
+
+struct AdamTask {
+    const AdamTensor* tensors = nullptr;  ///< in the host's memory
+    int count = 0;
+    const float* settings = nullptr;  ///< [2]: learning rate, beta1
+    double beta2 = 0.999, eps = 1e-8, weight_decay = 0;
+    bool decoupled = false;
+};
+
+/// What a step multiplies with, the same for every element of a tensor.
+struct AdamFactors {
+    float decay, l2, keep1, add1, keep2, add2, size, root, eps;
+};
+
+STL_BOTH AdamFactors adam_factors(const AdamTask& t, float step) {
+    const double lr = t.settings[0], beta1 = t.settings[1];
+    const double correction1 = 1 - pow(beta1, static_cast<double>(step));
+    const double correction2 = 1 - pow(t.beta2, static_cast<double>(step));
+    AdamFactors f;
+    f.decay = static_cast<float>(t.decoupled ? 1 - lr * t.weight_decay : 1);
+    f.l2 = static_cast<float>(t.decoupled ? 0 : t.weight_decay);
+    f.keep1 = static_cast<float>(beta1);
+    f.add1 = static_cast<float>(1 - beta1);
+    f.keep2 = static_cast<float>(t.beta2);
+    f.add2 = static_cast<float>(1 - t.beta2);
+    f.size = static_cast<float>(lr / correction1);
+    f.root = static_cast<float>(1 / sqrt(correction2));
+    f.eps = static_cast<float>(t.eps);
+    return f;
+}
+
+STL_BOTH void adam_element(const AdamTensor& t, const AdamFactors& f, Index i) {
+    float p = t.parameter[i] * f.decay;
+    const float grad = t.grad[i] + f.l2 * p;
+    const float m = f.keep1 * t.exp_avg[i] + f.add1 * grad;
+    const float v = f.keep2 * t.exp_avg_sq[i] + f.add2 * grad * grad;
+    p -= f.size * m / (sqrtf(v) * f.root + f.eps);
+    t.parameter[i] = p;
+    t.exp_avg[i] = m;
+    t.exp_avg_sq[i] = v;
+}
+
+}  // namespace stl::gpu

@@ -1,0 +1,114 @@
+// Chains of element-wise operations that every block of a translator has, channels last.
+//
+//   residual  y = x + keep[n] * scale[c] * branch    layer scale, stochastic depth and the sum, in one pass
+//   gate      y = silu(a) * silu(b)                  MogaNet's gated aggregation
+//
+// x, branch, a, b, y: [N,pixels,C]; scale: [C], keep: [N], float32. The branch may be narrower than x: mixed
+// precision keeps the sums of blocks in float32.
+#pragma once
+
+#include "stl/gpu/dispatch.h"
+
+namespace stl::gpu {
+
+struct ResidualTask {
+    Type type = Type::float32;         ///< of x, y and grad
+    Type branch_type = Type::float32;  ///< of branch and its gradient: the same, or bfloat16
+    int batch = 0, channels = 0;
+    Index pixels = 0;
+    const void* x = nullptr;
+    const void* branch = nullptr;
+    const float* scale = nullptr;
+    const float* keep = nullptr;  ///< may be null: 1
+    void* y = nullptr;
+    // Backward: x's gradient is y's.
+    const void* grad = nullptr;
+    void* branch_grad = nullptr;
+    float* sums = nullptr;  ///< [N,parts,C], whose sum over both is the gradient of scale
+    int parts = 1;          ///< of a picture's pixels
+
+    STL_BOTH float kept(int n) const { return keep != nullptr ? keep[n] : 1.0F; }
+};
+
+template <int V>
+STL_BOTH Index residual_units(const ResidualTask& t) {
+    return t.batch * t.pixels * (t.channels / V);
+}
+
+template <class T, class B, int V>
+STL_BOTH void residual_forward(const ResidualTask& t, Index unit) {
+    const int packs = t.channels / V, channel = static_cast<int>(unit % packs) * V;
+    const float keep = t.kept(static_cast<int>(unit / packs / t.pixels));
+    float x[V], branch[V];
+    load<T, V>(static_cast<const T*>(t.x) + unit * V, x);
+    load<B, V>(static_cast<const B*>(t.branch) + unit * V, branch);
+    STL_UNROLL for (int v = 0; v < V; ++v) x[v] += keep * t.scale[channel + v] * branch[v];
+    store<T, V>(x, static_cast<T*>(t.y) + unit * V);
+}
+
+/// Worker `lane` of `lanes` over one part of a picture: writes branch_grad, sums for V channels.
+template <class T, class B, int V>
+STL_BOTH void residual_backward(const ResidualTask& t, int n, int part, int channel, int lane, int lanes,
+                                float (&sums)[V]) {
+    const auto range = part_of(t.pixels, t.parts, part);
+    const float keep = t.kept(n);
+    STL_UNROLL for (int v = 0; v < V; ++v) sums[v] = 0;
+    for (Index pixel = range.first + lane; pixel < range.last; pixel += lanes) {
+        const Index at = (n * t.pixels + pixel) * t.channels + channel;
+        float grad[V], branch[V];
+        load<T, V>(static_cast<const T*>(t.grad) + at, grad);
+        load<B, V>(static_cast<const B*>(t.branch) + at, branch);
+        STL_UNROLL for (int v = 0; v < V; ++v) {
+            grad[v] *= keep;
+            sums[v] += grad[v] * branch[v];
+            grad[v] *= t.scale[channel + v];
+        }
+        store<B, V>(grad, static_cast<B*>(t.branch_grad) + at);
+    }
+}
+
+/// f(T{}, B{}, Constant<V>)
+template <class F>
+void with_residual(const ResidualTask& t, F f) {
+    with_type_by_four(t.type, t.channels, [&](auto type, auto width) {
+        t.branch_type == t.type ? f(type, type, width) : f(type, Bf16{}, width);
+    });
+}
+
+struct GateTask {
+    Type type = Type::float32;
+    Index size = 0;  ///< elements
+    const void* a = nullptr;
+    const void* b = nullptr;
+    void* y = nullptr;
+    // Backward.
+    const void* grad = nullptr;
+    void* a_grad = nullptr;
+    void* b_grad = nullptr;
+};
+
+template <class T, int V>
+STL_BOTH void gate_forward(const GateTask& t, Index unit) {
+    float a[V], b[V];
+    load<T, V>(static_cast<const T*>(t.a) + unit * V, a);
+    load<T, V>(static_cast<const T*>(t.b) + unit * V, b);
+    STL_UNROLL for (int v = 0; v < V; ++v) a[v] = silu(a[v]) * silu(b[v]);
+    store<T, V>(a, static_cast<T*>(t.y) + unit * V);
+}
+
+template <class T, int V>
+STL_BOTH void gate_backward(const GateTask& t, Index unit) {
+    float a[V], b[V], grad[V];
+    load<T, V>(static_cast<const T*>(t.a) + unit * V, a);
+    load<T, V>(static_cast<const T*>(t.b) + unit * V, b);
+    load<T, V>(static_cast<const T*>(t.grad) + unit * V, grad);
+    STL_UNROLL for (int v = 0; v < V; ++v) {
+        const float of_a = grad[v] * silu_slope(a[v]) * silu(b[v]);
+        b[v] = grad[v] * silu(a[v]) * silu_slope(b[v]);
+        a[v] = of_a;
+    }
+    store<T, V>(a, static_cast<T*>(t.a_grad) + unit * V);
+    store<T, V>(b, static_cast<T*>(t.b_grad) + unit * V);
+}
+
+}  // namespace stl::gpu

@@ -1,0 +1,64 @@
+// The kernels of libstl_cuda.so as one table: what the program needs to know of it, and what its CPU twin
+// (stl/gpu/twin.h) offers as well.
+//
+// Adding a kernel: its task and arithmetic in a header here, a .cu in stl/cuda, a loop in twin.cpp, a line in
+// this table and in the two that fill it. Pointers are to the device's memory; work goes to `stream` and is
+// not waited for. Errors are exceptions.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "stl/gpu/adam.h"
+#include "stl/gpu/depthwise.h"
+#include "stl/gpu/elementwise.h"
+#include "stl/gpu/moving_glyphs.h"
+#include "stl/gpu/norm_silu.h"
+
+namespace stl::gpu {
+
+/// Changes with every change of this file or of a task: a plugin of another build is not used.
+inline constexpr int kernels_version = 1;
+
+/// Work that is recorded once and then launched as a whole.
+class Graph {
+  public:
+    virtual ~Graph() = default;
+    /// Runs the work on the stream that capture() will use, so that libraries choose their algorithms.
+    virtual void warm_up(const std::function<void()>& work) = 0;
+    /// Records the work without running it. Error: it cannot be recorded; the device is usable all the same.
+    virtual void capture(const std::function<void()>& work) = 0;
+    virtual void replay() = 0;
+};
+
+using Stream = void*;
+
+struct Kernels {
+    int version;
+    const char* name;
+    Stream (*current_stream)();
+    int (*parts)(Index blocks, Index most);  ///< into how many parts to cut work of so many blocks
+    std::unique_ptr<Graph> (*make_graph)();
+
+    void (*norm_silu)(const NormTask&, Stream);
+    void (*norm_silu_gradient_sums)(const NormTask&, Stream);
+    void (*norm_silu_gradient)(const NormTask&, Stream);
+    void (*depthwise)(const DepthwiseTask&, Stream);
+    void (*depthwise_filter_gradient)(const DepthwiseTask&, Stream);
+    void (*residual)(const ResidualTask&, Stream);
+    void (*residual_gradient)(const ResidualTask&, Stream);
+    void (*gate)(const GateTask&, Stream);
+    void (*gate_gradient)(const GateTask&, Stream);
+    void (*adam)(const AdamTask&, Stream);
+    void (*moving_glyphs)(const GlyphTask&, Stream);
+};
+
+/// Kernel sizes of the depthwise convolution, and its largest dilation.
+inline constexpr int depthwise_kernels[] = {3, 5, 7};
+inline constexpr int depthwise_dilations = 3;
+
+/// What libstl_cuda.so exports, as extern "C".
+using PluginEntry = const Kernels* (*)();
+inline constexpr const char* plugin_entry = "stl_cuda_kernels";
+
+}  // namespace stl::gpu

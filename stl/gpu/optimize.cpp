@@ -1,0 +1,53 @@
+#include "stl/gpu/optimize.h"
+
+#include "stl/core/error.h"
+#include "stl/gpu/tensors.h"
+
+namespace stl::gpu {
+namespace {
+
+/// Each gradient in its parameter's memory order. Autograd mostly makes them so.
+std::vector<torch::Tensor> in_order(const AdamTensors& t) {
+    std::vector<torch::Tensor> gradients;
+    for (std::size_t i = 0; i < t.parameters.size(); ++i) {
+        const auto& p = t.parameters[i];
+        const auto& g = t.gradients[i];
+        const bool same = g.strides() == p.strides() && g.scalar_type() == torch::kFloat32;
+        gradients.push_back(same ? g : torch::empty_like(p).copy_(g));
+    }
+    return gradients;
+}
+
+float* data_of(const torch::Tensor& x, const torch::Tensor& parameter) {
+    if (x.scalar_type() != torch::kFloat32 || x.strides() != parameter.strides() ||
+        !x.is_non_overlapping_and_dense()) {
+        fail("the optimizer's tensors are {}, expected Float in their parameter's order",
+             c10::toString(x.scalar_type()));
+    }
+    return x.mutable_data_ptr<float>();
+}
+
+}  // namespace
+
+void adam(const AdamTensors& t, const AdamNumbers& numbers, const torch::Tensor& settings) {
+    const auto gradients = in_order(t);
+    std::vector<AdamTensor> tensors;
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+        const auto& p = t.parameters[i];
+        tensors.push_back({data_of(p, p), data_of(gradients[i], p), data_of(t.exp_avgs[i], p),
+                           data_of(t.exp_avg_sqs[i], p), t.steps[i].const_data_ptr<float>(), p.numel()});
+    }
+    if (tensors.empty()) return;
+    AdamTask task;
+    task.tensors = tensors.data();
+    task.count = static_cast<int>(tensors.size());
+    task.settings = settings.const_data_ptr<float>();
+    task.beta2 = numbers.beta2;
+    task.eps = numbers.eps;
+    task.weight_decay = numbers.weight_decay;
+    task.decoupled = numbers.decoupled;
+    const auto& kernels = kernels_of(settings);
+    kernels.adam(task, kernels.current_stream());
+}
+
+}  // namespace stl::gpu

@@ -1,0 +1,27 @@
+// An optimizer's step by a kernel of our own that reads its changing numbers from device memory
+// (stl/gpu/adam.h).
+#pragma once
+
+#include <torch/torch.h>
+
+#include <vector>
+
+namespace stl::gpu {
+
+struct AdamTensors {
+    const std::vector<torch::Tensor>& parameters;  ///< float32, as all of these
+    const std::vector<torch::Tensor>& gradients;
+    const std::vector<torch::Tensor>& exp_avgs;     ///< in their parameter's memory order
+    const std::vector<torch::Tensor>& exp_avg_sqs;  ///< likewise
+    const std::vector<torch::Tensor>& steps;        ///< scalars, this step counted
+};
+struct AdamNumbers {
+    double beta2, eps, weight_decay;
+    bool decoupled;  ///< AdamW
+};
+
+/// settings: [2] float32 on the parameters' device: learning rate, beta1. Error: a tensor of another type or
+/// memory order.
+void adam(const AdamTensors& tensors, const AdamNumbers& numbers, const torch::Tensor& settings);
+
+}  // namespace stl::gpu

@@ -1,0 +1,69 @@
+#include "stl/gpu/plugin.h"
+
+#include <dlfcn.h>
+
+#include "stl/core/error.h"
+
+namespace stl::gpu {
+namespace {
+
+constexpr const char* library_name = "libstl_cuda.so";
+
+struct Opened {
+    const Kernels* kernels = nullptr;
+    std::string problem;
+};
+
+/// The library stays open until the program ends: its kernels may be in use until then.
+Opened open_plugin() {
+    const auto file = plugin_file();
+    if (file.empty())
+        return {nullptr, fmt::format("{} is not there (it is built where nvcc is)", library_name)};
+    void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr)
+        return {nullptr, fmt::format("{} cannot be opened: {}", file.string(), dlerror())};
+    const auto entry = reinterpret_cast<PluginEntry>(dlsym(library, plugin_entry));
+    if (entry == nullptr) return {nullptr, fmt::format("{} has no {}", file.string(), plugin_entry)};
+    const auto* kernels = entry();
+    if (kernels->version != kernels_version) {
+        return {nullptr, fmt::format("{} is of another version ({}, expected {})", file.string(),
+                                     kernels->version, kernels_version)};
+    }
+    return {kernels, ""};
+}
+
+const Opened& opened() {
+    static const Opened once = open_plugin();
+    return once;
+}
+
+const Kernels* for_cpu = nullptr;
+
+}  // namespace
+
+fs::path plugin_file() {
+    std::error_code error;
+    const auto folder = fs::read_symlink("/proc/self/exe", error).parent_path();
+    for (const auto& file : {folder / library_name, folder.parent_path() / "lib" / library_name}) {
+        if (fs::exists(file, error)) return file;
+    }
+    return {};
+}
+
+const Kernels* kernels_for(torch::Device device) {
+    if (device.is_cpu()) return for_cpu;
+    return device.is_cuda() ? opened().kernels : nullptr;
+}
+
+std::string why_no_kernels() {
+    return opened().problem;
+}
+
+KernelsForCpu::KernelsForCpu(const Kernels& kernels) {
+    for_cpu = &kernels;
+}
+KernelsForCpu::~KernelsForCpu() {
+    for_cpu = nullptr;
+}
+
+}  // namespace stl::gpu

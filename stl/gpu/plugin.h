@@ -1,0 +1,32 @@
+// Finding and opening libstl_cuda.so, the kernels of our own. The program does not link it: a machine without
+// CUDA builds and runs without, and ATen's operations do the work.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <string>
+
+#include "stl/core/file.h"
+#include "stl/gpu/kernels.h"
+
+namespace stl::gpu {
+
+/// Where the plugin lies: beside the program, or in ../lib. Empty: not built or not installed.
+fs::path plugin_file();
+
+/// The kernels for tensors of this device: the plugin's on a GPU (opened at the first call, after
+/// libtorch_cuda), none on a CPU; null where there are none.
+const Kernels* kernels_for(torch::Device device);
+/// Why a GPU's tensors have no kernels of our own, in one line; empty where they have.
+std::string why_no_kernels();
+
+/// For tests: in this scope tensors on the CPU have these kernels. Not for several threads.
+class KernelsForCpu {
+  public:
+    explicit KernelsForCpu(const Kernels& kernels);
+    ~KernelsForCpu();
+    KernelsForCpu(const KernelsForCpu&) = delete;
+    KernelsForCpu& operator=(const KernelsForCpu&) = delete;
+};
+
+}  // namespace stl::gpu

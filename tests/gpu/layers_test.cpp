@@ -1,0 +1,238 @@
+// Each operation of stl/gpu/layers.h against the chain of ATen operations it stands for, in float64, forward
+// and backward: the twin on the CPU always, the kernels on a GPU where there is one.
+#include "stl/gpu/layers.h"
+
+#include <ATen/autocast_mode.h>
+
+#include "tests/gpu/subject.h"
+
+namespace stl {
+namespace {
+
+using test::deviation;
+using test::Tensors;
+using torch::Tensor;
+
+constexpr double float_bound = 2e-5;
+constexpr double bf16_bound = 6e-3;  // one rounding to 8 bits
+
+class GpuLayers : public test::KernelTest {
+  protected:
+    using Operation = std::function<Tensor(const Tensors&)>;
+
+    /// The first `pictures` inputs have each of the two types, the rest stay float32.
+    void expect_same(const Tensors& inputs, std::size_t pictures, const Operation& ours,
+                     const Operation& plain) {
+        for (const auto type : {torch::kFloat32, torch::kBFloat16}) {
+            SCOPED_TRACE(type);
+            Tensors given, exact;
+            for (std::size_t i = 0; i < inputs.size(); ++i) {
+                const auto x = i < pictures ? inputs[i].to(type) : inputs[i];
+                given.push_back(x.to(device));
+                exact.push_back(x.to(torch::kFloat64));
+            }
+            if (given[0].dim() == 4) given[0] = given[0].contiguous(torch::MemoryFormat::ChannelsLast);
+            compare(test::with_gradients(given, ours), test::with_gradients(exact, plain),
+                    type == torch::kFloat32 ? float_bound : bf16_bound);
+        }
+    }
+
+    static void compare(const Tensors& found, const Tensors& expected, double bound) {
+        ASSERT_EQ(found.size(), expected.size());
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            ASSERT_EQ(found[i].sizes(), expected[i].sizes()) << i;
+            EXPECT_LT(deviation(found[i], expected[i]), bound)
+                << (i == 0 ? "result" : "gradient of input ") << (i == 0 ? "" : std::to_string(i - 1));
+        }
+    }
+};
+
+TEST_P(GpuLayers, NormSiluIsTheChainOfBoth) {
+    torch::manual_seed(1);
+    for (const auto& [size, groups] :
+         std::vector<std::pair<std::vector<std::int64_t>, int>>{{{3, 32, 8, 8}, 2},
+                                                                {{2, 6, 5, 7}, 2},
+                                                                {{1, 4, 1, 3}, 2},
+                                                                {{2, 8, 33, 9}, 1},
+                                                                {{1, 64, 4, 4}, 8}}) {
+        SCOPED_TRACE(testing::PrintToString(size));
+        const auto channels = size[1];
+        expect_same(
+            {2 * torch::randn(size) + 5, torch::randn({channels}), torch::randn({channels})}, 1,
+            [groups = groups](const Tensors& t) {
+                return gpu::norm_silu(t[0], groups, t[1], t[2], 1e-5, false);
+            },
+            [groups = groups](const Tensors& t) {
+                return torch::silu(torch::group_norm(t[0], groups, t[1], t[2], 1e-5));
+            });
+    }
+}
+
+TEST_P(GpuLayers, NormSiluKeepsItsDigitsBesideALargeMean) {
+    torch::manual_seed(9);
+    const auto x = torch::randn({2, 8, 16, 16}) + 1000;
+    const auto ones = torch::ones({8}), zeros = torch::zeros({8});
+    const auto found = gpu::norm_silu(x.to(device), 2, ones.to(device), zeros.to(device), 1e-5, false);
+    const auto expected = torch::silu(torch::group_norm(x.to(torch::kFloat64), 2));
+    EXPECT_LT(deviation(found, expected), 3e-4);
+}
+
+TEST_P(GpuLayers, NormSiluShuffles) {
+    torch::manual_seed(2);
+    for (const auto& size : {std::vector<std::int64_t>{2, 64, 4, 6}, {1, 8, 3, 5}, {3, 24, 2, 2}}) {
+        SCOPED_TRACE(testing::PrintToString(size));
+        const auto channels = size[1] / 4;
+        expect_same(
+            {torch::randn(size) - 1, torch::randn({channels}), torch::randn({channels})}, 1,
+            [](const Tensors& t) { return gpu::norm_silu(t[0], 2, t[1], t[2], 1e-5, true); },
+            [](const Tensors& t) {
+                return torch::silu(torch::group_norm(torch::pixel_shuffle(t[0], 2), 2, t[1], t[2], 1e-5));
+            });
+    }
+}
+
+TEST_P(GpuLayers, DepthwiseIsTheGroupedConvolution) {
+    torch::manual_seed(3);
+    for (const std::int64_t kernel : {3, 5, 7}) {
+        for (const std::int64_t dilation : {1, 2, 3}) {
+            for (const auto& size : {std::vector<std::int64_t>{2, 8, 16, 16}, {1, 5, 9, 11}, {3, 4, 3, 2}}) {
+                SCOPED_TRACE(testing::PrintToString(std::tuple(kernel, dilation, size)));
+                const auto channels = size[1], padding = dilation * (kernel - 1) / 2;
+                expect_same(
+                    {torch::randn(size), torch::randn({channels, 1, kernel, kernel}),
+                     torch::randn({channels})},
+                    1, [=](const Tensors& t) { return gpu::depthwise(t[0], t[1], t[2], dilation); },
+                    [=](const Tensors& t) {
+                        return torch::conv2d(t[0], t[1], t[2], 1, padding, dilation, channels);
+                    });
+            }
+        }
+    }
+}
+
+TEST_P(GpuLayers, DepthwiseReadsSlicesOfChannelsInPlace) {
+    torch::manual_seed(4);
+    const auto x = torch::randn({2, 24, 6, 7});
+    expect_same(
+        {x, torch::randn({8, 1, 3, 3}), torch::randn({8})}, 1,
+        [](const Tensors& t) { return gpu::depthwise(t[0].narrow(1, 8, 8), t[1], t[2], 2); },
+        [](const Tensors& t) { return torch::conv2d(t[0].narrow(1, 8, 8), t[1], t[2], 1, 2, 2, 8); });
+}
+
+TEST_P(GpuLayers, ResidualScalesAndKeeps) {
+    torch::manual_seed(5);
+    const auto keep = torch::tensor({0.0F, 1.25F, 1.25F}).view({3, 1, 1, 1});
+    for (const std::int64_t channels : {16, 6, 130}) {
+        SCOPED_TRACE(channels);
+        const std::vector<std::int64_t> size{3, channels, 5, 4};
+        const Tensors inputs{torch::randn(size), torch::randn(size), torch::randn({channels, 1, 1})};
+        expect_same(
+            inputs, 2,
+            [&](const Tensors& t) { return gpu::residual(t[0], t[1], t[2], keep.to(t[0].device())); },
+            [&](const Tensors& t) { return t[0] + keep * (t[2] * t[1]); });
+        expect_same(
+            inputs, 2, [](const Tensors& t) { return gpu::residual(t[0], t[1], t[2]); },
+            [](const Tensors& t) { return t[0] + t[2] * t[1]; });
+    }
+}
+
+TEST_P(GpuLayers, ResidualKeepsAWideSumOfNarrowBranches) {
+    torch::manual_seed(6);
+    const auto narrow = torch::randn({2, 8, 3, 3}).to(torch::kBFloat16);
+    const Tensors inputs{torch::randn({2, 8, 3, 3}), narrow.to(torch::kFloat32), torch::randn({8})};
+    const auto ours = [](const Tensors& t) { return gpu::residual(t[0], t[1].to(torch::kBFloat16), t[2]); };
+    const auto found =
+        test::with_gradients({inputs[0].to(device), inputs[1].to(device), inputs[2].to(device)}, ours);
+    EXPECT_EQ(found[0].scalar_type(), torch::kFloat32);
+    const auto expected = test::with_gradients(
+        {inputs[0].to(torch::kFloat64), inputs[1].to(torch::kFloat64), inputs[2].to(torch::kFloat64)},
+        [](const Tensors& t) {
+            return t[0] + t[2].view({8, 1, 1}) * t[1];
+        });
+    EXPECT_LT(deviation(found[0], expected[0]), float_bound);
+    EXPECT_LT(deviation(found[1], expected[1]), float_bound);
+    EXPECT_LT(deviation(found[2], expected[2]), bf16_bound);
+    EXPECT_LT(deviation(found[3], expected[3]), float_bound);
+}
+
+TEST_P(GpuLayers, GateIsTheProductOfBoth) {
+    torch::manual_seed(7);
+    for (const auto& size : {std::vector<std::int64_t>{2, 16, 5, 4}, {1, 3, 5, 7}}) {
+        SCOPED_TRACE(testing::PrintToString(size));
+        expect_same(
+            {3 * torch::randn(size), 3 * torch::randn(size)}, 2,
+            [](const Tensors& t) { return gpu::gate(t[0], t[1]); },
+            [](const Tensors& t) { return torch::silu(t[0]) * torch::silu(t[1]); });
+    }
+}
+
+TEST_P(GpuLayers, TakesTensorsInAnyLayout) {
+    torch::manual_seed(8);
+    const auto x = torch::randn({2, 8, 6, 6}).to(device), weight = torch::randn({8, 1, 3, 3}).to(device),
+               bias = torch::randn({8}).to(device);
+    const auto last = x.contiguous(torch::MemoryFormat::ChannelsLast);
+    EXPECT_TRUE(torch::equal(gpu::depthwise(x, weight, bias, 1), gpu::depthwise(last, weight, bias, 1)));
+    EXPECT_TRUE(torch::equal(gpu::gate(x, last), gpu::gate(last, last)));
+    // An address that no pack can be read from.
+    const auto odd = torch::randn({2 * 6 * 6 * 8 + 1})
+                         .to(device)
+                         .narrow(0, 1, 2 * 6 * 6 * 8)
+                         .view({2, 6, 6, 8})
+                         .permute({0, 3, 1, 2});
+    EXPECT_TRUE(
+        torch::equal(gpu::depthwise(odd, weight, bias, 1), gpu::depthwise(odd.clone(), weight, bias, 1)));
+}
+
+TEST_P(GpuLayers, TakesNothingElse) {
+    const auto at = [&](torch::Dtype type) {
+        return torch::zeros({1, 4, 3, 3}, torch::dtype(type).device(device));
+    };
+    EXPECT_TRUE(gpu::takes(at(torch::kFloat32)));
+    EXPECT_TRUE(gpu::takes(at(torch::kBFloat16)));
+    EXPECT_FALSE(gpu::takes(at(torch::kFloat64)));
+    EXPECT_FALSE(gpu::takes(at(torch::kFloat16)));
+    EXPECT_FALSE(gpu::takes(torch::zeros({4, 3, 3}, device)));
+    EXPECT_FALSE(gpu::takes(torch::zeros({0, 4, 3, 3}, device)));
+    EXPECT_TRUE(gpu::takes_depthwise(at(torch::kFloat32), 7, 3));
+    EXPECT_FALSE(gpu::takes_depthwise(at(torch::kFloat32), 11, 1));
+    EXPECT_FALSE(gpu::takes_depthwise(at(torch::kFloat32), 3, 4));
+}
+
+TEST_P(GpuLayers, MixedPrecisionNarrowsAsAConvolutionDoes) {
+    const auto x = torch::randn({1, 4, 6, 6}).to(device), weight = torch::randn({4, 1, 3, 3}).to(device),
+               bias = torch::randn({4}).to(device);
+    const auto type = device.type();
+    at::autocast::set_autocast_enabled(type, true);
+    at::autocast::set_autocast_dtype(type, torch::kBFloat16);
+    const auto y = gpu::depthwise(x, weight, bias, 1), plain = torch::conv2d(x, weight, bias, 1, 1, 1, 4);
+    const auto sum = gpu::residual(y, y, bias);
+    at::autocast::set_autocast_enabled(type, false);
+    at::autocast::clear_cache();
+    EXPECT_EQ(y.scalar_type(), plain.scalar_type());
+    EXPECT_EQ(sum.scalar_type(), torch::kFloat32);
+    EXPECT_LT(deviation(y, plain), 2 * bf16_bound);
+}
+
+INSTANTIATE_TEST_SUITE_P(devices, GpuLayers, testing::Values("cpu", "cuda"), test::device_name);
+
+TEST(GpuPlugin, TheCpuHasNoKernelsUnlessATestGivesItSome) {
+    EXPECT_EQ(gpu::kernels_for(torch::kCPU), nullptr);
+    EXPECT_FALSE(gpu::takes(torch::zeros({1, 2, 3, 3})));
+    {
+        const gpu::KernelsForCpu scope(gpu::twin_kernels());
+        EXPECT_TRUE(gpu::takes(torch::zeros({1, 2, 3, 3})));
+    }
+    EXPECT_FALSE(gpu::takes(torch::zeros({1, 2, 3, 3})));
+}
+
+TEST(GpuPlugin, SaysInOneLineWhyItHasNoKernels) {
+    if (!list_gpus().empty()) GTEST_SKIP() << "there is a GPU here";
+    // Without libtorch_cuda in the process the plugin cannot be opened, built or not.
+    const auto reason = gpu::why_no_kernels();
+    EXPECT_NE(reason.find("libstl_cuda.so"), std::string::npos) << reason;
+    EXPECT_EQ(reason.find('\n'), std::string::npos);
+    EXPECT_EQ(gpu::kernels_for(torch::Device(torch::kCUDA, 0)), nullptr);
+}
+
+}  // namespace
+}  // namespace stl

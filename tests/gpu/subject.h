@@ -1,0 +1,62 @@
+// Where the kernels' tests run: the twin on the CPU always, the kernels themselves where there is a GPU.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "stl/gpu/plugin.h"
+#include "stl/gpu/twin.h"
+#include "stl/runtime/device.h"
+
+namespace stl::test {
+
+/// Parameterised by the device's name.
+class KernelTest : public testing::TestWithParam<std::string> {
+  protected:
+    void SetUp() override {
+        if (GetParam() == "cpu") {
+            twin_ = std::make_unique<gpu::KernelsForCpu>(gpu::twin_kernels());
+            return;
+        }
+        if (list_gpus().empty()) GTEST_SKIP() << "NOT RUN: no GPU on this machine; the twin alone was tested";
+        device = open_device("cuda");
+        ASSERT_NE(gpu::kernels_for(device), nullptr) << gpu::why_no_kernels();
+    }
+
+    torch::Device device = torch::kCPU;
+
+  private:
+    std::unique_ptr<gpu::KernelsForCpu> twin_;
+};
+
+inline std::string device_name(const testing::TestParamInfo<std::string>& info) {
+    return info.param;
+}
+
+using Tensors = std::vector<torch::Tensor>;
+
+/// f's result and the gradients of sum(result * weights) for all of `inputs`.
+inline Tensors with_gradients(Tensors inputs, const std::function<torch::Tensor(const Tensors&)>& f) {
+    for (auto& x : inputs) x = x.detach().requires_grad_();
+    const auto y = f(inputs);
+    torch::manual_seed(5);
+    const auto weights = torch::randn(y.sizes(), torch::kFloat64).to(torch::kBFloat16).to(y.options());
+    (y * weights).sum().backward();
+    Tensors all{y.detach()};
+    for (const auto& x : inputs) all.push_back(x.grad());
+    return all;
+}
+
+/// Norm of the difference over the norm of what is expected.
+inline double deviation(const torch::Tensor& found, const torch::Tensor& expected) {
+    const auto truth = expected.to(torch::kCPU, torch::kFloat64);
+    return ((found.to(torch::kCPU, torch::kFloat64) - truth).norm() / truth.norm().clamp_min(1e-30))
+        .item<double>();
+}
+
+}  // namespace stl::test
