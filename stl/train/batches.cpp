@@ -1,6 +1,61 @@
 #include "stl/train/batches.h"
 
+#include "stl/train/device_glyphs.h"
+
 namespace stl {
+namespace {
+
+class LoadedBatches : public BatchSource {
+  public:
+    LoadedBatches(const Dataset& data, const BatchPlan& plan)
+        : shape_(data.shape()),
+          plan_(plan),
+          loader_(data,
+                  {.batch_size = plan.batch_size,
+                   .shuffle = plan.shuffle && !data.generated(),
+                   .drop_last = true,
+                   .seed = plan.seed,
+                   .allocate = batch_allocator(plan.device)},
+                  plan.first_epoch, plan.first_batch) {}
+
+    TrainBatch next() override {
+        return split_batch(loader_.next(), shape_, plan_.input_frames, plan_.device);
+    }
+
+  private:
+    SequenceShape shape_;
+    BatchPlan plan_;
+    Loader loader_;
+};
+
+class MadeBatches : public BatchSource {
+  public:
+    MadeBatches(std::unique_ptr<DeviceGlyphs> glyphs, const BatchPlan& plan, std::int64_t sequences)
+        : glyphs_(std::move(glyphs)),
+          plan_(plan),
+          batches_(sequences / plan.batch_size),
+          epoch_(plan.first_epoch),
+          batch_(plan.first_batch) {}
+
+    TrainBatch next() override {
+        if (batch_ == batches_) {
+            batch_ = 0;
+            ++epoch_;
+        }
+        const auto all = glyphs_->sequences(epoch_, batch_ * plan_.batch_size, plan_.batch_size);
+        ++batch_;
+        return {all.narrow(1, 0, plan_.input_frames),
+                all.narrow(1, plan_.input_frames, all.size(1) - plan_.input_frames)};
+    }
+    bool on_device() const override { return true; }
+
+  private:
+    std::unique_ptr<DeviceGlyphs> glyphs_;
+    BatchPlan plan_;
+    std::int64_t batches_, epoch_, batch_;
+};
+
+}  // namespace
 
 TrainBatch split_batch(const Batch& batch, const SequenceShape& shape, std::int64_t input_frames,
                        torch::Device device) {
@@ -18,6 +73,12 @@ std::function<std::shared_ptr<float[]>(std::int64_t)> batch_allocator(torch::Dev
         const auto memory = torch::empty({elements}, torch::TensorOptions().pinned_memory(true));
         return std::shared_ptr<float[]>(memory.data_ptr<float>(), [memory](float*) {});
     };
+}
+
+std::unique_ptr<BatchSource> open_batches(const Dataset& data, const BatchPlan& plan) {
+    if (auto glyphs = DeviceGlyphs::make(data, plan.device))
+        return std::make_unique<MadeBatches>(std::move(glyphs), plan, data.size());
+    return std::make_unique<LoadedBatches>(data, plan);
 }
 
 }  // namespace stl

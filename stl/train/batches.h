@@ -1,9 +1,10 @@
-// From loader batches to tensors on the device.
+// A run's batches as tensors on the device: from a loader, or made there.
 #pragma once
 
 #include <torch/torch.h>
 
 #include <functional>
+#include <memory>
 
 #include "stl/data/loader.h"
 #include "stl/train/step.h"
@@ -17,5 +18,25 @@ TrainBatch split_batch(const Batch& batch, const SequenceShape& shape, std::int6
 
 /// LoaderOptions::allocate for a device: pinned memory where copies to it gain from that, else null.
 std::function<std::shared_ptr<float[]>(std::int64_t)> batch_allocator(torch::Device device);
+
+/// Batch after batch, epoch after epoch, without end.
+class BatchSource {
+  public:
+    virtual ~BatchSource() = default;
+    virtual TrainBatch next() = 0;
+    /// Whether the device makes them itself.
+    virtual bool on_device() const { return false; }
+};
+
+struct BatchPlan {
+    std::int64_t batch_size = 1;
+    std::int64_t input_frames = 1;
+    bool shuffle = true;  ///< of stored sequences
+    std::uint64_t seed = 0;
+    std::int64_t first_epoch = 0, first_batch = 0;
+    torch::Device device = torch::kCPU;
+};
+/// `data` lives on as long as the source.
+std::unique_ptr<BatchSource> open_batches(const Dataset& data, const BatchPlan& plan);
 
 }  // namespace stl

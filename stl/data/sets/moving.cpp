@@ -61,7 +61,7 @@ class MovingDataset : public Dataset {
     MovingScene scene_;
 };
 
-class TrainingSequences : public MovingDataset {
+class TrainingSequences : public MovingDataset, public MadeFromGlyphs {
   public:
     TrainingSequences(const DatasetOptions& options, std::uint64_t seed)
         : MovingDataset(options, Split::train),
@@ -70,6 +70,8 @@ class TrainingSequences : public MovingDataset {
           size_(options.train_sequences.value_or(usual_sequences(Split::train))) {}
 
     std::int64_t size() const override { return size_; }
+    const MovingScene& scene() const override { return scene_; }
+    std::uint64_t seed() const override { return seed_; }
     void fetch(std::int64_t epoch, std::int64_t index, std::span<float> out) const override {
         render(training_plan(seed_, epoch, index, scene_.options(), scene_.glyphs()), out);
     }

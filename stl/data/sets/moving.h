@@ -28,6 +28,14 @@ SequenceShape cifar_frame(const DatasetOptions& options);
 /// (10,000 sequences).
 std::unique_ptr<Dataset> make_moving(const DatasetOptions& options, Split split, std::uint64_t seed);
 
+/// What a training set of moving glyphs also is: all that another maker of such sequences has to know.
+class MadeFromGlyphs {
+  public:
+    virtual ~MadeFromGlyphs() = default;
+    virtual const MovingScene& scene() const = 0;
+    virtual std::uint64_t seed() const = 0;
+};
+
 /// Sequence `index` of `epoch` of a run's training.
 MovingGlyphPlan training_plan(std::uint64_t seed, std::int64_t epoch, std::int64_t index,
                               const MovingGlyphOptions& options, const GlyphSet& glyphs);

@@ -1,0 +1,36 @@
+// Training batches of moving glyphs made by the device that trains on them (stl/gpu/moving_glyphs.h): the
+// glyphs live there, and nothing crosses from the host.
+//
+// Same distribution as the host's sequences, other random numbers. Sequence `index` of an epoch depends on
+// the run's seed alone, so that a resumed run goes on with the same data.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "stl/data/dataset.h"
+#include "stl/data/moving_scene.h"
+
+namespace stl {
+
+class DeviceGlyphs {
+  public:
+    /// Null where `data` is no training set of moving glyphs, has pictures or noise, which the kernel does
+    /// not make, or the device has no kernels.
+    static std::unique_ptr<DeviceGlyphs> make(const Dataset& data, torch::Device device);
+
+    /// For a scene without pictures or noise, on a device with kernels.
+    DeviceGlyphs(const MovingScene& scene, std::uint64_t seed, torch::Device device);
+
+    /// Sequences `first` to `first + size - 1` of an epoch: [size,T,1,S,S] float32, 0 to 1.
+    torch::Tensor sequences(std::int64_t epoch, std::int64_t first, std::int64_t size) const;
+
+  private:
+    MovingGlyphOptions options_;
+    std::uint64_t seed_;
+    torch::Tensor glyphs_;  ///< [count,height,width] uint8
+};
+
+}  // namespace stl
