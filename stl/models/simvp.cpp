@@ -17,6 +17,31 @@ std::uint64_t parameter_bytes(const torch::nn::Module& module) {
     return bytes;
 }
 
+/// Channels last, and not by chance of a size of 1.
+bool is_channels_last(const torch::Tensor& x) {
+    return x.suggest_memory_format() == torch::MemoryFormat::ChannelsLast;
+}
+
+/// [B*T,C,H,W] -> [B,T*C,H,W], in the same memory format, by one copy.
+torch::Tensor join_frames(const torch::Tensor& x, std::int64_t frames) {
+    const auto batch = x.size(0) / frames, channels = frames * x.size(1);
+    if (!is_channels_last(x)) return x.reshape({batch, channels, x.size(2), x.size(3)});
+    return x.unflatten(0, {batch, frames})
+        .permute({0, 3, 4, 1, 2})
+        .reshape({batch, x.size(2), x.size(3), channels})
+        .permute({0, 3, 1, 2});
+}
+
+/// The reverse.
+torch::Tensor part_frames(const torch::Tensor& z, std::int64_t frames) {
+    const auto batch = z.size(0) * frames, channels = z.size(1) / frames;
+    if (!is_channels_last(z)) return z.reshape({batch, channels, z.size(2), z.size(3)});
+    return z.unflatten(1, {frames, channels})
+        .permute({0, 1, 3, 4, 2})
+        .reshape({batch, z.size(2), z.size(3), channels})
+        .permute({0, 3, 1, 2});
+}
+
 }  // namespace
 
 SimVPImpl::SimVPImpl(const SimVPOptions& options, Weights weights) : options_(options) {
@@ -71,10 +96,8 @@ torch::Tensor SimVPImpl::forward(const torch::Tensor& x) {
     const auto batch = x.size(0);
     const auto frames = pad(x.reshape({batch * o.frames, o.channels, o.height, o.width}));
     const auto [latent, skip] = enc->forward(frames);
-    const auto z =
-        latent.reshape({batch, o.translator_channels(), o.translator_height(), o.translator_width()});
-    const auto mixed = hid->forward(z).reshape(latent.sizes());
-    auto y = dec->forward(mixed, skip);
+    const auto mixed = hid->forward(join_frames(latent, o.frames));
+    auto y = dec->forward(part_frames(mixed, o.frames), skip);
     if (y.size(2) != o.height) y = y.narrow(2, 0, o.height);
     if (y.size(3) != o.width) y = y.narrow(3, 0, o.width);
     return y.reshape(x.sizes());

@@ -2,6 +2,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
+#include "stl/gpu/optimize.h"
 
 namespace stl {
 namespace {
@@ -16,6 +17,21 @@ void adamw(OptimizerTensors& t, const OptimizerOptions& o, double lr, double bet
     torch::_foreach_add_(t.steps, 1);
     at::_fused_adamw_(t.parameters, t.gradients, t.exp_avgs, t.exp_avg_sqs, {}, t.steps, lr, beta1, o.beta2,
                       o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false);
+}
+
+void adam_on_device(OptimizerTensors& t, const OptimizerOptions& o, const torch::Tensor& settings,
+                    bool decoupled) {
+    torch::_foreach_add_(t.steps, 1);
+    gpu::adam({t.parameters, t.gradients, t.exp_avgs, t.exp_avg_sqs, t.steps},
+              {o.beta2, o.eps, o.weight_decay, decoupled}, settings);
+}
+
+void adam_on_device(OptimizerTensors& t, const OptimizerOptions& o, const torch::Tensor& settings) {
+    adam_on_device(t, o, settings, /*decoupled=*/false);
+}
+
+void adamw_on_device(OptimizerTensors& t, const OptimizerOptions& o, const torch::Tensor& settings) {
+    adam_on_device(t, o, settings, /*decoupled=*/true);
 }
 
 /// Nesterov's momentum, beta1 being the momentum; the buffer starts at the first gradient, as
@@ -34,9 +50,9 @@ void sgd(OptimizerTensors& t, const OptimizerOptions& o, double lr, double beta1
 
 const std::vector<OptimizerEntry>& optimizers() {
     static const std::vector<OptimizerEntry> list{
-        {"adam", "Kingma & Ba 2015, fused; weight_decay is an L2 term", adam},
-        {"adamw", "Loshchilov & Hutter 2019, fused; weight_decay is decoupled", adamw},
-        {"sgd", "with Nesterov momentum betas[0]", sgd},
+        {"adam", "Kingma & Ba 2015, fused; weight_decay is an L2 term", adam, adam_on_device},
+        {"adamw", "Loshchilov & Hutter 2019, fused; weight_decay is decoupled", adamw, adamw_on_device},
+        {"sgd", "with Nesterov momentum betas[0]", sgd, nullptr},
     };
     return list;
 }
@@ -64,8 +80,26 @@ Optimizer::Optimizer(std::vector<torch::Tensor> parameters, OptimizerOptions opt
 
 void Optimizer::step(double lr, std::optional<double> beta1) {
     const torch::NoGradGuard no_grad;
+    used(lr, beta1);
+    auto with_gradients = tensors();
+    if (with_gradients.parameters.empty()) return;
+    entry_->step(with_gradients, options_, lr, last_beta1_);
+}
+
+void Optimizer::step_on_device(const torch::Tensor& settings) {
+    const torch::NoGradGuard no_grad;
+    if (!has_step_on_device()) fail("{}: has no step with its numbers on the device", options_.name);
+    auto with_gradients = tensors();
+    if (with_gradients.parameters.empty()) return;
+    entry_->step_on_device(with_gradients, options_, settings);
+}
+
+void Optimizer::used(double lr, std::optional<double> beta1) {
     last_lr_ = lr;
     last_beta1_ = beta1.value_or(options_.beta1);
+}
+
+OptimizerTensors Optimizer::tensors() const {
     OptimizerTensors tensors;
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
         const auto& gradient = parameters_[i].grad();
@@ -76,8 +110,7 @@ void Optimizer::step(double lr, std::optional<double> beta1) {
         tensors.exp_avg_sqs.push_back(exp_avg_sqs_[i]);
         tensors.steps.push_back(steps_[i]);
     }
-    if (tensors.parameters.empty()) return;
-    entry_->step(tensors, options_, lr, last_beta1_);
+    return tensors;
 }
 
 void Optimizer::zero_grad() {

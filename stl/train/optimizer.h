@@ -36,6 +36,9 @@ struct OptimizerEntry {
     std::string name;
     std::string help;
     void (*step)(OptimizerTensors& tensors, const OptimizerOptions& options, double lr, double beta1);
+    /// The same by a kernel of our own, with lr and beta1 in device memory; null: there is none.
+    void (*step_on_device)(OptimizerTensors& tensors, const OptimizerOptions& options,
+                           const torch::Tensor& settings);
 };
 const std::vector<OptimizerEntry>& optimizers();
 const OptimizerEntry& find_optimizer(const std::string& name, const std::string& where);
@@ -47,6 +50,12 @@ class Optimizer {
 
     /// One step with the gradients at hand; `beta1` replaces the options' where a schedule moves it.
     void step(double lr, std::optional<double> beta1 = std::nullopt);
+    /// The same step with lr and beta1 read from `settings` [2] (float32, on the parameters' device) when the
+    /// kernel runs, so that a captured graph sees them change; used() then says what they were.
+    void step_on_device(const torch::Tensor& settings);
+    bool has_step_on_device() const { return entry_->step_on_device != nullptr; }
+    void used(double lr, std::optional<double> beta1);
+    const OptimizerOptions& options() const { return options_; }
     void zero_grad();
     /// Scales all gradients so that their common norm is at most `max_norm`; returns the norm before.
     torch::Tensor clip_gradients(double max_norm);
@@ -57,6 +66,9 @@ class Optimizer {
     void load(const OptimizerState& state, const std::string& where);
 
   private:
+    /// Of the parameters that have a gradient.
+    OptimizerTensors tensors() const;
+
     OptimizerOptions options_;
     const OptimizerEntry* entry_;
     std::vector<torch::Tensor> parameters_;

@@ -14,12 +14,7 @@ class PlainStep : public TrainStep {
     torch::Tensor operator()(const TrainBatch& batch, const ScheduleValue& settings,
                              const LossCheck& check) override {
         optimizer_.zero_grad();
-        torch::Tensor loss;
-        {
-            const Autocast autocast(batch.input.device().type(), options_.precision == "bf16");
-            const auto prediction = model_->predict(batch.input, batch.target.size(1));
-            loss = training_loss(prediction.to(torch::kFloat32), batch.target, options_.alpha);
-        }
+        const auto loss = forward_loss(model_, batch, options_);
         if (check) check(loss);
         loss.backward();
         if (options_.clip_norm > 0) optimizer_.clip_gradients(options_.clip_norm);
@@ -39,6 +34,12 @@ torch::Tensor training_loss(const torch::Tensor& prediction, const torch::Tensor
     auto loss = torch::mse_loss(prediction, target);
     if (alpha > 0) loss = loss + alpha * differential_divergence(prediction, target);
     return loss;
+}
+
+torch::Tensor forward_loss(SimVP& model, const TrainBatch& batch, const TrainOptions& options) {
+    const Autocast autocast(batch.input.device().type(), options.precision == "bf16");
+    const auto prediction = model->predict(batch.input, batch.target.size(1));
+    return training_loss(prediction.to(torch::kFloat32), batch.target, options.alpha);
 }
 
 std::unique_ptr<TrainStep> make_plain_step(SimVP model, Optimizer& optimizer, const TrainOptions& options) {

@@ -10,9 +10,9 @@
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/core/error.h"
 #include "stl/core/version.h"
-#include "stl/data/loader.h"
 #include "stl/runtime/device.h"
 #include "stl/train/batches.h"
+#include "stl/train/graph_step.h"
 #include "stl/train/loss_log.h"
 #include "stl/train/normalizer.h"
 #include "stl/train/run_folder.h"
@@ -57,7 +57,7 @@ class Trainer {
     void open_folder();
     void restore();
     void train_until_stopped();
-    void make_step(const Batch& batch);
+    void make_step(const TrainBatch& batch);
     void end_epoch();
     void save(const std::string& which);
     void write_run_file(const std::string& state) const;
@@ -126,6 +126,7 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
         load_weights(*model_, read_checkpoint(options_.init, false).state, options_.init);
     try {
         model_->to(device_);
+        if (device_.is_cuda()) set_channels_last(*model_);
         optimizer_ = std::make_unique<Optimizer>(model_->parameters(), options_.optimizer);
     } catch (const std::exception& error) {
         if (!is_out_of_memory(error)) throw;
@@ -134,7 +135,7 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
     if (device_.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);
     set_fused(*model_, true);
     set_recompute(*model_, options_.checkpoint_activations);
-    train_step_ = make_plain_step(model_, *optimizer_, options_);
+    train_step_ = make_train_step(model_, *optimizer_, options_, reporter_);
 }
 
 Json Trainer::resolved_experiment() const {
@@ -215,17 +216,18 @@ TrainOutcome Trainer::run() {
 }
 
 void Trainer::train_until_stopped() {
-    Loader loader(*train_data_,
-                  {.batch_size = options_.batch_size,
-                   .shuffle = options_.shuffle && !train_data_->generated(),
-                   .drop_last = true,
-                   .seed = options_.seed,
-                   .allocate = batch_allocator(device_)},
-                  step_ / steps_per_epoch_, step_ % steps_per_epoch_);
+    const auto batches = open_batches(*train_data_, {.batch_size = options_.batch_size,
+                                                     .input_frames = model_->options().frames,
+                                                     .shuffle = options_.shuffle,
+                                                     .seed = options_.seed,
+                                                     .first_epoch = step_ / steps_per_epoch_,
+                                                     .first_batch = step_ % steps_per_epoch_,
+                                                     .device = device_});
+    if (batches->on_device()) reporter_.info("training sequences are made on " + device_.str());
     model_->train();
     std::int64_t saved_at = -1;
     while (step_ < schedule_.total_steps) {
-        make_step(loader.next());
+        make_step(batches->next());
         report_progress();
         const bool last = step_ == schedule_.total_steps;
         const bool stop_now = !last && must_stop();
@@ -241,7 +243,7 @@ void Trainer::train_until_stopped() {
     if (saved_at != step_) save("last");
 }
 
-void Trainer::make_step(const Batch& batch) {
+void Trainer::make_step(const TrainBatch& batch) {
     const auto settings = schedule_value(schedule_, step_);
     TrainStep::LossCheck check;
     if (device_.is_cpu()) {
@@ -249,8 +251,7 @@ void Trainer::make_step(const Batch& batch) {
             require_finite_loss(loss.item<double>(), step_ + 1, *folder_);
         };
     }
-    const auto tensors = normalizer_.apply(split_batch(batch, shape_, model_->options().frames, device_));
-    const auto loss = (*train_step_)(tensors, settings, check);
+    const auto loss = (*train_step_)(normalizer_.apply(batch), settings, check);
     ++step_;
     losses_->add(step_, settings.lr, loss);
 }
