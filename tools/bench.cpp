@@ -8,6 +8,7 @@
 #include "stl/core/error.h"
 #include "stl/core/file.h"
 #include "stl/data/registry.h"
+#include "stl/gpu/plugin.h"
 #include "stl/models/registry.h"
 #include "stl/runtime/device.h"
 #include "tools/command.h"
@@ -73,9 +74,12 @@ std::vector<std::string> wanted_paths(const Session& session) {
         }
     }
     if (!session.arguments.compare.empty()) return session.arguments.compare;
-    // Inference's fast path is the CPU's, in fp32.
-    const bool plain_alone = session.work->name == "infer" &&
-                             (!session.options.device.is_cpu() || session.options.precision != "fp32");
+    // On a CPU inference's fast path is there in fp32 alone, on a GPU with kernels of our own.
+    const auto& options = session.options;
+    const bool has_fast = options.device.is_cpu()
+                              ? session.work->name != "infer" || options.precision == "fp32"
+                              : gpu::kernels_for(options.device) != nullptr;
+    const bool plain_alone = known.size() > 1 && !has_fast;
     return {plain_alone ? "plain" : known.back()};
 }
 

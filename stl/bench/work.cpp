@@ -15,9 +15,12 @@
 #include "stl/data/locate.h"
 #include "stl/data/moving_glyphs.h"
 #include "stl/fast/fast_simvp.h"
+#include "stl/gpu/plugin.h"
 #include "stl/metrics/metrics.h"
 #include "stl/models/complexity.h"
 #include "stl/runtime/autocast.h"
+#include "stl/train/graph_inference.h"
+#include "stl/train/graph_step.h"
 #include "stl/train/optimizer.h"
 #include "stl/train/step.h"
 
@@ -40,6 +43,13 @@ double pass_macs(const BenchOptions& options, const SimVPImpl& model) {
     fail("{}: there is no {} path on {} in {}", work, path, options.device.str(), options.precision);
 }
 
+/// Error: what a GPU's fast path needs is not there.
+const gpu::Kernels& kernels_on(torch::Device device) {
+    const auto* kernels = gpu::kernels_for(device);
+    if (kernels == nullptr) fail("{}: no fast path: {}", device.str(), gpu::why_no_kernels());
+    return *kernels;
+}
+
 BenchCase make_infer(const BenchOptions& options, const std::string& path) {
     const torch::NoGradGuard no_grad;
     torch::manual_seed(1);
@@ -50,8 +60,17 @@ BenchCase make_infer(const BenchOptions& options, const std::string& path) {
     BenchCase made;
     made.path = path;
     made.macs = pass_macs(options, *model);
+    if (path == "fast" && options.device.is_cuda()) {
+        set_fused(*model, true);
+        set_channels_last(*model);
+        const auto graph = std::make_shared<GraphInference>(model, options.precision == "bf16",
+                                                            kernels_on(options.device).make_graph());
+        graph->forward(x);  // captures
+        made.run = [graph, x] { graph->forward(x); };
+        return made;
+    }
     if (path == "fast") {
-        if (!options.device.is_cpu() || options.precision != "fp32") no_such_path(options, "infer", path);
+        if (options.precision != "fp32") no_such_path(options, "infer", path);
         const auto fast = std::make_shared<FastSimVP>(*model);
         const auto out = std::make_shared<torch::Tensor>(torch::empty_like(x));
         made.run = [fast, x, out] { fast->forward(x, *out); };
@@ -74,7 +93,8 @@ BenchCase make_infer(const BenchOptions& options, const std::string& path) {
 }
 
 struct Training {
-    TrainOptions settings;  // the step refers to them
+    TrainOptions settings;  // the step refers to them, and to this
+    Reporter silent;
     SimVP model{nullptr};
     std::unique_ptr<Optimizer> optimizer;
     std::unique_ptr<TrainStep> step;
@@ -91,12 +111,18 @@ BenchCase make_train(const BenchOptions& options, const std::string& path) {
     training->model->to(options.device);
     training->model->train();
     if (path == "fast") {
-        if (!options.device.is_cpu() || options.precision != "fp32") no_such_path(options, "train", path);
+        if (options.device.is_cpu() && options.precision != "fp32") no_such_path(options, "train", path);
+        if (options.device.is_cuda()) {
+            kernels_on(options.device);
+            set_channels_last(*training->model);
+        }
         set_fused(*training->model, true);
     }
     set_recompute(*training->model, options.checkpoint_activations || settings.checkpoint_activations);
     training->optimizer = std::make_unique<Optimizer>(training->model->parameters(), settings.optimizer);
-    training->step = make_plain_step(training->model, *training->optimizer, settings);
+    training->step = path == "fast"
+                         ? make_train_step(training->model, *training->optimizer, settings, training->silent)
+                         : make_plain_step(training->model, *training->optimizer, settings);
     const auto tensor = torch::TensorOptions(options.device);
     auto target = input_sizes(options);
     if (options.model.output_frames > 0) target[1] = options.model.output_frames;
@@ -106,6 +132,9 @@ BenchCase make_train(const BenchOptions& options, const std::string& path) {
     made.macs = 3.0 * pass_macs(options, *training->model);  // forward, and backward twice as much
     const ScheduleValue schedule{.lr = settings.optimizer.lr, .beta1 = settings.optimizer.beta1};
     made.run = [training, schedule] { (*training->step)(training->batch, schedule, nullptr); };
+    if (path == "fast" && options.device.is_cuda()) {
+        for (int i = 0; i <= graph_warm_up_steps; ++i) made.run();  // captures
+    }
     made.profile = [run = made.run](fast::Trace& trace) { record_operators(trace, run); };
     return made;
 }

@@ -5,6 +5,7 @@
 #include "stl/core/error.h"
 #include "stl/fast/fast_simvp.h"
 #include "stl/runtime/device.h"
+#include "stl/train/graph_step.h"
 #include "stl/train/normalizer.h"
 
 namespace stl {
@@ -69,6 +70,10 @@ struct Predictor::Parts {
             parameters += parameter.numel();
         }
         if (options.path == "fast" && device.is_cpu()) fast = std::make_unique<FastSimVP>(*network);
+        if (options.path == "fast" && device.is_cuda()) {
+            set_channels_last(*network);
+            set_fused(*network, true);
+        }
         epoch = checkpoint.epoch;
         if (run) {
             experiment = read_json(run->experiment_file());
