@@ -9,8 +9,8 @@
 
 namespace stl {
 
-/// What each sample's branch is multiplied by, [B,1,...]; undefined where nothing is dropped.
-torch::Tensor kept_samples(const torch::Tensor& branch, double rate, bool training);
+/// What each sample's branch is multiplied with, 0 or 1 / (1 - rate): [B,1,...] of type `type`.
+torch::Tensor draw_kept(const torch::Tensor& branch, double rate, torch::Dtype type);
 
 torch::Tensor drop_path(const torch::Tensor& branch, double rate, bool training);
 

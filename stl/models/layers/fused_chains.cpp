@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "stl/gpu/layers.h"
+#include "stl/models/layers/fused.h"
 #include "stl/models/layers/fused_planes.h"
 
 namespace stl::fused {
@@ -201,6 +203,10 @@ Tensor gelu(const Tensor& x, bool fused) {
     const bool taken = fused && x.is_cpu() && x.scalar_type() == torch::kFloat32 &&
                        !at::autocast::is_autocast_enabled(torch::kCPU);
     return taken ? Gelu::apply(x) : torch::gelu(x);
+}
+
+bool takes_chain(const Tensor& x) {
+    return !gpu::takes(x) && takes(x);
 }
 
 Tensor decompose_silu(const Tensor& x, const Tensor& sigma) {

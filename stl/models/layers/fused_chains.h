@@ -8,6 +8,9 @@
 
 namespace stl::fused {
 
+/// Whether those below but gelu() take x: what fused.h takes, and on a CPU.
+bool takes_chain(const torch::Tensor& x);
+
 /// gelu(x), of any shape; the plain one where `fused` is false or x is not to be taken.
 torch::Tensor gelu(const torch::Tensor& x, bool fused);
 

@@ -1,6 +1,7 @@
 // Depthwise convolutions of a training step, alone and with what follows them.
 #include <algorithm>
 
+#include "stl/gpu/layers.h"
 #include "stl/models/layers/fused.h"
 #include "stl/models/layers/fused_chains.h"
 #include "stl/models/layers/fused_planes.h"
@@ -261,6 +262,11 @@ struct ChannelAggregation : torch::autograd::Function<ChannelAggregation> {
 const std::int64_t largest_kernel = kernels::plane_kernel_limit;
 
 Tensor depthwise(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t dilation) {
+    if (gpu::takes_depthwise(x, weight.size(2), dilation)) return gpu::depthwise(x, weight, bias, dilation);
+    if (gpu::takes(x)) {
+        const auto padding = dilation * (weight.size(2) - 1) / 2;
+        return torch::conv2d(x, weight, bias, 1, padding, dilation, weight.size(0));
+    }
     return Depthwise::apply(x, weight, bias, dilation, /*gelu=*/false);
 }
 

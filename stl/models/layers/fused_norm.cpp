@@ -1,4 +1,5 @@
 // GroupNorm + SiLU (+ PixelShuffle) of a training step.
+#include "stl/gpu/layers.h"
 #include "stl/models/layers/fused.h"
 #include "stl/models/layers/fused_planes.h"
 
@@ -90,6 +91,7 @@ struct GroupNormSilu : torch::autograd::Function<GroupNormSilu> {
 
 Tensor group_norm_silu(const Tensor& x, std::int64_t groups, const Tensor& gamma, const Tensor& beta,
                        double eps, bool shuffle) {
+    if (gpu::takes(x)) return gpu::norm_silu(x, groups, gamma, beta, eps, shuffle);
     return GroupNormSilu::apply(x, gamma, beta, groups, eps, shuffle);
 }
 

@@ -36,7 +36,7 @@ MixMlpImpl::MixMlpImpl(std::int64_t channels, std::int64_t hidden, double drop_)
 
 torch::Tensor MixMlpImpl::forward(const torch::Tensor& x) {
     const auto wide = fc1->forward(x);
-    const auto hidden = fused && fused::takes(wide)
+    const auto hidden = fused && fused::takes_chain(wide)
                             ? fused::depthwise_gelu(wide, dwconv->dwconv->weight, dwconv->dwconv->bias, 1)
                             : torch::gelu(dwconv->forward(wide));
     return torch::dropout(fc2->forward(torch::dropout(hidden, drop, is_training())), drop, is_training());

@@ -1,5 +1,6 @@
 #include "stl/models/translators/block.h"
 
+#include "stl/gpu/layers.h"
 #include "stl/models/layers/drop.h"
 #include "stl/models/layers/fused_chains.h"
 #include "stl/models/layers/init.h"
@@ -12,8 +13,11 @@ torch::Tensor Block::residual(const torch::Tensor& x, const torch::Tensor& branc
 
 torch::Tensor Block::residual(const torch::Tensor& x, const torch::Tensor& branch,
                               const torch::Tensor& scale) const {
-    if (!fused || !fused::takes(x)) return residual(x, scale.view({-1, 1, 1}) * branch);
-    return fused::scaled_residual(x, branch, scale, kept_samples(branch, options.drop_path, is_training()));
+    const bool on_gpu = gpu::takes(x) && gpu::takes(branch);
+    if (!fused || !(on_gpu || fused::takes_chain(x))) return residual(x, scale.view({-1, 1, 1}) * branch);
+    const bool drops = options.drop_path > 0.0 && is_training();
+    const auto kept = drops ? draw_kept(branch, options.drop_path, torch::kFloat32) : torch::Tensor();
+    return on_gpu ? gpu::residual(x, branch, scale, kept) : fused::scaled_residual(x, branch, scale, kept);
 }
 
 StackedBlockImpl::StackedBlockImpl(std::shared_ptr<Block> inner, std::int64_t out_channels)

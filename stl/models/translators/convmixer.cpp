@@ -15,7 +15,7 @@ ConvMixerBlock::ConvMixerBlock(const BlockOptions& options) : Block(options) {
 
 torch::Tensor ConvMixerBlock::forward(const torch::Tensor& input) {
     const auto filtered =
-        fused && fused::takes(input)
+        fused && fused::takes_chain(input)
             ? fused::depthwise_gelu(input, conv_dw->weight, conv_dw->bias, conv_dw->options.dilation)
             : torch::gelu(conv_dw->forward(input));
     const auto x = input + norm_1->forward(filtered);

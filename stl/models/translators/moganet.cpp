@@ -41,7 +41,7 @@ MultiOrderGatedAggregationImpl::MultiOrderGatedAggregationImpl(std::int64_t chan
 
 torch::Tensor MultiOrderGatedAggregationImpl::forward(const torch::Tensor& x) {
     const auto p = proj_1->forward(x);
-    if (fused && fused::takes(x)) {
+    if (fused && fused::takes_chain(x)) {
         const auto y = fused::decompose_silu(p, sigma);
         return proj_2->forward(fused::silu_gate(gate->forward(y), value->forward(y))) + x;
     }
@@ -63,7 +63,7 @@ ChannelAggregationFFNImpl::ChannelAggregationFFNImpl(std::int64_t channels, std:
 }
 
 torch::Tensor ChannelAggregationFFNImpl::forward(const torch::Tensor& x) {
-    if (fused && fused::takes(x) && (drop == 0 || !is_training())) {
+    if (fused && fused::takes_chain(x) && (drop == 0 || !is_training())) {
         return fc2->forward(fused::channel_aggregation(fc1->forward(x), dwconv->weight, dwconv->bias,
                                                        decompose->weight, decompose->bias, sigma));
     }

@@ -1,0 +1,107 @@
+// Whole networks by the kernels of our own against the plain ones: the twin on the CPU always, the kernels on
+// a GPU where there is one.
+#include "stl/models/registry.h"
+#include "stl/train/graph_inference.h"
+#include "stl/train/graph_step.h"
+#include "tests/gpu/subject.h"
+
+namespace stl {
+namespace {
+
+using test::deviation;
+using torch::Tensor;
+
+SimVPOptions small(const std::string& translator) {
+    SimVPOptions options;
+    options.translator = translator;
+    options.frames = 4;
+    options.height = options.width = 32;
+    options.hid_S = 8;
+    options.hid_T = 64;
+    options.N_S = options.N_T = 2;
+    options.drop_path = 0.3;
+    return options;
+}
+
+class GpuNetwork : public testing::TestWithParam<std::tuple<std::string, std::string>> {
+  protected:
+    void SetUp() override {
+        if (std::get<1>(GetParam()) == "cpu") return;
+        if (list_gpus().empty()) GTEST_SKIP() << "NOT RUN: no GPU on this machine; the twin alone was tested";
+        device = open_device("cuda");
+        ASSERT_NE(gpu::kernels_for(device), nullptr) << gpu::why_no_kernels();
+    }
+    SimVP model() const {
+        torch::manual_seed(6);
+        SimVP made(small(std::get<0>(GetParam())));
+        made->to(device);
+        return made;
+    }
+    torch::Device device = torch::kCPU;
+};
+
+/// Output and gradients of a training pass.
+std::vector<std::pair<std::string, Tensor>> train_once(SimVP& model, const Tensor& x) {
+    model->zero_grad();
+    torch::manual_seed(7);  // stochastic depth
+    const auto y = model->forward(x);
+    y.pow(2).sum().backward();
+    std::vector<std::pair<std::string, Tensor>> all{{"output", y.detach().clone()}};
+    for (const auto& p : model->named_parameters()) {
+        if (p.value().grad().defined()) all.emplace_back(p.key(), p.value().grad().clone());
+    }
+    return all;
+}
+
+TEST_P(GpuNetwork, TrainsAsThePlainOne) {
+    auto network = model();
+    network->train();
+    const auto x = torch::rand({2, 4, 1, 32, 32}).to(device);
+    const auto plain = train_once(network, x);
+    set_channels_last(*network);
+    set_fused(*network, true);
+    const gpu::KernelsForCpu twin(gpu::twin_kernels());
+    const auto ours = train_once(network, x);
+    ASSERT_EQ(ours.size(), plain.size());
+    double largest = 0;
+    for (std::size_t i = 1; i < plain.size(); ++i)
+        largest = std::max(largest, plain[i].second.abs().max().item<double>());
+    EXPECT_LT(deviation(ours[0].second, plain[0].second), 1e-5);
+    for (std::size_t i = 1; i < plain.size(); ++i) {
+        const auto difference = (ours[i].second - plain[i].second).abs().max().item<double>();
+        const auto own = plain[i].second.abs().max().item<double>();
+        EXPECT_LE(difference, 2e-4 * std::max(own, 1e-3 * largest)) << plain[i].first;
+    }
+}
+
+TEST_P(GpuNetwork, PredictsByAGraphAsThePlainOne) {
+    const torch::NoGradGuard no_grad;
+    auto network = model();
+    network->eval();
+    const auto x = torch::rand({2, 4, 1, 32, 32}).to(device),
+               other = torch::rand({2, 4, 1, 32, 32}).to(device);
+    const auto plain = network->forward(x), plain_other = network->forward(other);
+    set_channels_last(*network);
+    set_fused(*network, true);
+    const gpu::KernelsForCpu twin(gpu::twin_kernels());
+    GraphInference graph(network, /*bf16=*/false, gpu::kernels_for(device)->make_graph());
+    EXPECT_LT(deviation(graph.forward(x), plain), 1e-5);
+    EXPECT_LT(deviation(graph.forward(other), plain_other), 1e-5);
+    EXPECT_THROW(graph.forward(x.narrow(0, 0, 1)), std::exception);
+}
+
+std::vector<std::string> translator_names() {
+    std::vector<std::string> names;
+    for (const auto& translator : translators()) names.push_back(translator.name);
+    return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(translators, GpuNetwork,
+                         testing::Combine(testing::ValuesIn(translator_names()),
+                                          testing::Values("cpu", "cuda")),
+                         [](const auto& param) {
+                             return std::get<0>(param.param) + "_" + std::get<1>(param.param);
+                         });
+
+}  // namespace
+}  // namespace stl
