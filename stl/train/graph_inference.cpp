@@ -2,6 +2,7 @@
 
 #include "stl/core/array.h"
 #include "stl/core/error.h"
+#include "stl/runtime/autocast.h"
 #include "stl/train/graph_step.h"
 
 namespace stl {

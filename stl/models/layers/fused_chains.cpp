@@ -214,7 +214,7 @@ Tensor decompose_silu(const Tensor& x, const Tensor& sigma) {
 }
 
 Tensor silu_gate(const Tensor& a, const Tensor& b) {
-    return SiluGate::apply(a, b);
+    return gpu::takes(a) ? gpu::gate(a, b) : SiluGate::apply(a, b);
 }
 
 Tensor scaled_residual(const Tensor& x, const Tensor& branch, const Tensor& scale, const Tensor& kept) {

@@ -41,12 +41,13 @@ MultiOrderGatedAggregationImpl::MultiOrderGatedAggregationImpl(std::int64_t chan
 
 torch::Tensor MultiOrderGatedAggregationImpl::forward(const torch::Tensor& x) {
     const auto p = proj_1->forward(x);
-    if (fused && fused::takes_chain(x)) {
-        const auto y = fused::decompose_silu(p, sigma);
-        return proj_2->forward(fused::silu_gate(gate->forward(y), value->forward(y))) + x;
-    }
-    const auto y = torch::silu(p + sigma * (p - p.mean({2, 3}, /*keepdim=*/true)));
-    return proj_2->forward(torch::silu(gate->forward(y)) * torch::silu(value->forward(y))) + x;
+    const auto y = fused && fused::takes_chain(p)
+                       ? fused::decompose_silu(p, sigma)
+                       : torch::silu(p + sigma * (p - p.mean({2, 3}, /*keepdim=*/true)));
+    const auto g = gate->forward(y), v = value->forward(y);
+    const auto gated = fused && fused::takes(g) && fused::takes(v) ? fused::silu_gate(g, v)
+                                                                   : torch::silu(g) * torch::silu(v);
+    return proj_2->forward(gated) + x;
 }
 
 std::int64_t MultiOrderGatedAggregationImpl::pooled_elements(std::int64_t positions) const {
