@@ -1,6 +1,7 @@
 #include "stl/media/resize.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "stl/core/error.h"
@@ -65,15 +66,91 @@ __attribute__((target_clones("avx2", "default"))) void accumulate_row(float* acc
         accumulate<false>(acc, row, weight, count);
 }
 
+/// sums[i] += row[i] of n rows. Most rows of an area count alike: adding them up as integers is quick, and
+/// exact.
+__attribute__((target_clones("avx2", "default"))) void sum_rows(std::uint16_t* __restrict sums,
+                                                                const std::uint8_t* rows,
+                                                                std::ptrdiff_t stride, int n,
+                                                                std::size_t count) {
+    int k = 0;
+    for (; k + 4 <= n; k += 4) {
+        const std::uint8_t *a = rows + k * stride, *b = a + stride, *c = b + stride, *d = c + stride;
+        for (std::size_t i = 0; i < count; ++i)
+            sums[i] = static_cast<std::uint16_t>(sums[i] + a[i] + b[i] + c[i] + d[i]);
+    }
+    for (; k < n; ++k) {
+        const std::uint8_t* a = rows + k * stride;
+        for (std::size_t i = 0; i < count; ++i) sums[i] = static_cast<std::uint16_t>(sums[i] + a[i]);
+    }
+}
+
+constexpr int most_rows_summed = 257;  // of 255 each: what 16 bits hold
+
+/// The rows of one output row, weighted, from column `begin` of the plane on.
+class RowSum {
+  public:
+    RowSum(const PlaneView& plane, std::size_t begin, std::span<float> acc)
+        : plane_(plane), offset_(begin * static_cast<std::size_t>(plane.components)), acc_(acc) {
+        if (!plane.wide) sums_.resize(acc.size());
+    }
+
+    void add(const AxisTaps::Tap& tap, const float* weights) {
+        bool first = true;
+        for (int k = 0; k < tap.count; first = false) {
+            int n = 1;
+            while (!plane_.wide && k + n < tap.count && n < most_rows_summed && weights[k + n] == weights[k])
+                ++n;
+            add_rows(tap.first + k, n, weights[k], first);
+            k += n;
+        }
+    }
+
+  private:
+    void add_rows(int row, int n, float weight, bool first) {
+        const std::uint8_t* from = plane_.data + plane_.stride * row;
+        if (plane_.wide) {
+            accumulate_row(acc_.data(), reinterpret_cast<const std::uint16_t*>(from) + offset_, weight,
+                           acc_.size(), first);
+        } else if (n == 1) {
+            accumulate_row(acc_.data(), from + offset_, weight, acc_.size(), first);
+        } else {
+            std::fill(sums_.begin(), sums_.end(), std::uint16_t{0});
+            sum_rows(sums_.data(), from + offset_, plane_.stride, n, sums_.size());
+            accumulate_row(acc_.data(), sums_.data(), weight, acc_.size(), first);
+        }
+    }
+
+    const PlaneView& plane_;
+    std::size_t offset_;
+    std::span<float> acc_;
+    std::vector<std::uint16_t> sums_;
+};
+
+/// In four sums side by side, which the processor can keep going at once.
+float dot(const float* a, const float* b, int count) {
+    std::array<float, 4> sums{};
+    int k = 0;
+    for (; k + 4 <= count; k += 4) {
+        for (int j = 0; j < 4; ++j) sums[static_cast<std::size_t>(j)] += a[k + j] * b[k + j];
+    }
+    float rest = 0;
+    for (; k < count; ++k) rest += a[k] * b[k];
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest;
+}
+
 /// One row [columns, components] of sums into one output row.
 void gather_row(const float* row, const AxisTaps& axis, int components, float* out) {
     for (const auto& tap : axis.taps) {
         const float* weights = axis.values.data() + tap.weights;
+        const float* p = row + static_cast<std::size_t>(tap.first) * components;
+        if (components == 1) {
+            *out++ = dot(weights, p, tap.count);
+            continue;
+        }
         for (int c = 0; c < components; ++c) {
             float sum = 0;
-            const float* p = row + static_cast<std::size_t>(tap.first) * components + c;
             for (int k = 0; k < tap.count; ++k)
-                sum += weights[k] * p[static_cast<std::size_t>(k) * components];
+                sum += weights[k] * p[static_cast<std::size_t>(k) * components + c];
             *out++ = sum;
         }
     }
@@ -105,22 +182,12 @@ void resize_plane(const PlaneView& plane, const AxisTaps& vertical, const AxisTa
         begin = std::min(begin, tap.first);
         end = std::max(end, tap.first + tap.count);
     }
-    const std::size_t count = static_cast<std::size_t>(end - begin) * n;
     scratch.resize(static_cast<std::size_t>(plane.width) * n);
-    float* acc = scratch.data() + static_cast<std::size_t>(begin) * n;
+    const auto first = static_cast<std::size_t>(begin), last = static_cast<std::size_t>(end);
+    RowSum sum(plane, first, std::span(scratch).subspan(first * n, (last - first) * n));
     float* to = out.data();
     for (const auto& tap : vertical.taps) {
-        for (int k = 0; k < tap.count; ++k) {
-            const std::uint8_t* row = plane.data + plane.stride * (tap.first + k);
-            const float weight = vertical.values[tap.weights + static_cast<std::size_t>(k)];
-            const std::size_t offset = static_cast<std::size_t>(begin) * n;
-            if (plane.wide) {
-                accumulate_row(acc, reinterpret_cast<const std::uint16_t*>(row) + offset, weight, count,
-                               k == 0);
-            } else {
-                accumulate_row(acc, row + offset, weight, count, k == 0);
-            }
-        }
+        sum.add(tap, vertical.values.data() + tap.weights);
         gather_row(scratch.data(), horizontal, plane.components, to);
         to += horizontal.taps.size() * n;
     }

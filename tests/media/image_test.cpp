@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 #include "stl/media/image.h"
 #include "stl/media/natural_order.h"
 #include "stl/media/resize.h"
@@ -67,6 +69,34 @@ TEST(Resize, AreaIsTheMeanOfWhatAPixelCovers) {
     Image block(4, 4, 3);
     for (std::size_t i = 0; i < block.pixels.size(); ++i) block.pixels[i] = static_cast<std::uint8_t>(i);
     EXPECT_THAT(resize(block, 1, 1).pixels, ElementsAre(23, 24, 25));  // means 22.5, 23.5, 24.5, rounded
+}
+
+/// Rows that count alike are added up as integers: here so many that 16 bits don't hold them, beside odd
+/// ones.
+TEST(Resize, TallPicturesAreExact) {
+    for (const int height : {64, 257, 258, 300, 1080, 2000}) {
+        Image tall(height, 40, 1);
+        for (std::size_t i = 0; i < tall.pixels.size(); ++i)
+            tall.pixels[i] = static_cast<std::uint8_t>(i % 40 < 20 ? 255 : i * 7919 % 256);
+        for (const int rows : {1, 3, 60}) {
+            std::vector<float> scratch, out(static_cast<std::size_t>(rows) * 40);
+            resize_plane({tall.pixels.data(), 40, height, 40}, make_taps(height, 0, height, rows),
+                         make_taps(40, 0, 40, 40), scratch, out);
+            for (int r = 0; r < rows; ++r) {
+                const double from = static_cast<double>(r) * height / rows,
+                             to = static_cast<double>(r + 1) * height / rows;
+                for (int x = 0; x < 40; x += 13) {
+                    double sum = 0;
+                    for (int y = static_cast<int>(from);
+                         y < std::min<int>(height, static_cast<int>(std::ceil(to))); ++y)
+                        sum +=
+                            tall.at(y, x) * std::max(0.0, std::min(to, y + 1.0) - std::max(from, double(y)));
+                    EXPECT_NEAR(out[static_cast<std::size_t>(r * 40 + x)], sum / (to - from), 2e-3)
+                        << height << " " << r;
+                }
+            }
+        }
+    }
 }
 
 TEST(Resize, GrowsByLinearInterpolation) {
