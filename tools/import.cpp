@@ -5,6 +5,7 @@
 #include <set>
 
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/import/layouts/layout.h"
 #include "tools/command.h"
 #include "tools/frame_size.h"
@@ -56,6 +57,8 @@ void run_layout(const ImportArguments& a, const CLI::App& command, Console& cons
 
 void run_import(ImportArguments a, Console& console) {
     ImportOptions& o = a.options;
+    const auto extension = lower_case(split_file_name(o.output).path.extension().string());
+    if (extension != ".h5" && extension != ".hdf5") throw UsageError("import: --output FILE.h5 is required");
     if (!a.size.empty()) {
         const auto size = parse_frame_size(a.size, "import: --size");
         o.width = size.width;
@@ -131,6 +134,8 @@ void add_import(CLI::App& app, Console& console) {
         ->check(CLI::PositiveNumber);
     c->add_option("--start", o.start, "seconds into each source")->check(CLI::NonNegativeNumber);
     c->add_option("--end", o.end, "seconds into each source")->check(CLI::PositiveNumber);
+    c->add_option("--stream", o.stream, "number of a video's stream, as ffprobe counts (default: the best)")
+        ->check(CLI::NonNegativeNumber);
     c->add_flag("--split-scenes", o.split_scenes, "no sequence runs over a cut");
     c->add_option("--scene-threshold", o.scene_threshold, "how much a cut changes the picture, 0-1")
         ->check(CLI::Range(0.01, 1.0))
@@ -152,6 +157,8 @@ void add_import(CLI::App& app, Console& console) {
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     c->add_option("--threads", o.threads, "of the decoder (default: all cores)")->check(CLI::Range(0, 64));
+    c->add_flag("--normalize", o.normalize,
+                "training is to normalise by mean and deviation of the training sequences");
     c->add_flag("--force", o.force, "replace an existing output");
     c->callback([arguments, c, &console] {
         if (c->count("--from") > 0) return run_layout(*arguments, *c, console);

@@ -4,6 +4,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
+#include "stl/data/normalization.h"
 #include "stl/media/png.h"
 #include "stl/media/video_reader.h"
 #include "stl/render/strips.h"
@@ -19,6 +20,7 @@ struct InspectArguments {
     std::string sheet;
     std::int64_t sequences = 8;
     int columns = 10;
+    std::int64_t max_pixels = default_max_pixels;
     bool json = false, force = false;
 };
 
@@ -83,11 +85,21 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
                               s.non_finite > 0 ? fmt::format("; {} are not finite", s.non_finite) : ""));
     console.print(fmt::format("motion: {:.4g} from frame to frame, {:.1f} % of the frames stand still",
                               s.motion, 100 * s.still));
+    if (const auto training = info.attributes.find("training_values"); training != info.attributes.end()) {
+        console.print(fmt::format("training sequences, by channel: mean {}, deviation {}",
+                                  (*training)["mean"].dump(), (*training)["std"].dump()));
+    }
+    if (const auto n = stored_normalization(info, a.file); !n.empty()) {
+        console.print(fmt::format("the network sees: (value - {:.4g}) / {:.4g}", fmt::join(n.mean, ", "),
+                                  fmt::join(n.deviation, ", ")));
+    }
     if (!info.attributes.empty()) console.print("made from: " + info.attributes.dump());
 }
 
 void inspect_video(const InspectArguments& a, Console& console) {
-    VideoReader reader(a.file);
+    VideoOptions options;
+    options.max_pixels = a.max_pixels;
+    VideoReader reader(a.file, options);
     if (!a.sheet.empty())
         throw UsageError("inspect: --sheet is for files of sequences; stl import makes one of a video");
     std::int64_t frames = 0;
@@ -149,6 +161,9 @@ void add_inspect(CLI::App& app, Console& console) {
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     command->add_option("--columns", a.columns, "frames a row of the contact sheet")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_option("--max-pixels", a.max_pixels, "of a video: larger frames are refused")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     command->add_flag("--json", a.json, "print JSON");

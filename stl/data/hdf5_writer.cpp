@@ -19,7 +19,8 @@ class Hdf5Writer : public SequenceWriter {
           dataset_name_(options.dataset),
           count_(count),
           shape_(shape),
-          dtype_(options.dtype) {
+          dtype_(options.dtype),
+          options_(options) {
         if (options.layout != "NTCHW") fail("{}: layout {}, HDF5 files are NTCHW", name_, options.layout);
         if (options.compression == 0 && count != unknown_count) {
             const auto bytes = static_cast<std::uint64_t>(element_count({count, shape.elements()}, name_));
@@ -30,7 +31,6 @@ class Hdf5Writer : public SequenceWriter {
             Handle(H5Fcreate(output_.temporary().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
         if (!file_.valid()) fail("{}: cannot be written ({})", name_, hdf5::reason());
         create_dataset(options);
-        hdf5::write_description(dataset_.get(), options, name_);
     }
 
     ~Hdf5Writer() override {
@@ -51,6 +51,8 @@ class Hdf5Writer : public SequenceWriter {
         for (const auto split : splits) splits_.push_back(static_cast<std::uint8_t>(split));
     }
 
+    void set_attributes(const Json& attributes) override { options_.attributes = attributes; }
+
     void finish() override {
         if (count_ == unknown_count ? written_ == 0 : written_ != count_) {
             fail("{}: {} of {} sequences were written", name_, written_,
@@ -58,6 +60,7 @@ class Hdf5Writer : public SequenceWriter {
         }
         {
             const hdf5::Lock lock;
+            hdf5::write_description(dataset_.get(), options_, name_);
             write_splits();
             if (H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) < 0 || !dataset_.close() || !file_.close()) {
                 fail("{}: cannot be written ({}; is the disk full?)", name_, hdf5::reason());
@@ -150,6 +153,7 @@ class Hdf5Writer : public SequenceWriter {
     std::int64_t count_;
     SequenceShape shape_;
     DType dtype_;
+    WriteOptions options_;
     Handle file_;
     Handle dataset_;
     std::int64_t written_ = 0;

@@ -98,6 +98,10 @@ void SequenceWriter::set_splits(std::span<const Split> /*splits*/) {
     fail("splits can be marked in .h5 files alone");
 }
 
+void SequenceWriter::set_attributes(const Json& /*attributes*/) {
+    fail("attributes stand in .h5 files alone");
+}
+
 std::unique_ptr<SequenceWriter> create_sequences(const std::string& file, std::int64_t count,
                                                  const SequenceShape& shape, const WriteOptions& options) {
     const auto [path, named] = split_file_name(file);

@@ -82,6 +82,8 @@ class SequenceWriter {
     virtual void append(std::span<const float> values) = 0;
     /// Which split each row belongs to, for all rows, before finish() (HDF5 alone: the dataset `split`).
     virtual void set_splits(std::span<const Split> splits);
+    /// In the place of WriteOptions::attributes, before finish(): what is known at the end only (HDF5 alone).
+    virtual void set_attributes(const Json& attributes);
     virtual void finish() = 0;
 };
 

@@ -21,6 +21,7 @@ VideoOptions video_options(const ImportOptions& o, const FrameFormat& format) {
     v.folder_fps = o.folder_fps;
     v.start = o.start;
     v.end = o.end;
+    v.stream = o.stream;
     v.max_pixels = o.max_pixels;
     v.threads = o.threads;
     return v;

@@ -4,6 +4,8 @@
 #include <chrono>
 
 #include "stl/core/error.h"
+#include "stl/import/ahead.h"
+#include "stl/import/channel_statistics.h"
 #include "stl/import/clips.h"
 #include "stl/import/frame_stream.h"
 #include "stl/import/row_queue.h"
@@ -41,12 +43,15 @@ class Importer {
 
     ImportReport run() {
         const auto writer = make_writer();
+        statistics_.emplace(shape(), format_.dtype);
         const auto row_bytes = static_cast<std::uint64_t>(options_.length) * format_.bytes();
         require_memory(5 * row_bytes, options_.output);
         RowQueue queue(*writer, format_.dtype,
                        std::max<std::uint64_t>(2, (std::uint64_t{64} << 20) / row_bytes));
+        AheadStreams streams(sources_.size(),
+                             [this](std::size_t i) { return open_stream(sources_[i], options_, format_); });
         try {
-            for (std::size_t i = 0; i < sources_.size(); ++i) read_source(i, queue);
+            for (std::size_t i = 0; i < sources_.size(); ++i) read_source(i, *streams.next(), queue);
         } catch (const WritingFailed&) {
             // finish() throws why.
         }
@@ -93,9 +98,10 @@ class Importer {
                 continue;  // told when its turn comes
             }
         }
-        return create_sequences(options_.output, unknown_count,
-                                {options_.length, format_.channels, format_.height, format_.width}, w);
+        return create_sequences(options_.output, unknown_count, shape(), w);
     }
+
+    SequenceShape shape() const { return {options_.length, format_.channels, format_.height, format_.width}; }
 
     Json describe() const {
         Json settings{
@@ -115,11 +121,11 @@ class Importer {
 
     std::int64_t stride() const { return options_.stride > 0 ? options_.stride : options_.length; }
 
-    void read_source(std::size_t index, RowQueue& queue) {
+    void read_source(std::size_t index, FrameStream& stream, RowQueue& queue) {
         const std::string& name = sources_[index].name;
         try {
             const std::int64_t before = report_.sequences;
-            read_frames(index, queue);
+            read_frames(index, stream, queue);
             ++report_.sources;
             if (report_.sequences == before) {
                 ++report_.too_short;
@@ -135,13 +141,13 @@ class Importer {
         }
     }
 
-    void read_frames(std::size_t index, RowQueue& queue) {
-        const auto stream = open_stream(sources_[index], options_, format_);
-        if (splits_.active() && splits_.by() == SplitBy::time && !(stream->duration() > 0)) {
+    void read_frames(std::size_t index, FrameStream& stream, RowQueue& queue) {
+        if (splits_.active() && splits_.by() == SplitBy::time && !(stream.duration() > 0)) {
             fail("{}: does not tell how long it is, so it can't be split by time", sources_[index].name);
         }
         Split split = splits_.of(index, 0);
         Windows windows(options_.length, stride(), [&](Windows::Bytes row) {
+            if (split == Split::train) statistics_->add(row);
             queue.push(std::move(row));
             marks_.push_back(split);
             ++report_.sequences;
@@ -150,7 +156,7 @@ class Importer {
         SceneCuts cuts(options_.scene_threshold);
         StreamFrame frame;
         std::int64_t count = 0;
-        for (; stream->next(frame); ++count) {
+        for (; stream.next(frame); ++count) {
             if (stop_ && stop_()) throw Interrupted("import: interrupted, nothing written");
             const Split now = splits_.of(index, frame.position);
             const bool cut = options_.split_scenes && scene_begins(cuts, frame);
@@ -158,10 +164,11 @@ class Importer {
             report_.cuts += cut ? 1 : 0;
             split = now;
             windows.add(frame.values);
-            show_progress(index, *stream, frame, count);
+            show_progress(index, stream, frame, count);
         }
         report_.frames += count;
-        if (const std::string damage = stream->damage(); !damage.empty()) reporter_.warn(damage);
+        note_rate(stream.fps());
+        if (const std::string damage = stream.damage(); !damage.empty()) reporter_.warn(damage);
     }
 
     bool scene_begins(SceneCuts& cuts, const StreamFrame& frame) {
@@ -202,7 +209,41 @@ class Importer {
         }
         report_.split = splits_.active();
         if (report_.split) writer.set_splits(marks_);
+        writer.set_attributes(measured());
         writer.finish();
+        if (slowest_ > 0 && fastest_ > 1.02 * slowest_) {
+            reporter_.warn(
+                fmt::format("the sources have {:.4g} to {:.4g} frames/s, and sequences take frames as "
+                            "they are; --fps makes them alike",
+                            slowest_, fastest_));
+        }
+    }
+
+    /// What the file says of its making, with mean and deviation of the training sequences.
+    Json measured() {
+        Json settings = describe();
+        const Json values = statistics_->value();
+        if (values.is_null()) {
+            if (options_.normalize)
+                reporter_.warn("no training sequences, so no mean and deviation to normalise by");
+            return settings;
+        }
+        settings["training_values"] = values;
+        if (!options_.normalize) return settings;
+        for (const double deviation : values["std"]) {
+            if (deviation > 0) continue;
+            reporter_.warn("a channel has the same value everywhere, so nothing is normalised");
+            return settings;
+        }
+        settings.update(values);
+        return settings;
+    }
+
+    /// Frame rates that are left as they are.
+    void note_rate(double fps) {
+        if (options_.fps > 0 || !(fps > 0)) return;
+        slowest_ = slowest_ > 0 ? std::min(slowest_, fps) : fps;
+        fastest_ = std::max(fastest_, fps);
     }
 
     ImportOptions options_;
@@ -211,6 +252,8 @@ class Importer {
     std::vector<ImportSource> sources_;
     SplitPlan splits_;
     FrameFormat format_;
+    std::optional<ChannelStatistics> statistics_;
+    double slowest_ = 0, fastest_ = 0;  ///< frame rates of the sources
     ImportReport report_;
     std::vector<Split> marks_;
     std::vector<std::uint8_t> eight_bits_;

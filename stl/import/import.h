@@ -1,7 +1,7 @@
 // From any videos, folders of pictures and arrays to one file of sequences to train on (docs/files.md).
 //
-// Sources are read one after the other, frame by frame: memory does not depend on their length. One thread
-// decodes (with helpers of its own), another compresses and writes.
+// Sources are read frame by frame: memory does not depend on their length. A few are decoded at a time, each
+// in a thread (with helpers of its own); another thread compresses and writes.
 #pragma once
 
 #include <array>
@@ -32,6 +32,7 @@ struct ImportOptions {
     std::int64_t length = 20;          ///< frames of a sequence
     std::int64_t stride = 0;           ///< from a sequence's beginning to the next one's; 0: length
     std::optional<double> start, end;  ///< seconds of each source
+    int stream = -1;                   ///< which one of videos; -1: the best
     bool split_scenes = false;         ///< no sequence runs over a cut
     double scene_threshold = 0.3;      ///< SceneCuts
     /// Shares. None given: 0.8, 0.1, 0.1 where there are sources enough, else no splits; train alone not: the
@@ -43,6 +44,9 @@ struct ImportOptions {
     std::int64_t max_pixels = default_max_pixels;
     int threads = 0;      ///< of the decoder; 0: all cores
     int compression = 4;  ///< HDF5 deflate level, 0-9
+    /// Whether training is to normalise by mean and deviation of the training sequences (the attributes
+    /// `mean` and `std`); without it they stand among the settings, for people.
+    bool normalize = false;
     bool force = false;
 };
 

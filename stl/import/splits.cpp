@@ -36,7 +36,7 @@ void SplitPlan::deal(std::size_t sources, std::uint64_t seed) {
     const bool training = train_ > 1e-9;
     if (val + test + (training ? 1 : 0) > sources) {
         fail(
-            "{} source{} can't be divided into shares of {:g}, {:g} and {:g}; split-by time cuts every "
+            "{} source{} can't be divided into shares of {:g}, {:g} and {:g}; --split-by time cuts every "
             "source instead",
             sources, sources == 1 ? "" : "s", train_, val_, test_);
     }

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "stl/core/error.h"
+#include "stl/data/normalization.h"
 #include "stl/data/sequences.h"
 #include "stl/import/clips.h"
 #include "stl/import/inspect.h"
@@ -217,6 +218,62 @@ TEST_F(ImportTest, ArraysKeepTheirValues) {
     open_sequences(o.output)->read(0, 1, row);
     EXPECT_FLOAT_EQ(row[0], -20);
     EXPECT_FLOAT_EQ(row[4], -17);
+}
+
+TEST_F(ImportTest, TellsMeanAndDeviationOfTraining) {
+    // Ten sources, flat: 0, 20, ... 180.
+    for (int i = 0; i < 10; ++i) {
+        fs::create_directories(file(fmt::format("clips/{}", i)));
+        const Image image(16, 16, 1, static_cast<std::uint8_t>(20 * i));
+        for (int k = 0; k < 5; ++k) write_png(file(fmt::format("clips/{}/{}.png", i, k)), image);
+    }
+    auto o = options({file("clips")});
+    o.train = 0.6;
+    o.val = o.test = 0.2;
+    import_sequences(o, notes_);
+    auto reader = open_sequences(o.output);
+    std::vector<float> values(static_cast<std::size_t>(reader->info().shape.elements()));
+    double sum = 0, squares = 0;
+    for (const auto row : reader->rows(Split::train)) {
+        reader->read(row, 1, values);
+        sum += values[0] / 6;
+        squares += double{values[0]} * values[0] / 6;
+    }
+    const auto told = reader->info().attributes.at("training_values");
+    ASSERT_EQ(told["mean"].size(), 1U);
+    EXPECT_NEAR(told["mean"][0].get<double>(), sum, 1e-6);
+    EXPECT_NEAR(told["std"][0].get<double>(), std::sqrt(squares - sum * sum), 1e-6);
+    EXPECT_TRUE(stored_normalization(reader->info(), "a").empty()) << "only where it is asked for";
+    o.normalize = o.force = true;
+    import_sequences(o, notes_);
+    const auto n = stored_normalization(open_sequences(o.output)->info(), "a");
+    EXPECT_THAT(n.mean, ElementsAre(::testing::DoubleNear(sum, 1e-6)));
+    EXPECT_TRUE(notes_.warnings.empty());
+}
+
+TEST_F(ImportTest, WhatNeverChangesIsNotNormalised) {
+    fs::create_directories(file("frames"));
+    for (int k = 0; k < 5; ++k) write_png(file(fmt::format("frames/{}.png", k)), Image(16, 16, 1, 7));
+    auto o = options({file("frames")});
+    o.normalize = true;
+    import_sequences(o, notes_);
+    EXPECT_THAT(notes_.warnings, ElementsAre(HasSubstr("same value everywhere")));
+    EXPECT_TRUE(stored_normalization(open_sequences(o.output)->info(), "a").empty());
+}
+
+TEST_F(ImportTest, SaysThatFrameRatesDiffer) {
+    for (const int rate : {10, 25}) {
+        ffmpeg(fmt::format("-f lavfi -i testsrc2=size=32x32:rate={0}:duration=1 {1}", rate,
+                           file(fmt::format("{}.mp4", rate))));
+    }
+    auto o = options({file("10.mp4"), file("25.mp4")});
+    import_sequences(o, notes_);
+    EXPECT_THAT(notes_.warnings, ElementsAre(AllOf(HasSubstr("10 to 25 frames/s"), HasSubstr("--fps"))));
+    notes_.warnings.clear();
+    o.fps = 10;
+    o.force = true;
+    import_sequences(o, notes_);
+    EXPECT_TRUE(notes_.warnings.empty());
 }
 
 TEST_F(ImportTest, FindsSourcesInFoldersAndPatterns) {

@@ -1,0 +1,72 @@
+#include "stl/import/channel_statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace stl {
+namespace {
+
+std::size_t plane_elements(const SequenceShape& shape) {
+    return static_cast<std::size_t>(shape.height * shape.width);
+}
+
+}  // namespace
+
+ChannelStatistics::ChannelStatistics(const SequenceShape& shape, DType dtype)
+    : shape_(shape), dtype_(dtype), channels_(static_cast<std::size_t>(shape.channels)) {}
+
+void ChannelStatistics::add(std::span<const std::byte> row) {
+    const std::size_t plane = plane_elements(shape_) * dtype_size(dtype_);
+    const std::byte* at = row.data();
+    for (std::int64_t t = 0; t < shape_.frames; ++t) {
+        for (auto& sums : channels_) {
+            if (dtype_ == DType::u8)
+                add_bytes(sums, at);
+            else
+                add_floats(sums, at);
+            at += plane;
+        }
+    }
+}
+
+/// Whole numbers, so exact: a plane's squares fit in 64 bits.
+void ChannelStatistics::add_bytes(Sums& sums, const std::byte* plane) const {
+    const auto* values = reinterpret_cast<const std::uint8_t*>(plane);
+    const std::size_t n = plane_elements(shape_);
+    std::uint64_t sum = 0, squares = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        const std::uint32_t v = values[i];
+        sum += v;
+        squares += v * v;
+    }
+    sums.sum += static_cast<double>(sum) / 255;
+    sums.squares += static_cast<double>(squares) / (255.0 * 255.0);
+    sums.count += static_cast<std::int64_t>(n);
+}
+
+void ChannelStatistics::add_floats(Sums& sums, const std::byte* plane) const {
+    const std::size_t n = plane_elements(shape_);
+    for (std::size_t i = 0; i < n; ++i) {
+        float value = 0;
+        std::memcpy(&value, plane + i * sizeof(float), sizeof(float));
+        if (!std::isfinite(value)) continue;
+        sums.sum += value;
+        sums.squares += double{value} * value;
+        ++sums.count;
+    }
+}
+
+Json ChannelStatistics::value() const {
+    Json mean = Json::array(), deviation = Json::array();
+    for (const auto& sums : channels_) {
+        if (sums.count == 0) return nullptr;
+        const auto n = static_cast<double>(sums.count);
+        const double m = sums.sum / n;
+        mean.push_back(m);
+        deviation.push_back(std::sqrt(std::max(0.0, sums.squares / n - m * m)));
+    }
+    return {{"mean", mean}, {"std", deviation}};
+}
+
+}  // namespace stl
