@@ -1,7 +1,5 @@
 #include "stl/media/video_writer.h"
 
-#include <zlib.h>
-
 #include <array>
 #include <cmath>
 #include <functional>
@@ -10,6 +8,7 @@
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/media/encoder.h"
+#include "stl/media/frame_spool.h"
 #include "stl/media/media_info.h"
 #include "stl/media/palette.h"
 #include "stl/media/picture_folder.h"
@@ -123,10 +122,10 @@ class EncodedVideo : public VideoWriter {
     std::optional<Encoder> encoder_;
 };
 
-/// Frames wait, compressed, until the palette of all of them is known.
+/// Frames wait on disk until the palette of all of them is known.
 class GifVideo : public VideoWriter {
   public:
-    GifVideo(const fs::path& path, EncoderSpec spec) : file_(path), spec_(std::move(spec)) {}
+    GifVideo(const fs::path& path, EncoderSpec spec) : file_(path), spec_(std::move(spec)), spool_(path) {}
 
     void add(const Image& frame) override {
         size_.check(frame, file_.final_path());
@@ -134,15 +133,11 @@ class GifVideo : public VideoWriter {
         height_ = rgb.height;
         width_ = rgb.width;
         counter_.add(rgb);
-        std::vector<Bytef> packed(compressBound(rgb.pixels.size()));
-        uLongf size = packed.size();
-        if (compress2(packed.data(), &size, rgb.pixels.data(), rgb.pixels.size(), 1) != Z_OK)
-            throw std::bad_alloc();
-        frames_.emplace_back(packed.begin(), packed.begin() + static_cast<std::ptrdiff_t>(size));
+        spool_.add(rgb);
     }
 
     void finish() override {
-        if (frames_.empty()) refuse_empty(file_.final_path());
+        if (spool_.count() == 0) refuse_empty(file_.final_path());
         const Palette palette(counter_, 255);
         std::vector<std::uint32_t> colors(256, 0);  // the last one is transparent: "as in the frame before"
         for (std::size_t i = 0; i < 255; ++i) {
@@ -150,13 +145,8 @@ class GifVideo : public VideoWriter {
         }
         Encoder encoder(file_.temporary(), file_.final_path(), spec_, height_, width_);
         encoder.set_palette(std::move(colors));
-        Image rgb(height_, width_, 3);
-        for (auto& packed : frames_) {
-            uLongf size = rgb.pixels.size();
-            uncompress(rgb.pixels.data(), &size, packed.data(), packed.size());
-            encoder.add(palette.indices(rgb));
-            packed = {};
-        }
+        spool_.rewind();
+        for (std::int64_t i = 0; i < spool_.count(); ++i) encoder.add(palette.indices(spool_.next()));
         encoder.finish();
         file_.commit();
     }
@@ -167,7 +157,7 @@ class GifVideo : public VideoWriter {
     SameSize size_;
     ColorCounter counter_;
     int height_ = 0, width_ = 0;
-    std::vector<std::vector<Bytef>> frames_;
+    FrameSpool spool_;
 };
 
 class FolderVideo : public VideoWriter {

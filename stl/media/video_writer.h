@@ -1,7 +1,7 @@
 // Writes pictures as a video, by extension:
-//   .mp4 .m4v .mov .mkv  H.264, yuv420p, BT.709, faststart: plays in browsers and phones (odd sizes are
-//   padded) .webm                VP9 .gif                 one palette for all frames, made from all of them
-//   (they are kept, compressed, until then) .apng                lossless no extension         a folder of
+//   .mp4 .m4v .mov .mkv   H.264, yuv420p, BT.709, faststart: plays in browsers and phones (odd sizes are
+//   padded) .webm                 VP9 .gif                  one palette for all frames, made from all of them
+//   (they wait on disk until then) .apng                 lossless no extension          a folder of
 //   frame_0000.png, ...
 // The result appears under its name only at finish(), and the same pictures give the same bytes.
 #pragma once

@@ -1,0 +1,69 @@
+#include "stl/media/frame_spool.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "stl/core/error.h"
+
+namespace stl {
+namespace {
+
+std::FILE* open_nameless(const fs::path& output) {
+    std::string name = (output.parent_path() / ".spool.XXXXXX").string();
+    const int fd = ::mkostemp(name.data(), O_CLOEXEC);
+    if (fd < 0) return nullptr;
+    ::unlink(name.c_str());
+    std::FILE* file = ::fdopen(fd, "w+b");
+    if (!file) ::close(fd);
+    return file;
+}
+
+}  // namespace
+
+FrameSpool::FrameSpool(fs::path output)
+    : output_(std::move(output)), file_(open_nameless(output_), std::fclose) {
+    if (!file_) give_up();
+}
+
+void FrameSpool::add(const Image& frame) {
+    frame_ = frame;
+    packed_.resize(compressBound(frame.pixels.size()));
+    uLongf size = packed_.size();
+    if (compress2(packed_.data(), &size, frame.pixels.data(), frame.pixels.size(), 1) != Z_OK)
+        throw std::bad_alloc();
+    write(&size, sizeof size);
+    write(packed_.data(), size);
+    ++count_;
+}
+
+void FrameSpool::rewind() {
+    if (std::fflush(file_.get()) != 0 || std::fseek(file_.get(), 0, SEEK_SET) != 0) give_up();
+}
+
+const Image& FrameSpool::next() {
+    uLongf packed = 0, size = frame_.pixels.size();
+    read(&packed, sizeof packed);
+    packed_.resize(packed);
+    read(packed_.data(), packed);
+    if (uncompress(frame_.pixels.data(), &size, packed_.data(), packed) != Z_OK) give_up();
+    return frame_;
+}
+
+void FrameSpool::give_up() const {
+    fail("{}: cannot be written ({})", output_.string(), std::strerror(errno != 0 ? errno : EIO));
+}
+
+void FrameSpool::write(const void* data, std::size_t bytes) {
+    if (std::fwrite(data, 1, bytes, file_.get()) != bytes) give_up();
+}
+
+void FrameSpool::read(void* data, std::size_t bytes) {
+    if (std::fread(data, 1, bytes, file_.get()) != bytes) give_up();
+}
+
+}  // namespace stl
