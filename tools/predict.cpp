@@ -1,6 +1,7 @@
 // stl predict: predicted frames for any sequence file, video or stream.
 
 #include <algorithm>
+#include <csignal>
 #include <iostream>
 
 #include "stl/core/error.h"
@@ -47,6 +48,7 @@ void run_stream(const PredictArguments& arguments, Predictor& predictor, Console
              model.channels == 1 ? "gray" : "rgb");
     }
     std::ios::sync_with_stdio(false);
+    std::signal(SIGPIPE, SIG_IGN);  // a reader that has seen enough is no failure
     const auto written = predict_stream(
         std::cin, std::cout, format, model.frames,
         [&](const torch::Tensor& x) { return predictor.predict(x, 1); }, interrupted);
@@ -58,6 +60,7 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
     auto options = arguments.source;
     options.at = arguments.at;
     options.own_size = arguments.tile;
+    options.counted = needs_count(arguments.output);
     const auto source = open_source(
         arguments.input, {model.frames, model.channels, model.height, model.width}, options, console);
     auto shape = source->shape();
@@ -68,7 +71,7 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
             tiled(predict, {model.height, model.width, arguments.overlap, model.stride(), arguments.batch},
                   interrupted);
     } else if (arguments.full_size) {
-        const auto size = video_frame_size(arguments.input);
+        const auto size = video_frame_size(arguments.input, options);
         shape.height = size.height;
         shape.width = size.width;
         predict = scaled(predict, size);
@@ -76,14 +79,17 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
     require_memory(2 * static_cast<std::uint64_t>(shape.elements()) * sizeof(float), arguments.input);
     const auto sink =
         open_sink(arguments.output, source->count(), shape, {.fps = source->fps(), .force = arguments.force});
-    predict_all(*source, *sink, predict, batch_for(shape, arguments.tile ? 1 : arguments.batch), console,
-                interrupted);
-    console.info(fmt::format("{}: {} prediction{} of {}", arguments.output, source->count(),
-                             source->count() == 1 ? "" : "s", to_string(shape)));
+    const auto count =
+        predict_all(*source, *sink, predict, batch_for(shape, arguments.tile ? 1 : arguments.batch), console,
+                    interrupted);
+    console.info(fmt::format("{}: {} prediction{} of {}", arguments.output, count, count == 1 ? "" : "s",
+                             to_string(shape)));
 }
 
 void check_sizes(PredictArguments& a, bool stream) {
     const bool video = !stream && is_video_input(a.input);
+    if (a.at && !video) throw UsageError("predict: --at is for videos");
+    if (a.source.every > 0 && !video) throw UsageError("predict: --every is for videos");
     if (a.full_size && !video) throw UsageError("predict: --full-size is for videos");
     if (a.tile && stream) throw UsageError("predict: --tile is for files");
     if (!a.tile_size.empty()) {
@@ -141,9 +147,18 @@ void add_predict(CLI::App& app, Console& console) {
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
     command->add_option("--layout", a.source.reading.layout, "axes of the input, e.g. TNHW or NTHWC");
-    command->add_option("--at", a.at, "of a video: predict from this moment on (seconds)");
+    auto* at = command->add_option("--at", a.at, "of a video: predict from this moment on (seconds)")
+                   ->check(CLI::PositiveNumber);
     command->add_option("--every", a.source.every, "of a video: slide along it, a prediction every N frames")
+        ->excludes(at)
         ->check(CLI::PositiveNumber);
+    command
+        ->add_option("--stream", a.source.stream,
+                     "of a video: number of the stream, as ffprobe counts (default: the best)")
+        ->check(CLI::NonNegativeNumber);
+    command->add_option("--max-pixels", a.source.max_pixels, "of a video: larger frames are refused")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     command->add_flag("--full-size", a.full_size, "of a video: predictions scaled to the clip's own size");
     auto* tile = command->add_flag(
         "--tile", a.tile, "frames at their own size, predicted in overlapping tiles (for large ones)");

@@ -1,6 +1,8 @@
 #include "stl/predict/predict.h"
 
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <deque>
 #include <istream>
 #include <ostream>
@@ -10,19 +12,21 @@
 
 namespace stl {
 
-void predict_all(PredictionSource& source, PredictionSink& sink, const PredictFunction& predict,
-                 std::int64_t batch, Reporter& reporter, const StopRequested& stop) {
+std::int64_t predict_all(PredictionSource& source, PredictionSink& sink, const PredictFunction& predict,
+                         std::int64_t batch, Reporter& reporter, const StopRequested& stop) {
     std::int64_t done = 0;
     for (auto windows = source.next(batch); windows.defined(); windows = source.next(batch)) {
         sink.append(predict(windows));
         done += windows.size(0);
-        reporter.progress({done, source.count(), "predicting", ""});
+        const auto expected = source.expected();
+        reporter.progress({done, expected > 0 ? std::max(expected, done) : 0, "predicting", ""});
         if (stop && stop())
-            throw Interrupted(
-                fmt::format("stopped after {} of {}; nothing was written", done, source.count()));
+            throw Interrupted(fmt::format("stopped after {} prediction{}; nothing was written", done,
+                                          done == 1 ? "" : "s"));
     }
     sink.finish();
     reporter.progress_end();
+    return done;
 }
 
 PredictFunction scaled(PredictFunction predict, const FrameSize& size) {
@@ -66,7 +70,8 @@ std::int64_t predict_stream(std::istream& in, std::ostream& out, const RawFormat
     std::deque<torch::Tensor> window;
     std::int64_t read = 0;
     std::int64_t written = 0;
-    while (!(stop && stop())) {
+    for (;;) {
+        if (stop && stop()) throw Interrupted(fmt::format("stopped after {} frames", written));
         in.read(reinterpret_cast<char*>(raw.pixels.data()), size);
         if (in.gcount() == 0) break;
         if (in.gcount() < size) {
@@ -79,10 +84,13 @@ std::int64_t predict_stream(std::istream& in, std::ostream& out, const RawFormat
         const auto input =
             torch::stack(std::vector<torch::Tensor>(window.begin(), window.end())).unsqueeze(0);
         const auto next = to_image(predict(input)[0][0]);
+        errno = 0;
         out.write(reinterpret_cast<const char*>(next.pixels.data()),
                   static_cast<std::streamsize>(next.pixels.size()));
         out.flush();
-        if (!out) fail("standard output: cannot be written after {} frames", written);
+        if (!out && errno == EPIPE) return written;
+        if (!out)
+            fail("standard output: cannot be written after {} frames ({})", written, std::strerror(errno));
         ++written;
     }
     if (read < input_frames)

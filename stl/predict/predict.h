@@ -13,10 +13,10 @@ namespace stl {
 /// [B,T,C,H,W] -> [B,frames,C,H,W]
 using PredictFunction = std::function<torch::Tensor(const torch::Tensor&)>;
 
-/// Runs everything of `source` through `predict`, `batch` windows at a time. Throws Interrupted when `stop`
-/// says so; the sink's output then does not appear.
-void predict_all(PredictionSource& source, PredictionSink& sink, const PredictFunction& predict,
-                 std::int64_t batch, Reporter& reporter, const StopRequested& stop = {});
+/// Runs everything of `source` through `predict`, `batch` windows at a time. Returns the number of windows.
+/// Throws Interrupted when `stop` says so; the sink's output then does not appear.
+std::int64_t predict_all(PredictionSource& source, PredictionSink& sink, const PredictFunction& predict,
+                         std::int64_t batch, Reporter& reporter, const StopRequested& stop = {});
 
 /// The same predictions, scaled to another size (bicubic).
 PredictFunction scaled(PredictFunction predict, const FrameSize& size);
@@ -31,7 +31,8 @@ RawFormat parse_raw_format(const std::string& text);
 
 /// Reads uint8 frames [H,W,C] from `in`. As soon as there are `input_frames` of them, and again after every
 /// further one, writes the predicted next frame to `out` and flushes it. `predict` gives at least one frame.
-/// Returns the number of frames written. Error: the input ends inside a frame, or before there are enough.
+/// Returns the number of frames written; ends, too, when nobody reads them any more (EPIPE, where the program
+/// ignores SIGPIPE). Error: the input ends inside a frame, or before there are enough.
 std::int64_t predict_stream(std::istream& in, std::ostream& out, const RawFormat& format,
                             std::int64_t input_frames, const PredictFunction& predict,
                             const StopRequested& stop = {});

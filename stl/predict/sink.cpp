@@ -1,5 +1,7 @@
 #include "stl/predict/sink.h"
 
+#include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/media/video_writer.h"
 #include "stl/predict/pictures.h"
 
@@ -51,10 +53,22 @@ class PictureSink : public PredictionSink {
 
 }  // namespace
 
+bool needs_count(const std::string& output) {
+    return lower_case(split_file_name(output).path.extension().string()) == ".npy";
+}
+
 std::unique_ptr<PredictionSink> open_sink(const std::string& output, std::int64_t count,
                                           const SequenceShape& shape, const SinkOptions& options) {
     const auto path = split_file_name(output).path;
     if (is_video_output(path)) return std::make_unique<PictureSink>(output, options);
+    const auto extension = lower_case(path.extension().string());
+    if (extension != ".h5" && extension != ".hdf5" && extension != ".npy") {
+        fail(
+            "{}: cannot write this kind of file, expected .h5, .npy, .mp4, .mov, .mkv, .webm, .gif, .apng, "
+            "or no "
+            "extension for a folder of PNG",
+            output);
+    }
     return std::make_unique<StoredSink>(output, count, shape, options);
 }
 

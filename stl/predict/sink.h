@@ -24,8 +24,12 @@ class PredictionSink {
     virtual void finish() = 0;
 };
 
-/// `count` predictions of `shape`. Sequence files get float32, not clipped; pictures show the predictions one
-/// after the other. Error: unknown extension, an existing output without `force`.
+/// True for outputs whose beginning says how many predictions follow (.npy).
+bool needs_count(const std::string& output);
+
+/// `count` predictions of `shape` (or unknown_count, unless needs_count). Sequence files get float32, not
+/// clipped; pictures show the predictions one after the other. Error: unknown extension, an existing output
+/// without `force`.
 std::unique_ptr<PredictionSink> open_sink(const std::string& output, std::int64_t count,
                                           const SequenceShape& shape, const SinkOptions& options);
 

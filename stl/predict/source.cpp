@@ -1,5 +1,6 @@
 #include "stl/predict/source.h"
 
+#include <cmath>
 #include <deque>
 #include <fstream>
 
@@ -50,15 +51,18 @@ class StoredSource : public PredictionSource {
     std::int64_t done_ = 0;
 };
 
-/// `own_size`: the size is left to the first frame.
-VideoOptions video_options(const SequenceShape& shape, const std::string& input, bool own_size) {
+/// own_size: the size is left to the first frame.
+VideoOptions video_options(const SequenceShape& shape, const std::string& input,
+                           const SourceOptions& source) {
     if (shape.channels != 1 && shape.channels != 3) {
         fail("{}: a video has 1 or 3 channels, the model expects {}", input, shape.channels);
     }
     VideoOptions options;
-    options.height = own_size ? 0 : static_cast<int>(shape.height);
-    options.width = own_size ? 0 : static_cast<int>(shape.width);
+    options.height = source.own_size ? 0 : static_cast<int>(shape.height);
+    options.width = source.own_size ? 0 : static_cast<int>(shape.width);
     options.channels = static_cast<int>(shape.channels);
+    options.max_pixels = source.max_pixels;
+    options.stream = source.stream;
     return options;
 }
 
@@ -68,9 +72,13 @@ class LastFramesSource : public PredictionSource {
     LastFramesSource(const std::string& input, const SequenceShape& shape, const SourceOptions& source,
                      Reporter& reporter) {
         const auto& at = source.at;
-        auto options = video_options(shape, input, source.own_size);
+        auto options = video_options(shape, input, source);
         options.end = at;
-        fps_ = VideoReader(input, options).info().fps;
+        const auto info = VideoReader(input, options).info();
+        fps_ = info.fps;
+        if (at && info.duration > 0 && *at > info.duration + 1) {
+            fail("{}: lasts {:.1f} s, --at {:g} s is beyond its end", input, info.duration, *at);
+        }
         Loss loss;
         const auto frames = read_last_frames(input, shape.frames, options, &loss);
         if (loss.any()) reporter.warn(to_string(loss, input));
@@ -104,22 +112,23 @@ class SlidingSource : public PredictionSource {
           shape_(shape),
           every_(options.every),
           reporter_(reporter),
-          video_(input, video_options(shape, input, options.own_size)) {
-        // Read once to know how many windows there are: outputs of a fixed size need it.
-        std::int64_t frames = 0;
-        VideoReader counting(input, video_options(shape, input, options.own_size));
-        while (const auto frame = counting.next()) {
-            ++frames;
-            shape_.height = frame->image.height;
-            shape_.width = frame->image.width;
+          video_(input, video_options(shape, input, options)) {
+        if (options.own_size) {
+            const auto size = video_frame_size(input, options);
+            shape_.height = size.height;
+            shape_.width = size.width;
         }
-        if (frames < shape.frames)
-            fail("{}: {} frames, the model expects at least {}", input, frames, shape.frames);
-        count_ = (frames - shape.frames) / every_ + 1;
+        if (options.counted) count_ = windows_in(count_frames(input, options));
     }
 
     SequenceShape shape() const override { return shape_; }
     std::int64_t count() const override { return count_; }
+    std::int64_t expected() const override {
+        if (count_ != unknown_count) return count_;
+        const auto& info = video_.info();
+        const auto frames = info.frames > 0 ? info.frames : std::llround(info.duration * info.fps);
+        return frames < shape_.frames ? 0 : (frames - shape_.frames) / every_ + 1;
+    }
     double fps() const override { return video_.info().fps; }
 
     torch::Tensor next(std::int64_t n) override {
@@ -131,13 +140,31 @@ class SlidingSource : public PredictionSource {
     }
 
   private:
+    std::int64_t count_frames(const std::string& input, const SourceOptions& options) const {
+        std::int64_t frames = 0;
+        auto small = options;  // nobody looks at them
+        small.own_size = false;
+        VideoReader reader(input, video_options({shape_.frames, 1, 1, 1}, input, small));
+        while (reader.next()) ++frames;
+        return frames;
+    }
+    std::int64_t windows_in(std::int64_t frames) const {
+        if (frames < shape_.frames)
+            fail("{}: {} frame{}, the model expects at least {}", input_, frames, frames == 1 ? "" : "s",
+                 shape_.frames);
+        return (frames - shape_.frames) / every_ + 1;
+    }
+
     bool advance() {
+        if (ended_) return false;
         const auto full = static_cast<std::size_t>(shape_.frames);
         auto wanted = frames_.size() < full ? static_cast<std::int64_t>(full - frames_.size()) : every_;
         for (; wanted > 0; --wanted) {
             const auto frame = video_.next();
             if (!frame) {
+                ended_ = true;
                 if (const auto loss = video_.loss(); loss.any()) reporter_.warn(to_string(loss, input_));
+                if (frames_.size() < full) windows_in(std::ssize(frames_));
                 return false;
             }
             frames_.push_back(to_tensor(frame->image));
@@ -151,7 +178,8 @@ class SlidingSource : public PredictionSource {
     std::int64_t every_;
     Reporter& reporter_;
     VideoReader video_;
-    std::int64_t count_ = 0;
+    std::int64_t count_ = unknown_count;
+    bool ended_ = false;
     std::deque<torch::Tensor> frames_;
 };
 
@@ -180,8 +208,11 @@ bool is_video_input(const std::string& input) {
     return !first.starts_with("\x89HDF") && !first.starts_with("\x93NUMPY") && !first.starts_with("PK");
 }
 
-FrameSize video_frame_size(const std::string& input) {
-    const auto first = VideoReader(input).next();
+FrameSize video_frame_size(const std::string& input, const SourceOptions& source) {
+    VideoOptions options;
+    options.max_pixels = source.max_pixels;
+    options.stream = source.stream;
+    const auto first = VideoReader(input, options).next();
     if (!first) fail("{}: has no frame", input);
     return {first->image.height, first->image.width};
 }

@@ -9,6 +9,7 @@
 
 #include "stl/core/reporter.h"
 #include "stl/data/sequences.h"
+#include "stl/media/png.h"
 
 namespace stl {
 
@@ -17,6 +18,11 @@ struct SourceOptions {
     std::optional<double> at;  ///< of a video: the input frames end here (seconds); absent: at its end
     std::int64_t every = 0;    ///< of a video: slide along it, a window every so many frames; 0: one window
     bool own_size = false;     ///< frames keep the size that they have, and may have any
+    /// Whether to know beforehand how many windows there are: of a video to slide along, at the cost of
+    /// decoding it once more.
+    bool counted = false;
+    std::int64_t max_pixels = default_max_pixels;  ///< larger frames are refused
+    int stream = -1;                               ///< of a video: which of its streams; -1: the best one
 };
 
 /// Windows of the model's input frames, one after the other.
@@ -25,7 +31,9 @@ class PredictionSource {
     virtual ~PredictionSource() = default;
     /// Of a window: the model's input, but for the size where frames keep their own.
     virtual SequenceShape shape() const = 0;
-    virtual std::int64_t count() const = 0;
+    virtual std::int64_t count() const = 0;  ///< or unknown_count
+    /// The same for people to watch: about as many. 0: not known.
+    virtual std::int64_t expected() const { return count(); }
     virtual double fps() const = 0;  ///< 0: not known
     /// The next `n` windows at most, [n,T,C,H,W] float32 in [0,1] (or as stored); undefined at the end.
     virtual torch::Tensor next(std::int64_t n) = 0;
@@ -45,6 +53,6 @@ bool is_video_input(const std::string& input);
 struct FrameSize {
     std::int64_t height = 0, width = 0;
 };
-FrameSize video_frame_size(const std::string& input);
+FrameSize video_frame_size(const std::string& input, const SourceOptions& options = {});
 
 }  // namespace stl

@@ -57,7 +57,9 @@ class PredictTest : public testing::Test {
         writer->finish();
     }
     void run(const std::string& input, const std::string& output, const SourceOptions& options = {}) {
-        const auto source = open_source(path(input), {3, 1, 16, 16}, options, silent_);
+        auto counted = options;
+        counted.counted = needs_count(output);
+        const auto source = open_source(path(input), {3, 1, 16, 16}, counted, silent_);
         const auto sink = open_sink(path(output), source->count(), {2, 1, 16, 16}, {.fps = source->fps()});
         predict_all(*source, *sink, copy_last(2), 2, silent_);
     }
@@ -99,6 +101,9 @@ TEST_F(PredictTest, AMomentOfAVideoCanBeChosen) {
     options.at = 1.0;  // frames 0 to 4 show before it
     run("in.mp4", "out.h5", options);
     EXPECT_NEAR(first_pixels("out.h5")[0], 40 / 255.0, 2 / 255.0);
+    options.at = 9.0;
+    EXPECT_THAT([&] { run("in.mp4", "late.h5", options); },
+                ThrowsMessage<Error>(HasSubstr("in.mp4: lasts 1.6 s, --at 9 s is beyond its end")));
 }
 
 TEST_F(PredictTest, SlidesAlongAVideo) {
@@ -110,6 +115,45 @@ TEST_F(PredictTest, SlidesAlongAVideo) {
     ASSERT_EQ(pixels.size(), 6U);
     EXPECT_NEAR(pixels[0], 20 / 255.0, 2 / 255.0);
     EXPECT_NEAR(pixels[4], 60 / 255.0, 2 / 255.0);
+}
+
+TEST_F(PredictTest, SlidingIsCountedOnlyWhereTheOutputNeedsIt) {
+    write_clip("in.mp4", 8);
+    SourceOptions options;
+    options.every = 2;
+    const SequenceShape model{3, 1, 16, 16};
+    EXPECT_EQ(open_source(path("in.mp4"), model, options, silent_)->count(), unknown_count);
+    EXPECT_EQ(open_source(path("in.mp4"), model, options, silent_)->expected(), 3);
+    for (const char* output : {"out.h5", "out.npy"}) {
+        run("in.mp4", output, options);
+        EXPECT_EQ(open_sequences(path(output))->info().count, 3) << output;
+    }
+    EXPECT_EQ(first_pixels("out.h5"), first_pixels("out.npy"));
+    run("in.mp4", "out.mp4", options);
+    write_clip("two.mp4", 2);
+    for (const char* output : {"few.h5", "few.npy", "few.mp4"}) {
+        EXPECT_THAT([&] { run("two.mp4", output, options); },
+                    ThrowsMessage<Error>(HasSubstr("two.mp4: 2 frames, the model expects at least 3")));
+        EXPECT_FALSE(fs::exists(path(output)));
+    }
+}
+
+TEST_F(PredictTest, DamageIsToldOnce) {
+    write_clip("in.mp4", 40);
+    const auto bytes = read_text(path("in.mp4"));
+    auto damaged = bytes;
+    for (std::size_t i = 0; i < 40; ++i) damaged[bytes.size() - 100 + i] = static_cast<char>(i * 37 + 11);
+    write_text(path("in.mp4"), damaged);
+    struct : Reporter {
+        std::vector<std::string> warnings;
+        void warn(const std::string& line) override { warnings.push_back(line); }
+    } notes;
+    SourceOptions options;
+    options.every = 1;
+    const auto source = open_source(path("in.mp4"), {3, 1, 16, 16}, options, notes);
+    const auto sink = open_sink(path("out.h5"), source->count(), {2, 1, 16, 16}, {});
+    EXPECT_GT(predict_all(*source, *sink, copy_last(2), 7, notes), 20);
+    EXPECT_EQ(notes.warnings.size(), 1U);
 }
 
 TEST_F(PredictTest, WritesAVideoOfTheClipsFrameRate) {
