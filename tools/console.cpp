@@ -23,6 +23,13 @@ void on_interrupt(int signal) {
     }
 }
 
+/// A file that is read through memory became shorter, or its disk is gone: the kernel tells it this way.
+void on_lost_file(int /*signal*/) {
+    constexpr char text[] = "stl: a file was cut short while it was being read, or its disk is gone\n";
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, sizeof text - 1);
+    ::_exit(1);
+}
+
 std::string duration_text(double seconds) {
     const auto s = static_cast<long>(seconds);
     if (s >= 3600) return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
@@ -47,6 +54,8 @@ bool interrupted() {
 void watch_interrupts() {
     std::signal(SIGINT, on_interrupt);
     std::signal(SIGTERM, on_interrupt);
+    std::signal(SIGBUS, on_lost_file);
+    std::signal(SIGXFSZ, SIG_IGN);  // files at their size limit fail as on a full disk
 }
 
 Console::Console()

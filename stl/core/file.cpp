@@ -45,7 +45,13 @@ std::string read_text(const fs::path& path) {
     require_regular_file(path);
     std::ifstream in(path, std::ios::binary);
     if (!in) fail("{}: cannot be opened ({})", path.string(), std::strerror(errno));
-    std::string text(std::istreambuf_iterator<char>(in), {});
+    std::string text;
+    constexpr std::size_t block = 1 << 18;
+    for (std::size_t size = 0; in; text.resize(size)) {
+        text.resize(size + block);
+        in.read(text.data() + size, block);
+        size += static_cast<std::size_t>(in.gcount());
+    }
     if (in.bad()) fail("{}: cannot be read", path.string());
     return text;
 }
@@ -160,10 +166,11 @@ void AtomicFile::commit() {
 void write_text(const fs::path& path, std::string_view text) {
     AtomicFile file(path);
     {
+        errno = 0;
         std::ofstream out(file.temporary(), std::ios::binary);
         out.write(text.data(), static_cast<std::streamsize>(text.size()));
         out.close();
-        if (!out) fail("{}: cannot be written (is the disk full?)", path.string());
+        if (!out) fail("{}: cannot be written ({})", path.string(), std::strerror(errno != 0 ? errno : EIO));
     }
     file.commit();
 }

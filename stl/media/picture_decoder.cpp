@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "stl/core/array.h"
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 
@@ -41,8 +42,12 @@ AVCodecID codec_of(std::string_view bytes) {
 }  // namespace
 
 Image decode_picture(const fs::path& path, FrameScaler& scaler, std::int64_t max_pixels) {
-    const MappedFile file(path);
-    return decode_picture(file.bytes(), path, scaler, max_pixels);
+    // Not mapped: a file that is cut short under our hands must not end the program.
+    std::error_code ec;
+    const auto size = fs::file_size(path, ec);
+    if (!ec) require_memory(size, path.string());
+    const std::string file = read_text(path);
+    return decode_picture(std::as_bytes(std::span(file)), path, scaler, max_pixels);
 }
 
 Image decode_picture(std::span<const std::byte> file, const fs::path& path, FrameScaler& scaler,

@@ -2,6 +2,10 @@
 
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
 #include "stl/core/error.h"
 #include "stl/media/png.h"
 
@@ -43,7 +47,14 @@ PictureFolder::~PictureFolder() {
 }
 
 void PictureFolder::add(const Image& image) {
-    write_png(temporary_ / fmt::format("frame_{:04}.png", count_++), image);
+    const std::string name = fmt::format("frame_{:04}.png", count_++), bytes = encode_png(image);
+    errno = 0;
+    std::ofstream out(temporary_ / name, std::ios::binary);
+    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    out.close();
+    if (!out)
+        fail("{}: cannot be written ({}: {})", final_.string(), name,
+             std::strerror(errno != 0 ? errno : EIO));
 }
 
 void PictureFolder::commit() {

@@ -35,10 +35,12 @@ std::string to_string(const Loss& loss, const fs::path& path) {
     if (loss.ends_early > 0) text += fmt::format("ends {:.1f} s early; ", loss.ends_early);
     if (loss.frames > 0) {
         text += loss.of > 0 ? fmt::format("{} of {} frames", loss.frames, loss.of)
-                            : fmt::format("{} frames", loss.frames);
-        text += " are damaged or missing and left out";
+                            : fmt::format("{} frame{}", loss.frames, loss.frames == 1 ? "" : "s");
+        text +=
+            loss.frames == 1 ? " is damaged or missing and left out" : " are damaged or missing and left out";
     } else if (loss.ends_early <= 0) {
-        text += fmt::format("read to its end, but the decoder complained {} times", loss.complaints);
+        text += fmt::format("read to its end, but the decoder complained {}",
+                            loss.complaints == 1 ? "once" : fmt::format("{} times", loss.complaints));
     } else {
         text.resize(text.size() - 2);
     }
