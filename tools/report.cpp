@@ -16,6 +16,7 @@ struct ReportArguments {
     std::vector<std::string> runs;
     std::string dataset, results, output;
     std::string format;
+    bool recorded = false;
     bool force = false;
 };
 
@@ -47,7 +48,7 @@ void run_report(const ReportArguments& a, Console& console) {
     }
     auto tables = make_tables(records, *experiments, a.dataset);
     // Asked for runs alone: what has no figure of ours says nothing about them.
-    if (!a.runs.empty() && a.dataset.empty()) keep_recorded(tables);
+    if (a.recorded || (!a.runs.empty() && a.dataset.empty())) keep_recorded(tables);
     const auto format = format_of(a);
     std::string text;
     if (format == "html") {
@@ -78,6 +79,7 @@ void add_report(CLI::App& app, Console& console) {
         ->check(CLI::IsMember({"md", "html", "csv", "json"}));
     command->add_option("--output", a.output, "a file (default: standard output)");
     command->add_option("--results", a.results, "the folder of records (default: experiments/results)");
+    command->add_flag("--recorded", a.recorded, "only tables with a recorded run");
     command->add_flag("--force", a.force, "replace an existing output");
     command->callback([arguments, &console] { run_report(*arguments, console); });
 }
