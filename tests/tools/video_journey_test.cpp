@@ -258,8 +258,8 @@ TEST_F(VideoJourneyTest, BadVideosAreRefusedInOneLine) {
     refused("predict run --input clips.h5 --output out.mp4 --full-size", 2, "--full-size is for videos");
     refused("predict run --input clips.h5 --output out.mp4 --every 2", 2, "--every is for videos");
     refused("predict run --input clips/test.mp4 --output out.txt", 1, "expected .h5, .npy, .mp4");
-    refused("predict run --input clips/test.mp4 --output out.mp4 --max-pixels 100", 1,
-            "96x64 pixels, the limit is 100 pixels (--max-pixels raises it)");
+    refused("predict run --input clips/test.mp4 --output out.mp4 --max-pixels 2000", 1,
+            "96x64 pixels, the limit is 2000 pixels (--max-pixels raises it)");
     refused("predict run --input clips/test.mp4 --output out.mp4 --stream 5", 1, "stream 5 is no video");
     refused("import clips/test.mp4", 2, "--output FILE.h5 is required");
     refused("import clips/test.mp4 --output out.mp4", 2, "--output FILE.h5 is required");
