@@ -1,7 +1,7 @@
 // stl doctor: what is here, what is missing, and how to get it.
 
 #include <hdf5.h>
-#include <torch/torch.h>
+#include <torch/version.h>
 
 #include <thread>
 
@@ -12,6 +12,7 @@
 #include "stl/gpu/plugin.h"
 #include "stl/media/media_info.h"
 #include "stl/runtime/device.h"
+#include "stl/runtime/torch.h"
 #include "tools/command.h"
 
 namespace stl::tools {

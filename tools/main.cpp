@@ -1,8 +1,6 @@
 // The command line: a visible list of subcommands and the one place where errors become a line and an exit
 // status.
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <new>
 
@@ -10,6 +8,7 @@
 #include "stl/core/names.h"
 #include "stl/core/version.h"
 #include "stl/runtime/device.h"
+#include "stl/runtime/torch.h"
 #include "tools/command.h"
 
 namespace stl::tools {

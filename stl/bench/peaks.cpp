@@ -1,6 +1,7 @@
 #include "stl/bench/peaks.h"
 
 #include <c10/core/CachingDeviceAllocator.h>
+#include <torch/cuda.h>
 
 #include <algorithm>
 #include <chrono>

@@ -1,7 +1,7 @@
 // What this machine can do at most, measured: the yardstick of every other figure.
 #pragma once
 
-#include <torch/torch.h>
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

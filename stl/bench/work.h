@@ -1,8 +1,6 @@
 // What `stl bench` can time. Adding one: a function that makes its cases and a line in the list of work.cpp.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -11,6 +9,7 @@
 
 #include "stl/fast/trace.h"
 #include "stl/models/simvp.h"
+#include "stl/runtime/torch.h"
 #include "stl/train/experiment.h"
 
 namespace stl {

@@ -6,8 +6,6 @@
 // pickle runs nothing: stl/pickle interprets it.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +16,7 @@
 #include "stl/core/file.h"
 #include "stl/core/json.h"
 #include "stl/models/simvp.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

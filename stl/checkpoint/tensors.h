@@ -1,8 +1,6 @@
 // Between LibTorch's tensors and the descriptions of stl/pickle.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <memory>
 #include <span>
 #include <string>
@@ -11,6 +9,7 @@
 #include "stl/core/array.h"
 #include "stl/pickle/safetensors.h"
 #include "stl/pickle/torch_file.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

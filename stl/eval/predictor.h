@@ -2,8 +2,6 @@
 // configuration.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -14,6 +12,7 @@
 #include "stl/data/normalization.h"
 #include "stl/data/sequences.h"
 #include "stl/models/simvp.h"
+#include "stl/runtime/torch.h"
 #include "stl/train/run_folder.h"
 
 namespace stl {

@@ -3,11 +3,11 @@
 // Adding one: a function and a line in the list of trivial.cpp.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

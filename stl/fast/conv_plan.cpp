@@ -27,7 +27,7 @@ ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int wi
     out_channels_ = kernels::padded(channels_);
     out_height_ = ((height + 2 * padding_ - kernel_) / stride_ + 1) * up_;
     out_width_ = ((width + 2 * padding_ - kernel_) / stride_ + 1) * up_;
-    eps_ = layer->norm->options.eps();
+    eps_ = layer->norm->eps;
     gain_ = channels(layer->norm->weight);
     shift_ = channels(layer->norm->bias);
     winograd_ = kernel_ == 3 && stride_ == 1 && in_channels_ >= kernels::column_step;

@@ -7,8 +7,6 @@
 // freed or changed afterwards without effect.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,6 +14,7 @@
 #include "stl/fast/block_plan.h"
 #include "stl/fast/coder_plan.h"
 #include "stl/models/simvp.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

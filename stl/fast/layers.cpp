@@ -31,8 +31,8 @@ Map Map::times(const torch::Tensor& scale) const {
     return {w * s.unsqueeze(1), b * s};
 }
 
-Affine Affine::of(const torch::nn::BatchNorm2d& norm) {
-    const auto scale = doubles(norm->weight) / torch::sqrt(doubles(norm->running_var) + norm->options.eps());
+Affine Affine::of(const BatchNorm2d& norm) {
+    const auto scale = doubles(norm->weight) / torch::sqrt(doubles(norm->running_var) + norm->eps);
     return {scale, doubles(norm->bias) - doubles(norm->running_mean) * scale};
 }
 

@@ -3,12 +3,12 @@
 // Norms with fixed statistics, layer scales and shortcuts are folded into the weights beside them, in double.
 #pragma once
 
-#include <torch/torch.h>
-
 #include "stl/fast/frame.h"
 #include "stl/kernels/packing.h"
 #include "stl/kernels/parallel.h"
 #include "stl/models/layers/conv2d.h"
+#include "stl/models/layers/norms.h"
+#include "stl/runtime/torch.h"
 
 namespace stl::fast {
 
@@ -28,7 +28,7 @@ struct Map {
 struct Affine {
     torch::Tensor scale, shift;
 
-    static Affine of(const torch::nn::BatchNorm2d& norm);
+    static Affine of(const BatchNorm2d& norm);
     static Affine of(const torch::Tensor& weight, const torch::Tensor& bias);
 };
 

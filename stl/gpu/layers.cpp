@@ -1,6 +1,7 @@
 #include "stl/gpu/layers.h"
 
 #include <ATen/autocast_mode.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <optional>

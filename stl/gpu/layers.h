@@ -5,9 +5,9 @@
 // precision they take part as the chain would. Sums are made in a fixed order: the same twice gives the same.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
+
+#include "stl/runtime/torch.h"
 
 namespace stl::gpu {
 

@@ -2,9 +2,9 @@
 // (stl/gpu/adam.h).
 #pragma once
 
-#include <torch/torch.h>
-
 #include <vector>
+
+#include "stl/runtime/torch.h"
 
 namespace stl::gpu {
 

@@ -2,12 +2,11 @@
 // CUDA builds and runs without, and ATen's operations do the work.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <string>
 
 #include "stl/core/file.h"
 #include "stl/gpu/kernels.h"
+#include "stl/runtime/torch.h"
 
 namespace stl::gpu {
 

@@ -1,11 +1,10 @@
 // From tensors to what kernels take: pointers, types, and memory laid out channels last.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 
 #include "stl/gpu/plugin.h"
+#include "stl/runtime/torch.h"
 
 namespace stl::gpu {
 

@@ -8,11 +8,11 @@
 // channels. Frames with a side below 7 have no SSIM (NaN).
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <span>
 #include <vector>
+
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

@@ -6,12 +6,11 @@
 // are torchvision's (features.<n>.weight, .bias), the heads' are the authors' (lin<n>.model.1.weight).
 #pragma once
 
-#include <torch/torch.h>
-
 #include <array>
 #include <memory>
 
 #include "stl/checkpoint/checkpoint.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

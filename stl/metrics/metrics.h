@@ -6,8 +6,6 @@
 // Frames with a side below 7 have no SSIM (NaN).
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,6 +13,7 @@
 #include <vector>
 
 #include "stl/core/json.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

@@ -31,14 +31,14 @@ Leaf leaf_of(const torch::nn::Module& module, std::int64_t positions, Counting c
     if (const auto* linear = module.as<Linear>()) {
         return {"linear", linear->weight.numel() * positions, linear->weight.size(0) * positions};
     }
-    if (const auto* norm = module.as<torch::nn::BatchNorm2d>()) {
+    if (const auto* norm = module.as<BatchNorm2d>()) {
         return norm_leaf("batch_norm", norm->weight.numel(), positions,
                          counting == Counting::training ? norm_macs : folded_norm_macs);
     }
-    if (const auto* norm = module.as<torch::nn::GroupNorm>()) {
+    if (const auto* norm = module.as<GroupNorm>()) {
         return norm_leaf("group_norm", norm->weight.numel(), positions);
     }
-    if (const auto* norm = module.as<torch::nn::LayerNorm>()) {
+    if (const auto* norm = module.as<LayerNorm>()) {
         return norm_leaf("layer_norm", norm->weight.numel(), positions);
     }
     if (const auto* norm = module.as<LayerNorm2d>())

@@ -5,8 +5,6 @@
 // (NeurIPS 2023) for the family of translators. Parameter names, shapes and order are OpenSTL's.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,6 +12,7 @@
 #include "stl/core/json.h"
 #include "stl/models/layers/coder.h"
 #include "stl/models/layers/cost_rule.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

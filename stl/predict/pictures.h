@@ -1,9 +1,8 @@
 // Between 8-bit pictures and tensors: a frame is [C,H,W] float32 in [0,1].
 #pragma once
 
-#include <torch/torch.h>
-
 #include "stl/media/image.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

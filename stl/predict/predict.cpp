@@ -1,5 +1,7 @@
 #include "stl/predict/predict.h"
 
+#include <torch/nn/functional/upsampling.h>
+
 #include <cerrno>
 #include <charconv>
 #include <cstring>

@@ -1,12 +1,11 @@
 // Where predictions go: a sequence file, a video or a folder of pictures, by extension.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <memory>
 #include <string>
 
 #include "stl/data/sequences.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

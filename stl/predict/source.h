@@ -1,8 +1,6 @@
 // Where the input frames of predictions come from: stored sequences or a video.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +8,7 @@
 #include "stl/core/reporter.h"
 #include "stl/data/sequences.h"
 #include "stl/media/png.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

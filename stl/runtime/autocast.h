@@ -1,7 +1,7 @@
 // Automatic mixed precision (bfloat16) for one scope.
 #pragma once
 
-#include <torch/torch.h>
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

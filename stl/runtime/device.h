@@ -2,10 +2,10 @@
 // there.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <string>
 #include <vector>
+
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

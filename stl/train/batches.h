@@ -1,12 +1,11 @@
 // A run's batches as tensors on the device: from a loader, or made there.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <functional>
 #include <memory>
 
 #include "stl/data/loader.h"
+#include "stl/runtime/torch.h"
 #include "stl/train/step.h"
 
 namespace stl {

@@ -5,13 +5,12 @@
 // the run's seed alone, so that a resumed run goes on with the same data.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 
 #include "stl/data/dataset.h"
 #include "stl/data/moving_scene.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

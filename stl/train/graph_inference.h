@@ -1,12 +1,11 @@
 // A network's pass in evaluation as one captured graph, for batches of one size on a GPU.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <memory>
 
 #include "stl/gpu/kernels.h"
 #include "stl/models/simvp.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

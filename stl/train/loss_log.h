@@ -1,12 +1,11 @@
 // The losses of a run: read from the device as late as the log allows, checked, and written down.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <chrono>
 #include <cstdint>
 #include <vector>
 
+#include "stl/runtime/torch.h"
 #include "stl/train/run_folder.h"
 #include "stl/train/tensorboard.h"
 

@@ -1,9 +1,8 @@
 // Between the stored range and the network's: the one place where mean and deviation are applied and undone.
 #pragma once
 
-#include <torch/torch.h>
-
 #include "stl/data/normalization.h"
+#include "stl/runtime/torch.h"
 #include "stl/train/step.h"
 
 namespace stl {

@@ -3,14 +3,13 @@
 // Adding one: a line in optimizer.cpp's list with the function that makes one step.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "stl/checkpoint/checkpoint.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

@@ -1,14 +1,13 @@
 // One optimization step of a SimVP model: forward, loss, backward, update.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "stl/models/simvp.h"
+#include "stl/runtime/torch.h"
 #include "stl/train/experiment.h"
 #include "stl/train/optimizer.h"
 

@@ -1,6 +1,7 @@
 #include "stl/train/trainer.h"
 
 #include <ATen/Context.h>
+#include <torch/version.h>
 
 #include <chrono>
 #include <cmath>

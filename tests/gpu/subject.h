@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <functional>
 #include <memory>
@@ -12,6 +11,7 @@
 #include "stl/gpu/plugin.h"
 #include "stl/gpu/twin.h"
 #include "stl/runtime/device.h"
+#include "stl/runtime/torch.h"
 
 namespace stl::test {
 

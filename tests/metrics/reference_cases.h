@@ -2,7 +2,6 @@
 #pragma once
 
 #include <hdf5.h>
-#include <torch/torch.h>
 
 #include <string>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "stl/core/error.h"
 #include "stl/core/json.h"
 #include "stl/metrics/metrics.h"
+#include "stl/runtime/torch.h"
 
 namespace stl::testing {
 

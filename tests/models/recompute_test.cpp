@@ -2,6 +2,8 @@
 #include "stl/models/layers/recompute.h"
 
 #include <gtest/gtest.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/linear.h>
 
 #include "stl/models/registry.h"
 #include "stl/models/simvp.h"

@@ -2,14 +2,13 @@
 // a few training steps.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "stl/core/json.h"
 #include "stl/models/simvp.h"
+#include "stl/runtime/torch.h"
 
 namespace stl::test {
 

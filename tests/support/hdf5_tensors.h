@@ -2,10 +2,10 @@
 // shape, compressed or not.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <string>
 #include <vector>
+
+#include "stl/runtime/torch.h"
 
 namespace stl::test {
 

@@ -11,7 +11,7 @@ namespace {
 using kernels::Op;
 
 struct Norm {
-    explicit Norm(const torch::nn::BatchNorm2d& norm) {
+    explicit Norm(const BatchNorm2d& norm) {
         const auto affine = Affine::of(norm);
         scale = channels(affine.scale);
         shift = channels(affine.shift);

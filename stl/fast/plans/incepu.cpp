@@ -21,7 +21,7 @@ constexpr int border = 5;  ///< of the largest filters, 11x11
 
 struct GroupedConvolution {
     GroupedConvolution(const GroupConv2d& layer, int group_inputs)
-        : kernel(static_cast<int>(layer->conv->options.kernel)), eps(layer->norm->options.eps()) {
+        : kernel(static_cast<int>(layer->conv->options.kernel)), eps(layer->norm->eps) {
         const auto groups = layer->conv->options.groups, outputs = layer->conv->options.out / groups;
         const auto depth = kernel * kernel * group_inputs;
         // [groups, outputs, ky, kx, inputs]

@@ -22,7 +22,7 @@ class PoolFormerPlan : public BlockPlan {
   public:
     explicit PoolFormerPlan(const PoolFormerBlock& block)
         : channels_(static_cast<int>(block.options.channels)),
-          eps_(block.norm1->options.eps()),
+          eps_(block.norm1->eps),
           scale_(channels(block.layer_scale_1 * block.norm1->weight)) {
         const auto norm2 = Affine::of(block.norm2->weight, block.norm2->bias);
         mlp_ = MlpPlan(Map::of(block.mlp->fc1).after(norm2.scale, norm2.shift),

@@ -39,8 +39,8 @@ class SwinPlan : public BlockPlan {
   public:
     explicit SwinPlan(const SwinBlock& block)
         : channels_(static_cast<int>(block.options.channels)),
-          eps_1_(block.norm1->options.eps()),
-          eps_2_(block.norm2->options.eps()) {
+          eps_1_(block.norm1->eps),
+          eps_2_(block.norm2->eps) {
         const auto norm1 = Affine::of(block.norm1->weight, block.norm1->bias);
         const auto norm2 = Affine::of(block.norm2->weight, block.norm2->bias);
         attention_ =

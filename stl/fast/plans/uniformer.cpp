@@ -46,8 +46,8 @@ class AttendingPlan : public BlockPlan {
   public:
     explicit AttendingPlan(const UniformerAttentionBlock& block)
         : channels_(static_cast<int>(block.options.channels)),
-          eps_1_(block.norm1->options.eps()),
-          eps_2_(block.norm2->options.eps()),
+          eps_1_(block.norm1->eps),
+          eps_2_(block.norm2->eps),
           position_(with_input(block.pos_embed)) {
         const auto norm1 = Affine::of(block.norm1->weight, block.norm1->bias);
         const auto norm2 = Affine::of(block.norm2->weight, block.norm2->bias);

@@ -4,12 +4,11 @@
 // Source: Vaswani et al. (NeurIPS 2017); Dosovitskiy et al., "ViT" (ICLR 2021).
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 
 #include "stl/models/layers/conv2d.h"
 #include "stl/models/layers/cost_rule.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

@@ -5,11 +5,10 @@
 // out. Source: Gao et al., "SimVP: Simpler yet Better Video Prediction" (CVPR 2022).
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 
 #include "stl/models/layers/conv_sc.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

@@ -5,11 +5,10 @@
 // in PyTorch).
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 
 #include "stl/models/layers/fused.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

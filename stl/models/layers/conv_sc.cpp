@@ -23,15 +23,14 @@ BasicConv2dImpl::BasicConv2dImpl(std::int64_t in, std::int64_t out, std::int64_t
     } else {
         conv = register_module("conv", convolution);
     }
-    norm = register_module("norm", torch::nn::GroupNorm(torch::nn::GroupNormOptions(2, out)));
+    norm = register_module("norm", GroupNorm(2, out));
 }
 
 torch::Tensor BasicConv2dImpl::forward(const torch::Tensor& x) {
     if (fused && fused::takes(x)) {
         const bool up = sampling == Sampling::up;
-        return fused::group_norm_silu(up ? upsampling->conv->forward(x) : conv->forward(x),
-                                      norm->options.num_groups(), norm->weight, norm->bias,
-                                      norm->options.eps(), up);
+        return fused::group_norm_silu(up ? upsampling->conv->forward(x) : conv->forward(x), norm->groups,
+                                      norm->weight, norm->bias, norm->eps, up);
     }
     const auto y = sampling == Sampling::up ? upsampling->forward(x) : conv->forward(x);
     return torch::silu(norm->forward(y));

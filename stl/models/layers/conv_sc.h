@@ -5,15 +5,15 @@
 // Source: Gao et al., "SimVP" (CVPR 2022); the upsampling as in OpenSTL.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "stl/models/layers/conv2d.h"
 #include "stl/models/layers/cost_rule.h"
+#include "stl/models/layers/norms.h"
 #include "stl/models/layers/recompute.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 
@@ -38,7 +38,7 @@ class BasicConv2dImpl : public torch::nn::Module, public CostRule, public HasFus
     const Sampling sampling;
     Conv2d conv{nullptr};                ///< unless upsampling
     UpsamplingConv upsampling{nullptr};  ///< else; both are named "conv"
-    torch::nn::GroupNorm norm{nullptr};
+    GroupNorm norm{nullptr};
 };
 TORCH_MODULE(BasicConv2d);
 

@@ -5,7 +5,7 @@
 // et al., "Deep Networks with Stochastic Depth" (ECCV 2016).
 #pragma once
 
-#include <torch/torch.h>
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

@@ -4,9 +4,9 @@
 // the two, forward and backward. x: [B,C,H,W] float32 on a CPU.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
+
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

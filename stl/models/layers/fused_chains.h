@@ -2,9 +2,9 @@
 // together with the depthwise convolution before them. What is said in fused.h holds here.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
+
+#include "stl/runtime/torch.h"
 
 namespace stl::fused {
 

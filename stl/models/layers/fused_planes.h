@@ -1,13 +1,14 @@
 // What the fused operations share: a tensor as planes, scratch memory for each thread.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include <cstddef>
 
 #include "stl/kernels/buffer.h"
 #include "stl/kernels/kernels.h"
 #include "stl/kernels/parallel.h"
+#include "stl/runtime/torch.h"
 
 namespace stl::fused {
 

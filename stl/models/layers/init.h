@@ -4,7 +4,7 @@
 // generator.
 #pragma once
 
-#include <torch/torch.h>
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

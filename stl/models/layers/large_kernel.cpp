@@ -33,9 +33,9 @@ LargeKernelBlock::LargeKernelBlock(const BlockOptions& options, std::shared_ptr<
     const auto channels = options.channels;
     layer_scale_1 = register_parameter("layer_scale_1", torch::full({channels}, initial_scale));
     layer_scale_2 = register_parameter("layer_scale_2", torch::full({channels}, initial_scale));
-    norm1 = register_module("norm1", batch_norm(channels));
+    norm1 = register_module("norm1", BatchNorm2d(channels));
     attn = register_module("attn", LargeKernelAttention(channels, std::move(gate)));
-    norm2 = register_module("norm2", batch_norm(channels));
+    norm2 = register_module("norm2", BatchNorm2d(channels));
     mlp = register_module("mlp", MixMlp(channels, options.hidden(), options.drop));
 }
 

@@ -9,11 +9,11 @@
 // Source: Guo et al., "Visual Attention Network" (2022); Tan et al., "SimVPv2" (2022).
 #pragma once
 
-#include <torch/torch.h>
-
 #include "stl/models/layers/conv2d.h"
 #include "stl/models/layers/mlp.h"
+#include "stl/models/layers/norms.h"
 #include "stl/models/translators/block.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 
@@ -51,9 +51,9 @@ class LargeKernelBlock : public Block {
     void draw_weights() override;
 
     torch::Tensor layer_scale_1, layer_scale_2;  ///< [C]
-    torch::nn::BatchNorm2d norm1{nullptr};
+    BatchNorm2d norm1{nullptr};
     LargeKernelAttention attn{nullptr};
-    torch::nn::BatchNorm2d norm2{nullptr};
+    BatchNorm2d norm2{nullptr};
     MixMlp mlp{nullptr};
 };
 

@@ -1,11 +1,10 @@
 // Two-layer perceptrons: fc1, GELU, fc2, with dropout after each.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 
 #include "stl/models/layers/conv2d.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

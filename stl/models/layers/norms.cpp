@@ -1,23 +1,51 @@
 #include "stl/models/layers/norms.h"
 
 namespace stl {
+namespace {
+
+void add_affine(torch::nn::Module& norm, std::int64_t channels, torch::Tensor& weight, torch::Tensor& bias) {
+    weight = norm.register_parameter("weight", torch::ones({channels}));
+    bias = norm.register_parameter("bias", torch::zeros({channels}));
+}
+
+}  // namespace
+
+GroupNormImpl::GroupNormImpl(std::int64_t count, std::int64_t channels) : groups(count) {
+    add_affine(*this, channels, weight, bias);
+}
+
+torch::Tensor GroupNormImpl::forward(const torch::Tensor& x) {
+    return torch::group_norm(x, groups, weight, bias, eps);
+}
+
+BatchNorm2dImpl::BatchNorm2dImpl(std::int64_t channels) {
+    add_affine(*this, channels, weight, bias);
+    running_mean = register_buffer("running_mean", torch::zeros({channels}));
+    running_var = register_buffer("running_var", torch::ones({channels}));
+    num_batches_tracked = register_buffer("num_batches_tracked", torch::tensor(0, torch::kInt64));
+}
+
+torch::Tensor BatchNorm2dImpl::forward(const torch::Tensor& x) {
+    if (is_training()) num_batches_tracked += 1;
+    return torch::batch_norm(x, weight, bias, running_mean, running_var, is_training(), momentum, eps,
+                             at::globalContext().userEnabledCuDNN());
+}
+
+LayerNormImpl::LayerNormImpl(std::int64_t channels, double epsilon) : eps(epsilon) {
+    add_affine(*this, channels, weight, bias);
+}
+
+torch::Tensor LayerNormImpl::forward(const torch::Tensor& x) {
+    return torch::layer_norm(x, weight.sizes(), weight, bias, eps);
+}
 
 LayerNorm2dImpl::LayerNorm2dImpl(std::int64_t channels) {
-    weight = register_parameter("weight", torch::ones({channels}));
-    bias = register_parameter("bias", torch::zeros({channels}));
+    add_affine(*this, channels, weight, bias);
 }
 
 torch::Tensor LayerNorm2dImpl::forward(const torch::Tensor& x) {
     return torch::layer_norm(x.permute({0, 2, 3, 1}), weight.sizes(), weight, bias, eps)
         .permute({0, 3, 1, 2});
-}
-
-torch::nn::LayerNorm layer_norm(std::int64_t channels, double eps) {
-    return torch::nn::LayerNorm(torch::nn::LayerNormOptions({channels}).eps(eps));
-}
-
-torch::nn::BatchNorm2d batch_norm(std::int64_t channels) {
-    return torch::nn::BatchNorm2d(channels);
 }
 
 torch::Tensor to_tokens(const torch::Tensor& x) {

@@ -1,15 +1,60 @@
-// Normalisation over the channels of each pixel.
+// Normalisation with weight and bias. Shapes stay as they are; parameters and buffers are called as in
+// PyTorch. They are written here because torch::nn's own cost every file that sees them four seconds to
+// compile.
 //
-// x: [B,C,H,W] -> the same. weight, bias: [C]. eps 1e-6, as timm and HorNet have it.
-// Source: Ba et al., "Layer Normalization" (2016); Liu et al., "A ConvNet for the 2020s" (CVPR 2022) for this
-// use.
+//   GroupNorm    x: [B,C,...]   over groups of channels and all positions of a sample; weight, bias: [C]
+//   BatchNorm2d  x: [B,C,H,W]   over samples and positions; weight, bias, running_mean, running_var: [C]
+//   LayerNorm    x: [...,C]     over the last axis; weight, bias: [C]
+//   LayerNorm2d  x: [B,C,H,W]   over the channels of each pixel; eps 1e-6, as timm and HorNet have it
+//
+// Source: Wu & He, "Group Normalization" (ECCV 2018); Ioffe & Szegedy, "Batch Normalization" (ICML 2015); Ba
+// et al., "Layer Normalization" (2016); Liu et al., "A ConvNet for the 2020s" (CVPR 2022) for the last.
 #pragma once
-
-#include <torch/torch.h>
 
 #include <cstdint>
 
+#include "stl/runtime/torch.h"
+
 namespace stl {
+
+class GroupNormImpl : public torch::nn::Module {
+  public:
+    GroupNormImpl(std::int64_t groups, std::int64_t channels);
+    torch::Tensor forward(const torch::Tensor& x);
+
+    static constexpr double eps = 1e-5;
+    std::int64_t groups;
+    torch::Tensor weight;
+    torch::Tensor bias;
+};
+TORCH_MODULE(GroupNorm);
+
+/// In training the batch's own statistics, which move the running ones by a tenth; else the running ones.
+class BatchNorm2dImpl : public torch::nn::Module {
+  public:
+    explicit BatchNorm2dImpl(std::int64_t channels);
+    torch::Tensor forward(const torch::Tensor& x);
+
+    static constexpr double eps = 1e-5;
+    static constexpr double momentum = 0.1;
+    torch::Tensor weight;
+    torch::Tensor bias;
+    torch::Tensor running_mean;
+    torch::Tensor running_var;          ///< unbiased
+    torch::Tensor num_batches_tracked;  ///< int64
+};
+TORCH_MODULE(BatchNorm2d);
+
+class LayerNormImpl : public torch::nn::Module {
+  public:
+    explicit LayerNormImpl(std::int64_t channels, double eps = 1e-5);
+    torch::Tensor forward(const torch::Tensor& x);
+
+    double eps;
+    torch::Tensor weight;
+    torch::Tensor bias;
+};
+TORCH_MODULE(LayerNorm);
 
 class LayerNorm2dImpl : public torch::nn::Module {
   public:
@@ -21,9 +66,6 @@ class LayerNorm2dImpl : public torch::nn::Module {
     torch::Tensor bias;
 };
 TORCH_MODULE(LayerNorm2d);
-
-torch::nn::LayerNorm layer_norm(std::int64_t channels, double eps = 1e-5);
-torch::nn::BatchNorm2d batch_norm(std::int64_t channels);
 
 /// [B,C,H,W] -> [B,H*W,C], and back.
 torch::Tensor to_tokens(const torch::Tensor& x);

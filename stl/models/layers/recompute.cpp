@@ -1,6 +1,8 @@
 #include "stl/models/layers/recompute.h"
 
 #include <ATen/Context.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include <memory>
 #include <utility>

@@ -5,9 +5,9 @@
 // Source: Chen et al., "Training Deep Nets with Sublinear Memory Cost" (2016).
 #pragma once
 
-#include <torch/torch.h>
-
 #include <functional>
+
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

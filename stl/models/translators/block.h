@@ -5,8 +5,6 @@
 // Source: Tan et al., "OpenSTL" (NeurIPS 2023); the stack follows MetaFormer (Yu et al., CVPR 2022).
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -14,6 +12,7 @@
 #include "stl/models/layers/conv2d.h"
 #include "stl/models/layers/recompute.h"
 #include "stl/models/simvp.h"
+#include "stl/runtime/torch.h"
 
 namespace stl {
 

@@ -8,9 +8,9 @@ namespace stl {
 
 ConvMixerBlock::ConvMixerBlock(const BlockOptions& options) : Block(options) {
     conv_dw = register_module("conv_dw", depthwise(options.channels, 11));
-    norm_1 = register_module("norm_1", batch_norm(options.channels));
+    norm_1 = register_module("norm_1", BatchNorm2d(options.channels));
     conv_pw = register_module("conv_pw", pointwise(options.channels, options.channels));
-    norm_2 = register_module("norm_2", batch_norm(options.channels));
+    norm_2 = register_module("norm_2", BatchNorm2d(options.channels));
 }
 
 torch::Tensor ConvMixerBlock::forward(const torch::Tensor& input) {

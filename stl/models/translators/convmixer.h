@@ -6,6 +6,7 @@
 
 #include "stl/models/layers/conv2d.h"
 #include "stl/models/layers/cost_rule.h"
+#include "stl/models/layers/norms.h"
 #include "stl/models/translators/block.h"
 
 namespace stl {
@@ -20,9 +21,9 @@ class ConvMixerBlock : public Block, public CostRule {
     std::int64_t child_positions(const std::string& child, std::int64_t positions) const override;
 
     Conv2d conv_dw{nullptr};
-    torch::nn::BatchNorm2d norm_1{nullptr};
+    BatchNorm2d norm_1{nullptr};
     Conv2d conv_pw{nullptr};
-    torch::nn::BatchNorm2d norm_2{nullptr};
+    BatchNorm2d norm_2{nullptr};
 };
 
 }  // namespace stl

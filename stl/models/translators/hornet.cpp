@@ -41,7 +41,7 @@ HorNetBlock::HorNetBlock(const BlockOptions& options) : Block(options) {
     gamma2 = register_parameter("gamma2", torch::full({channels}, initial_scale));
     norm1 = register_module("norm1", LayerNorm2d(channels));
     gnconv = register_module("gnconv", GnConv(channels));
-    norm2 = register_module("norm2", layer_norm(channels, LayerNorm2dImpl::eps));
+    norm2 = register_module("norm2", LayerNorm(channels, LayerNorm2dImpl::eps));
     pwconv1 = register_module("pwconv1", Linear(channels, options.hidden()));
     pwconv2 = register_module("pwconv2", Linear(options.hidden(), channels));
 }

@@ -40,7 +40,7 @@ class HorNetBlock : public Block, public CostRule {
     torch::Tensor gamma1, gamma2;  ///< [C]
     LayerNorm2d norm1{nullptr};
     GnConv gnconv{nullptr};
-    torch::nn::LayerNorm norm2{nullptr};
+    LayerNorm norm2{nullptr};
     Linear pwconv1{nullptr}, pwconv2{nullptr};
 };
 

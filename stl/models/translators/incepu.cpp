@@ -18,7 +18,7 @@ GroupConv2dImpl::GroupConv2dImpl(std::int64_t in, std::int64_t out, std::int64_t
     conv = register_module(
         "conv", Conv2d(Conv2dOptions{
                     .in = in, .out = out, .kernel = kernel, .padding = kernel / 2, .groups = groups}));
-    norm = register_module("norm", torch::nn::GroupNorm(torch::nn::GroupNormOptions(groups, out)));
+    norm = register_module("norm", GroupNorm(groups, out));
 }
 
 torch::Tensor GroupConv2dImpl::forward(const torch::Tensor& x) {

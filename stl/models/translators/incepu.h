@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "stl/models/layers/conv2d.h"
+#include "stl/models/layers/norms.h"
 #include "stl/models/translators/block.h"
 
 namespace stl {
@@ -21,7 +22,7 @@ class GroupConv2dImpl : public torch::nn::Module {
     torch::Tensor forward(const torch::Tensor& x);
 
     Conv2d conv{nullptr};
-    torch::nn::GroupNorm norm{nullptr};
+    GroupNorm norm{nullptr};
 };
 TORCH_MODULE(GroupConv2d);
 

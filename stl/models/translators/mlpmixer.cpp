@@ -7,10 +7,10 @@ namespace stl {
 
 MlpMixerBlock::MlpMixerBlock(const BlockOptions& options) : Block(options) {
     constexpr double eps = 1e-6;
-    norm1 = register_module("norm1", layer_norm(options.channels, eps));
+    norm1 = register_module("norm1", LayerNorm(options.channels, eps));
     mlp_tokens = register_module("mlp_tokens",
                                  Mlp(options.height * options.width, options.channels / 2, options.drop));
-    norm2 = register_module("norm2", layer_norm(options.channels, eps));
+    norm2 = register_module("norm2", LayerNorm(options.channels, eps));
     mlp_channels = register_module("mlp_channels", Mlp(options.channels, options.hidden(), options.drop));
 }
 

@@ -7,6 +7,7 @@
 
 #include "stl/models/layers/cost_rule.h"
 #include "stl/models/layers/mlp.h"
+#include "stl/models/layers/norms.h"
 #include "stl/models/translators/block.h"
 
 namespace stl {
@@ -18,9 +19,9 @@ class MlpMixerBlock : public Block, public CostRule {
     void draw_weights() override;
     std::int64_t child_positions(const std::string& child, std::int64_t positions) const override;
 
-    torch::nn::LayerNorm norm1{nullptr};
+    LayerNorm norm1{nullptr};
     Mlp mlp_tokens{nullptr};
-    torch::nn::LayerNorm norm2{nullptr};
+    LayerNorm norm2{nullptr};
     Mlp mlp_channels{nullptr};
 };
 

@@ -77,9 +77,9 @@ MogaBlock::MogaBlock(const BlockOptions& options) : Block(options) {
     const auto channels = options.channels;
     layer_scale_1 = register_parameter("layer_scale_1", scale_of(channels));
     layer_scale_2 = register_parameter("layer_scale_2", scale_of(channels));
-    norm1 = register_module("norm1", batch_norm(channels));
+    norm1 = register_module("norm1", BatchNorm2d(channels));
     attn = register_module("attn", MultiOrderGatedAggregation(channels));
-    norm2 = register_module("norm2", batch_norm(channels));
+    norm2 = register_module("norm2", BatchNorm2d(channels));
     mlp = register_module("mlp", ChannelAggregationFFN(channels, options.hidden(), options.drop));
 }
 

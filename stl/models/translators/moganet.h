@@ -10,6 +10,7 @@
 
 #include "stl/models/layers/conv2d.h"
 #include "stl/models/layers/cost_rule.h"
+#include "stl/models/layers/norms.h"
 #include "stl/models/translators/block.h"
 
 namespace stl {
@@ -55,9 +56,9 @@ class MogaBlock : public Block {
     void draw_weights() override;
 
     torch::Tensor layer_scale_1, layer_scale_2;  ///< [1,C,1,1]
-    torch::nn::BatchNorm2d norm1{nullptr};
+    BatchNorm2d norm1{nullptr};
     MultiOrderGatedAggregation attn{nullptr};
-    torch::nn::BatchNorm2d norm2{nullptr};
+    BatchNorm2d norm2{nullptr};
     ChannelAggregationFFN mlp{nullptr};
 };
 

@@ -7,8 +7,8 @@ namespace {
 
 constexpr double initial_scale = 1e-5;
 
-torch::nn::GroupNorm one_group(std::int64_t channels) {
-    return torch::nn::GroupNorm(torch::nn::GroupNormOptions(1, channels));
+GroupNorm one_group(std::int64_t channels) {
+    return GroupNorm(1, channels);
 }
 
 torch::Tensor neighbour_mean(const torch::Tensor& x) {

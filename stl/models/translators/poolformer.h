@@ -6,6 +6,7 @@
 #pragma once
 
 #include "stl/models/layers/mlp.h"
+#include "stl/models/layers/norms.h"
 #include "stl/models/translators/block.h"
 
 namespace stl {
@@ -17,7 +18,7 @@ class PoolFormerBlock : public Block {
     void draw_weights() override;
 
     torch::Tensor layer_scale_1, layer_scale_2;  ///< [C]
-    torch::nn::GroupNorm norm1{nullptr}, norm2{nullptr};
+    GroupNorm norm1{nullptr}, norm2{nullptr};
     ConvMlp mlp{nullptr};
 };
 

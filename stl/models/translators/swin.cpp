@@ -104,9 +104,9 @@ void WindowAttentionImpl::draw_weights() {
 
 SwinBlock::SwinBlock(const BlockOptions& options) : Block(options), window(swin_window(options)) {
     if (window.shift > 0) attn_mask = register_buffer("attn_mask", shift_mask(options, window));
-    norm1 = register_module("norm1", layer_norm(options.channels));
+    norm1 = register_module("norm1", LayerNorm(options.channels));
     attn = register_module("attn", WindowAttention(options.channels, window.size, options.drop));
-    norm2 = register_module("norm2", layer_norm(options.channels));
+    norm2 = register_module("norm2", LayerNorm(options.channels));
     mlp = register_module("mlp", Mlp(options.channels, options.hidden(), options.drop));
 }
 

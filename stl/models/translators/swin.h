@@ -9,6 +9,7 @@
 #include "stl/models/layers/conv2d.h"
 #include "stl/models/layers/cost_rule.h"
 #include "stl/models/layers/mlp.h"
+#include "stl/models/layers/norms.h"
 #include "stl/models/translators/block.h"
 
 namespace stl {
@@ -47,9 +48,9 @@ class SwinBlock : public Block {
     const SwinWindow window;
     torch::Tensor
         attn_mask;  ///< [windows, size*size, size*size], stored and not used; undefined without shift
-    torch::nn::LayerNorm norm1{nullptr};
+    LayerNorm norm1{nullptr};
     WindowAttention attn{nullptr};
-    torch::nn::LayerNorm norm2{nullptr};
+    LayerNorm norm2{nullptr};
     Mlp mlp{nullptr};
 };
 

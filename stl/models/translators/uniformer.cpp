@@ -24,11 +24,11 @@ std::shared_ptr<Block> make_block(const BlockOptions& options) {
 UniformerConvBlock::UniformerConvBlock(const BlockOptions& options) : Block(options) {
     const auto channels = options.channels;
     pos_embed = register_module("pos_embed", depthwise(channels, 3));
-    norm1 = register_module("norm1", batch_norm(channels));
+    norm1 = register_module("norm1", BatchNorm2d(channels));
     conv1 = register_module("conv1", pointwise(channels, channels));
     conv2 = register_module("conv2", pointwise(channels, channels));
     attn = register_module("attn", depthwise(channels, 5));
-    norm2 = register_module("norm2", batch_norm(channels));
+    norm2 = register_module("norm2", BatchNorm2d(channels));
     mlp = register_module("mlp", ConvMlp(channels, options.hidden(), options.drop));
 }
 
@@ -47,9 +47,9 @@ UniformerAttentionBlock::UniformerAttentionBlock(const BlockOptions& options) : 
     gamma_1 = register_parameter("gamma_1", torch::full({channels}, initial_scale));
     gamma_2 = register_parameter("gamma_2", torch::full({channels}, initial_scale));
     pos_embed = register_module("pos_embed", depthwise(channels, 3));
-    norm1 = register_module("norm1", layer_norm(channels));
+    norm1 = register_module("norm1", LayerNorm(channels));
     attn = register_module("attn", Attention(channels, options.drop));
-    norm2 = register_module("norm2", layer_norm(channels));
+    norm2 = register_module("norm2", LayerNorm(channels));
     mlp = register_module("mlp", Mlp(channels, options.hidden(), options.drop));
 }
 

@@ -9,6 +9,7 @@
 #include "stl/models/layers/attention.h"
 #include "stl/models/layers/conv2d.h"
 #include "stl/models/layers/mlp.h"
+#include "stl/models/layers/norms.h"
 #include "stl/models/translators/block.h"
 
 namespace stl {
@@ -20,10 +21,10 @@ class UniformerConvBlock : public Block {
     void draw_weights() override;
 
     Conv2d pos_embed{nullptr};
-    torch::nn::BatchNorm2d norm1{nullptr};
+    BatchNorm2d norm1{nullptr};
     Conv2d conv1{nullptr}, conv2{nullptr};
     Conv2d attn{nullptr};  ///< depthwise 5x5, between the two
-    torch::nn::BatchNorm2d norm2{nullptr};
+    BatchNorm2d norm2{nullptr};
     ConvMlp mlp{nullptr};
 };
 
@@ -35,9 +36,9 @@ class UniformerAttentionBlock : public Block {
 
     torch::Tensor gamma_1, gamma_2;  ///< [C]
     Conv2d pos_embed{nullptr};
-    torch::nn::LayerNorm norm1{nullptr};
+    LayerNorm norm1{nullptr};
     Attention attn{nullptr};
-    torch::nn::LayerNorm norm2{nullptr};
+    LayerNorm norm2{nullptr};
     Mlp mlp{nullptr};
 };
 

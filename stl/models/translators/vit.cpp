@@ -6,9 +6,9 @@
 namespace stl {
 
 VitBlock::VitBlock(const BlockOptions& options) : Block(options) {
-    norm1 = register_module("norm1", layer_norm(options.channels));
+    norm1 = register_module("norm1", LayerNorm(options.channels));
     attn = register_module("attn", Attention(options.channels, options.drop));
-    norm2 = register_module("norm2", layer_norm(options.channels));
+    norm2 = register_module("norm2", LayerNorm(options.channels));
     mlp = register_module("mlp", Mlp(options.channels, options.hidden(), options.drop));
 }
 

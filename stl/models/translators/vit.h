@@ -6,6 +6,7 @@
 
 #include "stl/models/layers/attention.h"
 #include "stl/models/layers/mlp.h"
+#include "stl/models/layers/norms.h"
 #include "stl/models/translators/block.h"
 
 namespace stl {
@@ -16,9 +17,9 @@ class VitBlock : public Block {
     torch::Tensor forward(const torch::Tensor& x) override;
     void draw_weights() override;
 
-    torch::nn::LayerNorm norm1{nullptr};
+    LayerNorm norm1{nullptr};
     Attention attn{nullptr};
-    torch::nn::LayerNorm norm2{nullptr};
+    LayerNorm norm2{nullptr};
     Mlp mlp{nullptr};
 };
 
