@@ -72,12 +72,14 @@ void run_import(ImportArguments a, Console& console) {
     if (a.val >= 0) o.val = a.val;
     if (a.test >= 0) o.test = a.test;
     const ImportReport report = import_sequences(o, console, interrupted);
-    console.info(fmt::format("{}: {} sequences{} from {} source{}, {} frames in {:.1f} s ({:.0f} frames/s)",
-                             o.output, report.sequences, split_text(report), report.sources,
-                             report.sources == 1 ? "" : "s", report.frames, report.seconds,
+    console.info(fmt::format("{}: {} sequence{}{} from {} source{}, {} frames in {:.1f} s ({:.0f} frames/s)",
+                             o.output, report.sequences, report.sequences == 1 ? "" : "s", split_text(report),
+                             report.sources, report.sources == 1 ? "" : "s", report.frames, report.seconds,
                              static_cast<double>(report.frames) / report.seconds));
     if (o.split_scenes) console.info(fmt::format("{} scene cuts", report.cuts));
-    if (report.unusable > 0) console.info(fmt::format("{} sources could not be read", report.unusable));
+    if (report.unusable > 0)
+        console.info(
+            fmt::format("{} source{} could not be read", report.unusable, report.unusable == 1 ? "" : "s"));
     if (!report.split) {
         console.info(
             "no splits are marked, all sequences serve training (--split-by time, or three sources and "
@@ -142,9 +144,12 @@ void add_import(CLI::App& app, Console& console) {
         ->capture_default_str();
     c->add_option("--train", a.train, "share of the sources for training (default: the rest)")
         ->check(CLI::Range(0.0, 1.0));
-    c->add_option("--val", a.val, "share for validation (default: 0.1 with three sources and more)")
+    c->add_option("--val", a.val,
+                  "share for validation (default: what --train leaves; 0.1 without any share and with three "
+                  "sources and "
+                  "more)")
         ->check(CLI::Range(0.0, 1.0));
-    c->add_option("--test", a.test, "share for the test (default: 0.1 with three sources and more)")
+    c->add_option("--test", a.test, "share for the test (default: as for validation)")
         ->check(CLI::Range(0.0, 1.0));
     c->add_option("--split-by", a.split_by, "source, or time: the beginning of each source is for training")
         ->check(CLI::IsMember({"source", "time"}))

@@ -7,6 +7,7 @@
 #include "stl/data/normalization.h"
 #include "stl/media/png.h"
 #include "stl/media/video_reader.h"
+#include "stl/predict/source.h"
 #include "stl/render/strips.h"
 #include "tools/command.h"
 
@@ -137,8 +138,7 @@ void run_inspect(const InspectArguments& a, Console& console) {
             throw UsageError("inspect: --sheet writes .png");
         refuse_existing(a.sheet, a.force);
     }
-    const fs::path path = split_file_name(a.file).path;
-    if (looks_like_video(path))
+    if (is_video_input(a.file))
         inspect_video(a, console);
     else
         inspect_sequences(a, console);

@@ -100,6 +100,17 @@ void check_sizes(PredictArguments& a, bool stream) {
     if (!stream && !video && !a.tile) take_hints(a.predictor, a.input, a.source.reading.layout);
 }
 
+/// Options that the chosen kind of input has no use for.
+void refuse_unused(const PredictArguments& a, const CLI::App& command) {
+    if (a.input != "-") {
+        if (!a.raw.empty()) throw UsageError("predict: --raw is for streams (--input - --output -)");
+        return;
+    }
+    for (const char* name : {"--frames", "--batch", "--layout", "--stream", "--max-pixels", "--force"}) {
+        if (command.count(name) > 0) throw UsageError(fmt::format("predict: {} is not for streams", name));
+    }
+}
+
 void run_predict(PredictArguments arguments, Console& console) {
     if (arguments.predictor.source.empty()) arguments.predictor.source = arguments.checkpoint;
     if (arguments.predictor.source.empty()) throw UsageError("predict: a RUN or CHECKPOINT is required");
@@ -167,13 +178,18 @@ void add_predict(CLI::App& app, Console& console) {
     command->add_option("--tile-overlap", a.overlap, "pixels of neighbours (default: a quarter of a tile)")
         ->needs(tile)
         ->check(CLI::NonNegativeNumber);
-    command->add_option("--raw", a.raw, "WIDTHxHEIGHT:gray|rgb of raw frames on standard input and output");
+    command->add_option("--raw", a.raw,
+                        "WIDTHxHEIGHT:gray|rgb of raw frames on standard input and output: once the input "
+                        "frames are there, every frame gives the prediction of the one that follows it");
     command->add_option("--device", a.predictor.device, "cpu, cuda, cuda:<number> or auto")
         ->capture_default_str();
     command->add_option("--threads", a.predictor.threads, "CPU threads (default: all cores)")
         ->check(CLI::Range(0, 4096));
     command->add_flag("--force", a.force, "replace an existing output");
-    command->callback([arguments, &console] { run_predict(*arguments, console); });
+    command->callback([arguments, command, &console] {
+        refuse_unused(*arguments, *command);
+        run_predict(*arguments, console);
+    });
 }
 
 }  // namespace stl::tools

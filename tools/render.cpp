@@ -148,11 +148,11 @@ Material predicted_sequences(const RenderArguments& a, Console& console) {
         if (m.sequences.empty()) {
             const auto data = open_test_set(set);
             m.shape = data->shape();
-            if (!a.test.data.empty())
-                m.fps = open_sequences(a.test.data, {.layout = a.test.layout})->info().fps;
+            const std::string file = a.test.data.empty() ? set.own.value("path", "") : a.test.data;
+            if (!file.empty()) m.fps = open_sequences(file, {.layout = a.test.layout})->info().fps;
             inputs = set.input_frames;
             outputs = set.output_frames;
-            m.title = a.test.data.empty() ? set.name : fs::path(a.test.data).filename().string();
+            m.title = file.empty() ? set.name : fs::path(file).filename().string();
             if (a.sources.size() == 1) m.title += ": " + predictor.model().translator;
             numbers = chosen(a, data->size(), source);
             for (const auto i : numbers) {

@@ -92,6 +92,12 @@ std::string reason() {
     return text.empty() ? "no reason given" : short_reason(text);
 }
 
+Handle timeless_creation() {
+    Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+    H5Pset_obj_track_times(creation.get(), false);
+    return creation;
+}
+
 Handle open_for_reading(const fs::path& path) {
     const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
     // No lock on files that are only read: network and read-only file systems have none.

@@ -49,6 +49,8 @@ class Handle {
 std::string reason();
 
 Handle open_for_reading(const fs::path& path);
+/// To create a dataset with: without the time of its making, so that the same data give the same file.
+Handle timeless_creation();
 /// Error with the names of the datasets there are.
 Handle open_dataset(hid_t file, const std::string& name, const std::string& path);
 /// Names of the datasets, those in groups too ("a/b"); of the first thousand objects.

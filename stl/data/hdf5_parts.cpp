@@ -108,9 +108,9 @@ void write_marks(hid_t file, const std::string& name, std::span<const std::uint8
                  const std::string& where) {
     const hsize_t size = marks.size();
     const Handle space(H5Screate_simple(1, &size, nullptr), H5Sclose);
-    const Handle split(
-        H5Dcreate2(file, name.c_str(), H5T_STD_U8LE, space.get(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
-        H5Dclose);
+    const Handle split(H5Dcreate2(file, name.c_str(), H5T_STD_U8LE, space.get(), H5P_DEFAULT,
+                                  timeless_creation().get(), H5P_DEFAULT),
+                       H5Dclose);
     if (!split.valid() ||
         H5Dwrite(split.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, marks.data()) < 0) {
         fail("{}: cannot be written ({}; is the disk full?)", where, reason());

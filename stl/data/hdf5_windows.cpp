@@ -205,7 +205,7 @@ class WindowWriter::File {
         auto any = none;
         any[0] = H5S_UNLIMITED;
         const auto chunk = sizes(per_chunk_);
-        const Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+        const Handle creation = hdf5::timeless_creation();
         H5Pset_chunk(creation.get(), 4, chunk.data());
         if (compression > 0) {
             H5Pset_shuffle(creation.get());
@@ -243,7 +243,7 @@ class WindowWriter::File {
         const std::array<hsize_t, 2> size{marks_.size(), static_cast<hsize_t>(shape_.frames)};
         const Handle space(H5Screate_simple(2, size.data(), nullptr), H5Sclose);
         const Handle windows(H5Dcreate2(file_.get(), kWindows, H5T_STD_I64LE, space.get(), H5P_DEFAULT,
-                                        H5P_DEFAULT, H5P_DEFAULT),
+                                        hdf5::timeless_creation().get(), H5P_DEFAULT),
                              H5Dclose);
         if (!windows.valid() ||
             H5Dwrite(windows.get(), H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, windows_.data()) < 0) {

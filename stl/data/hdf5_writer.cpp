@@ -80,14 +80,20 @@ class Hdf5Writer : public SequenceWriter {
     }
 
     void create_dataset(const WriteOptions& options) {
-        constexpr std::uint64_t largest_chunk = 1ULL << 30;
+        constexpr std::uint64_t largest_chunk = 1ULL << 30, hdf5_chunk_limit = 1ULL << 32;
         const bool growing = count_ == unknown_count;
         const auto size = rows(growing ? 0 : count_);
         auto largest = size;
         if (growing) largest[0] = H5S_UNLIMITED;
         auto chunk = rows(1);
         if (static_cast<std::uint64_t>(shape_.elements()) * dtype_size(dtype_) > largest_chunk) chunk[1] = 1;
-        const Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+        const auto chunk_bytes =
+            static_cast<std::uint64_t>(shape_.elements()) / (chunk[1] == 1 ? shape_.frames : 1);
+        if (chunk_bytes * dtype_size(dtype_) >= hdf5_chunk_limit) {
+            fail("{}: frames of {}x{}x{}, HDF5 takes less than 4 GiB in one piece", name_, shape_.channels,
+                 shape_.height, shape_.width);
+        }
+        const Handle creation = hdf5::timeless_creation();
         H5Pset_chunk(creation.get(), kRank, chunk.data());
         H5Pset_fill_time(creation.get(), H5D_FILL_TIME_NEVER);
         if (options.compression > 0) {

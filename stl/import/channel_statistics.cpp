@@ -30,6 +30,14 @@ void ChannelStatistics::add(std::span<const std::byte> row) {
     }
 }
 
+void ChannelStatistics::add(const ChannelStatistics& other) {
+    for (std::size_t c = 0; c < channels_.size(); ++c) {
+        channels_[c].sum += other.channels_[c].sum;
+        channels_[c].squares += other.channels_[c].squares;
+        channels_[c].count += other.channels_[c].count;
+    }
+}
+
 /// Whole numbers, so exact: a plane's squares fit in 64 bits.
 void ChannelStatistics::add_bytes(Sums& sums, const std::byte* plane) const {
     const auto* values = reinterpret_cast<const std::uint8_t*>(plane);

@@ -19,6 +19,8 @@ class ChannelStatistics {
 
     /// One row [T,C,H,W].
     void add(std::span<const std::byte> row);
+    /// All rows that another one has seen.
+    void add(const ChannelStatistics& other);
     /// In the model's range (uint8 divided by 255): {"mean": [C], "std": [C]}; null before the first value.
     Json value() const;
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
+#include <utility>
 
 #include "stl/core/error.h"
 #include "stl/import/ahead.h"
@@ -43,7 +45,6 @@ class Importer {
 
     ImportReport run() {
         const auto writer = make_writer();
-        statistics_.emplace(shape(), format_.dtype);
         const auto row_bytes = static_cast<std::uint64_t>(options_.length) * format_.bytes();
         require_memory(5 * row_bytes, options_.output);
         RowQueue queue(*writer, format_.dtype,
@@ -63,6 +64,14 @@ class Importer {
     }
 
   private:
+    /// Sequences one after the other, of one source and one split.
+    struct Part {
+        std::size_t source;
+        Split split;
+        std::int64_t sequences;
+        ChannelStatistics values;
+    };
+
     /// The first source that can be read decides what the options leave open; one array of floats makes all
     /// float.
     void choose_format() {
@@ -89,7 +98,6 @@ class Importer {
         w.compression = options_.compression;
         w.force = options_.force;
         w.fps = options_.fps;
-        w.attributes = describe();
         for (const auto& source : sources_) {
             if (w.fps > 0) break;
             try {
@@ -103,17 +111,19 @@ class Importer {
 
     SequenceShape shape() const { return {options_.length, format_.channels, format_.height, format_.width}; }
 
-    Json describe() const {
-        Json settings{
-            {"source", sources_.size() == 1 ? sources_[0].name : fmt::format("{} sources", sources_.size())},
-            {"made_by", "stl import"},
-            {"fit", fit_name(options_.fit)},
-            {"fps", options_.fps},
-            {"length", options_.length},
-            {"stride", stride()},
-            {"split_scenes", options_.split_scenes}};
+    /// `used`: numbers of the sources.
+    Json describe(const std::set<std::size_t>& used) const {
+        Json settings{{"source", used.size() == 1 ? sources_[*used.begin()].name
+                                                  : fmt::format("{} sources", used.size())},
+                      {"made_by", "stl import"},
+                      {"fit", fit_name(options_.fit)},
+                      {"fps", options_.fps},
+                      {"length", options_.length},
+                      {"stride", stride()},
+                      {"split_scenes", options_.split_scenes}};
         constexpr std::size_t most_listed = 200;  // an attribute holds 64 KiB
-        for (std::size_t i = 0; i < std::min(sources_.size(), most_listed); ++i) {
+        for (const std::size_t i : used) {
+            if (settings["sources"].size() == most_listed) break;
             settings["sources"].push_back(fs::path(sources_[i].name).filename().string());
         }
         return settings;
@@ -142,26 +152,28 @@ class Importer {
     }
 
     void read_frames(std::size_t index, FrameStream& stream, RowQueue& queue) {
-        if (splits_.active() && splits_.by() == SplitBy::time && !(stream.duration() > 0)) {
+        if (splits_.by_time() && !(stream.duration() > 0)) {
             fail("{}: does not tell how long it is, so it can't be split by time", sources_[index].name);
         }
-        Split split = splits_.of(index, 0);
+        Split split = split_at(0);
+        bool begun = false;  // a part of this source and split
         Windows windows(options_.length, stride(), [&](Windows::Bytes row) {
-            if (split == Split::train) statistics_->add(row);
+            if (!std::exchange(begun, true)) parts_.push_back({index, split, 0, {shape(), format_.dtype}});
+            parts_.back().values.add(row);
+            ++parts_.back().sequences;
             queue.push(std::move(row));
-            marks_.push_back(split);
             ++report_.sequences;
-            ++report_.per_split[static_cast<std::size_t>(split)];
         });
         SceneCuts cuts(options_.scene_threshold);
         StreamFrame frame;
         std::int64_t count = 0;
         for (; stream.next(frame); ++count) {
             if (stop_ && stop_()) throw Interrupted("import: interrupted, nothing written");
-            const Split now = splits_.of(index, frame.position);
+            const Split now = split_at(frame.position);
             const bool cut = options_.split_scenes && scene_begins(cuts, frame);
             if (!frame.continues || cut || now != split) windows.break_here();
             report_.cuts += cut ? 1 : 0;
+            begun = begun && now == split;
             split = now;
             windows.add(frame.values);
             show_progress(index, stream, frame, count);
@@ -170,6 +182,9 @@ class Importer {
         note_rate(stream.fps());
         if (const std::string damage = stream.damage(); !damage.empty()) reporter_.warn(damage);
     }
+
+    /// By source it is dealt at the end, among those that gave sequences.
+    Split split_at(double position) const { return splits_.by_time() ? splits_.at(position) : Split::train; }
 
     bool scene_begins(SceneCuts& cuts, const StreamFrame& frame) {
         if (!frame.continues) cuts.reset();
@@ -207,8 +222,7 @@ class Importer {
             fail("{}: not one sequence of {} frames in {} source{}", options_.output, options_.length,
                  sources_.size(), sources_.size() == 1 ? "" : "s");
         }
-        report_.split = splits_.active();
-        if (report_.split) writer.set_splits(marks_);
+        if (const auto marks = deal_splits(); !marks.empty()) writer.set_splits(marks);
         writer.set_attributes(measured());
         writer.finish();
         if (slowest_ > 0 && fastest_ > 1.02 * slowest_) {
@@ -219,10 +233,32 @@ class Importer {
         }
     }
 
+    /// A mark for every sequence; none where there are no splits.
+    std::vector<Split> deal_splits() {
+        if (!splits_.by_time()) {
+            const auto dealt = splits_.deal(parts_.size());  // a part is a source then
+            if (dealt.empty()) return {};
+            for (std::size_t i = 0; i < parts_.size(); ++i) parts_[i].split = dealt[i];
+        }
+        std::vector<Split> marks;
+        for (const auto& part : parts_) {
+            marks.insert(marks.end(), static_cast<std::size_t>(part.sequences), part.split);
+            report_.per_split[static_cast<std::size_t>(part.split)] += part.sequences;
+        }
+        report_.split = true;
+        return marks;
+    }
+
     /// What the file says of its making, with mean and deviation of the training sequences.
     Json measured() {
-        Json settings = describe();
-        const Json values = statistics_->value();
+        std::set<std::size_t> used;
+        ChannelStatistics training(shape(), format_.dtype);
+        for (const auto& part : parts_) {
+            used.insert(part.source);
+            if (part.split == Split::train) training.add(part.values);
+        }
+        Json settings = describe(used);
+        const Json values = training.value();
         if (values.is_null()) {
             if (options_.normalize)
                 reporter_.warn("no training sequences, so no mean and deviation to normalise by");
@@ -252,10 +288,9 @@ class Importer {
     std::vector<ImportSource> sources_;
     SplitPlan splits_;
     FrameFormat format_;
-    std::optional<ChannelStatistics> statistics_;
+    std::vector<Part> parts_;
     double slowest_ = 0, fastest_ = 0;  ///< frame rates of the sources
     ImportReport report_;
-    std::vector<Split> marks_;
     std::vector<std::uint8_t> eight_bits_;
     Clock::time_point started_ = Clock::now();
 };

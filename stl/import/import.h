@@ -35,8 +35,9 @@ struct ImportOptions {
     int stream = -1;                   ///< which one of videos; -1: the best
     bool split_scenes = false;         ///< no sequence runs over a cut
     double scene_threshold = 0.3;      ///< SceneCuts
-    /// Shares. None given: 0.8, 0.1, 0.1 where there are sources enough, else no splits; train alone not: the
-    /// rest.
+    /// Shares of the sources that give sequences. None given: 0.8, 0.1, 0.1 where there are sources enough,
+    /// else no splits. Given: train is the rest if it isn't; what it leaves goes to those of the others that
+    /// aren't.
     std::optional<double> train, val, test;
     SplitBy split_by = SplitBy::source;
     std::uint64_t seed = 0;       ///< which source goes to which split

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <utility>
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
@@ -75,11 +76,20 @@ void add(const std::string& input, std::vector<ImportSource>& out) {
     }
 }
 
+/// The same for two spellings of one file: no source may be in two splits.
+std::pair<std::string, std::string> identity(const ImportSource& source) {
+    auto [path, dataset] = split_file_name(source.name);
+    std::error_code ec;
+    const fs::path real = fs::canonical(path, ec);
+    return {ec ? source.name : real.string(), std::move(dataset)};
+}
+
 }  // namespace
 
 std::vector<ImportSource> find_sources(std::span<const std::string> inputs) {
     std::vector<ImportSource> all;
     for (const auto& input : inputs) {
+        const std::size_t before = all.size();
         std::error_code ec;
         const bool pattern = input.find_first_of("*?[") != std::string::npos;
         if (fs::exists(split_file_name(input).path, ec)) {
@@ -91,10 +101,10 @@ std::vector<ImportSource> find_sources(std::span<const std::string> inputs) {
         } else {
             fail("{}: no such file or folder", input);
         }
-        if (all.empty()) fail("{}: no videos, pictures or arrays in it", input);
+        if (all.size() == before) fail("{}: no videos, pictures or arrays in it", input);
     }
-    std::set<std::string> seen;
-    std::erase_if(all, [&](const ImportSource& s) { return !seen.insert(s.name).second; });
+    std::set<std::pair<std::string, std::string>> seen;
+    std::erase_if(all, [&](const ImportSource& s) { return !seen.insert(identity(s)).second; });
     return all;
 }
 

@@ -14,8 +14,9 @@ struct ImportSource {
     std::string name;  ///< the path as found; of an array perhaps with ":DATASET"
 };
 
-/// In natural order, each once. A folder gives the videos and arrays in it, and itself where it holds
-/// pictures; so do the folders inside it. Error: nothing there, or nothing that can be read.
+/// In natural order, each file once, however it is spelled or linked to. A folder gives the videos and arrays
+/// in it, and itself where it holds pictures; so do the folders inside it (not those linked to). Error:
+/// nothing there, or nothing that can be read.
 std::vector<ImportSource> find_sources(std::span<const std::string> inputs);
 
 }  // namespace stl

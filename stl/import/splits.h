@@ -1,8 +1,7 @@
 // Which source, or which part of every source, goes to training, validation and test.
 #pragma once
 
-#include <cstdint>
-#include <optional>
+#include <cstddef>
 #include <vector>
 
 #include "stl/import/import.h"
@@ -14,19 +13,21 @@ class SplitPlan {
     /// Error: shares that are no shares, or too few sources for them.
     SplitPlan(const ImportOptions& options, std::size_t sources);
 
-    /// False: sequences are not marked.
-    bool active() const { return active_; }
-    SplitBy by() const { return by_; }
-    /// Of a source as a whole (by source), or of the part at `position` in [0,1) of it (by time).
-    Split of(std::size_t source, double position) const;
+    /// True where every source is cut, its beginning for training.
+    bool by_time() const { return by_ == SplitBy::time; }
+    /// By time: of the part at `position` in [0,1) of any source.
+    Split at(double position) const;
+    /// By source: one for each of those that gave sequences; empty where sequences are not to be marked.
+    /// Error: too few of them for the shares.
+    std::vector<Split> deal(std::size_t sources) const;
 
   private:
-    void deal(std::size_t sources, std::uint64_t seed);
+    void check(std::size_t sources) const;
 
-    bool active_ = false;
-    SplitBy by_ = SplitBy::source;
-    double train_ = 0, val_ = 0, test_ = 0;
-    std::vector<Split> by_source_;
+    SplitBy by_;
+    bool asked_for_;  ///< shares were given
+    double train_, val_, test_;
+    std::uint64_t seed_;
 };
 
 }  // namespace stl

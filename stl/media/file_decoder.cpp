@@ -13,6 +13,8 @@ namespace {
 constexpr int most_errors_in_a_row = 1000;
 /// A longer pause between two frames is a broken time stamp.
 constexpr double longest_pause = 60;
+/// More of them are a clock that was set back.
+constexpr int most_stale_in_a_row = 16;
 
 /// FFmpeg says so of absurd sizes in damaged files too.
 void check_memory(int code, const fs::path& path) {
@@ -119,7 +121,7 @@ bool FileDecoder::seek(double seconds) {
     const auto stamp = begin + static_cast<std::int64_t>(std::floor(seconds / av_q2d(stream_->time_base)));
     if (av_seek_frame(input_.get(), stream_->index, stamp, AVSEEK_FLAG_BACKWARD) < 0) return false;
     avcodec_flush_buffers(codec_.get());
-    draining_ = timed_ = after_gap_ = gap_pending_ = false;
+    draining_ = timed_ = after_gap_ = gap_pending_ = stale_ = false;
     sought_ = true;
     return true;
 }
@@ -139,12 +141,15 @@ const AVFrame* FileDecoder::next() {
             continue;
         }
         measure_time();
-        if ((frame_->flags & AV_FRAME_FLAG_CORRUPT) != 0 || frame_->decode_error_flags != 0) {
+        if ((frame_->flags & AV_FRAME_FLAG_CORRUPT) != 0 || frame_->decode_error_flags != 0 || stale_) {
             note_damage(AVERROR_INVALIDDATA);
             continue;
         }
         errors_in_a_row_ = 0;
         after_gap_ = std::exchange(gap_pending_, false);
+        if (after_gap_ && given_ > 0) count_missing();
+        damaged_before_ = damaged_;
+        given_end_ = time_ + duration_;
         ++given_;
         return frame_.get();
     }
@@ -182,6 +187,12 @@ void FileDecoder::note_damage(int code) {
     gap_pending_ = true;
 }
 
+/// Where frames are gone without a trace, the time that passed tells how many.
+void FileDecoder::count_missing() {
+    const auto missing = std::llround((time_ - given_end_) / duration_);
+    damaged_ = std::max<std::int64_t>(damaged_, damaged_before_ + missing);
+}
+
 void FileDecoder::measure_time() {
     const double unit = av_q2d(stream_->time_base);
     const double previous = time_, previous_duration = duration_;
@@ -189,6 +200,7 @@ void FileDecoder::measure_time() {
     duration_ = static_cast<double>(duration_stamp(*frame_)) * unit;
     if (!(duration_ > 0)) duration_ = rate > 0 ? 1 / rate : 0.04;
 
+    stale_ = false;
     const std::int64_t stamp = frame_->best_effort_timestamp;
     if (stamp == AV_NOPTS_VALUE) {
         time_ = timed_ ? previous + previous_duration : 0;
@@ -196,7 +208,10 @@ void FileDecoder::measure_time() {
         if (origin_ == AV_NOPTS_VALUE) origin_ = stamp;
         const double raw = (static_cast<double>(stamp) - static_cast<double>(origin_)) * unit;
         time_ = raw - shift_;
-        if (timed_ && (time_ > previous + longest_pause || time_ < previous - 1)) {
+        const bool back = timed_ && time_ < previous - duration_ / 2;
+        backward_ = back ? backward_ + 1 : 0;
+        stale_ = back && damaged_ > 0 && backward_ <= most_stale_in_a_row;
+        if (!stale_ && timed_ && (time_ > previous + longest_pause || time_ < previous - 1)) {
             shift_ = raw - (previous + previous_duration);  // the clock jumped: go on from where we were
             time_ = raw - shift_;
         }

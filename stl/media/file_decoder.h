@@ -53,6 +53,7 @@ class FileDecoder {
     void feed();
     void note_damage(int code);
     void measure_time();
+    void count_missing();
 
     fs::path path_;
     std::unique_ptr<ffmpeg::Complaints> complaints_ = std::make_unique<ffmpeg::Complaints>();
@@ -65,6 +66,11 @@ class FileDecoder {
     double time_ = 0, duration_ = 0;
     double shift_ = 0;  ///< what broken time stamps have been moved by
     bool timed_ = false, after_gap_ = false, draining_ = false, gap_pending_ = false, sought_ = false;
+    bool stale_ =
+        false;  ///< the frame is from before one that came out already, as a decoder does after damage
+    int backward_ = 0;                 ///< frames in a row whose time stamps go back
+    double given_end_ = 0;             ///< until when the last given frame shows
+    std::int64_t damaged_before_ = 0;  ///< damaged_ when it was given
     std::int64_t damaged_ = 0, given_ = 0, packets_ = 0;
     int errors_in_a_row_ = 0;
 };

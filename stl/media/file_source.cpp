@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "stl/core/error.h"
@@ -29,8 +30,9 @@ class FileSource : public FrameSource {
             }
             return std::nullopt;
         }
+        const bool resized = sizes_.changes(frame->height, frame->width);
         const std::shared_ptr<AVFrame> copy(ffmpeg::required(av_frame_clone(frame)), ffmpeg::Closer());
-        return SourceFrame{decoder_.time(), decoder_.frame_duration(), decoder_.after_gap(),
+        return SourceFrame{decoder_.time(), decoder_.frame_duration(), decoder_.after_gap() || resized,
                            [this, copy, turn = decoder_.orientation(), aspect = decoder_.pixel_aspect()] {
                                return scaler_.scale(*copy, turn, aspect);
                            }};
@@ -49,10 +51,14 @@ class FileSource : public FrameSource {
         loss.complaints = decoder_.complaints();
         loss.message = decoder_.complaint();
         loss.of = decoder_.frames_stored();
+        loss.size_change = sizes_.first_change();
         if (ended_ && decoder_.seconds_missing() > 0) {
             loss.ends_early = decoder_.seconds_missing();
             loss.frames += decoder_.frames_missing();
         }
+        // A frame may be noted twice: as damaged, and as time that passed.
+        if (ended_ && !sought_ && loss.of > 0)
+            loss.frames = std::min(loss.frames, std::max<std::int64_t>(loss.of - decoder_.frames_given(), 0));
         return loss;
     }
 
@@ -76,6 +82,7 @@ class FileSource : public FrameSource {
     VideoOptions options_;
     FileDecoder decoder_;
     FrameScaler scaler_;
+    FrameSizes sizes_;
     const AVFrame* waiting_ = nullptr;  ///< decoded already
     bool sought_ = false, ended_ = false;
 };

@@ -35,9 +35,10 @@ class FolderSource : public FrameSource {
             pending_.pop_front();
             const double time = static_cast<double>(given_++) / options_.folder_fps;
             try {
-                Image image = picture.get();
+                Picture got = picture.get();
+                gap_ = sizes_.changes(got.height, got.width) || gap_;
                 return SourceFrame{time, 1 / options_.folder_fps, std::exchange(gap_, false),
-                                   [image = std::move(image)] { return image; }};
+                                   [image = std::move(got.image)] { return image; }};
             } catch (const Error& error) {
                 if (loss_.message.empty()) loss_.message = error.what();
                 ++loss_.frames;
@@ -64,24 +65,31 @@ class FolderSource : public FrameSource {
     Loss loss() const override {
         Loss loss = loss_;
         loss.of = static_cast<std::int64_t>(files_.size());
+        loss.size_change = sizes_.first_change();
         return loss;
     }
 
   private:
-    Image read(std::size_t index, int height, int width) const {
+    struct Picture {
+        Image image;
+        int height, width;  ///< in the file
+    };
+
+    Picture read(std::size_t index, int height, int width) const {
         FrameScaler scaler(height, width, options_.channels, options_.fit);
-        return decode_picture(files_[index], scaler, options_.max_pixels);
+        Image image = decode_picture(files_[index], scaler, options_.max_pixels);
+        return {std::move(image), scaler.source_height(), scaler.source_width()};
     }
 
     void fill() {
         if (options_.height == 0 || options_.width == 0) {
             // The first one that can be read gives the size of all.
-            std::promise<Image> ready;
+            std::promise<Picture> ready;
             pending_.push_back(ready.get_future());
             try {
-                Image first = read(given_, 0, 0);
-                options_.height = first.height;
-                options_.width = first.width;
+                Picture first = read(given_, 0, 0);
+                options_.height = first.image.height;
+                options_.width = first.image.width;
                 ready.set_value(std::move(first));
             } catch (const Error&) {
                 ready.set_exception(std::current_exception());
@@ -100,8 +108,9 @@ class FolderSource : public FrameSource {
     std::vector<fs::path> files_;
     std::size_t ahead_ = 1, started_ = 0, given_ = 0;
     Loss loss_;
+    FrameSizes sizes_;
     bool gap_ = false;
-    std::deque<std::future<Image>> pending_;  ///< of files_[given_...]; last, so that it goes first
+    std::deque<std::future<Picture>> pending_;  ///< of files_[given_...]; last, so that it goes first
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "stl/media/video_reader.h"
 
@@ -14,6 +15,19 @@ struct SourceFrame {
     double time = 0, duration = 0;  ///< seconds
     bool after_gap = false;
     std::function<Image()> picture;
+};
+
+/// Notes where frames change their size.
+class FrameSizes {
+  public:
+    /// Whether this frame's size is not that of the one before.
+    bool changes(int height, int width);
+    /// "64x48, then 128x96"; empty: none.
+    const std::string& first_change() const { return first_change_; }
+
+  private:
+    int height_ = 0, width_ = 0;
+    std::string first_change_;
 };
 
 class FrameSource {

@@ -32,6 +32,11 @@ void check(const VideoOptions& o, const fs::path& path) {
 
 std::string to_string(const Loss& loss, const fs::path& path) {
     std::string text = path.string() + ": ";
+    if (!loss.size_change.empty()) {
+        text += fmt::format("frames change their size ({}), and are scaled alike; ", loss.size_change);
+        if (loss.frames == 0 && loss.ends_early <= 0 && loss.complaints == 0)
+            return text.substr(0, text.size() - 2);
+    }
     if (loss.ends_early > 0) text += fmt::format("ends {:.1f} s early; ", loss.ends_early);
     if (loss.frames > 0) {
         text += loss.of > 0 ? fmt::format("{} of {} frames", loss.frames, loss.of)
@@ -46,6 +51,15 @@ std::string to_string(const Loss& loss, const fs::path& path) {
     }
     if (!loss.message.empty()) text += " (" + loss.message + ")";
     return text;
+}
+
+bool FrameSizes::changes(int height, int width) {
+    const bool changed = height_ > 0 && (height != height_ || width != width_);
+    if (changed && first_change_.empty())
+        first_change_ = fmt::format("{}x{}, then {}x{}", width_, height_, width, height);
+    height_ = height;
+    width_ = width;
+    return changed;
 }
 
 /// Passes frames on as stored, or picks for each slot k / fps the last frame whose rounded slot is not after
@@ -68,7 +82,12 @@ class VideoReader::Impl {
   private:
     static constexpr double tiny = 1e-6;
 
-    std::int64_t slot_of(double time) const { return std::llround(time * options_.fps); }
+    /// The nearest; of two alike the later one, also where the time stamp is a millisecond (as in Matroska)
+    /// or a rounding error short of the middle: at half a clip's rate every step is one of two frames.
+    std::int64_t slot_of(double time) const {
+        const double slack = std::min(1e-3 * options_.fps, 0.05);
+        return static_cast<std::int64_t>(std::floor(time * options_.fps + 0.5 + slack));
+    }
 
     std::optional<Frame> next_stored() {
         while (!ended_) {
@@ -101,10 +120,12 @@ class VideoReader::Impl {
             ended_ = true;
             return false;
         }
-        if (slot_ < 0) slot_ = slot_of(held_->time);
+        if (slot_ < 0 || held_->after_gap) slot_ = std::max(slot_, slot_of(held_->time));
         gap_ = gap_ || held_->after_gap;
         ahead_ = source_->next();
-        shown_until_ = slot_of(ahead_ ? ahead_->time : held_->time + held_->duration);
+        // Nothing is repeated over a gap.
+        const bool goes_on = ahead_ && !ahead_->after_gap;
+        shown_until_ = slot_of(goes_on ? ahead_->time : held_->time + held_->duration);
         if (!ahead_ && !started_)
             shown_until_ = std::max(shown_until_, slot_ + 1);  // the only frame shows once
         started_ = true;
@@ -161,9 +182,13 @@ std::vector<Frame> read_last_frames(const fs::path& path, std::int64_t count, co
 }
 
 bool looks_like_video(const fs::path& path) {
-    static constexpr std::array<std::string_view, 22> extensions{
-        ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg",  ".mpeg", ".ts",   ".mts", ".m2ts",
-        ".wmv", ".flv", ".3gp", ".ogv", ".y4m",  ".gif", ".apng", ".h264", ".hevc", ".mxf", ".vob"};
+    // What FFmpeg's demuxers and people call videos; other names are read where the user gives them.
+    static constexpr std::array<std::string_view, 51> extensions{
+        ".mp4",   ".m4v", ".mov", ".mkv",  ".webm", ".avi", ".mpg",  ".mpeg", ".ts",   ".mts", ".m2ts",
+        ".wmv",   ".flv", ".3gp", ".ogv",  ".y4m",  ".gif", ".apng", ".h264", ".hevc", ".mxf", ".vob",
+        ".m1v",   ".m2v", ".mpe", ".mpv",  ".mp2v", ".m2t", ".asf",  ".f4v",  ".ivf",  ".nut", ".rm",
+        ".rmvb",  ".dv",  ".dif", ".3g2",  ".264",  ".265", ".h265", ".avc",  ".h26l", ".obu", ".mjpg",
+        ".mjpeg", ".qt",  ".ogm", ".divx", ".amv",  ".wtv", ".fli"};
     const std::string extension = lower_case(path.extension().string());
     return fs::is_directory(path) || is_picture_name(path) ||
            std::find(extensions.begin(), extensions.end(), extension) != extensions.end();

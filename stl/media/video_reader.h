@@ -44,7 +44,7 @@ struct VideoInfo {
 struct Frame {
     Image image;
     double time = 0;         ///< seconds from the beginning
-    bool after_gap = false;  ///< damaged frames were left out before this one
+    bool after_gap = false;  ///< damaged frames were left out before this one, or the size changed
 };
 
 /// What could not be read.
@@ -54,7 +54,8 @@ struct Loss {
     double ends_early = 0;        ///< seconds missing at the end
     std::int64_t complaints = 0;  ///< error messages of the decoder, of frames that it gave all the same too
     std::string message;          ///< the first of them
-    bool any() const { return frames > 0 || ends_early > 0 || complaints > 0; }
+    std::string size_change;      ///< "64x48, then 128x96": the first, if there is one
+    bool any() const { return frames > 0 || ends_early > 0 || complaints > 0 || !size_change.empty(); }
 };
 /// "a.mp4: 3 of 120 frames are damaged and left out (...)"
 std::string to_string(const Loss& loss, const fs::path& path);

@@ -16,9 +16,11 @@ namespace stl {
 
 std::int64_t predict_all(PredictionSource& source, PredictionSink& sink, const PredictFunction& predict,
                          std::int64_t batch, Reporter& reporter, const StopRequested& stop) {
-    std::int64_t done = 0;
+    std::int64_t done = 0, broken = 0;
     for (auto windows = source.next(batch); windows.defined(); windows = source.next(batch)) {
-        sink.append(predict(windows));
+        const auto y = predict(windows);
+        broken += torch::isfinite(y).logical_not().flatten(1).any(1).sum().item<std::int64_t>();
+        sink.append(y);
         done += windows.size(0);
         const auto expected = source.expected();
         reporter.progress({done, expected > 0 ? std::max(expected, done) : 0, "predicting", ""});
@@ -28,6 +30,11 @@ std::int64_t predict_all(PredictionSource& source, PredictionSink& sink, const P
     }
     sink.finish();
     reporter.progress_end();
+    if (broken > 0) {
+        reporter.warn(
+            fmt::format("{} of {} predictions hold values that are no numbers (the weights or the input do)",
+                        broken, done));
+    }
     return done;
 }
 

@@ -28,7 +28,8 @@ class StoredSource : public PredictionSource {
             wanted_.width = stored.width;
         }
         if (frame != wanted_)
-            fail("{}: {}, the model expects {}", input, to_string(stored), to_string(wanted));
+            fail("{}: {}, the model expects {}{}", input, to_string(stored), to_string(wanted),
+                 stored.channels == wanted.channels ? " (--tile predicts frames of another size)" : "");
     }
 
     SequenceShape shape() const override { return wanted_; }

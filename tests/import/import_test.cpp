@@ -151,6 +151,62 @@ TEST_F(ImportTest, NoSourceIsInTwoSplits) {
     for (const auto& [source, splits] : splits_of_source) EXPECT_EQ(splits.size(), 1U) << source;
 }
 
+TEST_F(ImportTest, SharesAreOfTheSourcesThatGiveSequences) {
+    std::vector<std::string> inputs;
+    for (int i = 0; i < 12; ++i) {
+        inputs.push_back(file(fmt::format("{}.mkv", i)));
+        if (i % 3 == 0) {
+            counting_clip(fmt::format("{}.mkv", i), 10);
+        } else if (i % 3 == 1) {
+            write_text(inputs.back(), "no video");
+        } else {
+            counting_clip(fmt::format("{}.mkv", i), 3);  // too short
+        }
+    }
+    auto o = options(inputs);
+    o.train = 0.5;
+    o.val = 0.25;
+    o.test = 0.25;
+    for (o.seed = 0; o.seed < 8; ++o.seed) {
+        EXPECT_THAT(import_sequences(o, notes_).per_split, ElementsAre(4, 2, 2)) << o.seed;
+        o.force = true;
+    }
+    const auto attributes = open_sequences(o.output)->info().attributes;
+    EXPECT_EQ(attributes["source"], "4 sources");
+    EXPECT_EQ(attributes["sources"], Json({"0.mkv", "3.mkv", "6.mkv", "9.mkv"}));
+}
+
+TEST_F(ImportTest, SharesThatAreNotGivenTakeTheRest) {
+    std::vector<std::string> inputs;
+    for (int i = 0; i < 10; ++i) {
+        inputs.push_back(file(fmt::format("{}.mkv", i)));
+        counting_clip(fmt::format("{}.mkv", i), 5);
+    }
+    auto o = options(inputs);
+    o.train = 0.6;
+    EXPECT_THAT(import_sequences(o, notes_).per_split, ElementsAre(6, 2, 2));
+    o.force = true;
+    o.test = 0.3;
+    EXPECT_THAT(import_sequences(o, notes_).per_split, ElementsAre(6, 1, 3));
+    o.train.reset();
+    EXPECT_THAT(import_sequences(o, notes_).per_split, ElementsAre(7, 0, 3));
+}
+
+TEST_F(ImportTest, AFileIsOneSourceHoweverItIsSpelled) {
+    counting_clip("a.mkv", 10);
+    fs::create_directories(file("folder"));
+    fs::create_symlink(file("a.mkv"), file("folder/b.mkv"));
+    const auto sources =
+        find_sources(std::vector{file("a.mkv"), file("folder/../a.mkv"), file("folder"), file("*.mkv")});
+    ASSERT_EQ(sources.size(), 1U);
+    EXPECT_EQ(sources[0].name, file("a.mkv"));
+    fs::create_directories(file("nothing"));
+    EXPECT_THAT(error_of([&] {
+                    find_sources(std::vector{file("a.mkv"), file("nothing")});
+                }),
+                HasSubstr("nothing: no videos, pictures or arrays in it"));
+}
+
 TEST_F(ImportTest, SplitsOneClipByTime) {
     counting_clip("a.mkv", 24);
     auto o = options({file("a.mkv")});

@@ -158,10 +158,54 @@ TEST_F(BadVideo, SizeChangesMidStream) {
     write_text(file("ab.ts"), read_text(file("a.ts")) + read_text(file("b.ts")));
     const auto frames = test::read_all(file("ab.ts"));
     EXPECT_GE(frames.size(), 19U);
+    EXPECT_TRUE(frames[frames.size() - 10].after_gap);
+    VideoReader reader(file("ab.ts"));
+    while (reader.next()) {
+    }
+    EXPECT_EQ(reader.loss().size_change, "96x64, then 48x80");
+    EXPECT_THAT(to_string(reader.loss(), "ab.ts"), HasSubstr("change their size (96x64, then 48x80)"));
     for (const auto& frame : frames) EXPECT_EQ(frame.image.width, 96);
     for (std::size_t i = 1; i < frames.size(); ++i) {
         EXPECT_GE(frames[i].time, frames[i - 1].time);
         EXPECT_LT(frames[i].time, 4);
+    }
+}
+
+TEST_F(BadVideo, PicturesOfSeveralSizes) {
+    fs::create_directories(file("frames"));
+    for (int i = 0; i < 6; ++i)
+        write_png(file(fmt::format("frames/{}.png", i)), Image(8, i < 3 ? 8 : 12, 1, 50));
+    VideoReader reader(file("frames"));
+    std::vector<bool> gaps;
+    while (const auto frame = reader.next()) gaps.push_back(frame->after_gap);
+    EXPECT_THAT(gaps, ::testing::ElementsAre(false, false, false, true, false, false));
+    EXPECT_EQ(reader.loss().size_change, "8x8, then 12x8");
+    EXPECT_EQ(reader.loss().frames, 0);
+}
+
+/// A piece is cut out of a stream of packets: the time that passed tells how much is gone, and no frame is
+/// repeated over the hole.
+TEST_F(BadVideo, CountsWhatIsGoneWithoutATrace) {
+    ffmpeg("-f lavfi -i testsrc2=size=160x120:rate=25:duration=8 -c:v mpeg2video -g 1 -b:v 2M " +
+           file("a.ts"));
+    const std::string bytes = read_text(file("a.ts"));
+    constexpr std::size_t packet = 188;
+    const std::size_t packets = bytes.size() / packet;
+    write_text(file("cut.ts"),
+               bytes.substr(0, packets / 2 * packet) + bytes.substr((packets / 2 + packets / 5) * packet));
+    for (const double fps : {0.0, 25.0}) {
+        VideoOptions options;
+        options.fps = fps;
+        options.threads = 1;
+        VideoReader reader(file("cut.ts"), options);
+        std::int64_t count = 0, gaps = 0;
+        while (const auto frame = reader.next()) {
+            ++count;
+            gaps += frame->after_gap ? 1 : 0;
+        }
+        EXPECT_LT(count, 175) << fps;
+        EXPECT_GE(gaps, 1) << fps;
+        EXPECT_NEAR(static_cast<double>(count + reader.loss().frames), 200, 2) << fps;
     }
 }
 

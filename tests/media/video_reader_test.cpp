@@ -233,6 +233,28 @@ TEST_F(VideoReaderTest, ChangesTheFrameRateAsFfmpegDoes) {
     }
 }
 
+TEST_F(VideoReaderTest, HalfTheRateIsEveryOtherFrame) {
+    // Fine time stamps, and Matroska's whole milliseconds.
+    for (const std::string kind : {"-c:v png a.mov", "-c:v ffv1 a.mkv"}) {
+        for (const int rate : {24, 25, 30, 60}) {
+            const std::string name = kind.substr(kind.rfind(' ') + 1);
+            ffmpeg(fmt::format(
+                "-f lavfi -i color=black:size=16x16:rate={} -frames:v 240 -vf format=gray,geq=lum=N "
+                "{} -pix_fmt gray {}",
+                rate, kind.substr(0, kind.rfind(' ')), file(name)));
+            VideoOptions options;
+            options.channels = 1;
+            options.fps = rate / 2.0;
+            const auto frames = test::read_all(file(name), options);
+            ASSERT_EQ(frames.size(), 120U) << name << " " << rate;
+            for (std::size_t i = 1; i < frames.size(); ++i) {
+                EXPECT_EQ(frames[i].image.pixels[0] - frames[i - 1].image.pixels[0], 2)
+                    << name << rate << " " << i;
+            }
+        }
+    }
+}
+
 TEST_F(VideoReaderTest, HoldsFramesOfVariableRate) {
     // Shown at 0, 0.1, 0.5, 0.6 s.
     ffmpeg(

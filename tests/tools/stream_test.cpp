@@ -59,6 +59,15 @@ TEST_F(StreamTest, EndsWellWhenNobodyReadsAnyMore) {
     EXPECT_THAT(told(), EndsWith("predicted frames written\n"));
 }
 
+TEST_F(StreamTest, RefusesWhatAStreamHasNoUseFor) {
+    for (const std::string option : {"--frames 8", "--batch 3", "--layout TNHW", "--stream 1"}) {
+        shell("$STL predict run --input - --raw 64x64:gray --output - " + option +
+              " 2>.err </dev/null; echo $? >.status");
+        EXPECT_EQ(status(), "2\n") << option;
+        EXPECT_THAT(told(), HasSubstr(option.substr(0, option.find(' ')) + " is not for streams"));
+    }
+}
+
 TEST_F(StreamTest, ACutFrameIsTold) {
     train();
     const auto out = shell(std::string("head -c 25000 /dev/zero | ") + predicting);
