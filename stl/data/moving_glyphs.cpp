@@ -80,18 +80,19 @@ MovingGlyphPlan make_plan(const std::vector<Start>& starts, std::uint64_t noise_
     return plan;
 }
 
-/// to = max(to, from). Sixteen at a time become one instruction; the last sixteen overlap those before, which
-/// a maximum doesn't mind.
-void overlay(const std::uint8_t* __restrict from, std::uint8_t* __restrict to, std::int64_t width) {
-    constexpr std::int64_t block = 16;
-    if (width < block) {
-        for (std::int64_t i = 0; i < width; ++i) to[i] = std::max(to[i], from[i]);
-        return;
-    }
-    for (std::int64_t at = 0;; at = std::min(at + block, width - block)) {
-        for (std::int64_t i = 0; i < block; ++i) to[at + i] = std::max(to[at + i], from[at + i]);
-        if (at == width - block) return;
-    }
+template <int count>
+void overlay_block(const std::uint8_t* __restrict from, std::uint8_t* __restrict to) {
+    for (int i = 0; i < count; ++i) to[i] = std::max(to[i], from[i]);
+}
+
+/// to = max(to, from). Sixteen, eight and four at a time become one instruction each; blocks that overlap would have
+/// the processor wait for its own stores.
+void overlay(const std::uint8_t* from, std::uint8_t* to, std::int64_t width) {
+    std::int64_t at = 0;
+    for (; at + 16 <= width; at += 16) overlay_block<16>(from + at, to + at);
+    if ((width & 8) != 0) overlay_block<8>(from + at, to + at), at += 8;
+    if ((width & 4) != 0) overlay_block<4>(from + at, to + at), at += 4;
+    for (; at < width; ++at) to[at] = std::max(to[at], from[at]);
 }
 
 /// From the first row that isn't black to the one after the last such.
