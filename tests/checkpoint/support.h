@@ -9,43 +9,15 @@
 
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/core/error.h"
+#include "tests/support/checks.h"
 
 namespace stl {
 
+using test::error_of;
+using test::TemporaryFolder;
+
 inline const fs::path models_folder = fs::path(STL_TEST_DATA) / "models";
 inline const fs::path made_folder = fs::path(STL_TEST_DATA) / "checkpoints";
-
-/// The message of the Error that `function` throws; a failure if it throws none.
-template <class Function>
-std::string error_of(Function function) {
-    try {
-        function();
-    } catch (const Error& error) {
-        EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
-        return error.what();
-    }
-    ADD_FAILURE() << "no Error was thrown";
-    return "";
-}
-
-/// A folder of this test's own, removed afterwards.
-class TemporaryFolder {
-  public:
-    TemporaryFolder() {
-        std::string pattern = (fs::temp_directory_path() / "stl-test-XXXXXX").string();
-        path_ = mkdtemp(pattern.data());
-    }
-    ~TemporaryFolder() {
-        std::error_code ec;
-        fs::remove_all(path_, ec);
-    }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    fs::path operator/(const std::string& name) const { return path_ / name; }
-
-  private:
-    fs::path path_;
-};
 
 /// Same type, shape and bits.
 inline bool same(const torch::Tensor& a, const torch::Tensor& b) {

@@ -4,23 +4,14 @@
 #include <gmock/gmock.h>
 
 #include "stl/core/error.h"
+#include "tests/support/checks.h"
 
 namespace stl {
 namespace {
 
+using test::error_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-template <class Action>
-std::string error_of(Action action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        return error.what();
-    }
-    ADD_FAILURE() << "no error";
-    return "";
-}
 
 std::string parse_error(const std::string& text) {
     return error_of([&] { parse_json(text, "a.json"); });

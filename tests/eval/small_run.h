@@ -9,27 +9,11 @@
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/data/dataset.h"
 #include "stl/train/run_folder.h"
+#include "tests/support/checks.h"
 
 namespace stl::testing {
 
-/// A folder of its own for each object, removed with it.
-class TemporaryFolder {
-  public:
-    TemporaryFolder() {
-        auto pattern = (fs::temp_directory_path() / "stl_eval_XXXXXX").string();
-        path_ = ::mkdtemp(pattern.data());
-    }
-    ~TemporaryFolder() {
-        std::error_code ec;
-        fs::remove_all(path_, ec);
-    }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    fs::path operator/(const std::string& name) const { return path_ / name; }
-
-  private:
-    fs::path path_;
-};
+using test::TemporaryFolder;
 
 /// Sequences of noise, each a function of its index.
 class NoiseDataset : public Dataset {

@@ -15,28 +15,9 @@
 #include "stl/core/file.h"
 #include "stl/media/image.h"
 #include "stl/media/video_reader.h"
+#include "tests/support/checks.h"
 
 namespace stl::test {
-
-/// A fresh folder, removed at the end.
-class TemporaryFolder {
-  public:
-    TemporaryFolder() {
-        std::string name = (fs::temp_directory_path() / "stl_media_XXXXXX").string();
-        if (!mkdtemp(name.data())) throw std::runtime_error("no temporary folder");
-        path_ = name;
-    }
-    ~TemporaryFolder() {
-        std::error_code ec;
-        fs::remove_all(path_, ec);
-    }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    fs::path operator/(const std::string& name) const { return path_ / name; }
-
-  private:
-    fs::path path_;
-};
 
 /// Standard output of a shell command that must succeed.
 inline std::string run(const std::string& command) {
@@ -128,20 +109,6 @@ inline int largest_difference(const Image& a, const Image& b) {
         worst = std::max(worst, std::abs(int{a.pixels[i]} - int{b.pixels[i]}));
     }
     return worst;
-}
-
-/// The message of the Error that `action` throws; a failed test if it throws none.
-template <class Action>
-std::string error_of(Action&& action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos)
-            << "more than a line: " << error.what();
-        return error.what();
-    }
-    ADD_FAILURE() << "no error";
-    return "";
 }
 
 }  // namespace stl::test

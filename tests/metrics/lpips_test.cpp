@@ -7,10 +7,12 @@
 
 #include "stl/core/error.h"
 #include "stl/metrics/metrics.h"
+#include "tests/support/checks.h"
 
 namespace stl {
 namespace {
 
+using test::error_of;
 using ::testing::HasSubstr;
 
 constexpr int kPlaces[] = {0, 3, 6, 8, 10};
@@ -159,16 +161,6 @@ TEST(Lpips, IsAColumnOfTheMetricsWhereWeightsAreGiven) {
         EXPECT_NEAR(json["per_frame"]["lpips"][static_cast<std::size_t>(t)], all[t].item<double>(), 1e-6);
     }
     EXPECT_NEAR(json["lpips"], all.mean().item<double>(), 1e-6);
-}
-
-template <class Function>
-std::string error_of(Function function) {
-    try {
-        function();
-    } catch (const Error& error) {
-        return error.what();
-    }
-    return "no error";
 }
 
 TEST(Lpips, SaysWhatDoesNotFit) {

@@ -11,8 +11,12 @@
 #include "stl/core/error.h"
 #include "stl/core/file.h"
 #include "stl/pickle/machine.h"
+#include "tests/support/checks.h"
 
 namespace stl::pickle {
+
+using test::error_of;
+using test::TemporaryFolder;
 
 inline const fs::path data_folder = fs::path(STL_TEST_DATA) / "checkpoints";
 inline const fs::path models_folder = fs::path(STL_TEST_DATA) / "models";
@@ -57,39 +61,8 @@ inline Json json_of(const std::string& pickle) {
     return to_json(Interpreted(pickle).value, "test");
 }
 
-/// The message of the Error that `function` throws; a failure if it throws none.
-template <class Function>
-std::string error_of(Function function) {
-    try {
-        function();
-    } catch (const Error& error) {
-        return error.what();
-    }
-    ADD_FAILURE() << "no Error was thrown";
-    return "";
-}
-
 inline std::string refusal_of(const std::string& pickle) {
     return error_of([&] { Interpreted run(pickle); });
 }
-
-/// A folder of this test's own, removed afterwards.
-class TemporaryFolder {
-  public:
-    TemporaryFolder() {
-        std::string pattern = (fs::temp_directory_path() / "stl-test-XXXXXX").string();
-        path_ = mkdtemp(pattern.data());
-    }
-    ~TemporaryFolder() {
-        std::error_code ec;
-        fs::remove_all(path_, ec);
-    }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    fs::path operator/(const std::string& name) const { return path_ / name; }
-
-  private:
-    fs::path path_;
-};
 
 }  // namespace stl::pickle

@@ -9,22 +9,14 @@
 #include "stl/render/comparison.h"
 #include "stl/render/font.h"
 #include "stl/render/strips.h"
+#include "tests/support/checks.h"
 
 namespace stl {
 namespace {
 
+using test::error_of;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-std::string error_of(const std::function<void()>& action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        return error.what();
-    }
-    ADD_FAILURE() << "no error";
-    return "";
-}
 
 Color at(const Image& image, int y, int x) {
     return {image.at(y, x, 0), image.at(y, x, 1), image.at(y, x, 2)};

@@ -2,9 +2,9 @@
 // is one more on its filters' middle.
 #include "stl/models/translators/uniformer.h"
 
-#include "stl/fast/attention_plan.h"
 #include "stl/fast/plans/plans.h"
 #include "stl/fast/slots.h"
+#include "stl/fast/transformer_plan.h"
 
 namespace stl::fast {
 namespace {
@@ -45,35 +45,23 @@ class ConvPlan : public BlockPlan {
 class AttendingPlan : public BlockPlan {
   public:
     explicit AttendingPlan(const UniformerAttentionBlock& block)
-        : channels_(static_cast<int>(block.options.channels)),
-          eps_1_(block.norm1->eps),
-          eps_2_(block.norm2->eps),
-          position_(with_input(block.pos_embed)) {
-        const auto norm1 = Affine::of(block.norm1->weight, block.norm1->bias);
-        const auto norm2 = Affine::of(block.norm2->weight, block.norm2->bias);
-        attention_ =
-            AttentionPlan(Map::of(block.attn->qkv).after(norm1.scale, norm1.shift),
-                          Map::of(block.attn->proj).times(block.gamma_1),
-                          whole_frame(static_cast<int>(block.options.height * block.options.width)), {});
-        mlp_ = MlpPlan(Map::of(block.mlp->fc1).after(norm2.scale, norm2.shift),
-                       Map::of(block.mlp->fc2).times(block.gamma_2));
-    }
+        : position_(with_input(block.pos_embed)),
+          rest_({.norm1 = block.norm1,
+                 .qkv = Map::of(block.attn->qkv),
+                 .proj = Map::of(block.attn->proj).times(block.gamma_1),
+                 .groups = whole_frame(static_cast<int>(block.options.height * block.options.width)),
+                 .norm2 = block.norm2,
+                 .fc1 = Map::of(block.mlp->fc1),
+                 .fc2 = Map::of(block.mlp->fc2).times(block.gamma_2)}) {}
 
     void run(const Frame& frame, Pixels x) const override {
-        const auto normal = frame.workspace.pixels(slot::a, frame.rows(), channels_);
         position_.run(frame, x, x);
-        normalise(frame, x, normal, channels_, eps_1_);
-        attention_.run(frame, normal, x);
-        normalise(frame, x, normal, channels_, eps_2_);
-        mlp_.run(frame, normal, x);
+        rest_.run(frame, x);
     }
 
   private:
-    int channels_;
-    double eps_1_, eps_2_;
     DepthwisePlan position_;
-    AttentionPlan attention_;
-    MlpPlan mlp_;
+    TransformerPlan rest_;
 };
 
 }  // namespace

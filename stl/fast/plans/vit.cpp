@@ -1,46 +1,21 @@
-// ViT: x + attention(LN(x)), then x + mlp(LN(x)).
+// ViT: every pixel attends to the whole frame.
 #include "stl/models/translators/vit.h"
 
-#include "stl/fast/attention_plan.h"
 #include "stl/fast/plans/plans.h"
-#include "stl/fast/slots.h"
+#include "stl/fast/transformer_plan.h"
 
 namespace stl::fast {
-namespace {
 
-class VitPlan : public BlockPlan {
-  public:
-    explicit VitPlan(const VitBlock& block)
-        : channels_(static_cast<int>(block.options.channels)),
-          eps_1_(block.norm1->eps),
-          eps_2_(block.norm2->eps) {
-        const auto norm1 = Affine::of(block.norm1->weight, block.norm1->bias);
-        const auto norm2 = Affine::of(block.norm2->weight, block.norm2->bias);
-        attention_ =
-            AttentionPlan(Map::of(block.attn->qkv).after(norm1.scale, norm1.shift), Map::of(block.attn->proj),
-                          whole_frame(static_cast<int>(block.options.height * block.options.width)), {});
-        mlp_ = MlpPlan(Map::of(block.mlp->fc1).after(norm2.scale, norm2.shift), Map::of(block.mlp->fc2));
-    }
-
-    void run(const Frame& frame, Pixels x) const override {
-        const auto normal = frame.workspace.pixels(slot::a, frame.rows(), channels_);
-        normalise(frame, x, normal, channels_, eps_1_);
-        attention_.run(frame, normal, x);
-        normalise(frame, x, normal, channels_, eps_2_);
-        mlp_.run(frame, normal, x);
-    }
-
-  private:
-    int channels_;
-    double eps_1_, eps_2_;
-    AttentionPlan attention_;
-    MlpPlan mlp_;
-};
-
-}  // namespace
-
-std::unique_ptr<BlockPlan> plan_vit(const Block& block) {
-    return std::make_unique<VitPlan>(dynamic_cast<const VitBlock&>(block));
+std::unique_ptr<BlockPlan> plan_vit(const Block& any) {
+    const auto& block = dynamic_cast<const VitBlock&>(any);
+    return std::make_unique<TransformerPlan>(
+        TransformerParts{.norm1 = block.norm1,
+                         .qkv = Map::of(block.attn->qkv),
+                         .proj = Map::of(block.attn->proj),
+                         .groups = whole_frame(static_cast<int>(block.options.height * block.options.width)),
+                         .norm2 = block.norm2,
+                         .fc1 = Map::of(block.mlp->fc1),
+                         .fc2 = Map::of(block.mlp->fc2)});
 }
 
 }  // namespace stl::fast

@@ -1,0 +1,30 @@
+#include "stl/fast/transformer_plan.h"
+
+#include "stl/fast/slots.h"
+
+namespace stl::fast {
+namespace {
+
+Map after(const Map& map, const LayerNorm& norm) {
+    const auto affine = Affine::of(norm->weight, norm->bias);
+    return map.after(affine.scale, affine.shift);
+}
+
+}  // namespace
+
+TransformerPlan::TransformerPlan(const TransformerParts& parts)
+    : channels_(static_cast<int>(parts.norm1->weight.numel())),
+      eps_1_(parts.norm1->eps),
+      eps_2_(parts.norm2->eps),
+      attention_(after(parts.qkv, parts.norm1), parts.proj, parts.groups, parts.bias),
+      mlp_(after(parts.fc1, parts.norm2), parts.fc2) {}
+
+void TransformerPlan::run(const Frame& frame, Pixels x) const {
+    const auto normal = frame.workspace.pixels(slot::a, frame.rows(), channels_);
+    normalise(frame, x, normal, channels_, eps_1_);
+    attention_.run(frame, normal, x);
+    normalise(frame, x, normal, channels_, eps_2_);
+    mlp_.run(frame, normal, x);
+}
+
+}  // namespace stl::fast

@@ -1,0 +1,35 @@
+// The transformer block of ViT, Swin and UniFormer: x + attention(LN(x)), then x + mlp(LN(x)). What the norms multiply and
+// add goes into the maps after them.
+#pragma once
+
+#include <vector>
+
+#include "stl/fast/attention_plan.h"
+#include "stl/fast/block_plan.h"
+#include "stl/fast/layers.h"
+
+namespace stl::fast {
+
+/// Maps may carry layer scales. groups, bias: as AttentionPlan takes them.
+struct TransformerParts {
+    LayerNorm norm1;
+    Map qkv, proj;
+    std::vector<std::vector<int>> groups;
+    torch::Tensor bias{};
+    LayerNorm norm2;
+    Map fc1, fc2;
+};
+
+class TransformerPlan : public BlockPlan {
+  public:
+    explicit TransformerPlan(const TransformerParts& parts);
+    void run(const Frame& frame, Pixels x) const override;
+
+  private:
+    int channels_;
+    double eps_1_, eps_2_;
+    AttentionPlan attention_;
+    MlpPlan mlp_;
+};
+
+}  // namespace stl::fast
