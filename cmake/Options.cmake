@@ -22,8 +22,8 @@ if(STL_SANITIZE)
     target_link_options(stl_options INTERFACE -fsanitize=${STL_SANITIZE})
 endif()
 
-# Of use from the second build on; a first one takes a fifth longer, because the precompiled header (0.7 GB) is read
-# once more for every file.
+# Of use from the second build on; a first one takes longer, because the precompiled header (over 0.5 GB) is read once
+# more for every file.
 option(STL_CCACHE "Compile through ccache where it is" ON)
 find_program(CCACHE_PROGRAM ccache)
 if(STL_CCACHE AND CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
