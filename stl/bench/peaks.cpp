@@ -8,6 +8,8 @@
 #include <fstream>
 #include <string>
 
+#include "stl/fast/layers.h"
+
 namespace stl {
 namespace {
 
@@ -27,6 +29,21 @@ double best_seconds(torch::Device device, const Work& work) {
     return best;
 }
 
+constexpr std::int64_t side = 2048;
+constexpr double product_flops = 2.0 * side * side * side;
+
+/// The same product by the kernel of fast inference, which on some processors is the quicker one.
+double best_seconds_of_ours(const torch::Tensor& a, torch::Tensor& c) {
+    const fast::PointwisePlan plan(
+        fast::Map{torch::rand({side, side}, torch::kFloat64), torch::zeros({side}, torch::kFloat64)});
+    fast::Workspace workspace;
+    workspace.prepare(torch::get_num_threads());
+    const fast::Frame frame{kernels::kernels(kernels::best_isa()), workspace, static_cast<int>(side), 1};
+    return best_seconds(torch::kCPU, [&] {
+        plan.run(frame, {a.data_ptr<float>(), side}, {c.data_ptr<float>(), side});
+    });
+}
+
 }  // namespace
 
 void synchronize(torch::Device device) {
@@ -35,12 +52,14 @@ void synchronize(torch::Device device) {
 
 Peaks measure_peaks(torch::Device device, torch::ScalarType type) {
     const torch::NoGradGuard no_grad;
-    constexpr std::int64_t side = 2048, elements = std::int64_t{64} << 20;
+    constexpr std::int64_t elements = std::int64_t{64} << 20;
     const auto options = torch::TensorOptions(device).dtype(type);
     const auto a = torch::rand({side, side}, options), b = torch::rand({side, side}, options);
     auto c = torch::empty({side, side}, options);
     Peaks peaks;
-    peaks.flops = 2.0 * side * side * side / best_seconds(device, [&] { torch::mm_out(c, a, b); });
+    double seconds = best_seconds(device, [&] { torch::mm_out(c, a, b); });
+    if (device.is_cpu() && type == torch::kFloat32) seconds = std::min(seconds, best_seconds_of_ours(a, c));
+    peaks.flops = product_flops / seconds;
     const auto from = torch::ones({elements}, torch::TensorOptions(device).dtype(torch::kFloat32));
     auto to = torch::empty_like(from);
     peaks.bytes = 2.0 * sizeof(float) * elements / best_seconds(device, [&] { to.copy_(from); });

@@ -4,8 +4,9 @@
     python tools/peer/bench.py --openstl CHECKOUT [--translator moganet,van] [--mode eager,channels-last,compile]
                                [--work infer|train] [--batch 1,4] [--device cpu] [--precision fp32]
 
-One JSON object a line, with the keys of `stl bench --json`; `path` is the mode. Needs torch 2.11 and timm 0.6.11, both
-from pip, and a checkout of OpenSTL, whose files are run as they are. Sizes are the Moving MNIST benchmark's.
+One JSON object a line, with the keys of `stl bench --json`; `path` is the mode. Needs torch 2.11, torchvision 0.26 and
+timm 0.6.11, all from pip, and a checkout of OpenSTL, whose files are run as they are. Sizes are the Moving MNIST
+benchmark's.
 """
 import argparse
 import contextlib
