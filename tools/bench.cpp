@@ -11,6 +11,7 @@
 #include "stl/gpu/plugin.h"
 #include "stl/models/registry.h"
 #include "stl/runtime/device.h"
+#include "tools/checks.h"
 #include "tools/command.h"
 
 namespace stl::tools {
@@ -52,8 +53,13 @@ struct Session {
 };
 
 std::vector<std::string> wanted_translators(const Session& session) {
-    if (!session.work->by_translator) return {""};
     auto names = session.arguments.translators;
+    if (!session.work->by_translator) {
+        // The same for every network, so that a name has no meaning; but it must be one.
+        if (names == std::vector<std::string>{"all"}) names.clear();
+        for (const auto& name : names) find_translator(name, "--translator");
+        return {""};
+    }
     if (names.empty() && session.options.experiment) return {session.options.model.translator};
     if (names.empty() || names == std::vector<std::string>{"all"}) {
         names.clear();
@@ -72,13 +78,13 @@ std::vector<std::string> wanted_paths(const Session& session) {
             throw UsageError(fmt::format("--compare: '{}' has no path '{}' (it has: {})", session.work->name,
                                          path, fmt::join(known, ", ")));
         }
+        require_path(session.options, *session.work, path);
     }
     if (!session.arguments.compare.empty()) return session.arguments.compare;
-    // On a CPU inference's fast path is there in fp32 alone, on a GPU with kernels of our own.
+    // On a CPU the fast path is there in fp32 alone, on a GPU with kernels of our own.
     const auto& options = session.options;
-    const bool has_fast = options.device.is_cpu()
-                              ? session.work->name != "infer" || options.precision == "fp32"
-                              : gpu::kernels_for(options.device) != nullptr;
+    const bool has_fast =
+        options.device.is_cpu() ? options.precision == "fp32" : gpu::kernels_for(options.device) != nullptr;
     const bool plain_alone = known.size() > 1 && !has_fast;
     return {plain_alone ? "plain" : known.back()};
 }
@@ -245,13 +251,12 @@ void add_bench(CLI::App& app, Console& console) {
     command->add_option("--work", arguments->work, work_help())->capture_default_str();
     command->add_option("--translator", arguments->translators, "names, or all")->delimiter(',');
     command->add_option("--batch", arguments->batch, "sequences at a time (default: 1, or the experiment's)")
-        ->check(CLI::PositiveNumber);
+        ->check(positive);
     command->add_option("--size", arguments->size, "H,W or one for both: frames of another size")
         ->delimiter(',')
         ->allow_extra_args(false)
-        ->check(CLI::PositiveNumber);
-    command->add_option("--frames", arguments->frames, "another number of input frames")
-        ->check(CLI::PositiveNumber);
+        ->check(positive);
+    command->add_option("--frames", arguments->frames, "another number of input frames")->check(positive);
     command->add_flag("--checkpoint-activations", arguments->checkpoint_activations,
                       "train: run layers again for their gradients instead of keeping what they computed");
     command->add_option("--device", arguments->device, "cpu, cuda, cuda:<number> or auto")
@@ -262,10 +267,10 @@ void add_bench(CLI::App& app, Console& console) {
         ->check(CLI::Range(0, 4096));
     command->add_option("--warmup", arguments->warmup, "runs that do not count")
         ->capture_default_str()
-        ->check(CLI::NonNegativeNumber);
+        ->check(not_negative);
     command->add_option("--repeats", arguments->repeats, "runs that do")
         ->capture_default_str()
-        ->check(CLI::PositiveNumber);
+        ->check(positive);
     command->add_option("--compare", arguments->compare, "paths, one after the other in turn: plain,fast")
         ->delimiter(',');
     command->add_option("--profile", arguments->profile,

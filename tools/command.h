@@ -13,4 +13,9 @@ namespace stl::tools {
 
 using AddCommand = void (*)(CLI::App& app, Console& console);
 
+/// The command as a shell takes it: "stl train a.json --run 'my run'". `arguments`: Console::arguments().
+std::string command_line(const std::vector<std::string>& arguments);
+/// The same with --resume, which goes on where `stl train` stopped.
+std::string resuming_line(std::vector<std::string> arguments);
+
 }  // namespace stl::tools

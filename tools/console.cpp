@@ -1,14 +1,19 @@
 #include "tools/console.h"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+
+#include "stl/core/error.h"
 
 namespace stl::tools {
 namespace {
@@ -45,6 +50,11 @@ double seconds(std::chrono::steady_clock::duration d) {
     return std::chrono::duration<double>(d).count();
 }
 
+void check_output(bool written) {
+    if (written || errno == EPIPE) return;
+    fail("standard output: cannot be written ({})", std::strerror(errno));
+}
+
 }  // namespace
 
 bool interrupted() {
@@ -58,6 +68,14 @@ void watch_interrupts() {
     std::signal(SIGXFSZ, SIG_IGN);  // files at their size limit fail as on a full disk
 }
 
+void hold_standard_streams() {
+    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (::fcntl(stream, F_GETFD) >= 0) continue;
+        // The lowest free number is this one. Standard output opens for reading, so that writing to it fails.
+        [[maybe_unused]] const int held = ::open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+    }
+}
+
 Console::Console()
     : log_(std::make_shared<spdlog::logger>("stl", std::make_shared<spdlog::sinks::stderr_sink_mt>())),
       terminal_(isatty(STDERR_FILENO) == 1) {
@@ -69,10 +87,15 @@ Console::~Console() {
 }
 
 void Console::print(const std::string& line) const {
-    std::fputs((line + "\n").c_str(), stdout);
+    errno = 0;
+    check_output(std::fputs((line + "\n").c_str(), stdout) != EOF);
 }
 void Console::print(const Json& json) const {
     print(json.dump(2));
+}
+void Console::flush() const {
+    errno = 0;
+    check_output(std::fflush(stdout) == 0);
 }
 
 void Console::info(const std::string& line) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "stl/core/json.h"
 #include "stl/core/reporter.h"
@@ -20,11 +21,14 @@ class Console : public Reporter {
     Console();
     ~Console() override;
 
-    /// A line of the result, on standard output.
+    /// A line of the result, on standard output. Error: it cannot be written (a reader that has seen enough
+    /// and closed its pipe is none).
     void print(const std::string& line) const;
     void print(const char* line) const { print(std::string(line)); }
     /// JSON alone on standard output.
     void print(const Json& json) const;
+    /// Writes what is still held back; likewise an Error.
+    void flush() const;
 
     void info(const std::string& line) override;
     void warn(const std::string& line) override;
@@ -33,6 +37,9 @@ class Console : public Reporter {
     void progress_end() override;
 
     void set_quiet(bool quiet) { quiet_ = quiet; }
+    /// What the user typed after the program's name.
+    void set_arguments(std::vector<std::string> arguments) { arguments_ = std::move(arguments); }
+    const std::vector<std::string>& arguments() const { return arguments_; }
 
   private:
     void clear_bar();
@@ -44,10 +51,13 @@ class Console : public Reporter {
     Progress last_;
     std::chrono::steady_clock::time_point started_, drawn_;
     std::string current_;  ///< `what` of the running bar
+    std::vector<std::string> arguments_;
 };
 
 /// True once Ctrl-C (or SIGTERM) came; a second one ends the program at once.
 bool interrupted();
 void watch_interrupts();
+/// A standard stream that the caller closed must not become the first file that is opened.
+void hold_standard_streams();
 
 }  // namespace stl::tools

@@ -30,7 +30,7 @@ void record_model(Checkpoint& checkpoint, const ConvertArguments& arguments, con
     const auto hints = arguments.model.empty() ? Json(nullptr) : read_json(arguments.model);
     std::optional<SimVPOptions> options;
     try {
-        options = model_options(checkpoint, hints, where);
+        options = model_options(checkpoint, hints, where, arguments.model);
     } catch (const Error& error) {
         const bool recorded = checkpoint.stl.is_object() && checkpoint.stl.contains("model");
         if (!hints.is_null() || recorded) throw;

@@ -3,8 +3,10 @@
 #include "stl/eval/evaluate.h"
 
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/eval/record.h"
 #include "stl/eval/trivial.h"
+#include "tools/checks.h"
 #include "tools/metric_options.h"
 #include "tools/run_extras.h"
 #include "tools/test_set.h"
@@ -43,7 +45,7 @@ void print_published(const Json& row, Console& console) {
 
 void print_evaluation(const Json& document, const Evaluation& e, const Predictor& p, Console& console) {
     // A run of less than an epoch, or a foreign file, has no number to show.
-    const auto trained = p.epoch() > 0 ? fmt::format(", {} epochs trained", p.epoch()) : std::string();
+    const auto trained = p.epoch() > 0 ? ", " + counted(p.epoch(), "epoch") + " trained" : std::string();
     console.print(fmt::format("{}: {}, {} parameters, {} multiply-adds{}", p.checkpoint().string(),
                               p.model().translator, count_text(p.parameters()),
                               count_text(document["macs"].get<std::int64_t>()), trained));
@@ -89,10 +91,15 @@ void run_evaluate(EvaluateArguments a, Console& console) {
     }
     const auto set = test_set_options({a.data, a.layout, a.frames}, predictor);
     const auto data = open_test_set(set);
+    if (set.test_sequences && data->size() < *set.test_sequences) {
+        console.warn(fmt::format("{}.test_sequences is {}, there are {}", set.where, *set.test_sequences,
+                                 data->size()));
+    }
     EvaluateOptions options;
     options.metrics = a.metrics.options();
     options.batch_size = a.batch;
     const auto evaluation = evaluate(predictor, *data, options, console, interrupted);
+    warn_of_nan(evaluation.metrics, console);
     const auto document = evaluation_document(predictor, a.predictor.weights, evaluation);
     if (a.json) {
         console.print(document);
@@ -123,13 +130,11 @@ void add_evaluate(CLI::App& app, Console& console) {
         ->capture_default_str();
     command->add_option("--model", a.predictor.model_json,
                         "the model's configuration, where the checkpoint has none");
-    command->add_option("--batch", a.batch, "sequences at a time")
-        ->check(CLI::PositiveNumber)
-        ->capture_default_str();
+    command->add_option("--batch", a.batch, "sequences at a time")->check(positive)->capture_default_str();
     command
         ->add_option("--frames", a.frames,
                      "frames to predict and measure (default: the model's; more roll out)")
-        ->check(CLI::PositiveNumber);
+        ->check(positive);
     a.metrics.add_to(*command, /*scales=*/false);
     command->add_option("--device", a.predictor.device, "cpu, cuda, cuda:<number> or auto")
         ->capture_default_str();

@@ -7,6 +7,7 @@
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/import/layouts/layout.h"
+#include "tools/checks.h"
 #include "tools/command.h"
 #include "tools/frame_size.h"
 
@@ -123,21 +124,18 @@ void add_import(CLI::App& app, Console& console) {
         ->capture_default_str();
     c->add_flag("--gray", a.gray, "one channel");
     c->add_flag("--rgb", a.rgb, "three channels (default of videos and pictures)");
-    c->add_option("--fps", o.fps, "frames a second (default: every frame as stored)")
-        ->check(CLI::PositiveNumber);
+    c->add_option("--fps", o.fps, "frames a second (default: every frame as stored)")->check(positive);
     c->add_option("--folder-fps", o.folder_fps, "what folders of pictures are taken to have")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
-    c->add_option("--length", o.length, "frames of a sequence")
-        ->check(CLI::PositiveNumber)
-        ->capture_default_str();
+    c->add_option("--length", o.length, "frames of a sequence")->check(positive)->capture_default_str();
     c->add_option("--stride", o.stride,
                   "frames from a sequence's beginning to the next one's (default: the length)")
-        ->check(CLI::PositiveNumber);
-    c->add_option("--start", o.start, "seconds into each source")->check(CLI::NonNegativeNumber);
-    c->add_option("--end", o.end, "seconds into each source")->check(CLI::PositiveNumber);
+        ->check(positive);
+    c->add_option("--start", o.start, "seconds into each source")->check(not_negative);
+    c->add_option("--end", o.end, "seconds into each source")->check(positive);
     c->add_option("--stream", o.stream, "number of a video's stream, as ffprobe counts (default: the best)")
-        ->check(CLI::NonNegativeNumber);
+        ->check(not_negative);
     c->add_flag("--split-scenes", o.split_scenes, "no sequence runs over a cut");
     c->add_option("--scene-threshold", o.scene_threshold, "how much a cut changes the picture, 0-1")
         ->check(CLI::Range(0.01, 1.0))
@@ -159,7 +157,7 @@ void add_import(CLI::App& app, Console& console) {
     c->add_option("--layout", o.layout, "axes of arrays, e.g. TNHW or NTHWC");
     c->add_option("--compression", o.compression, "0-9")->check(CLI::Range(0, 9))->capture_default_str();
     c->add_option("--max-pixels", o.max_pixels, "larger frames are refused")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     c->add_option("--threads", o.threads, "of the decoder (default: all cores)")->check(CLI::Range(0, 64));
     c->add_flag("--normalize", o.normalize,

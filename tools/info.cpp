@@ -26,11 +26,12 @@ SimVP model_of_json(const InfoArguments& a) {
     std::vector<Setting> settings;
     for (const auto& text : a.settings) settings.push_back(parse_setting(text));
     if (!a.model_json.empty()) throw UsageError("--model goes with a checkpoint, not with a JSON file");
-    const auto json = read_experiment_json(a.source, settings);
+    Origins origins;
+    const auto json = read_experiment_json(a.source, settings, &origins);
     if (json.is_object() && json.contains("in_shape")) {
-        return SimVP(SimVPOptions::from_json(json, a.source), Weights::unset);
+        return SimVP(SimVPOptions::from_json(model_keys(json, a.source), a.source), Weights::unset);
     }
-    const auto experiment = parse_experiment(json, a.source);
+    const auto experiment = parse_experiment(json, a.source, std::move(origins));
     return SimVP(experiment.model_for(dataset_shape(experiment.dataset)), Weights::unset);
 }
 
@@ -39,7 +40,7 @@ SimVP model_of_checkpoint(const fs::path& file, const InfoArguments& a) {
     if (!a.settings.empty()) throw UsageError("--set goes with an experiment, not with a checkpoint");
     const auto checkpoint = read_checkpoint(file, /*with_optimizer=*/false);
     const auto hints = a.model_json.empty() ? Json(nullptr) : read_json(a.model_json);
-    SimVP model(model_options(checkpoint, hints, file.string()), Weights::unset);
+    SimVP model(model_options(checkpoint, hints, file.string(), a.model_json), Weights::unset);
     load_weights(*model, checkpoint.state, file.string());
     return model;
 }

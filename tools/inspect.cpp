@@ -9,6 +9,7 @@
 #include "stl/media/video_reader.h"
 #include "stl/predict/source.h"
 #include "stl/render/strips.h"
+#include "tools/checks.h"
 #include "tools/command.h"
 
 namespace stl::tools {
@@ -154,17 +155,17 @@ void add_inspect(CLI::App& app, Console& console) {
     command->add_option("--dataset", a.reading.dataset, "name inside HDF5 and NPZ files");
     command->add_option("--layout", a.reading.layout, "axes of the array, e.g. TNHW or NTHWC");
     command->add_option("--rows", a.rows, "sequences to measure, evenly spread")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     command->add_option("--sheet", a.sheet, "a contact sheet, .png");
     command->add_option("--sequences", a.sequences, "of the contact sheet")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     command->add_option("--columns", a.columns, "frames a row of the contact sheet")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     command->add_option("--max-pixels", a.max_pixels, "of a video: larger frames are refused")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     command->add_flag("--json", a.json, "print JSON");
     command->add_flag("--force", a.force, "replace an existing contact sheet");

@@ -2,7 +2,7 @@
 // status.
 
 #include <algorithm>
-#include <new>
+#include <sstream>
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
@@ -46,14 +46,55 @@ std::string first_line(const std::string& text) {
     return text.substr(0, text.find('\n'));
 }
 
-/// CLI11 says of a mistyped subcommand only that one is required.
-void refuse_unknown_subcommand(const CLI::App& app, int argc, char** argv) {
-    if (argc < 2 || argv[1][0] == '-') return;
+/// "--run" and "-h" of an option that has both.
+std::vector<std::string> option_names(const CLI::App& command) {
     std::vector<std::string> names;
-    for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
-    if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
-    throw stl::UsageError(
-        fmt::format("unknown subcommand '{}'{}", argv[1], stl::did_you_mean(argv[1], names)));
+    for (const auto* option : command.get_options()) {
+        for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+        for (const auto& name : option->get_snames()) names.push_back("-" + name);
+    }
+    return names;
+}
+
+[[noreturn]] void refuse_option(const CLI::App& command, const std::string& argument) {
+    const auto name = argument.substr(0, argument.find('='));
+    // Of short options any is near to any.
+    const auto nearest = name.size() > 2 ? stl::nearest_name(name, option_names(command)) : std::string();
+    const auto hint =
+        nearest.empty() ? " (--help lists them)" : fmt::format(" (did you mean '{}'?)", nearest);
+    throw stl::UsageError(fmt::format("unknown option '{}'{}", name, hint));
+}
+
+/// CLI11 says of a mistyped subcommand, or of an option before it, only that a subcommand is required.
+void refuse_unknown_start(const CLI::App& app, const std::vector<std::string>& arguments) {
+    if (arguments.empty()) return;
+    const auto& first = arguments.front();
+    const bool is_option = first.starts_with("-");
+    auto names = option_names(app);
+    if (!is_option) {
+        names.clear();
+        for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
+    }
+    if (std::ranges::find(names, first) != names.end()) return;
+    if (is_option) refuse_option(app, first);
+    throw stl::UsageError(fmt::format("unknown subcommand '{}'{}", first, stl::did_you_mean(first, names)));
+}
+
+/// Of arguments that the chosen subcommand has no place for.
+[[noreturn]] void refuse_extras(const CLI::App& app, const CLI::ExtrasError& error) {
+    for (const auto* command : app.get_subcommands()) {
+        const auto extras = command->remaining();
+        if (extras.empty()) continue;
+        const auto& first = extras.front();
+        if (first.size() > 1 && first.front() == '-') refuse_option(*command, first);
+        const auto* settings = command->get_option_no_throw("--set");
+        if (settings != nullptr && settings->count() > 0 && first.find('=') != std::string::npos) {
+            throw stl::UsageError(fmt::format(
+                "unexpected argument '{}' (--set takes one KEY=VALUE; repeat it: --set {})", first, first));
+        }
+        throw stl::UsageError(fmt::format("unexpected argument '{}'", first));
+    }
+    throw stl::UsageError(error.what());
 }
 
 int run(int argc, char** argv, stl::tools::Console& console) {
@@ -61,20 +102,28 @@ int run(int argc, char** argv, stl::tools::Console& console) {
     app.set_version_flag("--version", "stl " + stl::version() + " (" + stl::revision() + ")");
     app.require_subcommand(1);
     for (const auto add : commands) add(app, console);
-    refuse_unknown_subcommand(app, argc, argv);
+    console.set_arguments({argv + std::min(argc, 1), argv + argc});
+    refuse_unknown_start(app, console.arguments());
     try {
         app.parse(argc, argv);
-        return 0;
+    } catch (const CLI::ExtrasError& error) {
+        refuse_extras(app, error);
     } catch (const CLI::ParseError& error) {
-        if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-        console.error(error.what());
-        return 2;
+        if (error.get_exit_code() != 0) throw stl::UsageError(error.what());
+        std::ostringstream text;  // of --help or --version
+        app.exit(error, text, text);
+        auto shown = text.str();
+        if (shown.ends_with('\n')) shown.pop_back();
+        console.print(shown);
     }
+    console.flush();
+    return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+    stl::tools::hold_standard_streams();
     stl::tools::Console console;
     stl::tools::watch_interrupts();
     try {
@@ -87,12 +136,11 @@ int main(int argc, char** argv) {
         return 2;
     } catch (const stl::Error& error) {
         console.error(error.what());
-    } catch (const std::bad_alloc&) {
-        console.error("out of memory");
     } catch (const c10::Error& error) {
-        console.error(first_line(error.what_without_backtrace()));
+        console.error(stl::is_out_of_memory(error) ? "out of memory"
+                                                   : first_line(error.what_without_backtrace()));
     } catch (const std::exception& error) {
-        console.error(first_line(error.what()));
+        console.error(stl::is_out_of_memory(error) ? "out of memory" : first_line(error.what()));
     }
     return 1;
 }

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/metrics/lpips.h"
 
 namespace stl::tools {
@@ -98,6 +99,13 @@ MetricOptions MetricArguments::options() const {
     if (!channel_names_.empty()) o.channel_names = split(channel_names_);
     if (!lpips_.empty()) o.lpips = Lpips::read(lpips_, lpips_heads_);
     return o;
+}
+
+void warn_of_nan(const MetricValues& values, Reporter& reporter) {
+    if (values.nan_frames == 0) return;
+    const auto frames = values.sequences * std::ssize(values.frame_mse);
+    reporter.warn(fmt::format("{} of {} {} NaN; metrics over them are null in JSON", values.nan_frames,
+                              counted(frames, "frame"), values.nan_frames == 1 ? "holds" : "hold"));
 }
 
 std::vector<std::string> metric_table(const std::vector<std::pair<std::string, MetricValues>>& rows,

@@ -26,6 +26,9 @@ class MetricArguments {
     std::string channel_names_;
 };
 
+/// Says so where frames hold NaN: their metrics are none, and null in JSON.
+void warn_of_nan(const MetricValues& values, Reporter& reporter);
+
 /// A line per name, all frames together; then the first one frame by frame.
 std::vector<std::string> metric_table(const std::vector<std::pair<std::string, MetricValues>>& rows,
                                       const MetricOptions& options);

@@ -3,8 +3,10 @@
 #include "stl/metrics/metrics.h"
 
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/data/sequences.h"
 #include "stl/runtime/device.h"
+#include "tools/checks.h"
 #include "tools/metric_options.h"
 
 namespace stl::tools {
@@ -29,7 +31,7 @@ void check_shapes(const CompareArguments& a, const SequenceInfo& prediction, con
     const auto hint = truth.count == prediction.count && truth.shape.frames > expected.frames
                           ? " (--skip N leaves out the truth's first N frames)"
                           : "";
-    fail("{}: {} sequences of {}, but {} has {} of {}{}{}", a.prediction, prediction.count,
+    fail("{}: {} of {}, but {} has {} of {}{}{}", a.prediction, counted(prediction.count, "sequence"),
          to_string(prediction.shape), a.truth, truth.count, to_string(truth.shape),
          a.skip > 0 ? fmt::format(", {} skipped", a.skip) : "", hint);
 }
@@ -58,11 +60,13 @@ void run_metrics(const CompareArguments& a, Console& console) {
     }
     console.progress_end();
     const auto values = metrics.value();
+    warn_of_nan(values, console);
     if (a.json) {
         console.print(values.to_json(options));
         return;
     }
-    console.print(fmt::format("{} sequences of {}", values.sequences, to_string(prediction->info().shape)));
+    console.print(
+        fmt::format("{} of {}", counted(values.sequences, "sequence"), to_string(prediction->info().shape)));
     for (const auto& line : metric_table({{"all", values}}, options)) console.print(line);
 }
 
@@ -74,8 +78,7 @@ void add_metrics(CLI::App& app, Console& console) {
     auto* command = app.add_subcommand("metrics", "Compare predicted sequences with the true ones");
     command->add_option("PREDICTION", a.prediction, "FILE[:DATASET] .h5 .npy .npz")->required();
     command->add_option("TRUTH", a.truth, "FILE[:DATASET] of as many sequences and frames")->required();
-    command->add_option("--skip", a.skip, "leave out the truth's first N frames")
-        ->check(CLI::NonNegativeNumber);
+    command->add_option("--skip", a.skip, "leave out the truth's first N frames")->check(not_negative);
     command->add_option("--layout", a.layout, "axes of both files, e.g. TNHW or NTHWC");
     a.metrics.add_to(*command, /*scales=*/true);
     command->add_option("--threads", a.threads, "CPU threads (default: all cores)")

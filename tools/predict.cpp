@@ -8,6 +8,7 @@
 #include "stl/eval/predictor.h"
 #include "stl/predict/predict.h"
 #include "stl/predict/tiles.h"
+#include "tools/checks.h"
 #include "tools/command.h"
 #include "tools/frame_size.h"
 #include "tools/test_set.h"
@@ -153,22 +154,20 @@ void add_predict(CLI::App& app, Console& console) {
                      "FILE[:DATASET] .h5 .npy, .mp4 .webm .gif, a folder for PNGs, or -")
         ->required();
     command->add_option("--frames", a.frames, "frames to predict (default: the model's; more roll out)")
-        ->check(CLI::PositiveNumber);
-    command->add_option("--batch", a.batch, "sequences at a time")
-        ->check(CLI::PositiveNumber)
-        ->capture_default_str();
+        ->check(positive);
+    command->add_option("--batch", a.batch, "sequences at a time")->check(positive)->capture_default_str();
     command->add_option("--layout", a.source.reading.layout, "axes of the input, e.g. TNHW or NTHWC");
     auto* at = command->add_option("--at", a.at, "of a video: predict from this moment on (seconds)")
-                   ->check(CLI::PositiveNumber);
+                   ->check(positive);
     command->add_option("--every", a.source.every, "of a video: slide along it, a prediction every N frames")
         ->excludes(at)
-        ->check(CLI::PositiveNumber);
+        ->check(positive);
     command
         ->add_option("--stream", a.source.stream,
                      "of a video: number of the stream, as ffprobe counts (default: the best)")
-        ->check(CLI::NonNegativeNumber);
+        ->check(not_negative);
     command->add_option("--max-pixels", a.source.max_pixels, "of a video: larger frames are refused")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     command->add_flag("--full-size", a.full_size, "of a video: predictions scaled to the clip's own size");
     auto* tile = command->add_flag(
@@ -177,7 +176,7 @@ void add_predict(CLI::App& app, Console& console) {
         ->needs(tile);
     command->add_option("--tile-overlap", a.overlap, "pixels of neighbours (default: a quarter of a tile)")
         ->needs(tile)
-        ->check(CLI::NonNegativeNumber);
+        ->check(not_negative);
     command->add_option("--raw", a.raw,
                         "WIDTHxHEIGHT:gray|rgb of raw frames on standard input and output: once the input "
                         "frames are there, every frame gives the prediction of the one that follows it");

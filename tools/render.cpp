@@ -10,6 +10,7 @@
 #include "stl/media/video_writer.h"
 #include "stl/render/comparison.h"
 #include "stl/render/strips.h"
+#include "tools/checks.h"
 #include "tools/metric_options.h"
 #include "tools/test_set.h"
 
@@ -308,32 +309,31 @@ void add_render(CLI::App& app, Console& console) {
     command->add_option("--data", a.test.data,
                         "of runs: FILE[:DATASET] to show (default: the experiment's test set)");
     command->add_option("--layout", a.test.layout, "axes of that file, e.g. TNHW or NTHWC");
-    command->add_option("--frames", a.test.frames, "of runs: frames to predict")->check(CLI::PositiveNumber);
+    command->add_option("--frames", a.test.frames, "of runs: frames to predict")->check(positive);
     command->add_option("--sequences", a.sequences, "how many, from the first (default: 8, of a figure 1)")
-        ->check(CLI::PositiveNumber);
+        ->check(positive);
     command->add_option("--index", a.index, "numbers of the sequences to show, from 0")->delimiter(',');
-    command->add_option("--fps", a.fps, "frames a second (default: the file's, or 5)")
-        ->check(CLI::PositiveNumber);
+    command->add_option("--fps", a.fps, "frames a second (default: the file's, or 5)")->check(positive);
     command->add_option("--quality", a.quality, "of .mp4 and .webm, 0-100")
         ->check(CLI::Range(0, 100))
         ->capture_default_str();
     command->add_option("--scale", a.panels.scale, "pixels a value (default: as many as fit a screen)")
-        ->check(CLI::PositiveNumber);
-    command->add_option("--columns", a.panels.columns, "sequences side by side")->check(CLI::PositiveNumber);
+        ->check(positive);
+    command->add_option("--columns", a.panels.columns, "sequences side by side")->check(positive);
     command->add_option("--title", a.panels.title, "a line of text above");
     command->add_option("--theme", a.theme, "dark or light")->check(CLI::IsMember({"dark", "light"}));
     command->add_option("--range", a.range, "the values that show as black and as white, e.g. 0,1")
         ->delimiter(',')
         ->expected(2);
     command->add_option("--error-top", a.panels.error_top, "the error at the end of its colours")
-        ->check(CLI::PositiveNumber);
+        ->check(positive);
     command->add_flag("--no-error", a.no_error, "no panels of the absolute error");
     command->add_option("--ssim", a.ssim, "openstl or standard")
         ->check(CLI::IsMember({"openstl", "standard"}))
         ->capture_default_str();
     command->add_flag("--figure", a.figure, "a figure for a paper: a row per model, a column per time step");
     command->add_option("--figure-columns", a.figure_columns, "time steps in a still, at most")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     command->add_option("--weights", a.predictor.weights, "of a run: last or best")
         ->check(CLI::IsMember({"last", "best"}))

@@ -3,7 +3,9 @@
 #include "stl/train/trainer.h"
 
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/train/run_folder.h"
+#include "tools/checks.h"
 #include "tools/command.h"
 #include "tools/run_extras.h"
 
@@ -23,26 +25,26 @@ struct TrainArguments {
     double max_minutes = 0;
     std::int64_t seeds = 1;
     bool checkpoint_activations = false;
-    std::string command;
 };
 
 std::vector<Setting> all_settings(const TrainArguments& arguments) {
     std::vector<Setting> settings;
     for (const auto& text : arguments.settings) settings.push_back(parse_setting(text));
-    if (arguments.threads >= 0) settings.push_back({"train.threads", arguments.threads});
-    if (arguments.save_every >= 0) settings.push_back({"train.save_every", arguments.save_every});
-    if (arguments.log_every >= 0) settings.push_back({"train.log_every", arguments.log_every});
-    if (arguments.checkpoint_activations) settings.push_back({"train.checkpoint_activations", true});
+    if (arguments.threads >= 0) settings.push_back({"train.threads", arguments.threads, "--threads"});
+    if (arguments.save_every >= 0)
+        settings.push_back({"train.save_every", arguments.save_every, "--save-every"});
+    if (arguments.log_every >= 0) settings.push_back({"train.log_every", arguments.log_every, "--log-every"});
+    if (arguments.checkpoint_activations)
+        settings.push_back({"train.checkpoint_activations", true, "--checkpoint-activations"});
     return settings;
 }
 
-/// `how`: the command that goes on where this one stopped.
-void run_one(const TrainArguments& arguments, TrainRequest request, const std::string& how,
-             Console& console) {
+void run_one(const TrainArguments& arguments, TrainRequest request, Console& console) {
+    const auto how = resuming_line(console.arguments());
     request.force = arguments.force;
     request.device = arguments.device;
     request.max_minutes = arguments.max_minutes;
-    request.command = arguments.command;
+    request.command = command_line(console.arguments());
 
     const auto outcome = train(request, console, interrupted);
     const auto run = request.run.string();
@@ -51,7 +53,8 @@ void run_one(const TrainArguments& arguments, TrainRequest request, const std::s
         write_run_report(request.run, console);
     }
     if (outcome.interrupted) {
-        throw Interrupted(fmt::format("stopped after step {} of {}, saved; go on with: {}", outcome.steps,
+        const auto* where = outcome.validation_pending ? "in the validation after" : "after";
+        throw Interrupted(fmt::format("stopped {} step {} of {}, saved; go on with: {}", where, outcome.steps,
                                       outcome.total_steps, how));
     }
     if (!outcome.finished()) {
@@ -59,8 +62,8 @@ void run_one(const TrainArguments& arguments, TrainRequest request, const std::s
                                  arguments.max_minutes, outcome.steps, outcome.total_steps, how));
         return;
     }
-    console.info(fmt::format("trained {} steps in {:.0f} s; measure it with: stl evaluate {}", outcome.steps,
-                             outcome.seconds, run));
+    console.info(fmt::format("trained {} in {:.0f} s; measure it with: stl evaluate {}",
+                             counted(outcome.steps, "step"), outcome.seconds, run));
 }
 
 void run_train(const TrainArguments& arguments, Console& console) {
@@ -69,12 +72,7 @@ void run_train(const TrainArguments& arguments, Console& console) {
     request.run = arguments.run.empty() ? fs::path("runs") / request.experiment.default_run_name()
                                         : fs::path(arguments.run);
     request.resume = arguments.resume;
-    const auto run = request.run.string();
-    if (arguments.seeds == 1) {
-        return run_one(arguments, std::move(request),
-                       fmt::format("{} --run {} --resume", arguments.command, run), console);
-    }
-    const auto how = fmt::format("{} --run {} --seeds {} --resume", arguments.command, run, arguments.seeds);
+    if (arguments.seeds == 1) return run_one(arguments, std::move(request), console);
     const auto first = request.experiment.train.seed;
     for (std::uint64_t seed = first; seed < first + static_cast<std::uint64_t>(arguments.seeds); ++seed) {
         auto one = request;
@@ -83,7 +81,7 @@ void run_train(const TrainArguments& arguments, Console& console) {
         // The whole repetition resumes: runs that it did not come to yet start.
         one.resume = arguments.resume && RunFolder::is_run(one.run);
         console.info(fmt::format("seed {}: {}", seed, one.run.string()));
-        run_one(arguments, std::move(one), how, console);
+        run_one(arguments, std::move(one), console);
     }
 }
 
@@ -98,7 +96,8 @@ void add_train(CLI::App& app, Console& console) {
         ->add_option("--set", arguments->settings,
                      "KEY=VALUE: override a key, e.g. train.lr=0.01 (repeatable)")
         ->allow_extra_args(false);
-    command->add_option("--run", arguments->run, "the run's folder (default: runs/<dataset>-<translator>)");
+    command->add_option("--run", arguments->run, "the run's folder (default: runs/<dataset>-<translator>)")
+        ->check(not_empty);
     auto* resume = command->add_flag("--resume", arguments->resume, "go on with the run that is there");
     command->add_flag("--force", arguments->force, "replace a run that is there")->excludes(resume);
     command->add_option("--device", arguments->device, "cpu, cuda, cuda:<number> or auto")
@@ -108,23 +107,19 @@ void add_train(CLI::App& app, Console& console) {
     command
         ->add_option("--save-every", arguments->save_every,
                      "steps between checkpoints (0: at each epoch's end)")
-        ->check(CLI::NonNegativeNumber);
+        ->check(not_negative);
     command->add_option("--log-every", arguments->log_every, "steps between lines of metrics.jsonl")
-        ->check(CLI::PositiveNumber);
+        ->check(positive);
     command->add_option("--max-minutes", arguments->max_minutes, "stop after so long, saved")
-        ->check(CLI::PositiveNumber);
+        ->check(positive);
     command->add_flag("--checkpoint-activations", arguments->checkpoint_activations,
                       "run layers again for their gradients instead of keeping what they computed: less "
                       "memory, more time, the same numbers");
     command
         ->add_option("--seeds", arguments->seeds,
                      "repeat with so many seeds, from train.seed on, in RUN-seed1, RUN-seed2, ...")
-        ->check(CLI::PositiveNumber);
-    command->callback([arguments, &console] {
-        arguments->command = "stl train " + arguments->experiment;
-        for (const auto& setting : arguments->settings) arguments->command += " --set " + setting;
-        run_train(*arguments, console);
-    });
+        ->check(positive);
+    command->callback([arguments, &console] { run_train(*arguments, console); });
 }
 
 }  // namespace stl::tools

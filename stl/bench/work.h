@@ -24,12 +24,13 @@ struct BenchOptions {
     bool checkpoint_activations = false;  ///< of train
 };
 
-/// One thing to time again and again, [batch] sequences a call.
+/// One thing to time again and again.
 struct BenchCase {
     std::string path;  ///< plain or fast
     std::function<void()> run;
-    double macs = 0;   ///< of a call; 0: not counted
-    double bytes = 0;  ///< moved by a call; 0: not counted
+    std::int64_t batches = 1;  ///< that a call handles, each of [batch] sequences
+    double macs = 0;           ///< of a batch; 0: not counted
+    double bytes = 0;          ///< moved by a batch; 0: not counted
     /// Null, or: runs once and records where the time goes.
     std::function<void(fast::Trace&)> profile;
 };
@@ -45,12 +46,14 @@ struct BenchWork {
 
 const std::vector<BenchWork>& bench_works();
 const BenchWork& find_bench_work(const std::string& name);
+/// Error: `work` has no such path for these options; says what can be run instead.
+void require_path(const BenchOptions& options, const BenchWork& work, const std::string& path);
 
 /// The benchmark's network: Moving MNIST, hid_S 64, hid_T 512, N_S 4, N_T 8, mlp_ratio 8.
 SimVPOptions benchmark_model(const std::string& translator);
 
 struct BenchTiming {
-    double median = 0, best = 0;  ///< seconds of a call
+    double median = 0, best = 0;  ///< seconds of a batch
     std::int64_t peak_memory = 0;
 };
 

@@ -60,8 +60,14 @@ void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint,
 
 /// The model's configuration: the file's own, else inferred from names and shapes.
 /// What can't be inferred (the frame size, for most translators; what `hints` leaves open) is asked for by
-/// name. `hints` holds keys of a model.json given beside it (it wins), or null.
-SimVPOptions model_options(const Checkpoint& checkpoint, const Json& hints, const std::string& where);
+/// name. `hints` holds keys of a model.json given beside it (it wins), or null; `hints_where` is that file,
+/// for messages about it.
+SimVPOptions model_options(const Checkpoint& checkpoint, const Json& hints, const std::string& where,
+                           const std::string& hints_where = "--model");
+
+/// A model.json as SimVPOptions reads it: the peer's spellings become ours, and those of its config.json's
+/// keys that say nothing here are left out.
+Json model_keys(Json json, const std::string& where);
 
 /// Copies weights into the model. Error listing missing, unexpected and wrongly shaped names.
 /// Buffers that later versions of the reference do not store may be absent.

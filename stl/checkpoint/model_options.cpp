@@ -1,35 +1,36 @@
+#include <algorithm>
+#include <array>
+
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/checkpoint/infer.h"
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 
 namespace stl {
 namespace {
 
-/// A model.json as SimVPOptions reads it: without keys of the peer's that say the same twice, or nothing
-/// here.
-Json normalized(Json hints, const std::string& where) {
-    if (hints.is_null()) return Json::object();
-    if (!hints.is_object()) fail("{}: model: no object {{...}}", where);
-    const auto shape = hints.find("in_shape");
-    if (const auto frames = hints.find("pre_seq_length"); frames != hints.end()) {
-        if (shape != hints.end() && shape->is_array() && !shape->empty() && shape->front() != *frames) {
-            fail("{}: pre_seq_length {} beside in_shape {}", where, frames->dump(), shape->dump());
-        }
-        hints.erase("pre_seq_length");
+/// Keys of the peer's config.json that say nothing of the network, or the same a second time.
+constexpr std::array peers_other_keys{"act_inplace", "batch", "drop_path_rates_as_built", "num_params",
+                                      "train"};
+
+/// The number of input frames stands in in_shape.
+void drop_input_frames(Json& keys, const std::string& where) {
+    const auto frames = keys.find("pre_seq_length");
+    if (frames == keys.end()) return;
+    const auto shape = keys.find("in_shape");
+    if (shape != keys.end() && shape->is_array() && !shape->empty() && shape->front() != *frames) {
+        fail("{}: pre_seq_length {} beside in_shape {}", where, frames->dump(), shape->dump());
     }
-    for (const char* key : {"method", "act_inplace"}) hints.erase(key);
-    // One spelling, so that hints replace what was inferred.
-    for (const auto& [peers, ours] :
-         {std::pair{"model_type", "translator"}, {"aft_seq_length", "output_frames"}}) {
-        if (!hints.contains(peers)) continue;
-        if (hints.contains(ours))
-            fail("{}: '{}' stands beside '{}', which means the same", where, peers, ours);
-        hints[ours] = hints[peers];
-        hints.erase(peers);
-    }
-    if (const auto name = hints.find("translator"); name != hints.end() && name->is_null())
-        hints.erase("translator");
-    return hints;
+    keys.erase("pre_seq_length");
+}
+
+/// Of the peer's methods, TAU names a translator.
+void take_method(Json& keys) {
+    const auto method = keys.find("method");
+    if (method == keys.end()) return;
+    const bool is_tau = method->is_string() && lower_case(method->get<std::string>()) == "tau";
+    keys.erase("method");
+    if (is_tau && !keys.contains("translator")) keys["translator"] = "tau";
 }
 
 bool is_frame_shape(const Json& shape) {
@@ -67,8 +68,29 @@ std::string positions_note(const Checkpoint& checkpoint, const Json& model) {
 
 }  // namespace
 
-SimVPOptions model_options(const Checkpoint& checkpoint, const Json& hints, const std::string& where) {
-    const auto given = normalized(hints, where + ": --model");
+Json model_keys(Json json, const std::string& where) {
+    if (json.is_null()) return Json::object();
+    if (!json.is_object()) fail("{}: is no object {{...}}", where);
+    drop_input_frames(json, where);
+    for (const char* key : peers_other_keys) json.erase(key);
+    // One spelling, so that hints replace what was inferred.
+    for (const auto& [peers, ours] :
+         {std::pair{"model_type", "translator"}, {"aft_seq_length", "output_frames"}}) {
+        if (!json.contains(peers)) continue;
+        if (json.contains(ours))
+            fail("{}: '{}' stands beside '{}', which means the same", where, peers, ours);
+        json[ours] = json[peers];
+        json.erase(peers);
+    }
+    if (const auto name = json.find("translator"); name != json.end() && name->is_null())
+        json.erase("translator");
+    take_method(json);
+    return json;
+}
+
+SimVPOptions model_options(const Checkpoint& checkpoint, const Json& hints, const std::string& where,
+                           const std::string& hints_where) {
+    const auto given = model_keys(hints, hints_where);
     const bool recorded = checkpoint.stl.is_object() && checkpoint.stl.contains("model");
     // Complete hints need no guess, which may be impossible.
     const bool complete = given.contains("translator") && given.contains("in_shape") &&
@@ -90,7 +112,7 @@ SimVPOptions model_options(const Checkpoint& checkpoint, const Json& hints, cons
             "{{\"in_shape\": [{}, {}, height, width]}}",
             where, positions_note(checkpoint, model), shape[0].dump(), shape[1].dump());
     }
-    return SimVPOptions::from_json(model, where + ": model");
+    return SimVPOptions::from_json(model, given.empty() ? where + ": model" : hints_where);
 }
 
 }  // namespace stl

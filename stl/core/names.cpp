@@ -24,6 +24,20 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     return row.back();
 }
 
+/// So many names at most stand in a message; of more than that, the nearest.
+constexpr std::size_t kMostListed = 14;
+constexpr std::size_t kNearestListed = 10;
+
+std::vector<std::string> nearest_first(std::string_view name, std::span<const std::string> candidates) {
+    std::vector<std::pair<std::size_t, std::string>> ranked;
+    for (const auto& candidate : candidates)
+        ranked.emplace_back(edit_distance(lower_case(name), lower_case(candidate)), candidate);
+    std::ranges::stable_sort(ranked, {}, &std::pair<std::size_t, std::string>::first);
+    std::vector<std::string> names;
+    for (auto& [distance, candidate] : ranked) names.push_back(std::move(candidate));
+    return names;
+}
+
 }  // namespace
 
 std::string lower_case(std::string_view text) {
@@ -49,7 +63,16 @@ std::string did_you_mean(std::string_view name, std::span<const std::string> can
     const auto nearest = nearest_name(name, candidates);
     if (!nearest.empty()) return fmt::format(" (did you mean '{}'?)", nearest);
     if (candidates.empty()) return "";
-    return fmt::format(" (expected one of {})", fmt::join(candidates, ", "));
+    if (candidates.size() <= kMostListed)
+        return fmt::format(" (expected one of {})", fmt::join(candidates, ", "));
+    auto listed = nearest_first(name, candidates);
+    listed.resize(kNearestListed);
+    return fmt::format(" (expected one of {} and {} more)", fmt::join(listed, ", "),
+                       candidates.size() - kNearestListed);
+}
+
+std::string counted(std::int64_t count, std::string_view noun) {
+    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 }  // namespace stl

@@ -1,6 +1,7 @@
 // Nearest names, for messages that help: "unknown translator 'mogant' (did you mean 'moganet'?)".
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,7 +13,11 @@ namespace stl {
 std::string nearest_name(std::string_view name, std::span<const std::string> candidates);
 
 /// " (did you mean 'x'?)", or with nothing near " (expected one of a, b, c)"; for the end of a message.
+/// Of many candidates the nearest few are shown, and how many more there are.
 std::string did_you_mean(std::string_view name, std::span<const std::string> candidates);
+
+/// "1 sequence", "3 sequences"
+std::string counted(std::int64_t count, std::string_view noun);
 
 /// ASCII lower case.
 std::string lower_case(std::string_view text);

@@ -85,8 +85,8 @@ void overlay_block(const std::uint8_t* __restrict from, std::uint8_t* __restrict
     for (int i = 0; i < count; ++i) to[i] = std::max(to[i], from[i]);
 }
 
-/// to = max(to, from). Sixteen, eight and four at a time become one instruction each; blocks that overlap would have
-/// the processor wait for its own stores.
+/// to = max(to, from). Sixteen, eight and four at a time become one instruction each; blocks that overlap
+/// would have the processor wait for its own stores.
 void overlay(const std::uint8_t* from, std::uint8_t* to, std::int64_t width) {
     std::int64_t at = 0;
     for (; at + 16 <= width; at += 16) overlay_block<16>(from + at, to + at);

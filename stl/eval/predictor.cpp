@@ -57,8 +57,10 @@ struct Predictor::Parts {
         }
         const auto where = file.string();
         const auto checkpoint = read_checkpoint(file, /*with_optimizer=*/false);
+        const auto hints_where = options.model_json.empty() ? where + ": model" : options.model_json;
         const auto model_configuration =
-            resized(model_options(checkpoint, hints_of(options, checkpoint, where), where), options, where);
+            resized(model_options(checkpoint, hints_of(options, checkpoint, where), where, hints_where),
+                    options, where);
         device = open_device(options.device);
         set_threads(options.threads);
         network = SimVP(model_configuration, Weights::unset);

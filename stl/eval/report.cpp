@@ -64,7 +64,8 @@ Setting setting_of(const Record& record, const fs::path& experiments) {
     }
     if (train.contains("batch_size")) s.text += ", batch " + train["batch_size"].dump();
     if (dataset.contains("train_sequences")) {
-        s.text += fmt::format(", {} sequences an epoch", dataset["train_sequences"].dump());
+        const auto& count = dataset["train_sequences"];
+        s.text += fmt::format(", {} sequence{} an epoch", count.dump(), count == 1 ? "" : "s");
     }
     s.text += fmt::format(", SSIM {}", record.document["ssim_mode"].get<std::string>());
     s.key = "~" + s.text + model.dump() + dataset.dump();

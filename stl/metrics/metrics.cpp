@@ -199,6 +199,8 @@ class MetricAccumulator::Impl {
             const auto frame = sums.subspan(i * size, size);
             const auto t = i % frames;
             for (std::size_t k = 0; k < size; ++k) totals_[t * size + k] += frame[k];
+            const auto errors = frame.first(static_cast<std::size_t>(at.absolute(0)));
+            if (std::ranges::any_of(errors, [](double e) { return std::isnan(e); })) ++nan_frames_;
             psnr_[t] += 10.0 * std::log10(values / frame[static_cast<std::size_t>(at.clipped())]);
             if (!lpips.empty()) lpips_[t] += lpips[i];
         }
@@ -209,6 +211,7 @@ class MetricAccumulator::Impl {
     FrameSumOptions frame_options_;
     std::vector<std::int64_t> shape_;  ///< [T,C,H,W]
     std::int64_t sequences_ = 0;
+    std::int64_t nan_frames_ = 0;
     std::vector<double> totals_;  ///< [T, FrameSums::size()]
     std::vector<double> psnr_;    ///< [T]
     std::vector<double> lpips_;   ///< [T]
@@ -229,6 +232,7 @@ MetricValues MetricAccumulator::Impl::value() const {
 
     MetricValues v;
     v.sequences = sequences_;
+    v.nan_frames = nan_frames_;
     for (auto* list : {&v.frame_mse, &v.frame_mae, &v.frame_rmse}) list->assign(frames, 0.0);
     for (std::int64_t g = 0; g < groups; ++g) {
         std::vector<double> mse, mae;

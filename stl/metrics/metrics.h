@@ -37,6 +37,7 @@ struct MetricOptions {
 
 struct MetricValues {
     std::int64_t sequences = 0;
+    std::int64_t nan_frames = 0;  ///< of sequences * T, those where prediction or truth hold NaN
     double mse = 0, mae = 0, rmse = 0, ssim = 0, psnr = 0;
     std::vector<double> frame_mse, frame_mae, frame_rmse, frame_ssim, frame_psnr;  ///< [T]
     std::optional<double> lpips;

@@ -135,7 +135,9 @@ void set_threads(int threads) {
 bool is_out_of_memory(const std::exception& error) {
     if (dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) return true;
     if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return true;
-    return std::string_view(error.what()).find("can't allocate memory") != std::string_view::npos;
+    const std::string_view text(error.what());
+    return text.find("can't allocate memory") != text.npos ||
+           text.find("Storage size calculation overflowed") != text.npos;
 }
 
 }  // namespace stl

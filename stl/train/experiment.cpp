@@ -107,24 +107,42 @@ void merge(Json& under, const Json& over) {
     }
 }
 
-Json read_with_base(const fs::path& path, int depth) {
+/// Every key of `json`, and of the objects in it, is `file`'s.
+void note_file(Origins& origins, const std::string& file, const Json& json, const std::string& under = "") {
+    for (const auto& [key, value] : json.items()) {
+        origins[under + key] = file + ": " + under + key;
+        if (value.is_object()) note_file(origins, file, value, under + key + ".");
+    }
+}
+
+void note_setting(Origins& origins, const std::string& text, const std::string& key, const Json& value) {
+    origins[key] = text;
+    if (!value.is_object()) return;
+    for (const auto& [name, inner] : value.items()) note_setting(origins, text, key + "." + name, inner);
+}
+
+Json read_with_base(const fs::path& path, int depth, Origins& origins) {
     if (depth > kDeepestBase)
         fail("{}: more than {} files deep in \"base\" (a circle?)", path.string(), kDeepestBase);
     Json own = read_json(path);
     if (!own.is_object())
         fail("{}: is no experiment (an object with dataset, model and train)", path.string());
     const auto base = own.find("base");
-    if (base == own.end()) return own;
+    if (base == own.end()) {
+        note_file(origins, path.string(), own);
+        return own;
+    }
     if (!base->is_string()) fail("{}: base: {} is no file name", path.string(), base->dump());
     const auto base_path = path.parent_path() / base->get<std::string>();
     if (!fs::exists(base_path)) fail("{}: base: {} does not exist", path.string(), base_path.string());
-    Json whole = read_with_base(base_path, depth + 1);
+    Json whole = read_with_base(base_path, depth + 1, origins);
     own.erase("base");
+    note_file(origins, path.string(), own);
     merge(whole, own);
     return whole;
 }
 
-void apply(Json& json, const Setting& setting) {
+void apply(Json& json, const Setting& setting, Origins& origins) {
     Json* place = &json;
     std::size_t begin = 0;
     for (;;) {
@@ -135,12 +153,33 @@ void apply(Json& json, const Setting& setting) {
         }
         if (dot == std::string::npos) {
             (*place)[key] = setting.value;
+            if (!setting.text.empty()) note_setting(origins, setting.text, setting.key, setting.value);
             return;
         }
         place = &(*place)[key];
-        if (place->is_null()) *place = Json::object();
+        if (place->is_null()) {
+            *place = Json::object();
+            if (!setting.text.empty()) origins[setting.key.substr(0, dot)] = setting.text;
+        }
         begin = dot + 1;
     }
+}
+
+SimVPOptions complete_model(const Experiment& e, const SequenceShape& shape) {
+    const auto where = Fields(Json::object(), e.file).where("model");
+    Json complete = e.model;
+    if (!complete.is_object()) fail("{}: is no object {{...}}", where);
+    complete["in_shape"] = {e.dataset.input_frames, shape.channels, shape.height, shape.width};
+    complete["output_frames"] = e.dataset.output_frames;
+    return SimVPOptions::from_json(complete, where);
+}
+
+/// What a model states beside its data set must be the data set's.
+void require_same(const Experiment& e, const std::string& key, const Json& of_data) {
+    const auto stated = e.model.find(key);
+    if (stated == e.model.end() || stated->is_null() || *stated == of_data) return;
+    fail("{}: {}, but the data set's is {}", Fields(Json::object(), e.file).where("model." + key),
+         stated->dump(), of_data.dump());
 }
 
 }  // namespace
@@ -150,7 +189,7 @@ Setting parse_setting(const std::string& text) {
     if (equals == std::string::npos || equals == 0) {
         throw UsageError(fmt::format("--set {}: expected KEY=VALUE, e.g. train.lr=0.01", text));
     }
-    Setting setting{text.substr(0, equals), {}};
+    Setting setting{text.substr(0, equals), {}, "--set " + text};
     if (setting.key.front() == '.' || setting.key.back() == '.' ||
         setting.key.find("..") != std::string::npos) {
         throw UsageError(fmt::format("--set {}: '{}' is no key, expected e.g. train.lr", text, setting.key));
@@ -161,37 +200,57 @@ Setting parse_setting(const std::string& text) {
     return setting;
 }
 
-Json read_experiment_json(const fs::path& path, const std::vector<Setting>& settings) {
-    Json json = read_with_base(path, 0);
-    for (const auto& setting : settings) apply(json, setting);
+Json read_experiment_json(const fs::path& path, const std::vector<Setting>& settings, Origins* origins) {
+    Origins unasked;
+    auto& noted = origins != nullptr ? *origins : unasked;
+    Json json = read_with_base(path, 0, noted);
+    for (const auto& setting : settings) apply(json, setting, noted);
     return json;
 }
 
-Experiment parse_experiment(const Json& json, const std::string& where) {
-    Fields fields(json, where);
+Experiment parse_experiment(const Json& json, const std::string& where, Origins origins) {
     Experiment experiment;
     experiment.file = where;
-    experiment.dataset = DatasetOptions::from_json(fields.require<Json>("dataset"), fields.where("dataset"));
-    experiment.model = fields.require<Json>("model");
-    experiment.train = read_train(fields.child("train"));
-    fields.get<std::string>("description", "");
-    fields.finish();
-    // Every key but the frame size can be checked before any data is opened.
-    experiment.model_for({experiment.dataset.total_frames(), 1, 64, 64});
+    experiment.origins = std::move(origins);
+    try {
+        Fields fields(json, where);
+        experiment.dataset =
+            DatasetOptions::from_json(fields.require<Json>("dataset"), fields.where("dataset"));
+        experiment.model = fields.require<Json>("model");
+        experiment.train = read_train(fields.child("train"));
+        fields.get<std::string>("description", "");
+        fields.finish();
+        // Every key but the frame size can be checked before any data is opened.
+        complete_model(experiment, {experiment.dataset.total_frames(), 1, 64, 64});
+        require_same(experiment, "output_frames", experiment.dataset.output_frames);
+    } catch (const Error& error) {
+        throw Error(experiment.at_origin(error.what()));
+    }
     return experiment;
 }
 
 Experiment load_experiment(const fs::path& path, const std::vector<Setting>& settings) {
-    return parse_experiment(read_experiment_json(path, settings), path.string());
+    Origins origins;
+    const auto json = read_experiment_json(path, settings, &origins);
+    return parse_experiment(json, path.string(), std::move(origins));
 }
 
 SimVPOptions Experiment::model_for(const SequenceShape& shape) const {
-    const auto where = Fields(Json::object(), file).where("model");
-    Json complete = model;
-    if (!complete.is_object()) fail("{}: is no object {{...}}", where);
-    complete["in_shape"] = {dataset.input_frames, shape.channels, shape.height, shape.width};
-    complete["output_frames"] = dataset.output_frames;
-    return SimVPOptions::from_json(complete, where);
+    try {
+        require_same(*this, "in_shape", {dataset.input_frames, shape.channels, shape.height, shape.width});
+        return complete_model(*this, shape);
+    } catch (const Error& error) {
+        throw Error(at_origin(error.what()));
+    }
+}
+
+std::string Experiment::at_origin(const std::string& message) const {
+    const auto before = file + ": ";
+    if (!message.starts_with(before)) return message;
+    const auto end = message.find_first_of(":[ ", before.size());
+    const auto origin = origins.find(message.substr(before.size(), end - before.size()));
+    if (origin == origins.end()) return message;
+    return origin->second + (end == std::string::npos ? "" : message.substr(end));
 }
 
 std::string Experiment::default_run_name() const {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,18 +35,25 @@ struct TrainOptions {
     ScheduleOptions schedule;  ///< its counts of steps are set by the trainer
 };
 
+/// Where each key was read: "train.lr" -> "base.json: train.lr", or "--set train.lr=-1".
+using Origins = std::map<std::string, std::string>;
+
 struct Experiment {
     std::string file;  ///< where it was read, for messages
+    Origins origins;   ///< of keys that came from elsewhere too
     DatasetOptions dataset;
     Json model;  ///< checked once the data set's frame size is known: model_options()
     TrainOptions train;
 
-    /// The model for sequences of `shape` (input frames from the data set's options).
+    /// The model for sequences of `shape` (input frames from the data set's options). Error: a model whose
+    /// in_shape or output_frames are stated, and others.
     SimVPOptions model_for(const SequenceShape& shape) const;
     /// "mmnist-moganet"
     std::string default_run_name() const;
     /// The `train` object, complete.
     Json train_json() const;
+    /// A message about a key, "<file>: train.lr: ...", as one about the place that the key came from.
+    std::string at_origin(const std::string& message) const;
 };
 
 /// One "key=value" of --set: a path as in train.lr, and a JSON value (or, failing that, a string).
@@ -53,14 +61,16 @@ struct Experiment {
 struct Setting {
     std::string key;
     Json value;
+    std::string text{};  ///< as it was given, for messages: "--set train.lr=0.01"
 };
 Setting parse_setting(const std::string& text);
 
 /// The file's JSON with its "base" files under it and `settings` over it. Base paths are relative to the
-/// file.
-Json read_experiment_json(const fs::path& path, const std::vector<Setting>& settings = {});
+/// file. `origins`, where given, is told where each key came from.
+Json read_experiment_json(const fs::path& path, const std::vector<Setting>& settings = {},
+                          Origins* origins = nullptr);
 /// Strict: an unknown key, a wrong type or an impossible value is an Error that names it.
 Experiment load_experiment(const fs::path& path, const std::vector<Setting>& settings = {});
-Experiment parse_experiment(const Json& json, const std::string& where);
+Experiment parse_experiment(const Json& json, const std::string& where, Origins origins = {});
 
 }  // namespace stl

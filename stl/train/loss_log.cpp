@@ -9,7 +9,8 @@ namespace stl {
 void require_finite_loss(double loss, std::int64_t step, const RunFolder& folder) {
     if (std::isfinite(loss)) return;
     const auto kept = folder.checkpoint("last");
-    fail("step {}: the loss is {}; {}", step, loss,
+    // Without the sign that a NaN may have.
+    fail("step {}: the loss is {}; {}", step, std::isnan(loss) ? std::abs(loss) : loss,
          fs::exists(kept) ? "the checkpoint before it stays at " + kept.string()
                           : "no checkpoint was made yet");
 }

@@ -3,13 +3,16 @@
 #include <ATen/Context.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <ctime>
 #include <limits>
 
 #include "stl/checkpoint/checkpoint.h"
+#include "stl/core/array.h"
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/core/version.h"
 #include "stl/runtime/device.h"
 #include "stl/train/batches.h"
@@ -49,21 +52,42 @@ Json without_free_settings(Json experiment) {
     return experiment;
 }
 
+/// What training holds at the least on a CPU: weights, their gradients and the optimizer's two moments, the
+/// batches that the loader makes ahead, and the first layer's maps, which the decoder's last layer needs.
+std::uint64_t least_bytes(double parameters, const SimVPOptions& m, const SequenceShape& shape,
+                          std::int64_t batch) {
+    constexpr double most = 1e18;
+    const double batches = LoaderOptions{}.read_ahead + 1;
+    const double pixels = double(shape.height) * double(shape.width);
+    const double sequence = double(shape.frames) * double(shape.channels) * pixels;
+    const double maps = double(m.frames) * double(m.hid_S) * pixels;
+    const double values = 4 * parameters + double(batch) * (batches * sequence + maps);
+    return static_cast<std::uint64_t>(std::min(most, sizeof(float) * values));
+}
+
 class Trainer {
   public:
     Trainer(const TrainRequest& request, Reporter& reporter, const StopRequested& stop);
     TrainOutcome run();
 
   private:
+    void build_network();
+    void require_room() const;
+    void warn_of_missing_sequences() const;
     void open_folder();
     void restore();
     void train_until_stopped();
     void make_step(const TrainBatch& batch);
-    void end_epoch();
+    /// Validates and writes the epoch's line; where `stop` says so in validation, neither.
+    void end_epoch(const StopRequested& stop);
+    std::optional<Validation> validate_unless(const StopRequested& stop);
     void save(const std::string& which);
     void write_run_file(const std::string& state) const;
     void report_progress();
+    bool stop_asked();
+    /// Asked to, or out of time.
     bool must_stop();
+    std::int64_t parameter_count() const;
     Json resolved_experiment() const;
     /// Half the batch, again and again, until a step goes through; 0 if none does.
     std::int64_t fitting_batch();
@@ -94,6 +118,7 @@ class Trainer {
     double epoch_sum_before_ = 0;
     double seconds_before_ = 0;
     bool interrupted_ = false;
+    bool validation_pending_ = false;  ///< of the epoch that step_ ends
     std::optional<MetricValues> validation_;
 };
 
@@ -106,14 +131,13 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
       device_(open_device(request.device)) {
     set_threads(options_.threads);
     train_data_ = make_dataset(experiment_.dataset, Split::train, options_.seed);
-    validation_data_ = make_dataset(experiment_.dataset, Split::validation, options_.seed);
     shape_ = train_data_->shape();
     normalization_ = experiment_.dataset.normalization.value_or(train_data_->normalization());
     normalization_.check_channels(shape_.channels, experiment_.file + ": dataset");
     normalizer_ = Normalizer(normalization_, device_);
     if (train_data_->size() < options_.batch_size) {
-        fail("{}: {} training sequences, expected at least one batch (train.batch_size is {})",
-             experiment_.file, train_data_->size(), options_.batch_size);
+        fail("{}: {}, expected at least one batch (train.batch_size is {})", experiment_.file,
+             counted(train_data_->size(), "training sequence"), options_.batch_size);
     }
     steps_per_epoch_ = train_data_->size() / options_.batch_size;
     schedule_ = options_.schedule;
@@ -121,11 +145,20 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
     schedule_.total_steps = options_.steps.value_or(options_.epochs * steps_per_epoch_);
     schedule_.epochs = (schedule_.total_steps + steps_per_epoch_ - 1) / steps_per_epoch_;
 
-    torch::manual_seed(options_.seed);
-    model_ = SimVP(experiment_.model_for(shape_));
-    if (!options_.init.empty())
-        load_weights(*model_, read_checkpoint(options_.init, false).state, options_.init);
+    build_network();
+    validation_data_ = make_dataset(experiment_.dataset, Split::validation, options_.seed);
+    warn_of_missing_sequences();
+}
+
+void Trainer::build_network() {
     try {
+        // Nothing is written to the weights yet, so that they take no memory.
+        model_ = SimVP(experiment_.model_for(shape_), Weights::unset);
+        require_room();
+        torch::manual_seed(options_.seed);
+        model_->draw_weights();
+        if (!options_.init.empty())
+            load_weights(*model_, read_checkpoint(options_.init, false).state, options_.init);
         model_->to(device_);
         if (device_.is_cuda()) set_channels_last(*model_);
         optimizer_ = std::make_unique<Optimizer>(model_->parameters(), options_.optimizer);
@@ -137,6 +170,46 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
     set_fused(*model_, true);
     set_recompute(*model_, options_.checkpoint_activations);
     train_step_ = make_train_step(model_, *optimizer_, options_, reporter_);
+}
+
+/// On a CPU the kernel ends a program that takes too much, so this is asked beforehand.
+void Trainer::require_room() const {
+    const auto parameters = parameter_count();
+    if (!device_.is_cpu()) {
+        // They are drawn in the machine's own memory.
+        return require_memory(sizeof(float) * static_cast<std::uint64_t>(parameters),
+                              fmt::format("{}: a model of {} parameters", experiment_.file, parameters));
+    }
+    require_memory(
+        least_bytes(static_cast<double>(parameters), model_->options(), shape_, options_.batch_size),
+        fmt::format("{}: a model of {} parameters and batches of {} (train.batch_size) of {}",
+                    experiment_.file, parameters, counted(options_.batch_size, "sequence"),
+                    to_string(shape_)));
+}
+
+/// A run on fewer sequences than its experiment asks for must not pass unseen.
+void Trainer::warn_of_missing_sequences() const {
+    const auto& set = experiment_.dataset;
+    if (set.train_sequences && train_data_->size() < *set.train_sequences) {
+        reporter_.warn(fmt::format("{}: dataset.train_sequences is {}, there are {}", experiment_.file,
+                                   *set.train_sequences, train_data_->size()));
+    }
+    if (!set.val_sequences) return;
+    if (validation_data_ == nullptr) {
+        reporter_.warn(
+            fmt::format("{}: dataset.val_sequences is {}, but no sequence is marked for validation: training "
+                        "does without",
+                        experiment_.file, *set.val_sequences));
+    } else if (validation_data_->size() < *set.val_sequences) {
+        reporter_.warn(fmt::format("{}: dataset.val_sequences is {}, there are {}", experiment_.file,
+                                   *set.val_sequences, validation_data_->size()));
+    }
+}
+
+std::int64_t Trainer::parameter_count() const {
+    std::int64_t count = 0;
+    for (const auto& parameter : model_->parameters()) count += parameter.numel();
+    return count;
 }
 
 Json Trainer::resolved_experiment() const {
@@ -183,6 +256,7 @@ void Trainer::restore() {
     epoch_sum_before_ = stored.get<double>("epoch_sum", 0.0);
     seconds_before_ = stored.get<double>("seconds", 0.0);
     best_loss_ = stored.get<double>("best_loss", best_loss_);
+    validation_pending_ = stored.get<bool>("validation_pending", false);
     for (const auto& [name, tensor] : checkpoint.extra) {
         if (name == "rng") default_generator(device_).set_state(tensor.clone());
     }
@@ -192,7 +266,7 @@ void Trainer::restore() {
 TrainOutcome Trainer::run() {
     open_folder();
     write_run_file("running");
-    if (step_ < schedule_.total_steps) {
+    if (step_ < schedule_.total_steps || validation_pending_) {
         try {
             train_until_stopped();
         } catch (const std::exception& error) {
@@ -211,12 +285,19 @@ TrainOutcome Trainer::run() {
                          .last_loss = losses_->last(),
                          .seconds = seconds_since(started_),
                          .interrupted = interrupted_,
+                         .validation_pending = validation_pending_,
                          .validation = validation_};
     write_run_file(outcome.finished() ? "finished" : "stopped");
     return outcome;
 }
 
 void Trainer::train_until_stopped() {
+    if (validation_pending_) {
+        // Whatever the time limit: a run in short pieces would never get through it.
+        end_epoch([this] { return stop_asked(); });
+        save("last");
+        if (validation_pending_) return;
+    }
     const auto batches = open_batches(*train_data_, {.batch_size = options_.batch_size,
                                                      .input_frames = model_->options().frames,
                                                      .shuffle = options_.shuffle,
@@ -233,13 +314,13 @@ void Trainer::train_until_stopped() {
         const bool last = step_ == schedule_.total_steps;
         const bool stop_now = !last && must_stop();
         if (step_ % steps_per_epoch_ == 0 || last) {
-            end_epoch();
+            end_epoch([this] { return must_stop(); });
         } else if (!stop_now && (options_.save_every == 0 || step_ % options_.save_every != 0)) {
             continue;
         }
         save("last");
         saved_at = step_;
-        if (stop_now || must_stop()) break;
+        if (stop_now || validation_pending_ || must_stop()) break;
     }
     if (saved_at != step_) save("last");
 }
@@ -257,24 +338,39 @@ void Trainer::make_step(const TrainBatch& batch) {
     losses_->add(step_, settings.lr, loss);
 }
 
-bool Trainer::must_stop() {
+bool Trainer::stop_asked() {
     if (stop_ && stop_()) interrupted_ = true;
-    return interrupted_ || (request_.max_minutes > 0 && seconds_since(started_) > 60 * request_.max_minutes);
+    return interrupted_;
 }
 
-void Trainer::end_epoch() {
+bool Trainer::must_stop() {
+    return stop_asked() || (request_.max_minutes > 0 && seconds_since(started_) > 60 * request_.max_minutes);
+}
+
+std::optional<Validation> Trainer::validate_unless(const StopRequested& stop) {
+    reporter_.progress({step_, schedule_.total_steps, "validation", ""});
+    try {
+        return validate(model_, *validation_data_, options_.batch_size, device_, normalizer_, stop);
+    } catch (const Interrupted&) {
+        return std::nullopt;
+    }
+}
+
+void Trainer::end_epoch(const StopRequested& stop) {
+    validation_pending_ = false;
     losses_->flush();
     const auto steps_of_epoch = (step_ - 1) % steps_per_epoch_ + 1;
     Json line = {{"train_loss", losses_->epoch_sum() / static_cast<double>(steps_of_epoch)}};
     if (validation_data_ != nullptr) {
-        reporter_.progress({step_, schedule_.total_steps, "validation", ""});
-        const auto result = validate(model_, *validation_data_, options_.batch_size, device_, normalizer_);
-        validation_ = result.metrics;
-        line["val_loss"] = result.loss;
-        line.update(result.metrics.to_json({}));
+        const auto result = validate_unless(stop);
+        validation_pending_ = !result;
+        if (!result) return;
+        validation_ = result->metrics;
+        line["val_loss"] = result->loss;
+        line.update(result->metrics.to_json({}));
         line.erase("per_frame");
-        if (result.loss < best_loss_) {
-            best_loss_ = result.loss;
+        if (result->loss < best_loss_) {
+            best_loss_ = result->loss;
             save("best");
         }
     }
@@ -312,6 +408,7 @@ void Trainer::save(const std::string& which) {
                       {"epoch_sum", losses_->epoch_sum()},
                       {"seconds", seconds_before_ + seconds_since(started_)}};
     if (std::isfinite(best_loss_)) checkpoint.stl["best_loss"] = best_loss_;
+    if (validation_pending_) checkpoint.stl["validation_pending"] = true;
     if (which == "last") {
         checkpoint.optimizer = optimizer_->state();
         checkpoint.scheduler = torch_scheduler_state(schedule_, step_, checkpoint.optimizer->group);
@@ -340,12 +437,7 @@ void Trainer::write_run_file(const std::string& state) const {
                                      {"threads", at::get_num_threads()},
                                      {"seed", options_.seed},
                                      {"data", train_data_->describe()},
-                                     {"parameters",
-                                      [&] {
-                                          std::int64_t n = 0;
-                                          for (const auto& p : model_->parameters()) n += p.numel();
-                                          return n;
-                                      }()},
+                                     {"parameters", parameter_count()},
                                      {"started", started_at_},
                                      {"written", utc_now()},
                                      {"steps", step_},
@@ -371,7 +463,13 @@ std::int64_t Trainer::fitting_batch() {
 }  // namespace
 
 TrainOutcome train(const TrainRequest& request, Reporter& reporter, const StopRequested& stop) {
-    return Trainer(request, reporter, stop).run();
+    try {
+        return Trainer(request, reporter, stop).run();
+    } catch (const Interrupted&) {
+        throw;
+    } catch (const Error& error) {
+        throw Error(request.experiment.at_origin(error.what()));
+    }
 }
 
 }  // namespace stl

@@ -27,17 +27,19 @@ struct TrainOutcome {
     double last_loss = 0;
     double seconds = 0;                      ///< of this call
     bool interrupted = false;                ///< `stop` asked for it
+    bool validation_pending = false;         ///< stopped inside the validation of its last epoch
     std::optional<MetricValues> validation;  ///< the last one
 
-    bool finished() const { return steps >= total_steps; }
+    bool finished() const { return steps >= total_steps && !validation_pending; }
 };
 
-/// Trains until the schedule's end, the time limit or `stop`. Whatever ends it, the last good state is saved.
-/// With a fixed number of threads on a CPU, a run that was stopped and resumed gives the same losses, bit for
-/// bit.
+/// Trains until the schedule's end, the time limit or `stop`, which is asked in validation too (a resumed run
+/// does the epoch's validation again). Whatever ends it, the last good state is saved. With a fixed number of
+/// threads on a CPU, a run that was stopped and resumed gives the same losses, bit for bit.
 ///
 /// Errors: a run that exists (without resume or force), a resumed run with other settings, a loss that is not
-/// finite (names the step; the checkpoint before it stays), out of memory (names a batch size that fits).
+/// finite (names the step; the checkpoint before it stays), out of memory (names a batch size that fits; a
+/// model or a batch far too large is refused before it is made).
 TrainOutcome train(const TrainRequest& request, Reporter& reporter, const StopRequested& stop = {});
 
 }  // namespace stl

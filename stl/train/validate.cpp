@@ -5,12 +5,29 @@
 #include "stl/train/batches.h"
 
 namespace stl {
+namespace {
+
+/// Evaluation mode for as long as it lives.
+class Evaluating {
+  public:
+    explicit Evaluating(const SimVP& model) : model_(model), was_training_(model->is_training()) {
+        model_->eval();
+    }
+    ~Evaluating() { model_->train(was_training_); }
+    Evaluating(const Evaluating&) = delete;
+    Evaluating& operator=(const Evaluating&) = delete;
+
+  private:
+    SimVP model_;
+    bool was_training_;
+};
+
+}  // namespace
 
 Validation validate(SimVP model, const Dataset& data, std::int64_t batch_size, torch::Device device,
                     const Normalizer& normalizer, const StopRequested& stop) {
     const torch::NoGradGuard no_grad;
-    const bool was_training = model->is_training();
-    model->eval();
+    const Evaluating mode(model);
     LoaderOptions loading;
     loading.batch_size = std::min(batch_size, data.size());
     loading.shuffle = false;
@@ -29,7 +46,6 @@ Validation validate(SimVP model, const Dataset& data, std::int64_t batch_size, t
     }
     result.loss /= static_cast<double>(data.size());
     result.metrics = metrics.value();
-    model->train(was_training);
     return result;
 }
 

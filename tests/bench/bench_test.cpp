@@ -1,10 +1,14 @@
 // The bench's works, their timing loop and the account of where the time goes. Nothing here is timed.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
 #include "stl/bench/peaks.h"
 #include "stl/bench/record.h"
 #include "stl/bench/work.h"
 #include "stl/core/error.h"
+#include "stl/data/loader.h"
 
 namespace stl {
 namespace {
@@ -58,6 +62,18 @@ TEST(Bench, cases_take_turns) {
     ASSERT_EQ(timings.size(), 2U);
     EXPECT_LE(timings[0].best, timings[0].median);
     EXPECT_GT(timings[0].peak_memory, 0);
+}
+
+TEST(Bench, data_are_timed_beyond_what_was_made_ahead) {
+    const auto made = find_bench_work("data").make(small_options(), "fast");
+    EXPECT_GE(made.batches, 4 * LoaderOptions{}.read_ahead);
+}
+
+TEST(Bench, times_are_of_a_batch) {
+    std::vector<BenchCase> cases(1);
+    cases[0].batches = 1'000'000;
+    cases[0].run = [] { std::this_thread::sleep_for(std::chrono::milliseconds(20)); };
+    EXPECT_LT(time_cases(cases, torch::kCPU, 0, 1, {})[0].best, 0.02);
 }
 
 TEST(Bench, unknown_work) {

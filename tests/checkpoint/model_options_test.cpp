@@ -62,6 +62,40 @@ TEST(ModelOptions, ThePeersSpellingsAreAccepted) {
     EXPECT_EQ(model_options(checkpoint, config, "test").translator, "moganet");
 }
 
+TEST(ModelOptions, ThePeersWholeConfigIsAccepted) {
+    auto checkpoint = weights_of(with(small, {{"translator", "tau"}, {"hid_S", 8}}));
+    const Json config{{"in_shape", {5, 1, 32, 48}},
+                      {"hid_S", 8},
+                      {"hid_T", 24},
+                      {"N_S", 2},
+                      {"N_T", 3},
+                      {"model_type", "tau"},
+                      {"mlp_ratio", 8.0},
+                      {"pre_seq_length", 5},
+                      {"aft_seq_length", 5},
+                      {"batch", 2},
+                      {"method", "TAU"},
+                      {"num_params", 28545},
+                      {"act_inplace", false},
+                      {"train", {{"opt", "adam"}, {"lr", 0.001}}},
+                      {"drop_path_rates_as_built", Json::array()}};
+    EXPECT_EQ(model_options(checkpoint, config, "test").translator, "tau");
+    auto unnamed = config;
+    unnamed.erase("model_type");
+    EXPECT_EQ(model_options(checkpoint, unnamed, "test").translator, "tau");
+    EXPECT_EQ(SimVPOptions::from_json(model_keys(config, "M.json"), "M.json").hid_S, 8);
+}
+
+TEST(ModelOptions, ErrorsOfHintsNameTheirFile) {
+    auto checkpoint = weights_of(small);
+    checkpoint.stl["model"] = SimVPOptions::from_json(small, "t").to_json();
+    for (const Json& hints : {Json{{"hid_U", 3}}, Json{{"hid_S", 3}},
+                              Json{{"pre_seq_length", 4}, {"in_shape", {5, 1, 32, 48}}}}) {
+        EXPECT_THAT(error_of([&] { model_options(checkpoint, hints, "x.pth", "M.json"); }),
+                    ::testing::StartsWith("M.json: "));
+    }
+}
+
 TEST(ModelOptions, BadHintsAreNamed) {
     const auto checkpoint = weights_of(small);
     const auto refusal = [&](const Json& hints) {

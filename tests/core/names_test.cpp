@@ -26,6 +26,20 @@ TEST(Names, SuggestionsEndAMessage) {
     EXPECT_EQ(did_you_mean("x", {}), "");
 }
 
+TEST(Names, OfManyTheNearestAreListed) {
+    std::vector<std::string> many;
+    for (int i = 100; i < 300; ++i) many.push_back("dataset" + std::to_string(i));
+    many.emplace_back("xyq");
+    EXPECT_EQ(did_you_mean("xyzzyxyzzy", many).find("(expected one of xyq, dataset100, "), 1U);
+    const auto text = did_you_mean("xyzzyxyzzy", many);
+    EXPECT_TRUE(text.ends_with("dataset108 and 191 more)")) << text;
+}
+
+TEST(Names, ThingsAreCounted) {
+    EXPECT_EQ(counted(1, "sequence"), "1 sequence");
+    EXPECT_EQ(counted(0, "sequence"), "0 sequences");
+}
+
 TEST(Array, CountsAndNames) {
     EXPECT_EQ(element_count({2, 3, 4}, "x"), 24);
     EXPECT_EQ(element_count({}, "x"), 1);

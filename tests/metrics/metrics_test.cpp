@@ -9,10 +9,12 @@
 #include "stl/core/error.h"
 #include "stl/metrics/frame_sums.h"
 #include "tests/metrics/reference_cases.h"
+#include "tests/support/checks.h"
 
 namespace stl {
 namespace {
 
+using test::error_of;
 using ::testing::HasSubstr;
 using testing::options_of;
 using testing::reference_cases;
@@ -162,6 +164,20 @@ TEST(Metrics, AValueThatIsNoNumberShows) {
     EXPECT_FALSE(std::isnan(values.frame_mse[2]));
 }
 
+TEST(Metrics, FramesThatHoldNanAreCounted) {
+    auto x = torch::rand({2, 3, 1, 8, 8});
+    const auto truth = torch::rand({2, 3, 1, 8, 8});
+    x[0][1][0][2][2] = std::nan("");
+    x[1][0][0][2][2] = std::nan("");
+    x[1][0][0][3][2] = std::nan("");
+    MetricAccumulator metrics;
+    metrics.add(x, truth);
+    EXPECT_EQ(metrics.value().nan_frames, 2);
+    metrics.reset();
+    metrics.add(truth, truth);
+    EXPECT_EQ(metrics.value().nan_frames, 0);
+}
+
 TEST(Metrics, ResetStartsAnew) {
     MetricAccumulator metrics;
     metrics.add(noise(2, 8), noise(2, 9));
@@ -169,16 +185,6 @@ TEST(Metrics, ResetStartsAnew) {
     metrics.add(torch::zeros({1, 1, 1, 8, 8}), torch::ones({1, 1, 1, 8, 8}));
     EXPECT_EQ(metrics.value().mse, 64.0);
     EXPECT_EQ(metrics.value().sequences, 1);
-}
-
-template <class Function>
-std::string error_of(Function function) {
-    try {
-        function();
-    } catch (const Error& error) {
-        return error.what();
-    }
-    return "no error";
 }
 
 TEST(Metrics, SayWhatDoesNotFit) {

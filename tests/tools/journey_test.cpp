@@ -1,7 +1,9 @@
 // The whole way, as a user goes it: make data, train, evaluate, predict, compare, render, convert.
 #include <gmock/gmock.h>
 
+#include <limits>
 #include <sstream>
+#include <vector>
 
 #include "tests/tools/program.h"
 
@@ -60,7 +62,7 @@ TEST_F(JourneyTest, CtrlCSavesAndTheRunGoesOn) {
     const std::string train = "train tiny.json --run run --device cpu --log-every 1 --set train.epochs=500";
     const auto first = interrupted(train, folder_ / "run/metrics.jsonl");
     EXPECT_EQ(first.status, 130) << first.err;
-    EXPECT_THAT(first.err, HasSubstr("--set train.epochs=500 --run run --resume"));
+    EXPECT_THAT(first.err, HasSubstr("go on with: stl " + train + " --resume\n"));
     EXPECT_EQ(json("info run --json")["parameters"],
               json("info run/checkpoints/last.pth --json")["parameters"]);
     EXPECT_EQ(parse_json(read_text(folder_ / "run/run.json"), "run.json")["state"], "stopped");
@@ -98,7 +100,24 @@ TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
     };
     refused("", 2, "subcommand");
     refused("tarin tiny.json", 2, "unknown subcommand 'tarin' (did you mean 'train'?)");
-    refused("train tiny.json --sett a=b", 2, "--sett");
+    refused("train tiny.json --sett a=b", 2, "unknown option '--sett' (did you mean '--set'?)");
+    refused("--verson", 2, "unknown option '--verson' (did you mean '--version'?)");
+    refused("train tiny.json --set train.lr=1 train.seed=2", 2, "repeat it: --set train.seed=2");
+    refused("train tiny.json --run ''", 2, "--run: empty");
+    refused("train tiny.json --max-minutes 0", 2, "--max-minutes: 0, expected a number over 0\n");
+    refused("train tiny.json --save-every -1", 2, "--save-every: -1, expected 0 or");
+    refused("train tiny.json --run big --set train.batch_size=1000000 --set dataset.train_sequences=1000000",
+            1, "of memory");
+    refused(
+        "train tiny.json --run big --set dataset.canvas=8192 --set dataset.train_sequences=64"
+        " --set train.batch_size=64",
+        1, "of memory");
+    refused("train tiny.json --run big --set dataset.val_sequences=10000000000", 1,
+            "--set dataset.val_sequences=10000000000: ");
+    refused("info tiny.json --set model.hid_T=65536 --set model.N_T=1024 --set model.mlp_ratio=64", 1,
+            "out of memory\n");
+    refused("bench --translator nope --work metrics", 1, "'nope'");
+    refused("bench --precision bf16 --device cpu --compare plain,fast", 1, "--compare plain");
     refused("train tiny.json --set train.lr", 2, "KEY=VALUE");
     refused("train none.json", 1, "none.json: no such file");
     refused("train tiny.json --set train.epoch=3", 1, "did you mean 'epochs'?");
@@ -116,6 +135,49 @@ TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
     EXPECT_EQ(read_text(folder_ / "run/notes.txt"), "mine");
     refused("generate mmnist --sequences 2 --output run/notes.txt", 1, "notes.txt");
     EXPECT_EQ(read_text(folder_ / "run/notes.txt"), "mine");
+}
+
+TEST_F(JourneyTest, TheCommandIsRecordedAsAShellTakesIt) {
+    good("train tiny.json --run 'my run' --device cpu --threads 1 --max-minutes 5");
+    EXPECT_EQ(parse_json(read_text(folder_ / "my run/run.json"), "")["command"],
+              "stl train tiny.json --run 'my run' --device cpu --threads 1 --max-minutes 5");
+}
+
+TEST_F(JourneyTest, OutputThatCannotBeWrittenIsAnError) {
+    const auto written_to = [&](const std::string& arguments, const std::string& where) {
+        const auto command =
+            fmt::format("cd '{}' && '{}' {} {} 2>.err", folder_.string(), STL_PROGRAM, arguments, where);
+        const int status = std::system(command.c_str());
+        return std::pair(WEXITSTATUS(status), read_text(folder_ / ".err"));
+    };
+    for (const std::string arguments : {"list", "list --json", "--help"}) {
+        for (const std::string where : {">/dev/full", ">&-"}) {
+            const auto [status, error] = written_to(arguments, where);
+            EXPECT_EQ(status, 1) << arguments << where;
+            EXPECT_TRUE(is_one_line(error)) << error;
+            EXPECT_THAT(error, HasSubstr("standard output: cannot be written"));
+        }
+    }
+    EXPECT_EQ(written_to("list", "| head -n 1 >/dev/null").second, "");
+}
+
+TEST_F(JourneyTest, FramesWithoutNumbersAreToldOf) {
+    // One sequence of two 8x8 frames in .npy, whose first value is NaN.
+    std::string npy("\x93NUMPY\x01\x00", 8);
+    std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2, 1, 8, 8), }";
+    header.resize(117, ' ');
+    header += '\n';
+    npy += static_cast<char>(header.size());
+    npy += '\0';
+    npy += header;
+    std::vector<float> values(128, 0.5F);
+    const auto bytes = [&] { return std::string(reinterpret_cast<const char*>(values.data()), 512); };
+    write_text(folder_ / "truth.npy", npy + bytes());
+    values[0] = std::numeric_limits<float>::quiet_NaN();
+    write_text(folder_ / "nan.npy", npy + bytes());
+    const auto outcome = good("metrics nan.npy truth.npy --json");
+    EXPECT_EQ(outcome.err, "warning: 1 of 2 frames holds NaN; metrics over them are null in JSON\n");
+    EXPECT_TRUE(parse_json(outcome.out, "")["psnr"].is_null());
 }
 
 TEST_F(JourneyTest, HelpAndVersion) {

@@ -79,20 +79,50 @@ TEST_F(ExperimentTest, TrainJsonReadsBackTheSame) {
 
 TEST_F(ExperimentTest, RefusesWithTheKeyTheFileAndTheNearestName) {
     EXPECT_THAT([&] { load(simple_, {"train.epoch=3"}); },
-                ThrowsMessage<Error>(HasSubstr("a.json: train.epoch: unknown key (did you mean 'epochs'?)")));
-    EXPECT_THAT(
-        [&] { load(simple_, {"model.translator=mogant"}); },
-        ThrowsMessage<Error>(testing::AllOf(HasSubstr("a.json: model.translator"), HasSubstr("'moganet'"))));
-    EXPECT_THAT([&] { load(simple_, {"train.lr=\"much\""}); },
+                ThrowsMessage<Error>("--set train.epoch=3: unknown key (did you mean 'epochs'?)"));
+    EXPECT_THAT([&] { load(simple_, {"model.translator=mogant"}); },
+                ThrowsMessage<Error>(
+                    testing::AllOf(HasSubstr("--set model.translator=mogant: "), HasSubstr("'moganet'"))));
+    EXPECT_THAT([&] { load(R"({"dataset": {"name": "mmnist"}, "model": {}, "train": {"lr": "much"}})"); },
                 ThrowsMessage<Error>(HasSubstr("a.json: train.lr: \"much\" is not a number")));
     EXPECT_THAT([&] { load(simple_, {"train.batch_size=0"}); },
-                ThrowsMessage<Error>(HasSubstr("train.batch_size: 0 is too small")));
+                ThrowsMessage<Error>(HasSubstr("--set train.batch_size=0: 0 is too small")));
     EXPECT_THAT([&] { load(simple_, {"tarin.lr=1"}); },
-                ThrowsMessage<Error>(HasSubstr("did you mean 'train'?")));
+                ThrowsMessage<Error>("--set tarin.lr=1: unknown key (did you mean 'train'?)"));
     EXPECT_THAT([&] { load("{"); }, ThrowsMessage<Error>(HasSubstr("a.json: line 1: not valid JSON")));
     EXPECT_THAT([&] { load(R"({"base": "none.json"})"); }, ThrowsMessage<Error>(HasSubstr("does not exist")));
     EXPECT_THAT([&] { load(R"({"base": "a.json"})"); }, ThrowsMessage<Error>(HasSubstr("a circle?")));
     EXPECT_THAT([&] { load(R"({"train": {"lr": 1, "lr": 2}})"); }, ThrowsMessage<Error>(HasSubstr("twice")));
+}
+
+TEST_F(ExperimentTest, ErrorsNameTheFileThatHoldsTheKey) {
+    file("deep.json", R"({"train": {"lr": -1, "eps": -1}})");
+    file("base.json", R"({"base": "deep.json", "dataset": {"name": "mmnist"}, "model": {"hid_V": 8}})");
+    EXPECT_THAT(
+        [&] { load(R"({"base": "base.json"})"); },
+        ThrowsMessage<Error>((folder_ / "deep.json").string() + ": train.lr: -1 is no positive number"));
+    EXPECT_THAT([&] { load(R"({"base": "base.json", "train": {"lr": -2}})"); },
+                ThrowsMessage<Error>((folder_ / "a.json").string() + ": train.lr: -2 is no positive number"));
+    EXPECT_THAT([&] { load(R"({"base": "base.json"})", {"train.lr=1"}); },
+                ThrowsMessage<Error>(HasSubstr("deep.json: train.eps: -1")));
+    EXPECT_THAT([&] { load(R"({"base": "base.json", "train": {"lr": 1, "eps": 1}})"); },
+                ThrowsMessage<Error>(HasSubstr("base.json: model.hid_V: unknown key")));
+    EXPECT_THAT([&] { load(simple_, {"train.lr=-1"}); },
+                ThrowsMessage<Error>("--set train.lr=-1: -1 is no positive number"));
+    EXPECT_THAT([&] { load(simple_, {R"(train={"lr": -1})"}); },
+                ThrowsMessage<Error>(R"(--set train={"lr": -1}: -1 is no positive number)"));
+}
+
+TEST_F(ExperimentTest, AStatedShapeMustBeTheDatas) {
+    const auto e = load(simple_, {"model.in_shape=[10,1,64,64]", "model.output_frames=10"});
+    EXPECT_EQ(e.model_for({20, 1, 64, 64}).width, 64);
+    EXPECT_THAT(
+        [&] {
+            e.model_for({20, 1, 64, 32});
+        },
+        ThrowsMessage<Error>(HasSubstr("[10,1,64,64], but the data set's is [10,1,64,32]")));
+    EXPECT_THAT([&] { load(simple_, {"model.output_frames=3"}); },
+                ThrowsMessage<Error>(HasSubstr("3, but the data set's is 10")));
 }
 
 TEST(Setting, NeedsAnEqualsSign) {

@@ -43,6 +43,7 @@ class TrainerTest : public testing::Test {
         options.force = true;
         const auto writer = create_sequences((folder_ / name).string(), count, shape, options);
         writer->append(std::span<const float>(values));
+        if (!split_.empty()) writer->set_splits(split_);
         writer->finish();
     }
 
@@ -79,6 +80,12 @@ class TrainerTest : public testing::Test {
 
     fs::path folder_;
     Reporter silent_;
+    const std::vector<Split> nine_and_three_ = [] {
+        std::vector<Split> split(12, Split::train);
+        std::fill(split.end() - 3, split.end(), Split::validation);
+        return split;
+    }();
+    std::vector<Split> split_;  ///< of the files to write; empty: no split
 };
 
 TEST_F(TrainerTest, WritesARunAndLearns) {
@@ -139,6 +146,82 @@ TEST_F(TrainerTest, AStoppedRunGoesOnBitForBit) {
     for (std::size_t i = 0; i < a.state.size(); ++i) {
         EXPECT_TRUE(torch::equal(a.state[i].second, b.state[i].second)) << a.state[i].first;
     }
+}
+
+/// Counts the validations that begin.
+class Watcher : public Reporter {
+  public:
+    void progress(const Progress& state) override { validations += state.what == "validation" ? 1 : 0; }
+    void warn(const std::string& line) override { warnings.push_back(line); }
+
+    int validations = 0;
+    std::vector<std::string> warnings;
+};
+
+TEST_F(TrainerTest, AStopInValidationIsHeardAndTheValidationDoneAgain) {
+    split_ = nine_and_three_;
+    write_data("data.h5", 12, 0.25F);
+    auto whole = request();
+    whole.run = folder_ / "whole";
+    train(whole, silent_);
+    const auto epochs = [&](const fs::path& run) {
+        std::vector<Json> lines;
+        for (auto line : RunFolder::open(run).read_metrics()) {
+            line.erase("seconds");
+            line.erase("seq_per_s");
+            lines.push_back(line);
+        }
+        return lines;
+    };
+
+    // Of three epochs the second's validation is stopped twice, and the last's once.
+    auto parts = request();
+    for (const int nth : {2, 1, 2}) {
+        Watcher watcher;
+        const auto outcome = train(parts, watcher, [&] { return watcher.validations == nth; });
+        EXPECT_TRUE(outcome.interrupted);
+        EXPECT_FALSE(outcome.finished());
+        EXPECT_TRUE(outcome.validation_pending);
+        EXPECT_EQ(read_json(folder_ / "run/run.json")["state"], "stopped");
+        parts.resume = true;
+    }
+    EXPECT_EQ(epochs(folder_ / "run").back()["step"], 9);
+    EXPECT_TRUE(train(parts, silent_).finished());
+    EXPECT_EQ(epochs(folder_ / "run"), epochs(folder_ / "whole"));
+}
+
+TEST_F(TrainerTest, ShortPiecesGetThroughValidation) {
+    split_ = nine_and_three_;
+    write_data("data.h5", 12, 0.25F);
+    auto parts = request();
+    parts.max_minutes = 1e-9;
+    int pieces = 0;
+    while (!train(parts, silent_).finished() && ++pieces < 30) parts.resume = true;
+    EXPECT_LT(pieces, 30);
+    EXPECT_EQ(losses(folder_ / "run").size(), 9U);
+}
+
+TEST_F(TrainerTest, SequencesThatAreNotThereAreToldOf) {
+    auto r = request({{"steps", 1}});
+    r.experiment.dataset.train_sequences = 13;
+    r.experiment.dataset.val_sequences = 2;
+    Watcher watcher;
+    train(r, watcher);
+    EXPECT_THAT(watcher.warnings,
+                testing::ElementsAre("test: dataset.train_sequences is 13, there are 12",
+                                     HasSubstr("dataset.val_sequences is 2, but no sequence is marked")));
+}
+
+TEST_F(TrainerTest, WhatCannotFitIsRefusedBeforeItIsMade) {
+    const auto refused = [&](const Json& train_changes, const Json& model_changes, const std::string& what) {
+        EXPECT_THAT([&] { train(request(train_changes, model_changes), silent_); },
+                    ThrowsMessage<Error>(HasSubstr(what)));
+        EXPECT_FALSE(fs::exists(folder_ / "run"));
+    };
+    const Json wide = {{"translator", "convmixer"}, {"hid_T", 65536}, {"N_T", 1000}};
+    refused({}, wide, "of memory");
+    refused({}, {{"translator", "vit"}, {"hid_T", 65536}, {"mlp_ratio", 64}, {"N_T", 1024}}, "out of memory");
+    refused({}, {{"hid_S", 65536}}, "out of memory");
 }
 
 TEST_F(TrainerTest, TheSameSeedGivesTheSameLosses) {

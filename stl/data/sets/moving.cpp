@@ -1,5 +1,8 @@
 #include "stl/data/sets/moving.h"
 
+#include <algorithm>
+
+#include "stl/core/array.h"
 #include "stl/core/error.h"
 #include "stl/data/layout.h"
 #include "stl/data/locate.h"
@@ -86,6 +89,16 @@ class TrainingSequences : public MovingDataset, public MadeFromGlyphs {
     std::int64_t size_;
 };
 
+/// Before the plans of so many sequences are made.
+void require_room_for_plans(std::int64_t sequences, const MovingGlyphOptions& moving,
+                            const std::string& where) {
+    const auto path = sizeof(GlyphPath) + static_cast<double>(moving.frames) * sizeof(GlyphPath::Corner);
+    const auto each = sizeof(MovingGlyphPlan) + static_cast<double>(moving.digits) * path;
+    constexpr double most = 1e18;
+    require_memory(static_cast<std::uint64_t>(std::min(most, each * static_cast<double>(sequences))),
+                   fmt::format("{}: {} sequences", where, sequences));
+}
+
 /// Sequences that are the same in every epoch: their plans are made once.
 class FixedSequences : public MovingDataset {
   public:
@@ -94,10 +107,12 @@ class FixedSequences : public MovingDataset {
         const auto& glyphs = scene_.glyphs();
         if (split == Split::validation) {
             const auto size = options.val_sequences.value_or(usual_sequences(split));
+            require_room_for_plans(size, moving, options.where + ".val_sequences");
             for (std::int64_t i = 0; i < size; ++i) plans_.push_back(validation_plan(0, i, moving, glyphs));
             what_ = options.name + " validation set, held out";
         } else {
             const auto size = options.test_sequences.value_or(usual_sequences(split));
+            require_room_for_plans(size, moving, options.where + ".test_sequences");
             ProtocolPlanner planner(0, moving, glyphs);
             for (std::int64_t i = 0; i < size; ++i) plans_.push_back(planner.next());
             what_ = options.name + " test set by OpenSTL's protocol, seed 0";

@@ -1,0 +1,32 @@
+// Checks of option values that CLI11 has only with messages nobody can read.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "stl/core/error.h"
+
+namespace stl::tools {
+
+/// "--frames: 0, expected a number over 0"
+inline const CLI::Validator positive(
+    [](std::string& text) {
+        double value = 0;
+        if (CLI::detail::lexical_cast(text, value) && value > 0) return std::string();
+        return fmt::format("{}, expected a number over 0", text);
+    },
+    "POSITIVE");
+
+/// "--start: -1, expected 0 or a number over it"
+inline const CLI::Validator not_negative(
+    [](std::string& text) {
+        double value = 0;
+        if (CLI::detail::lexical_cast(text, value) && value >= 0) return std::string();
+        return fmt::format("{}, expected 0 or a number over it", text);
+    },
+    "NONNEGATIVE");
+
+/// "--run: empty, expected a name"
+inline const CLI::Validator not_empty(
+    [](std::string& text) { return std::string(text.empty() ? "empty, expected a name" : ""); }, "");
+
+}  // namespace stl::tools
