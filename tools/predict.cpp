@@ -67,6 +67,7 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
     auto shape = source->shape();
     shape.frames = arguments.frames > 0 ? arguments.frames : predictor.output_frames();
     PredictFunction predict = [&](const torch::Tensor& x) { return predictor.predict(x, shape.frames); };
+    double pixel_aspect = 1;
     if (arguments.tile) {
         predict =
             tiled(predict, {model.height, model.width, arguments.overlap, model.stride(), arguments.batch},
@@ -75,11 +76,13 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
         const auto size = video_frame_size(arguments.input, options);
         shape.height = size.height;
         shape.width = size.width;
+        pixel_aspect = size.pixel_aspect;
         predict = scaled(predict, size);
     }
     require_memory(2 * static_cast<std::uint64_t>(shape.elements()) * sizeof(float), arguments.input);
     const auto sink =
-        open_sink(arguments.output, source->count(), shape, {.fps = source->fps(), .force = arguments.force});
+        open_sink(arguments.output, source->count(), shape,
+                  {.fps = source->fps(), .pixel_aspect = pixel_aspect, .force = arguments.force});
     const auto count =
         predict_all(*source, *sink, predict, batch_for(shape, arguments.tile ? 1 : arguments.batch), console,
                     interrupted);

@@ -1,5 +1,5 @@
-// The transformer block of ViT, Swin and UniFormer: x + attention(LN(x)), then x + mlp(LN(x)). What the norms multiply and
-// add goes into the maps after them.
+// The transformer block of ViT, Swin and UniFormer: x + attention(LN(x)), then x + mlp(LN(x)). What the norms
+// multiply and add goes into the maps after them.
 #pragma once
 
 #include <vector>

@@ -107,7 +107,7 @@ void Encoder::open(const fs::path& path, int height, int width) {
     codec_->pix_fmt = spec_.pixel_format;
     codec_->time_base = spec_.time_base;
     codec_->framerate = spec_.fps;
-    codec_->sample_aspect_ratio = {1, 1};
+    codec_->sample_aspect_ratio = spec_.pixel_aspect;
     codec_->thread_count = encoder_threads;
     codec_->flags |= AV_CODEC_FLAG_BITEXACT;
     if (yuv) {
@@ -129,7 +129,7 @@ void Encoder::open(const fs::path& path, int height, int width) {
     check(avcodec_parameters_from_context(stream_->codecpar, codec_.get()));
     stream_->time_base = codec_->time_base;
     stream_->avg_frame_rate = spec_.fps;
-    stream_->sample_aspect_ratio = {1, 1};
+    stream_->sample_aspect_ratio = spec_.pixel_aspect;
     check(avio_open(&output_->pb, url.c_str(), AVIO_FLAG_WRITE));
     check(avformat_write_header(output_.get(), container_options.get()));
 

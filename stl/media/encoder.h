@@ -19,6 +19,7 @@ struct EncoderSpec {
     AVRational fps{10, 1};
     AVRational time_base{1, 10};  ///< frame k is at time k / fps, rounded to this
     std::vector<std::pair<std::string, std::string>> encoder_options, container_options;
+    AVRational pixel_aspect{1, 1};
 };
 
 /// The first of `names` that this FFmpeg has, or null.

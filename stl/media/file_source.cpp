@@ -41,8 +41,11 @@ class FileSource : public FrameSource {
     VideoInfo info() const override {
         const AVCodecParameters& p = *decoder_.stream().codecpar;
         const bool turned = decoder_.orientation().transpose;
+        const AVRational stored = decoder_.pixel_aspect();
+        const double aspect = stored.num > 0 && stored.den > 0 ? av_q2d(stored) : 1;
         return {turned ? p.width : p.height, turned ? p.height : p.width, decoder_.fps(),
-                decoder_.total_duration(),   decoder_.frames_stored(),    decoder_.format()};
+                decoder_.total_duration(),   decoder_.frames_stored(),    decoder_.format(),
+                turned ? 1 / aspect : aspect};
     }
 
     Loss loss() const override {

@@ -39,6 +39,7 @@ struct VideoInfo {
     double duration = 0;        ///< seconds; 0: not known
     std::int64_t frames = 0;    ///< as stored, from the container; 0: not known
     std::string format;         ///< "h264 in mov,mp4,m4a,3gp,3g2,mj2", "12 pictures"
+    double pixel_aspect = 1;    ///< width to height of a pixel as shown
 };
 
 struct Frame {

@@ -28,9 +28,14 @@ std::string vp9_crf(int quality) {
     return std::to_string((100 - quality) * 63 / 100);
 }
 
+AVRational pixel_aspect(const VideoWriteOptions& o) {
+    return av_d2q(o.pixel_aspect, 1000);
+}
+
 EncoderSpec h264(const std::string& container, const VideoWriteOptions& o) {
     const AVRational fps = rational(o.fps);
     EncoderSpec spec{container, {"libx264", "libopenh264"}, AV_PIX_FMT_YUV420P, fps, av_inv_q(fps), {}, {}};
+    spec.pixel_aspect = pixel_aspect(o);
     spec.encoder_options = {{"crf", h264_crf(o.quality)}, {"preset", "medium"}, {"profile", "high"}};
     if (container != "matroska") spec.container_options = {{"movflags", "+faststart"}};
     return spec;
@@ -39,6 +44,7 @@ EncoderSpec h264(const std::string& container, const VideoWriteOptions& o) {
 EncoderSpec vp9(const std::string& container, const VideoWriteOptions& o) {
     const AVRational fps = rational(o.fps);
     EncoderSpec spec{container, {"libvpx-vp9"}, AV_PIX_FMT_YUV420P, fps, av_inv_q(fps), {}, {}};
+    spec.pixel_aspect = pixel_aspect(o);
     spec.encoder_options = {{"crf", vp9_crf(o.quality)}, {"b", "0"}, {"cpu-used", "3"}};
     return spec;
 }

@@ -14,9 +14,10 @@
 namespace stl {
 
 struct VideoWriteOptions {
-    double fps = 10;     ///< GIF can't show more than 50 a second and is slowed to that
-    int quality = 70;    ///< 0-100, of .mp4 and .webm; 100 is as good as lossless
-    bool force = false;  ///< replace what is there (of folders only those that this writer made)
+    double fps = 10;          ///< GIF can't show more than 50 a second and is slowed to that
+    double pixel_aspect = 1;  ///< width to height of a pixel, of .mp4, .webm and their like
+    int quality = 70;         ///< 0-100, of .mp4 and .webm; 100 is as good as lossless
+    bool force = false;       ///< replace what is there (of folders only those that this writer made)
 };
 
 class VideoWriter {

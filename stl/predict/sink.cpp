@@ -38,6 +38,7 @@ class PictureSink : public PredictionSink {
     PictureSink(const std::string& output, const SinkOptions& options) {
         VideoWriteOptions writing;
         writing.fps = options.fps > 0 ? options.fps : kDefaultFps;
+        writing.pixel_aspect = options.pixel_aspect;
         writing.force = options.force;
         writer_ = create_video(output, writing);
     }

@@ -10,7 +10,8 @@
 namespace stl {
 
 struct SinkOptions {
-    double fps = 0;  ///< of a video; 0: 10
+    double fps = 0;           ///< of a video; 0: 10
+    double pixel_aspect = 1;  ///< of a video: width to height of a pixel
     bool force = false;
 };
 

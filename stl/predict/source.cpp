@@ -213,9 +213,10 @@ FrameSize video_frame_size(const std::string& input, const SourceOptions& source
     VideoOptions options;
     options.max_pixels = source.max_pixels;
     options.stream = source.stream;
-    const auto first = VideoReader(input, options).next();
+    VideoReader reader(input, options);
+    const auto first = reader.next();
     if (!first) fail("{}: has no frame", input);
-    return {first->image.height, first->image.width};
+    return {first->image.height, first->image.width, reader.info().pixel_aspect};
 }
 
 }  // namespace stl

@@ -51,6 +51,7 @@ bool is_video_input(const std::string& input);
 /// The size of a video's frames as shown. Error: it has none.
 struct FrameSize {
     std::int64_t height = 0, width = 0;
+    double pixel_aspect = 1;  ///< width to height of a pixel
 };
 FrameSize video_frame_size(const std::string& input, const SourceOptions& options = {});
 

@@ -47,7 +47,8 @@ std::string error_of(Action&& action) {
     try {
         action();
     } catch (const Error& error) {
-        EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << "more than a line: " << error.what();
+        EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos)
+            << "more than a line: " << error.what();
         return error.what();
     }
     ADD_FAILURE() << "no error";

@@ -118,6 +118,11 @@ TEST_F(VideoJourneyTest, FromClipsToPredictedVideo) {
     expect_same_pictures(
         test::decode_with_ffmpeg(folder_ / "full.mp4", 32, 32, 1, "-vf scale=32:32:flags=area"), next, 6);
 
+    test::ffmpeg(fmt::format("-i {} -vf setsar=4/3 {}", (folder_ / "clips/test.mp4").string(),
+                             (folder_ / "wide.mp4").string()));
+    good("predict run --input wide.mp4 --output wide-next.mp4 --full-size");
+    EXPECT_EQ(test::probe(folder_ / "wide-next.mp4", "sample_aspect_ratio"), "4:3");
+
     good("predict run --input clips/test.mp4 --output long.gif --frames 9");
     EXPECT_THAT(probed("long.gif"), StartsWith("gif 32 32"));
     EXPECT_EQ(test::probe(folder_ / "long.gif", "nb_read_frames"), "9");
