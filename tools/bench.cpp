@@ -210,6 +210,8 @@ void run_bench(const BenchArguments& arguments, Console& console) {
     if (!arguments.profile.empty()) refuse_existing(arguments.profile, arguments.force);
     set_threads(arguments.threads);
     session.options.device = open_device(arguments.device);
+    // As the trainer has it.
+    if (session.options.device.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);
     read_experiment(session);
     const auto type = session.options.precision == "bf16" ? torch::kBFloat16 : torch::kFloat32;
     const auto names = wanted_translators(session);

@@ -1,5 +1,6 @@
 #include "stl/cuda/graph.h"
 
+#include <ATen/core/CachingHostAllocator.h>
 #include <ATen/cuda/CUDAEvent.h>
 #include <ATen/cuda/CUDAGeneratorImpl.h>
 #include <ATen/cuda/CUDAGraph.h>
@@ -46,13 +47,14 @@ class CapturedGraph : public Graph {
         c10::cuda::CUDACachingAllocator::emptyCache();
         const c10::cuda::CUDAStreamGuard guard(stream_);
         const RandomState random;
+        const auto pool = at::cuda::graph_pool_handle();  // known to us, whatever fails
         try {
             // Of this thread: the loader's may allocate pinned memory meanwhile.
-            graph_.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
+            graph_.capture_begin(pool, cudaStreamCaptureModeThreadLocal);
             work();
             graph_.capture_end();
         } catch (...) {
-            abandon();
+            abandon(pool);
             random.renew();
             throw;
         }
@@ -68,18 +70,36 @@ class CapturedGraph : public Graph {
         event.block(after);
     }
 
-    void abandon() noexcept {
+    void abandon(c10::cuda::MempoolId_t pool) noexcept {
         try {
             graph_.capture_end();
         } catch (const std::exception&) {
             // It says that the capture is invalid, which is why we are here.
         }
+        release(pool);
         try {
             graph_.reset();
         } catch (const std::exception&) {
             // Nothing was captured that could be reset.
         }
         cudaGetLastError();  // clears what the failed capture left
+    }
+
+    /// An invalid capture ends before the allocators hear of it, and they would believe it under way for
+    /// ever. Where they have heard, these throw and do nothing.
+    static void release(c10::cuda::MempoolId_t pool) noexcept {
+        try {
+            const auto device = c10::cuda::current_device();
+            c10::cuda::CUDACachingAllocator::endAllocateToPool(device, pool);
+            c10::cuda::CUDACachingAllocator::releasePool(device, pool);
+        } catch (const std::exception&) {
+        }
+        try {
+            auto* host = at::getHostAllocator(at::kCUDA);
+            host->end_allocate_to_pool(pool);
+            host->release_pool(pool);
+        } catch (const std::exception&) {
+        }
     }
 
     c10::cuda::CUDAStream stream_ = c10::cuda::getStreamFromPool();

@@ -34,6 +34,8 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
         : elements_(elements), allocate_(std::move(allocate)) {}
 
     Buffer lend() {
+        // Whoever allocates keeps a pool of his own: LibTorch's of pinned memory waits for copies under way.
+        if (allocate_) return allocate_(elements_);
         Buffer buffer;
         {
             const std::lock_guard lock(mutex_);
@@ -42,10 +44,7 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
                 free_.pop_back();
             }
         }
-        if (!buffer) {
-            buffer = allocate_ ? allocate_(elements_)
-                               : std::make_shared_for_overwrite<float[]>(static_cast<std::size_t>(elements_));
-        }
+        if (!buffer) buffer = std::make_shared_for_overwrite<float[]>(static_cast<std::size_t>(elements_));
         // The lent pointer holds the real one, and brings it back instead of freeing it.
         float* address = buffer.get();
         return {address,

@@ -24,7 +24,8 @@ struct LoaderOptions {
     std::uint64_t seed = 0;
     int threads = 1;
     int read_ahead = 4;  ///< batches
-    /// Where batches live; null: ordinary memory. (Training on a GPU passes pinned memory.)
+    /// Where batches live, a piece for each; null: ordinary memory, used again. (Training on a GPU passes
+    /// pinned memory.)
     std::function<std::shared_ptr<float[]>(std::int64_t elements)> allocate{};
 };
 
@@ -41,7 +42,7 @@ class Loader {
 
     /// Batches in one epoch.
     std::int64_t batches_per_epoch() const;
-    /// The next batch in order. Rethrows what a worker threw. Buffers are reused once their Batch is gone.
+    /// The next batch in order. Rethrows what a worker threw. Its buffer lives as long as it does.
     Batch next();
 
   private:

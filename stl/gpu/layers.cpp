@@ -242,9 +242,10 @@ Tensor narrowed(const Tensor& x) {
 }  // namespace
 
 bool takes(const Tensor& x) {
+    constexpr std::int64_t most_pictures = 65535;  // of a launch's grid
     const auto type = x.scalar_type();
-    return x.dim() == 4 && x.numel() > 0 && (type == torch::kFloat32 || type == torch::kBFloat16) &&
-           kernels_for(x.device()) != nullptr;
+    return x.dim() == 4 && x.numel() > 0 && x.size(0) <= most_pictures &&
+           (type == torch::kFloat32 || type == torch::kBFloat16) && kernels_for(x.device()) != nullptr;
 }
 
 bool takes_depthwise(const Tensor& x, std::int64_t kernel, std::int64_t dilation) {

@@ -6,20 +6,29 @@
 namespace stl::gpu {
 namespace {
 
+/// Sides of one have any stride, as the gradients of 1x1 filters do.
+bool same_order(const torch::Tensor& a, const torch::Tensor& b) {
+    if (a.sizes() != b.sizes()) return false;
+    for (std::int64_t d = 0; d < b.dim(); ++d) {
+        if (b.size(d) != 1 && a.stride(d) != b.stride(d)) return false;
+    }
+    return true;
+}
+
 /// Each gradient in its parameter's memory order. Autograd mostly makes them so.
 std::vector<torch::Tensor> in_order(const AdamTensors& t) {
     std::vector<torch::Tensor> gradients;
     for (std::size_t i = 0; i < t.parameters.size(); ++i) {
         const auto& p = t.parameters[i];
         const auto& g = t.gradients[i];
-        const bool same = g.strides() == p.strides() && g.scalar_type() == torch::kFloat32;
+        const bool same = same_order(g, p) && g.scalar_type() == torch::kFloat32;
         gradients.push_back(same ? g : torch::empty_like(p).copy_(g));
     }
     return gradients;
 }
 
 float* data_of(const torch::Tensor& x, const torch::Tensor& parameter) {
-    if (x.scalar_type() != torch::kFloat32 || x.strides() != parameter.strides() ||
+    if (x.scalar_type() != torch::kFloat32 || !same_order(x, parameter) ||
         !x.is_non_overlapping_and_dense()) {
         fail("the optimizer's tensors are {}, expected Float in their parameter's order",
              c10::toString(x.scalar_type()));

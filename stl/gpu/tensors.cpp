@@ -39,7 +39,9 @@ torch::Tensor pixels_apart(const torch::Tensor& x) {
 }
 
 std::int64_t pitch_of(const torch::Tensor& x) {
-    return std::max(x.stride(3), x.size(1));
+    // Strides along a side of one pixel mean nothing.
+    if (x.size(3) > 1) return x.stride(3);
+    return x.size(2) > 1 ? x.stride(2) : x.size(1);
 }
 
 torch::Tensor as_floats(const torch::Tensor& x) {

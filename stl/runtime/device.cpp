@@ -1,5 +1,6 @@
 #include "stl/runtime/device.h"
 
+#include <ATen/Context.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <dlfcn.h>
 #include <torch/cuda.h>
@@ -46,9 +47,10 @@ fs::path folder_of_libtorch() {
     return fs::path(info.dli_fname).parent_path();
 }
 
-/// Registers LibTorch's CUDA part with its CPU part. Done once; the library stays open.
+/// Registers LibTorch's CUDA part with its CPU part; the library stays open, and opening it again does
+/// nothing. Nothing may ask LibTorch for a GPU before this (torch::cuda, manual_seed, a backward pass): it
+/// keeps the answer "none" for the rest of the process.
 void open_cuda_library(const std::string& device) {
-    if (torch::cuda::is_available()) return;
     if (list_gpus().empty()) fail("{}: no NVIDIA GPU (or no driver) on this machine", device);
     const auto path = folder_of_libtorch() / "libtorch_cuda.so";
     if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
@@ -57,6 +59,9 @@ void open_cuda_library(const std::string& device) {
     }
     if (!torch::cuda::is_available())
         fail("{}: LibTorch finds no usable GPU (is the driver too old?)", device);
+    // fp32 is to mean it: LibTorch would let convolutions round to ten bits (TF32).
+    at::globalContext().setAllowTF32CuDNN(false);
+    at::globalContext().setAllowTF32CuBLAS(false);
 }
 
 }  // namespace

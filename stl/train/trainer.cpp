@@ -14,6 +14,7 @@
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/core/version.h"
+#include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
 #include "stl/train/batches.h"
 #include "stl/train/graph_step.h"
@@ -258,7 +259,13 @@ void Trainer::restore() {
     best_loss_ = stored.get<double>("best_loss", best_loss_);
     validation_pending_ = stored.get<bool>("validation_pending", false);
     for (const auto& [name, tensor] : checkpoint.extra) {
-        if (name == "rng") default_generator(device_).set_state(tensor.clone());
+        if (name != "rng") continue;
+        auto generator = default_generator(device_);
+        if (tensor.numel() == generator.get_state().numel()) {
+            generator.set_state(tensor.clone());
+        } else {
+            reporter_.warn(path.string() + ": from another kind of device; random numbers start anew");
+        }
     }
     folder_->drop_metrics_after(step_);
 }
@@ -446,8 +453,10 @@ void Trainer::write_run_file(const std::string& state) const {
 }
 
 std::int64_t Trainer::fitting_batch() {
+    train_step_.reset();  // and with it the memory of its graph
     for (auto size = options_.batch_size / 2; size >= 1; size /= 2) {
         try {
+            const Autocast autocast(device_.type(), options_.precision == "bf16");
             optimizer_->zero_grad();
             const auto x = torch::zeros(
                 {size, model_->options().frames, shape_.channels, shape_.height, shape_.width}, device_);

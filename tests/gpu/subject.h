@@ -15,6 +15,16 @@
 
 namespace stl::test {
 
+/// Before any test asks LibTorch for a GPU and has it remember that there is none (stl/runtime/device.cpp).
+inline const bool gpu_comes_first = [] {
+    try {
+        open_device("auto");
+    } catch (const std::exception&) {
+        return false;  // the tests that want it say why
+    }
+    return true;
+}();
+
 /// Parameterised by the device's name.
 class KernelTest : public testing::TestWithParam<std::string> {
   protected:
