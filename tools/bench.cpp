@@ -81,11 +81,7 @@ std::vector<std::string> wanted_paths(const Session& session) {
         require_path(session.options, *session.work, path);
     }
     if (!session.arguments.compare.empty()) return session.arguments.compare;
-    // On a CPU the fast path is there in fp32 alone, on a GPU with kernels of our own.
-    const auto& options = session.options;
-    const bool has_fast =
-        options.device.is_cpu() ? options.precision == "fp32" : gpu::kernels_for(options.device) != nullptr;
-    const bool plain_alone = known.size() > 1 && !has_fast;
+    const bool plain_alone = known.size() > 1 && !has_fast_path(session.options, *session.work);
     return {plain_alone ? "plain" : known.back()};
 }
 

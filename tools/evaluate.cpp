@@ -7,6 +7,7 @@
 #include "stl/eval/record.h"
 #include "stl/eval/trivial.h"
 #include "tools/checks.h"
+#include "tools/compute_options.h"
 #include "tools/metric_options.h"
 #include "tools/run_extras.h"
 #include "tools/test_set.h"
@@ -91,10 +92,8 @@ void run_evaluate(EvaluateArguments a, Console& console) {
     }
     const auto set = test_set_options({a.data, a.layout, a.frames}, predictor);
     const auto data = open_test_set(set);
-    if (set.test_sequences && data->size() < *set.test_sequences) {
-        console.warn(fmt::format("{}.test_sequences is {}, there are {}", set.where, *set.test_sequences,
-                                 data->size()));
-    }
+    if (const auto what = shortage(set.where + ".test_sequences", set.test_sequences, *data); !what.empty())
+        console.warn(what);
     EvaluateOptions options;
     options.metrics = a.metrics.options();
     options.batch_size = a.batch;
@@ -136,10 +135,7 @@ void add_evaluate(CLI::App& app, Console& console) {
                      "frames to predict and measure (default: the model's; more roll out)")
         ->check(positive);
     a.metrics.add_to(*command, /*scales=*/false);
-    command->add_option("--device", a.predictor.device, "cpu, cuda, cuda:<number> or auto")
-        ->capture_default_str();
-    command->add_option("--threads", a.predictor.threads, "CPU threads (default: all cores)")
-        ->check(CLI::Range(0, 4096));
+    add_compute_options(*command, a.predictor);
     command->add_option("--path", a.predictor.path, "fast, or plain: the layers as training runs them")
         ->check(CLI::IsMember({"fast", "plain"}))
         ->capture_default_str();

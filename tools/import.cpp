@@ -73,14 +73,12 @@ void run_import(ImportArguments a, Console& console) {
     if (a.val >= 0) o.val = a.val;
     if (a.test >= 0) o.test = a.test;
     const ImportReport report = import_sequences(o, console, interrupted);
-    console.info(fmt::format("{}: {} sequence{}{} from {} source{}, {} frames in {:.1f} s ({:.0f} frames/s)",
-                             o.output, report.sequences, report.sequences == 1 ? "" : "s", split_text(report),
-                             report.sources, report.sources == 1 ? "" : "s", report.frames, report.seconds,
-                             static_cast<double>(report.frames) / report.seconds));
-    if (o.split_scenes) console.info(fmt::format("{} scene cuts", report.cuts));
-    if (report.unusable > 0)
-        console.info(
-            fmt::format("{} source{} could not be read", report.unusable, report.unusable == 1 ? "" : "s"));
+    console.info(fmt::format("{}: {}{} from {}, {} in {:.1f} s ({:.0f} frames/s)", o.output,
+                             counted(report.sequences, "sequence"), split_text(report),
+                             counted(report.sources, "source"), counted(report.frames, "frame"),
+                             report.seconds, static_cast<double>(report.frames) / report.seconds));
+    if (o.split_scenes) console.info(counted(report.cuts, "scene cut"));
+    if (report.unusable > 0) console.info(counted(report.unusable, "source") + " could not be read");
     if (!report.split) {
         console.info(
             "no splits are marked, all sequences serve training (--split-by time, or three sources and "

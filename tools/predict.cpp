@@ -5,11 +5,13 @@
 #include <iostream>
 
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/eval/predictor.h"
 #include "stl/predict/predict.h"
 #include "stl/predict/tiles.h"
 #include "tools/checks.h"
 #include "tools/command.h"
+#include "tools/compute_options.h"
 #include "tools/frame_size.h"
 #include "tools/test_set.h"
 
@@ -86,8 +88,8 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
     const auto count =
         predict_all(*source, *sink, predict, batch_for(shape, arguments.tile ? 1 : arguments.batch), console,
                     interrupted);
-    console.info(fmt::format("{}: {} prediction{} of {}", arguments.output, count, count == 1 ? "" : "s",
-                             to_string(shape)));
+    console.info(
+        fmt::format("{}: {} of {}", arguments.output, counted(count, "prediction"), to_string(shape)));
 }
 
 void check_sizes(PredictArguments& a, bool stream) {
@@ -183,10 +185,7 @@ void add_predict(CLI::App& app, Console& console) {
     command->add_option("--raw", a.raw,
                         "WIDTHxHEIGHT:gray|rgb of raw frames on standard input and output: once the input "
                         "frames are there, every frame gives the prediction of the one that follows it");
-    command->add_option("--device", a.predictor.device, "cpu, cuda, cuda:<number> or auto")
-        ->capture_default_str();
-    command->add_option("--threads", a.predictor.threads, "CPU threads (default: all cores)")
-        ->check(CLI::Range(0, 4096));
+    add_compute_options(*command, a.predictor);
     command->add_flag("--force", a.force, "replace an existing output");
     command->callback([arguments, command, &console] {
         refuse_unused(*arguments, *command);

@@ -44,7 +44,8 @@ def bench(options, work, arguments):
 
 
 def exponent(points):
-    """Slope of log y over log x, in the upper half of the range."""
+    """Slope of log y over log x, in the upper half of the range; what is too small to be measured is left out."""
+    points = [(x, y) for x, y in points if y > 0]
     points = points[len(points) // 2 - (len(points) % 2 == 0):]
     xs, ys = [math.log(x) for x, _ in points], [math.log(y) for _, y in points]
     mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
@@ -59,7 +60,7 @@ def measure(options):
             rows = []
             for value in values:
                 seconds, memory = bench(options, work, arguments(value))
-                rows.append((value, seconds, max(memory - empty, 1)))
+                rows.append((value, seconds, memory - empty))
             found[work, name] = rows
     return found
 
@@ -90,8 +91,9 @@ def plot(found, path):
         for row, unit in enumerate(("seconds", "MiB")):
             axis = axes[row][column]
             for work in WORKS:
-                ys = [r[1] if row == 0 else r[2] / 2**20 for r in found[work, name]]
-                axis.loglog(values, ys, marker="o", label=work)
+                points = [(r[0], r[1] if row == 0 else r[2] / 2**20) for r in found[work, name]]
+                points = [(x, y) for x, y in points if row == 0 or y >= 0.5]  # less says nothing
+                axis.loglog([x for x, _ in points], [y for _, y in points], marker="o", label=work)
             axis.set_xticks(values, [str(v) for v in values])
             axis.minorticks_off()
             axis.set_xlabel(title)

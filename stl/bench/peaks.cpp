@@ -32,9 +32,12 @@ double best_seconds(torch::Device device, const Work& work) {
 constexpr std::int64_t side = 2048;
 
 /// The same product by the kernel of fast inference, which on some processors is the quicker one.
-double best_seconds_of_ours(const torch::Tensor& a, torch::Tensor& c) {
+double best_seconds_of_ours(kernels::Precision precision) {
     const fast::PointwisePlan plan(
-        fast::Map{torch::rand({side, side}, torch::kFloat64), torch::zeros({side}, torch::kFloat64)});
+        fast::Map{torch::rand({side, side}, torch::kFloat64), torch::zeros({side}, torch::kFloat64)},
+        precision);
+    const auto a = torch::rand({side, side});
+    auto c = torch::empty_like(a);
     fast::Workspace workspace;
     workspace.prepare(torch::get_num_threads());
     const fast::Frame frame{kernels::kernels(kernels::best_isa()), workspace, static_cast<int>(side), 1};
@@ -59,7 +62,11 @@ Peaks measure_peaks(torch::Device device, torch::ScalarType type) {
     auto c = torch::empty({n, n}, options);
     Peaks peaks;
     double seconds = best_seconds(device, [&] { torch::mm_out(c, a, b); });
-    if (device.is_cpu() && type == torch::kFloat32) seconds = std::min(seconds, best_seconds_of_ours(a, c));
+    if (device.is_cpu()) {
+        const auto precision =
+            type == torch::kFloat32 ? kernels::Precision::float32 : kernels::Precision::bfloat16;
+        seconds = std::min(seconds, best_seconds_of_ours(precision));
+    }
     peaks.flops = 2.0 * static_cast<double>(n * n * n) / seconds;
     const auto from = torch::ones({elements}, torch::TensorOptions(device).dtype(torch::kFloat32));
     auto to = torch::empty_like(from);

@@ -7,7 +7,7 @@ namespace stl {
 
 struct Peaks {
     double flops = 0;  ///< per second, of a matrix product (side 2048, on a GPU 8192) in the given precision;
-                       ///< on a CPU in fp32 LibTorch's or that of our own kernel, whichever is quicker
+                       ///< on a CPU LibTorch's or that of our own kernel, whichever is quicker
     double bytes = 0;  ///< per second, read and written, of a copy of 256 MiB
 };
 

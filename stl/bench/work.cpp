@@ -66,7 +66,8 @@ BenchCase make_infer(const BenchOptions& options, const std::string& path) {
         return made;
     }
     if (path == "fast") {
-        const auto fast = std::make_shared<FastSimVP>(*model);
+        const auto fast = std::make_shared<FastSimVP>(
+            *model, options.precision == "bf16" ? kernels::Precision::bfloat16 : kernels::Precision::float32);
         const auto out = std::make_shared<torch::Tensor>(torch::empty_like(x));
         made.run = [fast, x, out] { fast->forward(x, *out); };
         made.profile = [fast, x, out](fast::Trace& trace) {
@@ -283,11 +284,21 @@ const BenchWork& find_bench_work(const std::string& name) {
     fail("unknown work '{}'{}", name, did_you_mean(name, names));
 }
 
+bool has_fast_path(const BenchOptions& options, const BenchWork& work) {
+    if (!work.by_translator) return true;
+    if (!options.device.is_cpu()) return gpu::kernels_for(options.device) != nullptr;
+    return options.precision == "fp32" || work.name == "train" ||
+           kernels::multiplies_bfloat16(kernels::best_isa());
+}
+
 void require_path(const BenchOptions& options, const BenchWork& work, const std::string& path) {
-    const bool slow_alone = work.by_translator && options.device.is_cpu() && options.precision != "fp32";
-    if (path != "fast" || !slow_alone) return;
-    fail("{}: there is no fast path on {} in {}; --compare plain times that, --precision fp32 has both",
-         work.name, options.device.str(), options.precision);
+    if (path != "fast" || has_fast_path(options, work)) return;
+    if (options.device.is_cuda()) kernels_on(options.device);  // says why
+    fail(
+        "{}: there is no fast path in {} here: the processor multiplies no bfloat16; --compare plain times "
+        "that, "
+        "--precision fp32 has both",
+        work.name, options.precision);
 }
 
 SimVPOptions benchmark_model(const std::string& translator) {

@@ -46,6 +46,9 @@ struct BenchWork {
 
 const std::vector<BenchWork>& bench_works();
 const BenchWork& find_bench_work(const std::string& name);
+/// On a CPU in fp32, and for inference in bf16 where the processor multiplies it; on a GPU with kernels of
+/// our own.
+bool has_fast_path(const BenchOptions& options, const BenchWork& work);
 /// Error: `work` has no such path for these options; says what can be run instead.
 void require_path(const BenchOptions& options, const BenchWork& work, const std::string& path);
 

@@ -64,4 +64,9 @@ std::unique_ptr<Dataset> make_dataset(const DatasetOptions& options, Split split
                      options.where);
 }
 
+std::string shortage(std::string_view key, std::optional<std::int64_t> wanted, const Dataset& data) {
+    if (!wanted || data.size() >= *wanted) return "";
+    return fmt::format("{} is {}, there are {}", key, *wanted, data.size());
+}
+
 }  // namespace stl

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "stl/core/json.h"
@@ -54,5 +55,9 @@ class Dataset {
 /// The named split, or null where the data set has none (validation of an unmarked file).
 /// `seed` is the run's; validation and test sets do not depend on it.
 std::unique_ptr<Dataset> make_dataset(const DatasetOptions& options, Split split, std::uint64_t seed);
+
+/// "dataset.train_sequences is 100, there are 80", the key being what `wanted` was given by; empty where
+/// there are enough.
+std::string shortage(std::string_view key, std::optional<std::int64_t> wanted, const Dataset& data);
 
 }  // namespace stl

@@ -4,6 +4,7 @@
 #include "stl/checkpoint/infer.h"
 #include "stl/core/error.h"
 #include "stl/fast/fast_simvp.h"
+#include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
 #include "stl/train/graph_step.h"
 #include "stl/train/normalizer.h"
@@ -55,6 +56,9 @@ struct Predictor::Parts {
         if (options.path != "fast" && options.path != "plain") {
             fail("path '{}' is not known, expected fast or plain", options.path);
         }
+        if (options.precision != "fp32" && options.precision != "bf16") {
+            fail("precision '{}' is not known, expected fp32 or bf16", options.precision);
+        }
         const auto where = file.string();
         const auto checkpoint = read_checkpoint(file, /*with_optimizer=*/false);
         const auto hints_where = options.model_json.empty() ? where + ": model" : options.model_json;
@@ -71,7 +75,12 @@ struct Predictor::Parts {
             parameter.requires_grad_(false);
             parameters += parameter.numel();
         }
-        if (options.path == "fast" && device.is_cpu()) fast = std::make_unique<FastSimVP>(*network);
+        precision = options.precision;
+        if (options.path == "fast" && device.is_cpu()) {
+            if (!kernels::multiplies_bfloat16(kernels::best_isa())) precision = "fp32";
+            fast = std::make_unique<FastSimVP>(
+                *network, precision == "bf16" ? kernels::Precision::bfloat16 : kernels::Precision::float32);
+        }
         if (options.path == "fast" && device.is_cuda()) {
             set_channels_last(*network);
             set_fused(*network, true);
@@ -96,6 +105,7 @@ struct Predictor::Parts {
     torch::Device device = torch::kCPU;
     SimVP network{nullptr};
     std::unique_ptr<FastSimVP> fast;  ///< null: the network itself predicts
+    std::string precision;
     std::int64_t parameters = 0;
     std::int64_t epoch = 0;
     Json experiment;
@@ -111,8 +121,13 @@ torch::Tensor Predictor::predict(const torch::Tensor& x, std::int64_t frames) {
     const torch::NoGradGuard no_grad;
     const auto input = parts_->normalizer.apply(x.to(parts_->device, torch::kFloat32));
     const auto wanted = frames > 0 ? frames : output_frames();
-    return parts_->normalizer.undo(parts_->fast ? parts_->fast->predict(input, wanted)
-                                                : parts_->network->predict(input, wanted));
+    if (parts_->fast) return parts_->normalizer.undo(parts_->fast->predict(input, wanted));
+    const Autocast autocast(parts_->device.type(), parts_->precision == "bf16");
+    return parts_->normalizer.undo(parts_->network->predict(input, wanted).to(torch::kFloat32));
+}
+
+const std::string& Predictor::precision() const {
+    return parts_->precision;
 }
 
 const SimVPOptions& Predictor::model() const {

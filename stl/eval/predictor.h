@@ -24,6 +24,8 @@ struct PredictorOptions {
     std::string device = "auto";   ///< stl/runtime/device.h
     int threads = 0;               ///< 0: all cores
     std::string path = "fast";     ///< fast, or plain: the layers one by one, as training runs them
+    std::string precision =
+        "fp32";  ///< fp32, or bf16: less exact and, where the machine multiplies it, quicker
     /// What the frames to come look like: taken for the frame size where neither the checkpoint nor
     /// model_json tells it.
     std::optional<SequenceShape> frame{};
@@ -52,6 +54,8 @@ class Predictor {
     std::int64_t output_frames() const;
     std::int64_t parameters() const;
     torch::Device device() const;
+    /// What is computed: fp32, or bf16 where it was asked for and the machine multiplies it.
+    const std::string& precision() const;
 
     /// The experiment that made it, complete; null where the checkpoint does not tell.
     const Json& experiment() const;

@@ -12,8 +12,9 @@
 namespace stl {
 
 /// Adds: "dataset", "translator", "epochs" (or "steps"), "seed" and the whole "experiment" (null where not
-/// known), "checkpoint", "weights", "epoch", "parameters", "macs", "device", "threads", "revision",
-/// "training" (device, revision, hours, from run.json) and "published" (the row to compare with, or null).
+/// known), "checkpoint", "weights", "epoch", "parameters", "macs", "device", "precision", "threads",
+/// "revision", "training" (device, revision, hours, from run.json) and "published" (the row to compare with,
+/// or null).
 Json evaluation_document(const Predictor& predictor, const std::string& weights,
                          const Evaluation& evaluation);
 

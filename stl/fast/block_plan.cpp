@@ -12,18 +12,18 @@
 namespace stl::fast {
 namespace {
 
-using PlanTranslator = std::unique_ptr<TranslatorPlan> (*)(const SimVPOptions&, const Translator&);
-using PlanBlock = std::unique_ptr<BlockPlan> (*)(const Block&);
+using PlanTranslator = std::unique_ptr<TranslatorPlan> (*)(const SimVPOptions&, const Translator&, Precision);
+using PlanBlock = std::unique_ptr<BlockPlan> (*)(const Block&, Precision);
 
 class StackPlan : public TranslatorPlan {
   public:
-    StackPlan(const BlockStack& stack, PlanBlock plan_block) {
+    StackPlan(const BlockStack& stack, PlanBlock plan_block, Precision precision) {
         for (const auto& stacked : stack.blocks) {
             Member member;
             member.name = "hid.enc." + std::to_string(members_.size());
-            member.block = plan_block(*stacked->block);
+            member.block = plan_block(*stacked->block, precision);
             if (stacked->reduction) {
-                member.reduction = PointwisePlan(Map::of(stacked->reduction));
+                member.reduction = PointwisePlan(Map::of(stacked->reduction), precision);
                 member.reduces = true;
             }
             widest_ = std::max(widest_, static_cast<int>(stacked->block->options.channels));
@@ -56,8 +56,9 @@ class StackPlan : public TranslatorPlan {
 };
 
 template <PlanBlock plan_block>
-std::unique_ptr<TranslatorPlan> stack(const SimVPOptions& /*options*/, const Translator& translator) {
-    return std::make_unique<StackPlan>(dynamic_cast<const BlockStack&>(translator), plan_block);
+std::unique_ptr<TranslatorPlan> stack(const SimVPOptions& /*options*/, const Translator& translator,
+                                      Precision precision) {
+    return std::make_unique<StackPlan>(dynamic_cast<const BlockStack&>(translator), plan_block, precision);
 }
 
 /// The plain module, on a copy in its own layout.
@@ -101,11 +102,12 @@ const std::vector<Member> members{
 }  // namespace
 
 std::unique_ptr<TranslatorPlan> plan_translator(const SimVPOptions& options,
-                                                const std::shared_ptr<Translator>& translator) {
+                                                const std::shared_ptr<Translator>& translator,
+                                                Precision precision) {
     const auto found = std::ranges::find_if(
         members, [&](const Member& member) { return member.translator == options.translator; });
     if (found == members.end()) return std::make_unique<PlainPlan>(translator, options.translator_channels());
-    return found->plan(options, *translator);
+    return found->plan(options, *translator, precision);
 }
 
 }  // namespace stl::fast

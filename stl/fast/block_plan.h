@@ -24,7 +24,9 @@ class TranslatorPlan {
     virtual void run(const Frame& frame, Pixels x) const = 0;
 };
 
+/// precision: of the products; everything between them is float32.
 std::unique_ptr<TranslatorPlan> plan_translator(const SimVPOptions& options,
-                                                const std::shared_ptr<Translator>& translator);
+                                                const std::shared_ptr<Translator>& translator,
+                                                Precision precision);
 
 }  // namespace stl::fast

@@ -10,7 +10,7 @@ namespace stl::fast {
 
 class CoderPlan {
   public:
-    explicit CoderPlan(const SimVPImpl& model);
+    CoderPlan(const SimVPImpl& model, Precision precision);
 
     /// Floats that a frame's skip takes, with its border.
     std::size_t skip_floats() const { return skip(nullptr).floats(); }

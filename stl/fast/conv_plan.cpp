@@ -13,8 +13,11 @@ constexpr int tile_block = 64;
 
 }  // namespace
 
-ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width)
-    : in_channels_(in_channels), height_(height), width_(width) {
+ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width, Precision precision)
+    : precision_(in_channels % 2 == 0 ? precision : Precision::float32),
+      in_channels_(in_channels),
+      height_(height),
+      width_(width) {
     const bool up = layer->sampling == Sampling::up;
     const auto& conv = up ? layer->upsampling->conv : layer->conv;
     const auto& options = conv->options;
@@ -52,8 +55,8 @@ void ConvPlan::plan_winograd(const torch::Tensor& weight) {
     depths.resize(static_cast<std::size_t>(in_channels_), -1);
     const auto by_point = points.permute({2, 0, 1}).contiguous();
     for (int point = 0; point < kernels::winograd_points; ++point) {
-        weights_.emplace_back(by_point[point].data_ptr<float>(), inputs, kernels::in_order(channels_),
-                              depths);
+        weights_.emplace_back(by_point[point].data_ptr<float>(), inputs, kernels::in_order(channels_), depths,
+                              precision_);
     }
 }
 
@@ -65,7 +68,7 @@ void ConvPlan::plan_direct(const torch::Tensor& weight) {
         for (int c = 0; c < in_channels_; ++c) depths.push_back(c < inputs ? tap * inputs + c : -1);
     }
     weights_.emplace_back(by_tap.data_ptr<float>(), kernel_ * kernel_ * inputs, kernels::in_order(channels_),
-                          depths);
+                          depths, precision_);
 }
 
 ConvPlan::Target ConvPlan::target(float* raw, int place) const {
@@ -82,20 +85,33 @@ void ConvPlan::convolve(const Frame& frame, const Plane& in, float* raw) const {
     winograd_ ? winograd(frame, in, raw) : direct(frame, in, raw);
 }
 
+Plane ConvPlan::left_side(const Frame& frame, const Plane& in) const {
+    if (precision_ == Precision::float32) return in;
+    auto pairs = in;
+    pairs.channels = kernels::words_of(precision_, in.channels);
+    pairs.data = frame.workspace.scratch(pairs.floats());
+    // Channels are even and lines without gaps, so that the plane is one row.
+    frame.kernels.narrow_rows(
+        {.in = in.data, .rows = 1, .columns = static_cast<int>(in.floats()), .out = pairs.data});
+    return pairs;
+}
+
 void ConvPlan::direct(const Frame& frame, const Plane& in, float* raw) const {
+    const auto words = left_side(frame, in);
     std::array<Index, 64> taps{};
-    for (int dy = 0; dy < kernel_; ++dy) taps[static_cast<std::size_t>(dy)] = dy * in.line();
+    for (int dy = 0; dy < kernel_; ++dy) taps[static_cast<std::size_t>(dy)] = dy * words.line();
     for (std::size_t place = 0; place < bias_.size(); ++place) {
         const auto to = target(raw, static_cast<int>(place));
         const auto& panels = weights_[place];
         for (int y = 0; y < out_height_ / up_; ++y) {
             for (int panel = 0; panel < panels.count(); ++panel) {
                 kernels::Product p;
-                p.a = in.at(y * stride_ - padding_, -padding_);
-                p.a_row = Index{stride_} * in.channels;
+                p.precision = precision_;
+                p.a = words.at(y * stride_ - padding_, -padding_);
+                p.a_row = Index{stride_} * words.channels;
                 p.taps = taps.data();
                 p.tap_count = kernel_;
-                p.depth = kernel_ * in_channels_;
+                p.depth = kernel_ * words.channels;
                 p.w = panels.panel(panel);
                 p.rows = out_width_ / up_;
                 p.columns = panels.columns(panel);
@@ -112,20 +128,21 @@ void ConvPlan::winograd(const Frame& frame, const Plane& in, float* raw) const {
     constexpr int side = kernels::winograd_tile, points = kernels::winograd_points;
     const int across = (width_ + side - 1) / side, down = (height_ + side - 1) / side;
     const int wide = std::min(across, tile_block), high = std::max(1, tile_block / wide);
-    const Index in_points = Index{wide} * high * in_channels_,
-                out_points = Index{wide} * high * out_channels_;
+    const int words = kernels::words_of(precision_, in_channels_);
+    const Index in_points = Index{wide} * high * words, out_points = Index{wide} * high * out_channels_;
     float* before = frame.workspace.scratch(static_cast<std::size_t>(points * (in_points + out_points)));
     float* after = before + points * in_points;
     for (int top = 0; top < down; top += high) {
         for (int left = 0; left < across; left += wide) {
             const int lines = std::min(high, down - top), tiles = std::min(wide, across - left);
             for (int i = 0; i < lines; ++i) {
-                frame.kernels.winograd_input({.in = in.at((top + i) * side - 1, left * side - 1),
+                frame.kernels.winograd_input({.precision = precision_,
+                                              .in = in.at((top + i) * side - 1, left * side - 1),
                                               .pixel = in.channels,
                                               .line = in.line(),
                                               .tiles = tiles,
                                               .columns = in_channels_,
-                                              .out = before + Index{i} * tiles * in_channels_,
+                                              .out = before + Index{i} * tiles * words,
                                               .point_stride = in_points});
             }
             for (std::size_t place = 0; place < bias_.size(); ++place) {
@@ -133,9 +150,10 @@ void ConvPlan::winograd(const Frame& frame, const Plane& in, float* raw) const {
                     const auto& panels = weights_[place * points + static_cast<std::size_t>(point)];
                     for (int panel = 0; panel < panels.count(); ++panel) {
                         kernels::Product p;
+                        p.precision = precision_;
                         p.a = before + point * in_points;
-                        p.a_row = in_channels_;
-                        p.depth = in_channels_;
+                        p.a_row = words;
+                        p.depth = words;
                         p.w = panels.panel(panel);
                         p.rows = lines * tiles;
                         p.columns = panels.columns(panel);

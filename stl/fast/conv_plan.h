@@ -29,8 +29,9 @@ struct Plane {
 /// One ConvSC: convolution, then what its GroupNorm needs to be applied together with SiLU.
 class ConvPlan {
   public:
-    /// in: [channels, height, width] of the input; channels as the plane has them (padded or not).
-    ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width);
+    /// in: [channels, height, width] of the input; channels as the plane has them (padded or not). An odd
+    /// number of channels is computed in float32 always.
+    ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width, Precision precision);
 
     int out_height() const { return out_height_; }
     int out_width() const { return out_width_; }
@@ -49,6 +50,8 @@ class ConvPlan {
     void plan_direct(const torch::Tensor& weight);
     void winograd(const Frame& frame, const Plane& in, float* raw) const;
     void direct(const Frame& frame, const Plane& in, float* raw) const;
+    /// The plane as products take it: itself, or its pairs in the thread's scratch.
+    Plane left_side(const Frame& frame, const Plane& in) const;
 
     /// Where a place's outputs go: the first one, from one to the next, from one line to the next.
     struct Target {
@@ -57,6 +60,7 @@ class ConvPlan {
     };
     Target target(float* raw, int place) const;
 
+    Precision precision_;
     int in_channels_, height_, width_;
     int kernel_, stride_, padding_, up_;  ///< up: 2 or 1
     int channels_, out_channels_;         ///< true and padded

@@ -21,10 +21,10 @@ const SimVPImpl& checked(const SimVPImpl& model) {
 
 }  // namespace
 
-FastSimVP::FastSimVP(const SimVPImpl& model, kernels::Isa isa)
-    : options_(checked(model).options()), kernels_(kernels::kernels(isa)), coder_(model) {
+FastSimVP::FastSimVP(const SimVPImpl& model, kernels::Precision precision, kernels::Isa isa)
+    : options_(checked(model).options()), kernels_(kernels::kernels(isa)), coder_(model, precision) {
     const torch::NoGradGuard no_grad;
-    translator_ = fast::plan_translator(options_, model.hid);
+    translator_ = fast::plan_translator(options_, model.hid, precision);
 }
 
 void FastSimVP::check(const torch::Tensor& x) const {

@@ -3,8 +3,9 @@
 //
 // Everything is planned once from the model's weights: norms with fixed statistics, layer scales and
 // shortcuts are folded into the maps beside them, weights are packed for the kernels (stl/kernels),
-// activations have their channels last. Buffers are made in the first call and used again. The model may be
-// freed or changed afterwards without effect.
+// activations have their channels last. In bfloat16 the products' factors are rounded, and nothing else:
+// sums, norms and what goes from layer to layer stay float32. Buffers are made in the first call and used
+// again. The model may be freed or changed afterwards without effect.
 #pragma once
 
 #include <functional>
@@ -21,7 +22,8 @@ namespace stl {
 class FastSimVP {
   public:
     /// The model must be in evaluation mode, on the CPU. isa: what the machine has (tests take others).
-    explicit FastSimVP(const SimVPImpl& model, kernels::Isa isa = kernels::best_isa());
+    explicit FastSimVP(const SimVPImpl& model, kernels::Precision precision = kernels::Precision::float32,
+                       kernels::Isa isa = kernels::best_isa());
 
     /// As SimVP's.
     torch::Tensor forward(const torch::Tensor& x);

@@ -12,6 +12,7 @@
 namespace stl::fast {
 
 using kernels::Index;
+using kernels::Precision;
 
 /// [rows, channels] float32, a row every `row` floats. Rows are padded to kernels::column_step channels.
 struct Pixels {

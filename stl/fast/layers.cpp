@@ -54,24 +54,41 @@ kernels::Buffer channels(const torch::Tensor& values, const kernels::Order& orde
     return buffer;
 }
 
-PointwisePlan::PointwisePlan(const Map& map)
+PointwisePlan::PointwisePlan(const Map& map, Precision precision)
     : PointwisePlan(map, kernels::in_order(static_cast<int>(map.w.size(0))),
-                    kernels::in_order(static_cast<int>(map.w.size(1)))) {}
+                    kernels::in_order(static_cast<int>(map.w.size(1))), precision) {}
 
-PointwisePlan::PointwisePlan(const Map& map, const kernels::Order& outputs, const kernels::Order& inputs)
+PointwisePlan::PointwisePlan(const Map& map, const kernels::Order& outputs, const kernels::Order& inputs,
+                             Precision precision)
     : bias_(channels(map.b, outputs)),
+      inputs_(static_cast<int>(inputs.size())),
       name_(fmt::format("pointwise {} -> {}", inputs.size(), outputs.size())) {
     const auto w = map.w.to(torch::kFloat32).contiguous();
-    panels_ = kernels::Panels(w.data_ptr<float>(), static_cast<int>(w.size(1)), outputs, inputs);
+    panels_ = kernels::Panels(w.data_ptr<float>(), static_cast<int>(w.size(1)), outputs, inputs, precision);
 }
 
-void PointwisePlan::multiply(const Frame& frame, Pixels in, Pixels out, const Residual& residual, int block,
-                             int row, int panel) const {
+Pixels PointwisePlan::left_side(const Frame& frame, Pixels in) const {
+    if (panels_.precision() == Precision::float32) return in;
+    const auto pairs = frame.workspace.pixels(slot::pairs, frame.rows(), panels_.depth());
+    over_rows(frame.rows(), [&](int row, int rows) {
+        frame.kernels.narrow_rows({.in = in.data + row * in.row,
+                                   .in_row = in.row,
+                                   .rows = rows,
+                                   .columns = inputs_,
+                                   .out = pairs.data + row * pairs.row,
+                                   .out_row = pairs.row});
+    });
+    return pairs;
+}
+
+void PointwisePlan::multiply(const Frame& frame, Pixels words, Pixels out, const Residual& residual,
+                             int block, int row, int panel) const {
     const int first = block * depth_block;
     const int column = panel * kernels::panel_columns;
     kernels::Product p;
-    p.a = in.data + row * in.row + first;
-    p.a_row = in.row;
+    p.precision = panels_.precision();
+    p.a = words.data + row * words.row + first;
+    p.a_row = words.row;
     p.depth = std::min(depth_block, panels_.depth() - first);
     p.w = panels_.panel(panel) + static_cast<Index>(first) * kernels::panel_columns;
     p.rows = std::min(row_block, frame.rows() - row);
@@ -160,11 +177,15 @@ void normalise(const Frame& frame, Pixels in, Pixels out, int channels, double e
     });
 }
 
-MlpPlan::MlpPlan(const Map& fc1, const Map& fc2)
-    : fc1_(fc1), fc2_(fc2), hidden_(static_cast<int>(fc1.w.size(0))) {}
+MlpPlan::MlpPlan(const Map& fc1, const Map& fc2, Precision precision)
+    : fc1_(fc1, precision), fc2_(fc2, precision), hidden_(static_cast<int>(fc1.w.size(0))) {}
 
-MlpPlan::MlpPlan(const Map& fc1, const Conv2d& dwconv, const Map& fc2)
-    : fc1_(fc1), fc2_(fc2), dwconv_(dwconv), has_dwconv_(true), hidden_(static_cast<int>(fc1.w.size(0))) {}
+MlpPlan::MlpPlan(const Map& fc1, const Conv2d& dwconv, const Map& fc2, Precision precision)
+    : fc1_(fc1, precision),
+      fc2_(fc2, precision),
+      dwconv_(dwconv),
+      has_dwconv_(true),
+      hidden_(static_cast<int>(fc1.w.size(0))) {}
 
 Pixels MlpPlan::hidden(const Frame& frame, Pixels in) const {
     const auto h = frame.workspace.pixels(slot::hidden, frame.rows(), hidden_);

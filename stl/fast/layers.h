@@ -44,12 +44,13 @@ struct Residual {
 
 inline void nothing(int /*column*/, int /*columns*/) {}
 
-/// Map on every pixel.
+/// Map on every pixel. Bias and residual are added in float32, whatever the precision of the products.
 class PointwisePlan {
   public:
     PointwisePlan() = default;
-    explicit PointwisePlan(const Map& map);
-    PointwisePlan(const Map& map, const kernels::Order& outputs, const kernels::Order& inputs);
+    PointwisePlan(const Map& map, Precision precision);
+    PointwisePlan(const Map& map, const kernels::Order& outputs, const kernels::Order& inputs,
+                  Precision precision);
 
     int outputs() const { return panels_.outputs(); }
 
@@ -59,14 +60,15 @@ class PointwisePlan {
     void run(const Frame& frame, Pixels in, Pixels out, const Residual& residual,
              const Finish& finish) const {
         const Trace::Timed timed(frame.trace, name_,
-                                 std::int64_t{frame.rows()} * panels_.depth() * panels_.outputs());
+                                 std::int64_t{frame.rows()} * inputs_ * panels_.outputs());
+        const auto words = left_side(frame, in);
         const int blocks = (panels_.depth() + depth_block - 1) / depth_block;
         const int group = frame.rows() > row_block ? 4 : 1;  // panels that share the rows in the cache
         for (int block = 0; block < blocks; ++block) {
             kernels::parallel((panels_.count() + group - 1) / group, [&](int unit) {
                 const int first = unit * group, last = std::min(panels_.count(), first + group);
                 for (int row = 0; row < frame.rows(); row += row_block) {
-                    for (int p = first; p < last; ++p) multiply(frame, in, out, residual, block, row, p);
+                    for (int p = first; p < last; ++p) multiply(frame, words, out, residual, block, row, p);
                 }
                 if (block + 1 < blocks) return;
                 for (int p = first; p < last; ++p) finish(p * kernels::panel_columns, panels_.columns(p));
@@ -78,14 +80,18 @@ class PointwisePlan {
     }
 
   private:
-    /// Depth and rows at a time: what the second-level cache holds.
+    /// `in` as the products take it: itself, or in pairs.
+    Pixels left_side(const Frame& frame, Pixels in) const;
+
+    /// Depth (in words) and rows at a time: what the second-level cache holds.
     static constexpr int depth_block = 1024, row_block = 512;
 
-    void multiply(const Frame& frame, Pixels in, Pixels out, const Residual& residual, int block, int row,
+    void multiply(const Frame& frame, Pixels words, Pixels out, const Residual& residual, int block, int row,
                   int panel) const;
 
     kernels::Panels panels_;
     kernels::Buffer bias_;
+    int inputs_ = 0;
     std::string name_;  ///< for traces
 };
 
@@ -145,8 +151,8 @@ void normalise(const Frame& frame, Pixels in, Pixels out, int channels, double e
 class MlpPlan {
   public:
     MlpPlan() = default;
-    MlpPlan(const Map& fc1, const Map& fc2);
-    MlpPlan(const Map& fc1, const Conv2d& dwconv, const Map& fc2);
+    MlpPlan(const Map& fc1, const Map& fc2, Precision precision);
+    MlpPlan(const Map& fc1, const Conv2d& dwconv, const Map& fc2, Precision precision);
 
     /// x += mlp(in).
     void run(const Frame& frame, Pixels in, Pixels x) const;

@@ -22,7 +22,7 @@ struct TransformerParts {
 
 class TransformerPlan : public BlockPlan {
   public:
-    explicit TransformerPlan(const TransformerParts& parts);
+    TransformerPlan(const TransformerParts& parts, Precision precision);
     void run(const Frame& frame, Pixels x) const override;
 
   private:

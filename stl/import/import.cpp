@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/import/ahead.h"
 #include "stl/import/channel_statistics.h"
 #include "stl/import/clips.h"
@@ -219,8 +220,8 @@ class Importer {
 
     void finish(SequenceWriter& writer) {
         if (report_.sequences == 0) {
-            fail("{}: not one sequence of {} frames in {} source{}", options_.output, options_.length,
-                 sources_.size(), sources_.size() == 1 ? "" : "s");
+            fail("{}: not one sequence of {} frames in {}", options_.output, options_.length,
+                 counted(static_cast<std::int64_t>(sources_.size()), "source"));
         }
         if (const auto marks = deal_splits(); !marks.empty()) writer.set_splits(marks);
         writer.set_attributes(measured());

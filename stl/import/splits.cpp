@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/core/random.h"
 
 namespace stl {
@@ -43,9 +44,9 @@ SplitPlan::SplitPlan(const ImportOptions& o, std::size_t sources)
 void SplitPlan::check(std::size_t sources) const {
     if (sources_for(val_, sources) + sources_for(test_, sources) + (train_ > 1e-9 ? 1 : 0) <= sources) return;
     fail(
-        "{} source{} can't be divided into shares of {:g}, {:g} and {:g}; --split-by time cuts every source "
+        "{} can't be divided into shares of {:g}, {:g} and {:g}; --split-by time cuts every source "
         "instead",
-        sources, sources == 1 ? "" : "s", train_, val_, test_);
+        counted(static_cast<std::int64_t>(sources), "source"), train_, val_, test_);
 }
 
 std::vector<Split> SplitPlan::deal(std::size_t sources) const {

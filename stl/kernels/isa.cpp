@@ -4,6 +4,8 @@ namespace stl::kernels {
 
 std::string isa_name(Isa isa) {
     switch (isa) {
+        case Isa::avx512_bf16:
+            return "avx512_bf16";
         case Isa::avx512:
             return "avx512";
         case Isa::avx2:
@@ -22,6 +24,7 @@ std::vector<Isa> available_isas() {
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl") && isas.back() == Isa::avx2) {
         isas.push_back(Isa::avx512);
+        if (__builtin_cpu_supports("avx512bf16")) isas.push_back(Isa::avx512_bf16);
     }
 #endif
     return isas;
@@ -30,6 +33,10 @@ std::vector<Isa> available_isas() {
 Isa best_isa() {
     static const Isa best = available_isas().back();
     return best;
+}
+
+bool multiplies_bfloat16(Isa isa) {
+    return isa == Isa::avx512_bf16;
 }
 
 }  // namespace stl::kernels

@@ -6,12 +6,14 @@
 
 namespace stl::kernels {
 
-enum class Isa { plain, avx2, avx512 };
+enum class Isa { plain, avx2, avx512, avx512_bf16 };
 
 std::string isa_name(Isa isa);
 /// What this machine can run, the best last. `plain` (128-bit vectors of the base instruction set) always
 /// works.
 std::vector<Isa> available_isas();
 Isa best_isa();
+/// Whether it has instructions for products in bfloat16; without, they take longer than in float32.
+bool multiplies_bfloat16(Isa isa);
 
 }  // namespace stl::kernels

@@ -10,6 +10,7 @@
 #include <cstddef>
 
 #include "stl/kernels/isa.h"
+#include "stl/kernels/precision.h"
 #include "stl/kernels/training.h"
 
 namespace stl::kernels {
@@ -23,8 +24,9 @@ inline constexpr int padded(int columns) {
 
 /// out[r][c] = bias[c] + row_bias[r] + residual_scale[c] * residual[r][c] + sum over taps t and k < depth of
 /// a[r * a_row + taps[t] + k] * w[(t * depth + k) * w_row + c]. With taps over a padded picture it is a
-/// convolution.
+/// convolution. In bfloat16 `a` and `w` hold pairs along the depth, and a_row, taps and depth count pairs.
 struct Product {
+    Precision precision = Precision::float32;
     const float* a = nullptr;
     Index a_row = 0;
     const Index* taps = nullptr;  ///< null: one, at 0
@@ -88,6 +90,16 @@ struct Elementwise {
     int rows = 0, columns = 0;
 };
 
+/// Float32 to pairs, rounded to the nearest, ties to even: of neighbours in a row, or of row 2r and row 2r
+/// + 1. A last one without a neighbour is paired with zero.
+struct Narrow {
+    const float* in = nullptr;
+    Index in_row = 0;
+    int rows = 0, columns = 0;  ///< of `in`, any numbers
+    float* out = nullptr;
+    Index out_row = 0;
+};
+
 /// Winograd's F(4x4, 3x3): 4x4 outputs of a 3x3 convolution from 6x6 inputs with 36 multiplications instead
 /// of 144. Lavin and Gray (CVPR 2016); interpolation points 0, +-1/sqrt(2), +-sqrt(2) and infinity, which
 /// round less.
@@ -95,8 +107,9 @@ inline constexpr int winograd_tile = 4;
 inline constexpr int winograd_points = 36;
 
 /// in: the top left corner of the tiles' 6x6 inputs; tiles lie 4 pixels apart in a row. out:
-/// [36][point_stride], in it [tiles][columns].
+/// [36][point_stride], in it [tiles][columns]; in bfloat16 [tiles][columns / 2] pairs.
 struct WinogradInput {
+    Precision precision = Precision::float32;
     const float* in = nullptr;
     Index pixel = 0, line = 0;  ///< floats from one pixel to the next, one line to the next
     int tiles = 0, columns = 0;
@@ -122,6 +135,8 @@ void winograd_weights(const float* filter, float* points);
 struct Kernels {
     Isa isa;
     void (*product)(const Product&);
+    void (*narrow_rows)(const Narrow&);     ///< pairs within a row
+    void (*narrow_columns)(const Narrow&);  ///< pairs of two rows
     void (*depthwise)(const Depthwise&);
     void (*apply)(Op, const Elementwise&);
     /// Adds to sums[c] the column's sum, or with `mean` the sum of (a - mean[c])^2. rows * columns.

@@ -1,6 +1,7 @@
 #include "stl/kernels/packing.h"
 
 #include <numeric>
+#include <vector>
 
 namespace stl::kernels {
 
@@ -20,15 +21,25 @@ Order padded_parts(std::span<const int> sizes) {
     return order;
 }
 
-Panels::Panels(const float* weight, int source_depth, const Order& outputs, const Order& depths)
-    : outputs_(padded(static_cast<int>(outputs.size()))), depth_(static_cast<int>(depths.size())) {
+Panels::Panels(const float* weight, int source_depth, const Order& outputs, const Order& depths,
+               Precision precision)
+    : precision_(precision),
+      outputs_(padded(static_cast<int>(outputs.size()))),
+      depth_(words_of(precision, static_cast<int>(depths.size()))) {
     data_.reserve(static_cast<std::size_t>(count()) * depth_ * panel_columns);
+    const int columns = static_cast<int>(depths.size());
+    std::vector<float> values(depths.size()), pairs(static_cast<std::size_t>(depth_));
     for (std::size_t o = 0; o < outputs.size(); ++o) {
         if (outputs[o] < 0) continue;
         const float* row = weight + static_cast<std::ptrdiff_t>(outputs[o]) * source_depth;
+        for (std::size_t k = 0; k < depths.size(); ++k) values[k] = depths[k] < 0 ? 0.0F : row[depths[k]];
+        const float* words = values.data();
+        if (precision == Precision::bfloat16) {
+            kernels().narrow_rows({.in = words, .rows = 1, .columns = columns, .out = pairs.data()});
+            words = pairs.data();
+        }
         float* to = data_.data() + o / panel_columns * depth_ * panel_columns + o % panel_columns;
-        for (std::size_t k = 0; k < depths.size(); ++k)
-            to[k * panel_columns] = depths[k] < 0 ? 0.0F : row[depths[k]];
+        for (int k = 0; k < depth_; ++k) to[k * panel_columns] = words[k];
     }
 }
 

@@ -1,4 +1,5 @@
-// Weights in the order in which the product kernel reads them: panels of 32 outputs, in each [depth][32].
+// Weights in the order in which the product kernel reads them: panels of 32 outputs, in each [depth][32], or
+// [depth / 2][32] pairs.
 #pragma once
 
 #include <span>
@@ -21,10 +22,12 @@ class Panels {
   public:
     Panels() = default;
     /// weight: [*, source_depth]; `outputs` and `depths` choose and order its rows and columns.
-    Panels(const float* weight, int source_depth, const Order& outputs, const Order& depths);
+    Panels(const float* weight, int source_depth, const Order& outputs, const Order& depths,
+           Precision precision);
 
+    Precision precision() const { return precision_; }
     int outputs() const { return outputs_; }  ///< padded to column_step
-    int depth() const { return depth_; }
+    int depth() const { return depth_; }      ///< values or pairs, as Product counts
     int count() const { return (outputs_ + panel_columns - 1) / panel_columns; }
     const float* panel(int i) const {
         return data_.data() + static_cast<std::size_t>(i) * depth_ * panel_columns;
@@ -36,6 +39,7 @@ class Panels {
 
   private:
     Buffer data_;
+    Precision precision_ = Precision::float32;
     int outputs_ = 0, depth_ = 0;
 };
 

@@ -1,8 +1,11 @@
-// What the kernels of a training step take. It works channels first, as LibTorch does: a picture's channel is
-// a contiguous plane [height][width], and a chain of elementwise operations is one pass over it.
+// What the kernels of a training step take. The translators work channels first, as LibTorch does: a
+// picture's channel is a contiguous plane [height][width], and a chain of elementwise operations is one pass
+// over it. Encoder and decoder have their channels last, which dense convolutions are quicker with.
 #pragma once
 
 #include <cstddef>
+
+#include "stl/kernels/precision.h"
 
 namespace stl::kernels {
 
@@ -34,25 +37,27 @@ struct PlaneDepthwiseWeights {
 std::size_t plane_scratch(int height, int width, int kernel, int dilation);
 inline constexpr int plane_kernel_limit = 31;
 
-/// SiLU(GroupNorm(x)) over one picture's group, which is contiguous: [channels][height][width]. With
-/// `shuffle`, PixelShuffle by 2 comes first: x is [4 * channels][height][width], the result
-/// [channels][2 * height][2 * width].
+/// SiLU(GroupNorm(x)) over one picture, channels last: [height][width][channels]. With `shuffle`,
+/// PixelShuffle by 2 comes first: x is [height][width][4][channels], the four places of a pixel one after the
+/// other, the result [2 * height][2 * width][channels].
 struct GroupNormSilu {
-    const float* in = nullptr;
-    int channels = 0, height = 0, width = 0;
+    Precision precision = Precision::float32;  ///< of in, out and their gradients
+    const void* in = nullptr;
+    int channels = 0, groups = 1, height = 0, width = 0;
     bool shuffle = false;
     const float* gamma = nullptr;  ///< [channels]
     const float* beta = nullptr;   ///< [channels]
     float eps = 1e-5F;
-    float* out = nullptr;
-    float* mean = nullptr;  ///< one value; written going forward, read going back
-    float* rstd = nullptr;  ///< one value
+    void* out = nullptr;
+    float* mean = nullptr;      ///< [groups]; written going forward, read going back
+    float* rstd = nullptr;      ///< [groups]
+    double* scratch = nullptr;  ///< [5 * channels]
 };
 
 struct GroupNormSiluBackward {
-    GroupNormSilu forward;        ///< `out` is not read
-    const float* grad = nullptr;  ///< of the result
-    float* in_grad = nullptr;
+    GroupNormSilu forward;       ///< `out` is not read
+    const void* grad = nullptr;  ///< of the result
+    void* in_grad = nullptr;
     float* gamma_grad = nullptr;  ///< [channels], this picture's share
     float* beta_grad = nullptr;
 };
@@ -69,8 +74,9 @@ struct Blend {
 
 /// out = GELU(in), exact; where `sums` is, sums += weight * out.
 struct Gelu {
-    const float* in = nullptr;
-    float* out = nullptr;
+    Precision precision = Precision::float32;  ///< of in and out
+    const void* in = nullptr;
+    void* out = nullptr;
     Index count = 0;
     float weight = 0;
     float* sums = nullptr;  ///< [count] or null
@@ -78,9 +84,10 @@ struct Gelu {
 
 /// in_grad = grad * GELU'(in). `in_grad` may be `grad`.
 struct GeluBackward {
-    const float* in = nullptr;
-    const float* grad = nullptr;
-    float* in_grad = nullptr;
+    Precision precision = Precision::float32;  ///< of all
+    const void* in = nullptr;
+    const void* grad = nullptr;
+    void* in_grad = nullptr;
     Index count = 0;
 };
 

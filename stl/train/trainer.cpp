@@ -191,19 +191,17 @@ void Trainer::require_room() const {
 /// A run on fewer sequences than its experiment asks for must not pass unseen.
 void Trainer::warn_of_missing_sequences() const {
     const auto& set = experiment_.dataset;
-    if (set.train_sequences && train_data_->size() < *set.train_sequences) {
-        reporter_.warn(fmt::format("{}: dataset.train_sequences is {}, there are {}", experiment_.file,
-                                   *set.train_sequences, train_data_->size()));
-    }
-    if (!set.val_sequences) return;
-    if (validation_data_ == nullptr) {
-        reporter_.warn(
-            fmt::format("{}: dataset.val_sequences is {}, but no sequence is marked for validation: training "
-                        "does without",
-                        experiment_.file, *set.val_sequences));
-    } else if (validation_data_->size() < *set.val_sequences) {
-        reporter_.warn(fmt::format("{}: dataset.val_sequences is {}, there are {}", experiment_.file,
-                                   *set.val_sequences, validation_data_->size()));
+    const auto warn = [&](const std::string& what) {
+        if (!what.empty()) reporter_.warn(fmt::format("{}: {}", experiment_.file, what));
+    };
+    warn(shortage("dataset.train_sequences", set.train_sequences, *train_data_));
+    if (validation_data_ != nullptr) {
+        warn(shortage("dataset.val_sequences", set.val_sequences, *validation_data_));
+    } else if (set.val_sequences) {
+        warn(fmt::format(
+            "dataset.val_sequences is {}, but no sequence is marked for validation: training does "
+            "without",
+            *set.val_sequences));
     }
 }
 

@@ -1,4 +1,5 @@
 // The bench's works, their timing loop and the account of where the time goes. Nothing here is timed.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -9,6 +10,8 @@
 #include "stl/bench/work.h"
 #include "stl/core/error.h"
 #include "stl/data/loader.h"
+#include "stl/kernels/isa.h"
+#include "tests/support/checks.h"
 
 namespace stl {
 namespace {
@@ -80,11 +83,18 @@ TEST(Bench, unknown_work) {
     EXPECT_THROW(find_bench_work("inver"), Error);
 }
 
-TEST(Bench, fast_inference_is_fp32) {
+TEST(Bench, fast_inference_in_bf16_where_the_processor_multiplies_it) {
     auto options = small_options();
     options.precision = "bf16";
-    EXPECT_THROW(find_bench_work("infer").make(options, "fast"), Error);
-    find_bench_work("infer").make(options, "plain").run();
+    const auto& infer = find_bench_work("infer");
+    infer.make(options, "plain").run();
+    EXPECT_EQ(has_fast_path(options, infer), kernels::multiplies_bfloat16(kernels::best_isa()));
+    if (has_fast_path(options, infer)) {
+        infer.make(options, "fast").run();
+    } else {
+        EXPECT_THAT(test::error_of([&] { infer.make(options, "fast"); }), testing::HasSubstr("no bfloat16"));
+    }
+    find_bench_work("train").make(options, "fast").run();
 }
 
 TEST(Record, spans_count_without_those_in_them) {

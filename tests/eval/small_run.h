@@ -13,6 +13,7 @@
 
 namespace stl::testing {
 
+using test::error_of;
 using test::TemporaryFolder;
 
 /// Sequences of noise, each a function of its index.
@@ -87,16 +88,6 @@ inline RunFolder write_small_run(const fs::path& path) {
     write_small_checkpoint(run.checkpoint("last"), 7);
     write_small_checkpoint(run.checkpoint("best"), 3);
     return run;
-}
-
-template <class Function>
-std::string error_of(Function function) {
-    try {
-        function();
-    } catch (const std::exception& error) {
-        return error.what();
-    }
-    return "no error";
 }
 
 }  // namespace stl::testing

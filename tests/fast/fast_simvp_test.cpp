@@ -6,6 +6,7 @@
 
 #include "stl/core/error.h"
 #include "stl/models/registry.h"
+#include "stl/runtime/autocast.h"
 
 namespace stl {
 namespace {
@@ -52,12 +53,26 @@ SimVPOptions small_options(const std::string& translator) {
     return o;
 }
 
+/// Frames that the encoder's stride does not divide, colours, channels that are no multiple of a vector.
+SimVPOptions odd_options(const std::string& translator) {
+    auto o = small_options(translator);
+    o.channels = 3;
+    o.frames = 3;
+    o.height = 45;
+    o.width = 30;
+    o.hid_S = 24;
+    o.hid_T = 40;
+    o.output_frames = 5;                                  // rolls out
+    if (o.translator == "swin") o.height = o.width = 27;  // its windows (7) must divide the padded latent
+    return o;
+}
+
 void expect_equal(const SimVPOptions& options, std::int64_t batch, kernels::Isa isa = kernels::best_isa()) {
     SCOPED_TRACE(options.to_json().dump() + ", batch " + std::to_string(batch) + ", " +
                  kernels::isa_name(isa));
     const torch::NoGradGuard no_grad;
     auto model = random_model(options);
-    FastSimVP fast(*model, isa);
+    FastSimVP fast(*model, kernels::Precision::float32, isa);
     const auto x = torch::rand({batch, options.frames, options.channels, options.height, options.width});
     const auto plain = model->predict(x);
     const auto first = fast.predict(x);
@@ -76,17 +91,7 @@ TEST_P(FastSimVPTest, equals_it_in_every_variant) {
 }
 
 TEST_P(FastSimVPTest, odd_sizes) {
-    // Frames that the encoder's stride does not divide, colours, channels that are no multiple of a vector.
-    auto o = small_options(GetParam());
-    o.channels = 3;
-    o.frames = 3;
-    o.height = 45;
-    o.width = 30;
-    o.hid_S = 24;
-    o.hid_T = 40;
-    o.output_frames = 5;                                  // rolls out
-    if (o.translator == "swin") o.height = o.width = 27;  // its windows (7) must divide the padded latent
-    expect_equal(o, 3);
+    expect_equal(odd_options(GetParam()), 3);
 }
 
 TEST_P(FastSimVPTest, benchmark_widths) {
@@ -99,6 +104,52 @@ TEST_P(FastSimVPTest, benchmark_widths) {
     o.N_T = 2;
     o.mlp_ratio = 8.0;
     expect_equal(o, 1);
+}
+
+/// Norm of the difference over that of what is expected.
+double deviation(const torch::Tensor& found, const torch::Tensor& expected) {
+    return ((found - expected).norm() / expected.norm()).item<double>();
+}
+
+/// Products in bfloat16 against the plain path in float32: about as near to it as the plain path in mixed
+/// precision is. That rounds what goes from layer to layer as well; here Winograd's points are rounded.
+void expect_as_near_as_autocast(const SimVPOptions& options, kernels::Isa isa = kernels::best_isa()) {
+    SCOPED_TRACE(options.to_json().dump() + ", " + kernels::isa_name(isa));
+    const torch::NoGradGuard no_grad;
+    auto model = random_model(options);
+    FastSimVP fast(*model, kernels::Precision::bfloat16, isa);
+    const auto x = torch::rand({2, options.frames, options.channels, options.height, options.width});
+    const auto exact = model->predict(x);
+    torch::Tensor rounded;
+    {
+        const Autocast autocast(torch::kCPU, true);
+        rounded = model->predict(x).to(torch::kFloat32);
+    }
+    const auto found = fast.predict(x);
+    EXPECT_LT(deviation(found, exact), 1.5 * deviation(rounded, exact));
+    EXPECT_GT(deviation(found, exact), 1e-5) << "nothing was rounded";
+    EXPECT_TRUE(fast.predict(x).equal(found)) << "a second run in the same buffers differs";
+}
+
+TEST_P(FastSimVPTest, bfloat16_in_every_variant) {
+    for (const auto isa : kernels::available_isas())
+        expect_as_near_as_autocast(small_options(GetParam()), isa);
+}
+
+TEST_P(FastSimVPTest, bfloat16_at_benchmark_widths) {
+    auto o = small_options(GetParam());
+    o.frames = 10;
+    o.height = o.width = 64;
+    o.hid_S = 64;
+    o.hid_T = 512;
+    o.N_S = 4;
+    o.N_T = 2;
+    o.mlp_ratio = 8.0;
+    expect_as_near_as_autocast(o);
+}
+
+TEST_P(FastSimVPTest, bfloat16_at_odd_sizes) {
+    expect_as_near_as_autocast(odd_options(GetParam()));
 }
 
 std::vector<std::string> names() {

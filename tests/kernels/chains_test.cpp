@@ -2,7 +2,9 @@
 // in double; gradients against differences of the forward loops.
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <functional>
 #include <random>
 #include <vector>
@@ -21,6 +23,11 @@ Values random_values(std::size_t count, unsigned seed) {
     for (auto& value : values) value = normal(engine);
     return values;
 }
+
+struct NormCase {
+    int channels, groups, height, width;
+    bool shuffle;
+};
 
 double gelu(double x) {
     return x * std::erfc(-x / std::sqrt(2.0)) / 2;
@@ -80,6 +87,36 @@ TEST_P(ChainsTest, gelu_its_weighted_sum_and_gradient) {
             ASSERT_EQ(out[i], alone[i]);
             ASSERT_NEAR(sums[i], double{in[1][i]} + 2 * gelu(x), 2e-6);
             ASSERT_NEAR(grad[i], double{in[1][i]} * slope(gelu, x), 4e-6);
+        }
+    });
+}
+
+TEST_P(ChainsTest, gelu_in_bfloat16) {
+    for_lengths([&](Index count, const std::vector<Values>& in) {
+        const auto n = static_cast<int>(count);
+        const auto narrow = [&](const Values& values) {
+            Values pairs(static_cast<std::size_t>(words_of(Precision::bfloat16, n)));
+            kernels(GetParam())
+                .narrow_rows({.in = values.data(), .rows = 1, .columns = n, .out = pairs.data()});
+            return pairs;
+        };
+        const auto value = [](const Values& pairs, std::size_t i) {
+            const std::uint32_t bits = std::bit_cast<std::uint32_t>(pairs[i / 2]);
+            return double{std::bit_cast<float>(i % 2 == 0 ? bits << 16U : bits & 0xffff0000U)};
+        };
+        const auto x = narrow(in[0]), grad = narrow(in[1]);
+        Values out(x.size()), x_grad(x.size());
+        k.gelu({.precision = Precision::bfloat16, .in = x.data(), .out = out.data(), .count = count});
+        k.gelu_backward({.precision = Precision::bfloat16,
+                         .in = x.data(),
+                         .grad = grad.data(),
+                         .in_grad = x_grad.data(),
+                         .count = count});
+        constexpr double rounding = 1.0 / 256;  // of a value: half a unit of eight bits
+        for (std::size_t i = 0; i < in[0].size(); ++i) {
+            const double y = gelu(value(x, i)), dx = value(grad, i) * slope(gelu, value(x, i));
+            ASSERT_NEAR(value(out, i), y, rounding * std::abs(y) + 1e-6);
+            ASSERT_NEAR(value(x_grad, i), dx, rounding * std::abs(dx) + 4e-6);
         }
     });
 }
@@ -175,6 +212,116 @@ TEST_P(ChainsTest, silu_gate_and_its_gradients) {
             ASSERT_NEAR(b_grad[i], grad * silu(a) * slope(silu, b), 2e-5);
         }
     });
+}
+
+/// Where each value of x [height][width][places][channels] goes.
+std::vector<std::size_t> shuffled(const NormCase& c) {
+    const int places = c.shuffle ? 4 : 1, grow = c.shuffle ? 2 : 1;
+    std::vector<std::size_t> to;
+    for (int y = 0; y < c.height; ++y) {
+        for (int x = 0; x < c.width; ++x) {
+            for (int p = 0; p < places; ++p) {
+                const int row = y * grow + p / 2, column = x * grow + p % 2;
+                for (int channel = 0; channel < c.channels; ++channel)
+                    to.push_back(
+                        static_cast<std::size_t>((row * c.width * grow + column) * c.channels + channel));
+            }
+        }
+    }
+    return to;
+}
+
+/// The layer in double.
+std::vector<double> group_norm_silu(const NormCase& c, const std::vector<double>& x, const Values& gamma,
+                                    const Values& beta) {
+    const auto to = shuffled(c);
+    const int size = c.channels / c.groups;
+    std::vector<double> y(x.size());
+    for (int group = 0; group < c.groups; ++group) {
+        const auto in_group = [&](std::size_t i) { return static_cast<int>(i) % c.channels / size == group; };
+        double sum = 0, squares = 0, count = 0;
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            if (in_group(i)) {
+                sum += x[i];
+                ++count;
+            }
+        }
+        for (std::size_t i = 0; i < x.size(); ++i)
+            if (in_group(i)) squares += (x[i] - sum / count) * (x[i] - sum / count);
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            if (!in_group(i)) continue;
+            const auto channel = i % static_cast<std::size_t>(c.channels);
+            const double normal = (x[i] - sum / count) / std::sqrt(squares / count + 1e-5);
+            y[to[i]] = silu(normal * double{gamma[channel]} + double{beta[channel]});
+        }
+    }
+    return y;
+}
+
+TEST_P(ChainsTest, group_norm_silu_and_its_gradients) {
+    for (const auto& c : {NormCase{16, 2, 3, 5, false},
+                          {6, 2, 9, 8, false},
+                          {34, 2, 4, 3, true},
+                          {4, 1, 1, 70, true},
+                          {20, 4, 1, 2, false}}) {
+        SCOPED_TRACE(c.channels);
+        const auto channels = static_cast<std::size_t>(c.channels),
+                   groups = static_cast<std::size_t>(c.groups);
+        const auto count = channels * static_cast<std::size_t>(c.height * c.width * (c.shuffle ? 4 : 1));
+        const auto x = random_values(count, 1), grad = random_values(count, 2);
+        const auto gamma = random_values(channels, 3), beta = random_values(channels, 4);
+        Values out(count), mean(groups), rstd(groups), x_grad(count), gamma_grad(channels),
+            beta_grad(channels);
+        std::vector<double> scratch(5 * channels);
+        const GroupNormSilu task{.in = x.data(),
+                                 .channels = c.channels,
+                                 .groups = c.groups,
+                                 .height = c.height,
+                                 .width = c.width,
+                                 .shuffle = c.shuffle,
+                                 .gamma = gamma.data(),
+                                 .beta = beta.data(),
+                                 .out = out.data(),
+                                 .mean = mean.data(),
+                                 .rstd = rstd.data(),
+                                 .scratch = scratch.data()};
+        k.group_norm_silu(task);
+        k.group_norm_silu_backward({.forward = task,
+                                    .grad = grad.data(),
+                                    .in_grad = x_grad.data(),
+                                    .gamma_grad = gamma_grad.data(),
+                                    .beta_grad = beta_grad.data()});
+        const std::vector<double> exact(x.begin(), x.end());
+        const auto y = group_norm_silu(c, exact, gamma, beta);
+        for (std::size_t i = 0; i < count; ++i) ASSERT_NEAR(out[i], y[i], 1e-5) << i;
+        const auto loss = [&](const std::vector<double>& at, const Values& g, const Values& b) {
+            const auto value = group_norm_silu(c, at, g, b);
+            double sum = 0;
+            for (std::size_t i = 0; i < count; ++i) sum += value[i] * double{grad[i]};
+            return sum;
+        };
+        constexpr double step = 1e-4;
+        for (std::size_t i = 0; i < count; i += 7) {
+            auto more = exact, less = exact;
+            more[i] += step;
+            less[i] -= step;
+            ASSERT_NEAR(x_grad[i], (loss(more, gamma, beta) - loss(less, gamma, beta)) / (2 * step), 2e-4)
+                << i;
+        }
+        for (std::size_t i = 0; i < channels; ++i) {
+            const auto along = [&](bool of_gamma) {
+                constexpr float wide = 1.0F / 256;
+                auto more = of_gamma ? gamma : beta, less = more;
+                more[i] += wide;
+                less[i] -= wide;
+                const double change = of_gamma ? loss(exact, more, beta) - loss(exact, less, beta)
+                                               : loss(exact, gamma, more) - loss(exact, gamma, less);
+                return change / (double{more[i]} - double{less[i]});
+            };
+            ASSERT_NEAR(gamma_grad[i], along(true), 2e-3) << i;
+            ASSERT_NEAR(beta_grad[i], along(false), 2e-3) << i;
+        }
+    }
 }
 
 }  // namespace

@@ -4,7 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
+#include <cstring>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -34,9 +37,143 @@ TEST_P(KernelsTest, is_the_variant_asked_for) {
     EXPECT_EQ(k.isa, GetParam());
 }
 
+/// As the processor's conversion: to the nearest, ties to even.
+std::uint16_t to_bfloat16(float value) {
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, &value, sizeof bits);
+    return static_cast<std::uint16_t>((bits + 0x7fffU + ((bits >> 16U) & 1U)) >> 16U);
+}
+double from_bfloat16(std::uint16_t half) {
+    const std::uint32_t bits = std::uint32_t{half} << 16U;
+    float value = 0;
+    std::memcpy(&value, &bits, sizeof value);
+    return double{value};
+}
+/// The halves of words that hold pairs.
+std::vector<std::uint16_t> halves_of(const std::vector<float>& words) {
+    std::vector<std::uint16_t> halves(2 * words.size());
+    std::memcpy(halves.data(), words.data(), words.size() * sizeof(float));
+    return halves;
+}
+
+TEST_P(KernelsTest, pairs_within_a_row) {
+    for (const int columns : {1, 2, 15, 16, 17, 32, 45}) {
+        SCOPED_TRACE(columns);
+        constexpr int rows = 3;
+        constexpr float untouched = -77.7F;  // both halves of it say something
+        const Index in_row = columns + 4, out_row = (columns + 1) / 2 + 3;
+        auto in = random_values(static_cast<std::size_t>(rows * in_row), 1);
+        in[0] = std::bit_cast<float>(0x3f808000U);                   // a tie: down to even
+        if (columns > 1) in[1] = std::bit_cast<float>(0x3f818000U);  // a tie: up
+        std::vector<float> out(static_cast<std::size_t>(rows * out_row), untouched);
+        k.narrow_rows({.in = in.data(),
+                       .in_row = in_row,
+                       .rows = rows,
+                       .columns = columns,
+                       .out = out.data(),
+                       .out_row = out_row});
+        const auto halves = halves_of(out);
+        for (int r = 0; r < rows; ++r) {
+            for (int c = 0; c < columns + columns % 2; ++c) {
+                const auto expected =
+                    c < columns ? to_bfloat16(in[static_cast<std::size_t>(r * in_row + c)]) : 0;
+                ASSERT_EQ(halves[static_cast<std::size_t>(2 * r * out_row + c)], expected) << r << ' ' << c;
+            }
+            for (Index c = (columns + 1) / 2; c < out_row; ++c) {
+                ASSERT_EQ(out[static_cast<std::size_t>(r * out_row + c)], untouched)
+                    << "written beyond the pairs";
+            }
+        }
+    }
+}
+
+TEST_P(KernelsTest, pairs_of_two_rows) {
+    for (const int rows : {1, 2, 5}) {
+        SCOPED_TRACE(rows);
+        constexpr int columns = 37;
+        const auto in = random_values(static_cast<std::size_t>(rows * columns), 1);
+        std::vector<float> out(static_cast<std::size_t>((rows + 1) / 2 * columns));
+        k.narrow_columns({.in = in.data(),
+                          .in_row = columns,
+                          .rows = rows,
+                          .columns = columns,
+                          .out = out.data(),
+                          .out_row = columns});
+        const auto halves = halves_of(out);
+        for (int r = 0; r < rows + rows % 2; ++r) {
+            for (int c = 0; c < columns; ++c) {
+                const auto expected =
+                    r < rows ? to_bfloat16(in[static_cast<std::size_t>(r * columns + c)]) : 0;
+                ASSERT_EQ(halves[static_cast<std::size_t>(2 * (r / 2 * columns + c) + r % 2)], expected)
+                    << r << ' ' << c;
+            }
+        }
+    }
+}
+
+TEST_P(KernelsTest, pairs_keep_what_is_no_number) {
+    const std::vector<float> in{std::nanf(""), -std::numeric_limits<float>::infinity(),
+                                std::bit_cast<float>(0x7fffffffU), 0.0F};
+    std::vector<float> out(2);
+    k.narrow_rows({.in = in.data(), .in_row = 4, .rows = 1, .columns = 4, .out = out.data(), .out_row = 2});
+    const auto halves = halves_of(out);
+    EXPECT_TRUE(std::isnan(from_bfloat16(halves[0])));
+    EXPECT_EQ(from_bfloat16(halves[1]), -std::numeric_limits<double>::infinity());
+    EXPECT_TRUE(std::isnan(from_bfloat16(halves[2])));
+    EXPECT_EQ(halves[3], 0);
+}
+
 struct ProductCase {
     int rows, depth, columns;
 };
+
+TEST_P(KernelsTest, product_of_pairs) {
+    for (const auto& [rows, depth, columns] :
+         {ProductCase{1, 1, 16}, {5, 7, 32}, {14, 64, 16}, {29, 33, 48}, {256, 100, 80}}) {
+        SCOPED_TRACE(rows);
+        const int words = words_of(Precision::bfloat16, depth);
+        const auto a = random_values(static_cast<std::size_t>(rows * depth), 1);
+        const auto w = random_values(static_cast<std::size_t>(depth * columns), 2);
+        const auto bias = random_values(static_cast<std::size_t>(columns), 3);
+        std::vector<float> pairs(static_cast<std::size_t>(rows * words)),
+            w_pairs(static_cast<std::size_t>(words * columns)), out(static_cast<std::size_t>(rows * columns));
+        k.narrow_rows({.in = a.data(),
+                       .in_row = depth,
+                       .rows = rows,
+                       .columns = depth,
+                       .out = pairs.data(),
+                       .out_row = words});
+        k.narrow_columns({.in = w.data(),
+                          .in_row = columns,
+                          .rows = depth,
+                          .columns = columns,
+                          .out = w_pairs.data(),
+                          .out_row = columns});
+        Product p;
+        p.precision = Precision::bfloat16;
+        p.a = pairs.data();
+        p.a_row = words;
+        p.depth = words;
+        p.w = w_pairs.data();
+        p.w_row = columns;
+        p.rows = rows;
+        p.columns = columns;
+        p.out = out.data();
+        p.out_row = columns;
+        p.bias = bias.data();
+        k.product(p);
+        for (int r = 0; r < rows; ++r) {
+            for (int c = 0; c < columns; ++c) {
+                double value = double{bias[static_cast<std::size_t>(c)]};
+                for (int i = 0; i < depth; ++i) {
+                    value += from_bfloat16(to_bfloat16(a[static_cast<std::size_t>(r * depth + i)])) *
+                             from_bfloat16(to_bfloat16(w[static_cast<std::size_t>(i * columns + c)]));
+                }
+                ASSERT_NEAR(out[static_cast<std::size_t>(r * columns + c)], value, 2e-5) << r << ' ' << c;
+            }
+        }
+    }
+}
 
 TEST_P(KernelsTest, product) {
     for (const auto& [rows, depth, columns] :
@@ -124,7 +261,7 @@ TEST_P(KernelsTest, product_with_taps_is_a_convolution) {
 TEST(Packing, orders_and_pads) {
     const std::vector<float> w{1, 2, 3,   // output 0
                                4, 5, 6};  // output 1
-    const Panels panels(w.data(), 3, {1, -1, 0}, {2, 0, -1, 1});
+    const Panels panels(w.data(), 3, {1, -1, 0}, {2, 0, -1, 1}, Precision::float32);
     EXPECT_EQ(panels.outputs(), 16);
     EXPECT_EQ(panels.depth(), 4);
     EXPECT_EQ(panels.count(), 1);
@@ -136,6 +273,18 @@ TEST(Packing, orders_and_pads) {
     EXPECT_EQ(at(2, 0), 0);
     EXPECT_EQ(at(3, 2), 2);
     EXPECT_EQ(at(0, 1), 0);
+    const Panels narrow(w.data(), 3, {1, -1, 0}, {2, 0, 1}, Precision::bfloat16);
+    EXPECT_EQ(narrow.depth(), 2);
+    std::vector<float> words(narrow.panel(0), narrow.panel(0) + 2 * panel_columns);
+    const auto halves = halves_of(words);
+    const auto half_at = [&](int depth, int output) {
+        return from_bfloat16(
+            halves[static_cast<std::size_t>(2 * (depth / 2 * panel_columns + output) + depth % 2)]);
+    };
+    EXPECT_EQ(half_at(0, 0), 6);
+    EXPECT_EQ(half_at(1, 0), 4);
+    EXPECT_EQ(half_at(2, 2), 2);
+    EXPECT_EQ(half_at(3, 2), 0);
     const std::vector<int> sizes{2, 17};
     const auto order = padded_parts(sizes);
     EXPECT_EQ(order.size(), 48U);
@@ -377,6 +526,20 @@ TEST_P(KernelsTest, winograd_is_the_convolution) {
                       .columns = columns,
                       .out = values.data(),
                       .point_stride = tiles * columns});
+    std::vector<float> pairs(values.size() / 2), expected_pairs(values.size() / 2);
+    k.winograd_input({.precision = Precision::bfloat16,
+                      .in = in.data(),
+                      .pixel = columns,
+                      .line = in_width * columns,
+                      .tiles = tiles,
+                      .columns = columns,
+                      .out = pairs.data(),
+                      .point_stride = tiles * columns / 2});
+    k.narrow_rows({.in = values.data(),
+                   .rows = 1,
+                   .columns = static_cast<int>(values.size()),
+                   .out = expected_pairs.data()});
+    EXPECT_EQ(halves_of(pairs), halves_of(expected_pairs));
     for (int p = 0; p < winograd_points; ++p) {
         for (int i = 0; i < tiles * columns; ++i)
             values[static_cast<std::size_t>(p * tiles * columns + i)] *= points[p];

@@ -7,6 +7,7 @@
 #include "stl/models/layers/fused_chains.h"
 #include "stl/models/registry.h"
 #include "stl/models/simvp.h"
+#include "stl/runtime/autocast.h"
 
 namespace stl {
 namespace {
@@ -64,28 +65,88 @@ TEST(Fused, DepthwiseTakesPicturesInAnyMemoryFormat) {
               1e-7);
 }
 
-TEST(Fused, GroupNormSiluIsTheChainOfBoth) {
+struct LayerCase {
+    std::int64_t batch, in, out, height, width, kernel, stride;
+};
+
+/// x, weight, bias, gamma, beta
+std::vector<Tensor> layer_inputs(const LayerCase& c, std::int64_t outputs) {
     torch::manual_seed(2);
-    for (const auto& size :
-         {std::vector<std::int64_t>{3, 8, 16, 16}, {2, 4, 5, 7}, {1, 2, 1, 3}, {2, 4, 3, 70}}) {
-        const auto channels = size[1];
+    return {torch::randn({c.batch, c.in, c.height, c.width}),
+            torch::randn({outputs, c.in, c.kernel, c.kernel}), 3 * torch::randn({outputs}) + 1,
+            torch::randn({c.out}), torch::randn({c.out})};
+}
+
+TEST(Fused, ConvNormSiluIsTheChainOfAll) {
+    for (const auto& c : {LayerCase{3, 4, 8, 16, 16, 3, 1},
+                          {2, 1, 4, 5, 7, 3, 2},
+                          {1, 2, 4, 1, 3, 1, 1},
+                          {2, 3, 34, 3, 70, 5, 1},
+                          {1, 5, 10, 9, 8, 3, 2}}) {
+        SCOPED_TRACE(c.out);
+        const auto padding = (c.kernel - c.stride + 1) / 2;
         expect_same(
-            {3 * torch::randn(size) + 1, torch::randn({channels}), torch::randn({channels})},
-            [](const auto& t) { return fused::group_norm_silu(t[0], 2, t[1], t[2], 1e-5, false); },
-            [](const auto& t) { return torch::silu(torch::group_norm(t[0], 2, t[1], t[2], 1e-5)); });
+            layer_inputs(c, c.out),
+            [&](const auto& t) {
+                return fused::conv_norm_silu(t[0], {t[1], t[2], c.stride, padding}, {2, t[3], t[4], 1e-5},
+                                             false);
+            },
+            [&](const auto& t) {
+                const auto y = torch::conv2d(t[0], t[1], t[2], c.stride, padding);
+                return torch::silu(torch::group_norm(y, 2, t[3], t[4], 1e-5));
+            });
     }
 }
 
-TEST(Fused, GroupNormSiluShuffles) {
-    torch::manual_seed(3);
-    for (const auto& size : {std::vector<std::int64_t>{2, 16, 8, 8}, {1, 8, 3, 5}, {1, 8, 2, 131}}) {
-        const auto channels = size[1] / 4;
+TEST(Fused, ConvNormSiluShuffles) {
+    for (const auto& c : {LayerCase{2, 3, 4, 8, 8, 3, 1}, {1, 2, 2, 3, 5, 3, 1}, {1, 4, 18, 2, 131, 1, 1}}) {
+        SCOPED_TRACE(c.out);
+        const auto padding = c.kernel / 2;
         expect_same(
-            {2 * torch::randn(size) - 1, torch::randn({channels}), torch::randn({channels})},
-            [](const auto& t) { return fused::group_norm_silu(t[0], 2, t[1], t[2], 1e-5, true); },
-            [](const auto& t) {
-                return torch::silu(torch::group_norm(torch::pixel_shuffle(t[0], 2), 2, t[1], t[2], 1e-5));
+            layer_inputs(c, 4 * c.out),
+            [&](const auto& t) {
+                return fused::conv_norm_silu(t[0], {t[1], t[2], 1, padding}, {2, t[3], t[4], 1e-5}, true);
+            },
+            [&](const auto& t) {
+                const auto y = torch::pixel_shuffle(torch::conv2d(t[0], t[1], t[2], 1, padding), 2);
+                return torch::silu(torch::group_norm(y, 2, t[3], t[4], 1e-5));
             });
+    }
+}
+
+TEST(Fused, ConvNormSiluHasItsChannelsLast) {
+    const auto inputs = layer_inputs({2, 4, 8, 16, 16, 3, 1}, 8);
+    const auto y = fused::conv_norm_silu(inputs[0], {inputs[1], inputs[2], 1, 1},
+                                         {2, inputs[3], inputs[4], 1e-5}, false);
+    EXPECT_TRUE(y.is_contiguous(torch::MemoryFormat::ChannelsLast));
+}
+
+/// Norm of the difference over the norm of what is expected.
+double distance(const Tensor& found, const Tensor& expected) {
+    const auto truth = expected.to(torch::kFloat64);
+    return ((found.to(torch::kFloat64) - truth).norm() / truth.norm()).item<double>();
+}
+
+TEST(Fused, ConvNormSiluInMixedPrecision) {
+    for (const bool shuffle : {false, true}) {
+        SCOPED_TRACE(shuffle);
+        const auto inputs = layer_inputs({3, 6, 20, 12, 9, 3, 1}, shuffle ? 80 : 20);
+        const auto chain = [&](const auto& t) {
+            const auto y = torch::conv2d(t[0], t[1], t[2], 1, 1);
+            return torch::silu(
+                torch::group_norm(shuffle ? torch::pixel_shuffle(y, 2) : y, 2, t[3], t[4], 1e-5));
+        };
+        const auto exact = with_gradients(inputs, torch::kFloat64, chain);
+        const Autocast autocast(torch::kCPU, true);
+        const auto rounded = with_gradients(inputs, torch::kFloat32, chain);
+        const auto found = with_gradients(inputs, torch::kFloat32, [&](const auto& t) {
+            return fused::conv_norm_silu(t[0], {t[1], t[2], 1, 1}, {2, t[3], t[4], 1e-5}, shuffle);
+        });
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            SCOPED_TRACE(i);
+            // The convolution's result is rounded in both; here the layer's and its gradient's as well.
+            EXPECT_LT(distance(found[i], exact[i]), 2 * distance(rounded[i], exact[i]) + 2e-3);
+        }
     }
 }
 
@@ -95,6 +156,18 @@ TEST(Fused, FewOutputsIsTheConvolution) {
         {torch::randn({3, 16, 9, 11}), torch::randn({3, 16, 1, 1}), torch::randn({3})},
         [](const auto& t) { return fused::few_outputs(t[0], t[1], t[2]); },
         [](const auto& t) { return torch::conv2d(t[0], t[1], t[2]); });
+}
+
+TEST(Fused, FewOutputsTakesChannelsLast) {
+    torch::manual_seed(4);
+    expect_same(
+        {torch::randn({3, 9, 11, 16}), torch::randn({3, 16, 1, 1}), torch::randn({3})},
+        [](const auto& t) {
+            return fused::few_outputs(t[0].permute({0, 3, 1, 2}), t[1], t[2]);
+        },
+        [](const auto& t) {
+            return torch::conv2d(t[0].permute({0, 3, 1, 2}), t[1], t[2]);
+        });
 }
 
 TEST(Fused, DepthwiseTakesAPartOfTheChannels) {
@@ -174,15 +247,33 @@ TEST(Fused, LeavesOtherTensorsToThePlainPath) {
     EXPECT_TRUE(fused::takes(torch::zeros({1, 2, 3, 3})));
     EXPECT_FALSE(fused::takes(torch::zeros({1, 2, 3, 3}, torch::kFloat64)));
     EXPECT_FALSE(fused::takes(torch::zeros({1, 2, 3, 3}, torch::kBFloat16)));
+    {
+        const Autocast autocast(torch::kCPU, true);
+        EXPECT_TRUE(fused::takes(torch::zeros({1, 2, 3, 3}, torch::kBFloat16)));
+    }
     EXPECT_FALSE(fused::takes(torch::zeros({2, 3, 3})));
     EXPECT_FALSE(fused::takes(torch::zeros({1, 2, 3, 3}, torch::kMeta)));
 }
 
 class FusedModel : public testing::TestWithParam<std::string> {};
 
-TEST_P(FusedModel, TrainsAsThePlainOne) {
+/// The output and all gradients of one pass.
+std::vector<std::pair<std::string, Tensor>> training_pass(SimVP& model, const Tensor& x, bool fused) {
+    set_fused(*model, fused);
+    model->zero_grad();
+    torch::manual_seed(7);  // stochastic depth
+    const auto y = model->forward(x).to(torch::kFloat32);
+    y.pow(2).sum().backward();
+    std::vector<std::pair<std::string, Tensor>> all{{"output", y.detach().clone()}};
+    for (const auto& p : model->named_parameters()) {
+        if (p.value().grad().defined()) all.emplace_back(p.key(), p.value().grad().clone());
+    }
+    return all;
+}
+
+SimVP small_model(const std::string& translator) {
     SimVPOptions options;
-    options.translator = GetParam();
+    options.translator = translator;
     options.frames = 4;
     options.channels = 1;
     options.height = options.width = 32;
@@ -193,21 +284,13 @@ TEST_P(FusedModel, TrainsAsThePlainOne) {
     torch::manual_seed(6);
     SimVP model(options);
     model->train();
+    return model;
+}
+
+TEST_P(FusedModel, TrainsAsThePlainOne) {
+    auto model = small_model(GetParam());
     const auto x = torch::rand({2, 4, 1, 32, 32});
-    const auto pass = [&](bool fused, torch::Dtype type) {
-        set_fused(*model, fused);
-        model->to(type);
-        model->zero_grad();
-        torch::manual_seed(7);  // stochastic depth
-        const auto y = model->forward(x.to(type));
-        y.pow(2).sum().backward();
-        std::vector<std::pair<std::string, Tensor>> all{{"output", y.detach().clone()}};
-        for (const auto& p : model->named_parameters()) {
-            if (p.value().grad().defined()) all.emplace_back(p.key(), p.value().grad().clone());
-        }
-        return all;
-    };
-    const auto fused = pass(true, torch::kFloat32), plain = pass(false, torch::kFloat32);
+    const auto fused = training_pass(model, x, true), plain = training_pass(model, x, false);
     ASSERT_EQ(fused.size(), plain.size());
     double largest = 0;
     for (std::size_t i = 1; i < plain.size(); ++i)
@@ -218,6 +301,31 @@ TEST_P(FusedModel, TrainsAsThePlainOne) {
         const auto own = plain[i].second.abs().max().item<double>();
         EXPECT_LE(difference, 1e-4 * std::max(own, 1e-3 * largest)) << plain[i].first;
     }
+}
+
+TEST_P(FusedModel, InMixedPrecisionIsAsNearToFloat32AsThePlainOne) {
+    auto model = small_model(GetParam());
+    const auto x = torch::rand({2, 4, 1, 32, 32});
+    const auto exact = training_pass(model, x, false);
+    std::vector<std::pair<std::string, Tensor>> plain, fused;
+    {
+        const Autocast autocast(torch::kCPU, true);
+        plain = training_pass(model, x, false);
+    }
+    {
+        const Autocast autocast(torch::kCPU, true);
+        fused = training_pass(model, x, true);
+    }
+    // All gradients as one vector: those that are zero but for rounding say nothing by themselves.
+    const auto joined = [](const std::vector<std::pair<std::string, Tensor>>& pass) {
+        std::vector<Tensor> gradients;
+        for (std::size_t i = 1; i < pass.size(); ++i) gradients.push_back(pass[i].second.flatten());
+        return torch::cat(gradients);
+    };
+    ASSERT_EQ(fused.size(), exact.size());
+    EXPECT_LT(distance(fused[0].second, exact[0].second), 1.5 * distance(plain[0].second, exact[0].second));
+    EXPECT_LT(distance(joined(fused), joined(exact)), 1.5 * distance(joined(plain), joined(exact)));
+    EXPECT_GT(distance(joined(fused), joined(exact)), 1e-5) << "nothing was rounded";
 }
 
 std::vector<std::string> translator_names() {

@@ -117,7 +117,6 @@ TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
     refused("info tiny.json --set model.hid_T=65536 --set model.N_T=1024 --set model.mlp_ratio=64", 1,
             "out of memory\n");
     refused("bench --translator nope --work metrics", 1, "'nope'");
-    refused("bench --precision bf16 --device cpu --compare plain,fast", 1, "--compare plain");
     refused("train tiny.json --set train.lr", 2, "KEY=VALUE");
     refused("train none.json", 1, "none.json: no such file");
     refused("train tiny.json --set train.epoch=3", 1, "did you mean 'epochs'?");

@@ -2,7 +2,7 @@
 """stl beside OpenSTL on this machine, as a Markdown table: sequences per second, both timed in turn.
 
     python tools/peer/table.py --openstl CHECKOUT [--translator all] [--work infer|train] [--batch 1] [--rounds 2]
-                               [--modes eager,channels-last,compile]
+                               [--modes eager,channels-last,compile] [--precision fp32]
 
 In each round a translator is timed by `stl bench` and then by tools/peer/bench.py; the median of the rounds counts.
 The ratio is that of stl's fast path to the best of OpenSTL's modes. What is needed: see tools/peer/bench.py.
@@ -33,11 +33,13 @@ def main():
     parser.add_argument("--batch", default="1")
     parser.add_argument("--modes", default="eager,channels-last")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--repeats", default="5")
     options = parser.parse_args()
     translators = list(SPELLING) if options.translator == "all" else options.translator.split(",")
     modes = options.modes.split(",")
-    same = ["--work", options.work, "--batch", options.batch, "--repeats", options.repeats, "--warmup", "1"]
+    same = ["--work", options.work, "--batch", options.batch, "--repeats", options.repeats, "--warmup", "1",
+            "--precision", options.precision]
     print("| translator | stl plain | stl fast | " + " | ".join("OpenSTL " + mode for mode in modes) + " | ratio |")
     print("|---|" + "---:|" * (len(modes) + 3), flush=True)
     for translator in translators:

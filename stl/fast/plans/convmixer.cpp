@@ -23,11 +23,11 @@ struct Norm {
 
 class ConvMixerPlan : public BlockPlan {
   public:
-    explicit ConvMixerPlan(const ConvMixerBlock& block)
+    ConvMixerPlan(const ConvMixerBlock& block, Precision precision)
         : channels_(static_cast<int>(block.options.channels)),
           depthwise_(block.conv_dw),
           norm_1_(block.norm_1),
-          pointwise_(Map::of(block.conv_pw)),
+          pointwise_(Map::of(block.conv_pw), precision),
           norm_2_(block.norm_2) {}
 
     void run(const Frame& frame, Pixels x) const override {
@@ -58,8 +58,8 @@ class ConvMixerPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_convmixer(const Block& block) {
-    return std::make_unique<ConvMixerPlan>(dynamic_cast<const ConvMixerBlock&>(block));
+std::unique_ptr<BlockPlan> plan_convmixer(const Block& block, Precision precision) {
+    return std::make_unique<ConvMixerPlan>(dynamic_cast<const ConvMixerBlock&>(block), precision);
 }
 
 }  // namespace stl::fast

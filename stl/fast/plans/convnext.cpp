@@ -10,11 +10,11 @@ namespace {
 
 class ConvNextPlan : public BlockPlan {
   public:
-    explicit ConvNextPlan(const ConvNextBlock& block)
+    ConvNextPlan(const ConvNextBlock& block, Precision precision)
         : channels_(static_cast<int>(block.options.channels)), depthwise_(block.conv_dw) {
         const auto norm = Affine::of(block.norm->weight, block.norm->bias);
         mlp_ = MlpPlan(Map::of(block.mlp->fc1).after(norm.scale, norm.shift),
-                       Map::of(block.mlp->fc2).times(block.gamma));
+                       Map::of(block.mlp->fc2).times(block.gamma), precision);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -32,8 +32,8 @@ class ConvNextPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_convnext(const Block& block) {
-    return std::make_unique<ConvNextPlan>(dynamic_cast<const ConvNextBlock&>(block));
+std::unique_ptr<BlockPlan> plan_convnext(const Block& block, Precision precision) {
+    return std::make_unique<ConvNextPlan>(dynamic_cast<const ConvNextBlock&>(block), precision);
 }
 
 }  // namespace stl::fast

@@ -14,7 +14,8 @@ using kernels::Op;
 
 class HorNetPlan : public BlockPlan {
   public:
-    explicit HorNetPlan(const HorNetBlock& block) : channels_(static_cast<int>(block.options.channels)) {
+    HorNetPlan(const HorNetBlock& block, Precision precision)
+        : channels_(static_cast<int>(block.options.channels)) {
         const auto& conv = *block.gnconv;
         for (const auto width : conv.widths) widths_.push_back(static_cast<int>(width));
         auto sizes = widths_;
@@ -23,13 +24,13 @@ class HorNetPlan : public BlockPlan {
         const auto outputs = kernels::padded_parts(sizes);
         fused_ = static_cast<int>(outputs.size());
         proj_in_ = PointwisePlan(Map::of(conv.proj_in).after(norm1.scale, norm1.shift), outputs,
-                                 kernels::in_order(channels_));
+                                 kernels::in_order(channels_), precision);
         depthwise_ = DepthwisePlan(conv.dwconv, kernels::padded_parts(widths_));
-        for (const auto& pointwise : conv.pws) steps_.emplace_back(Map::of(pointwise));
-        proj_out_ = PointwisePlan(Map::of(conv.proj_out).times(block.gamma1));
+        for (const auto& pointwise : conv.pws) steps_.emplace_back(Map::of(pointwise), precision);
+        proj_out_ = PointwisePlan(Map::of(conv.proj_out).times(block.gamma1), precision);
         const auto norm2 = Affine::of(block.norm2->weight, block.norm2->bias);
         mlp_ = MlpPlan(Map::of(block.pwconv1).after(norm2.scale, norm2.shift),
-                       Map::of(block.pwconv2).times(block.gamma2));
+                       Map::of(block.pwconv2).times(block.gamma2), precision);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -73,8 +74,8 @@ class HorNetPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_hornet(const Block& block) {
-    return std::make_unique<HorNetPlan>(dynamic_cast<const HorNetBlock&>(block));
+std::unique_ptr<BlockPlan> plan_hornet(const Block& block, Precision precision) {
+    return std::make_unique<HorNetPlan>(dynamic_cast<const HorNetBlock&>(block), precision);
 }
 
 }  // namespace stl::fast

@@ -20,7 +20,7 @@ using kernels::Op;
 constexpr int border = 5;  ///< of the largest filters, 11x11
 
 struct GroupedConvolution {
-    GroupedConvolution(const GroupConv2d& layer, int group_inputs)
+    GroupedConvolution(const GroupConv2d& layer, int group_inputs, Precision precision)
         : kernel(static_cast<int>(layer->conv->options.kernel)), eps(layer->norm->eps) {
         const auto groups = layer->conv->options.groups, outputs = layer->conv->options.out / groups;
         const auto depth = kernel * kernel * group_inputs;
@@ -31,7 +31,7 @@ struct GroupedConvolution {
                            .contiguous();
         for (std::int64_t g = 0; g < groups; ++g) {
             panels.emplace_back(w[g].data_ptr<float>(), depth, kernels::in_order(static_cast<int>(outputs)),
-                                kernels::in_order(depth));
+                                kernels::in_order(depth), precision);
             bias.push_back(channels(layer->conv->bias.narrow(0, g * outputs, outputs)));
             gain.push_back(channels(layer->norm->weight.narrow(0, g * outputs, outputs)));
             shift.push_back(channels(layer->norm->bias.narrow(0, g * outputs, outputs)));
@@ -46,13 +46,16 @@ struct GroupedConvolution {
 
 class InceptionPlan {
   public:
-    explicit InceptionPlan(const Inception& module)
-        : conv1_(Map::of(module->conv1)), hidden_(static_cast<int>(module->conv1->options.out)) {
+    InceptionPlan(const Inception& module, Precision precision)
+        : conv1_(Map::of(module->conv1), precision), hidden_(static_cast<int>(module->conv1->options.out)) {
         const auto& first = module->layers.front()->conv->options;
         groups_ = static_cast<int>(first.groups);
         inputs_ = hidden_ / groups_;
+        if (inputs_ % 2 != 0) precision = Precision::float32;  // a pixel's channels end with a pair
+        precision_ = precision;
+        words_ = kernels::words_of(precision, inputs_);
         outputs_ = static_cast<int>(first.out) / groups_;
-        for (const auto& layer : module->layers) convolutions_.emplace_back(layer, inputs_);
+        for (const auto& layer : module->layers) convolutions_.emplace_back(layer, inputs_, precision);
     }
 
     void run(const Frame& frame, Pixels in, Pixels out) const {
@@ -69,7 +72,7 @@ class InceptionPlan {
     }
 
   private:
-    Index line(const Frame& frame) const { return Index{frame.width + 2 * border} * inputs_; }
+    Index line(const Frame& frame) const { return Index{frame.width + 2 * border} * words_; }
 
     std::int64_t macs(const Frame& frame) const {
         std::int64_t filters = 0;
@@ -81,11 +84,19 @@ class InceptionPlan {
     /// The border stays zero: only the inside is ever written.
     void lay_out(const Frame& frame, Pixels hidden, float* plane) const {
         for (int y = 0; y < frame.height; ++y) {
-            float* to = plane + (y + border) * line(frame) + Index{border} * inputs_;
-            for (int x = 0; x < frame.width; ++x) {
-                std::copy_n(hidden.data + (Index{y} * frame.width + x) * hidden.row, inputs_,
-                            to + Index{x} * inputs_);
+            const float* from = hidden.data + Index{y} * frame.width * hidden.row;
+            float* to = plane + (y + border) * line(frame) + Index{border} * words_;
+            if (precision_ == Precision::bfloat16) {
+                frame.kernels.narrow_rows({.in = from,
+                                           .in_row = hidden.row,
+                                           .rows = frame.width,
+                                           .columns = inputs_,
+                                           .out = to,
+                                           .out_row = words_});
+                continue;
             }
+            for (int x = 0; x < frame.width; ++x)
+                std::copy_n(from + x * hidden.row, inputs_, to + Index{x} * inputs_);
         }
     }
 
@@ -111,17 +122,18 @@ class InceptionPlan {
         const auto& panels = convolution.panels[group];
         for (int panel = 0; panel < panels.count(); ++panel) {
             kernels::Product p;
-            p.a_row = inputs_;
+            p.precision = precision_;
+            p.a_row = words_;
             p.taps = taps;
             p.tap_count = kernel;
-            p.depth = kernel * inputs_;
+            p.depth = kernel * words_;
             p.w = panels.panel(panel);
             p.rows = frame.width;
             p.columns = panels.columns(panel);
             p.out_row = values.row;
             p.bias = convolution.bias[group].data() + panel * kernels::panel_columns;
             for (int y = 0; y < frame.height; ++y) {
-                p.a = plane + (y + skip) * line(frame) + Index{skip} * inputs_;
+                p.a = plane + (y + skip) * line(frame) + Index{skip} * words_;
                 p.out = values.data + Index{y} * frame.width * values.row + panel * kernels::panel_columns;
                 frame.kernels.product(p);
             }
@@ -158,16 +170,18 @@ class InceptionPlan {
 
     PointwisePlan conv1_;
     int hidden_, groups_ = 0, inputs_ = 0, outputs_ = 0;
+    Precision precision_ = Precision::float32;
+    int words_ = 0;  ///< of a pixel of a group
     std::vector<GroupedConvolution> convolutions_;
 };
 
 /// x is written where the next module reads it; the upward modules read [x, skip].
 class IncepUPlan : public TranslatorPlan {
   public:
-    IncepUPlan(const SimVPOptions& options, const IncepU& translator)
+    IncepUPlan(const SimVPOptions& options, const IncepU& translator, Precision precision)
         : channels_(static_cast<int>(options.hid_T)) {
-        for (const auto& module : translator.enc) down_.emplace_back(module);
-        for (const auto& module : translator.dec) up_.emplace_back(module);
+        for (const auto& module : translator.enc) down_.emplace_back(module, precision);
+        for (const auto& module : translator.dec) up_.emplace_back(module, precision);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -191,8 +205,9 @@ class IncepUPlan : public TranslatorPlan {
 
 }  // namespace
 
-std::unique_ptr<TranslatorPlan> plan_incepu(const SimVPOptions& options, const Translator& translator) {
-    return std::make_unique<IncepUPlan>(options, dynamic_cast<const IncepU&>(translator));
+std::unique_ptr<TranslatorPlan> plan_incepu(const SimVPOptions& options, const Translator& translator,
+                                            Precision precision) {
+    return std::make_unique<IncepUPlan>(options, dynamic_cast<const IncepU&>(translator), precision);
 }
 
 }  // namespace stl::fast

@@ -60,27 +60,27 @@ class ExcitationPlan {
 
 class LargeKernelPlan : public BlockPlan {
   public:
-    explicit LargeKernelPlan(const LargeKernelBlock& block)
+    LargeKernelPlan(const LargeKernelBlock& block, Precision precision)
         : channels_(static_cast<int>(block.options.channels)), norm_(Affine::of(block.norm1)) {
         const auto& gate = *block.attn->spatial_gating_unit;
         const auto scale = block.layer_scale_1.detach().to(torch::kDouble);
-        proj_1_ = PointwisePlan(Map::of(block.attn->proj_1).after(norm_.scale, norm_.shift));
+        proj_1_ = PointwisePlan(Map::of(block.attn->proj_1).after(norm_.scale, norm_.shift), precision);
         conv0_ = DepthwisePlan(gate.conv0);
         conv_spatial_ = DepthwisePlan(gate.conv_spatial);
         gsta_ = dynamic_cast<const GstaGate*>(&gate) != nullptr;
-        conv1_ =
-            gsta_ ? PointwisePlan(Map::of(gate.conv1), interleaved(channels_), kernels::in_order(channels_))
-                  : PointwisePlan(Map::of(gate.conv1));
+        conv1_ = gsta_ ? PointwisePlan(Map::of(gate.conv1), interleaved(channels_),
+                                       kernels::in_order(channels_), precision)
+                       : PointwisePlan(Map::of(gate.conv1), precision);
         if (const auto* tau = dynamic_cast<const TauGate*>(&gate)) {
             excitation_ = std::make_unique<ExcitationPlan>(tau->fc);
         }
         auto last = Map::of(block.attn->proj_2).times(scale);
         last.b = last.b + scale * norm_.shift;
-        proj_2_ = PointwisePlan(last);
+        proj_2_ = PointwisePlan(last, precision);
         residual_scale_ = channels(1.0 + scale * norm_.scale);
         const auto norm2 = Affine::of(block.norm2);
         mlp_ = MlpPlan(Map::of(block.mlp->fc1).after(norm2.scale, norm2.shift), block.mlp->dwconv->dwconv,
-                       Map::of(block.mlp->fc2).times(block.layer_scale_2));
+                       Map::of(block.mlp->fc2).times(block.layer_scale_2), precision);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -138,8 +138,8 @@ class LargeKernelPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_large_kernel(const Block& block) {
-    return std::make_unique<LargeKernelPlan>(dynamic_cast<const LargeKernelBlock&>(block));
+std::unique_ptr<BlockPlan> plan_large_kernel(const Block& block, Precision precision) {
+    return std::make_unique<LargeKernelPlan>(dynamic_cast<const LargeKernelBlock&>(block), precision);
 }
 
 }  // namespace stl::fast

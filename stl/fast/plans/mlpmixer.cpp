@@ -4,6 +4,8 @@
 // perceptron run on a thread's own channels.
 #include "stl/models/translators/mlpmixer.h"
 
+#include <algorithm>
+
 #include "stl/fast/layers.h"
 #include "stl/fast/plans/plans.h"
 #include "stl/fast/slots.h"
@@ -18,20 +20,32 @@ constexpr double eps = 1e-6;
 /// A matrix whose rows are read together, a little apart so that they do not compete for cache lines.
 class Rows {
   public:
-    explicit Rows(const Linear& linear)
-        : rows(static_cast<int>(linear->weight.size(0))),
-          depth(static_cast<int>(linear->weight.size(1))),
+    Rows(const Linear& linear, Precision precision_)
+        : precision(precision_),
+          rows(static_cast<int>(linear->weight.size(0))),
+          depth(kernels::words_of(precision, static_cast<int>(linear->weight.size(1)))),
           row(depth + kernels::column_step),
           bias(channels(linear->bias)) {
         const auto w = linear->weight.detach().to(torch::kFloat32).contiguous();
+        const int columns = static_cast<int>(w.size(1));
+        const float* from = w.data_ptr<float>();
         data.reserve(static_cast<std::size_t>(rows) * static_cast<std::size_t>(row));
-        for (int r = 0; r < rows; ++r)
-            std::copy_n(w.data_ptr<float>() + Index{r} * depth, depth, data.data() + r * row);
+        if (precision == Precision::bfloat16) {
+            kernels::kernels().narrow_rows({.in = from,
+                                            .in_row = columns,
+                                            .rows = rows,
+                                            .columns = columns,
+                                            .out = data.data(),
+                                            .out_row = row});
+            return;
+        }
+        for (int r = 0; r < rows; ++r) std::copy_n(from + Index{r} * columns, columns, data.data() + r * row);
     }
 
     /// The product of this and a panel of 32 columns.
     kernels::Product times(const float* panel, int columns, Pixels out) const {
         kernels::Product p;
+        p.precision = precision;
         p.a = data.data();
         p.a_row = row;
         p.depth = depth;
@@ -44,22 +58,23 @@ class Rows {
         return p;
     }
 
-    int rows, depth;
+    Precision precision;
+    int rows, depth;  ///< depth in words
     Index row;
     kernels::Buffer bias, data;
 };
 
 class MlpMixerPlan : public BlockPlan {
   public:
-    explicit MlpMixerPlan(const MlpMixerBlock& block)
+    MlpMixerPlan(const MlpMixerBlock& block, Precision precision)
         : channels_(static_cast<int>(block.options.channels)),
           gain_(channels(block.norm1->weight)),
           shift_(channels(block.norm1->bias)),
-          fc1_(block.mlp_tokens->fc1),
-          fc2_(block.mlp_tokens->fc2) {
+          fc1_(block.mlp_tokens->fc1, precision),
+          fc2_(block.mlp_tokens->fc2, precision) {
         const auto norm2 = Affine::of(block.norm2->weight, block.norm2->bias);
         const auto& mlp = *block.mlp_channels;
-        mlp_ = MlpPlan(Map::of(mlp.fc1).after(norm2.scale, norm2.shift), Map::of(mlp.fc2));
+        mlp_ = MlpPlan(Map::of(mlp.fc1).after(norm2.scale, norm2.shift), Map::of(mlp.fc2), precision);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -80,21 +95,36 @@ class MlpMixerPlan : public BlockPlan {
 
     void mix_pixels(const Frame& frame, Pixels normal, Pixels x, int column, int columns) const {
         constexpr Index row = kernels::panel_columns;
-        float* in = frame.workspace.scratch(static_cast<std::size_t>((frame.rows() + fc1_.rows) * row));
+        const Index rows = frame.rows() + fc1_.rows, words = std::max(fc1_.depth, fc2_.depth);
+        float* in = frame.workspace.scratch(static_cast<std::size_t>((rows + words) * row));
         float* hidden = in + frame.rows() * row;
+        float* pairs = in + rows * row;
         apply(frame, Op::affine, normal.from(column), normal.from(column), {in, row}, columns,
               {gain_.data() + column, shift_.data() + column});
-        frame.kernels.product(fc1_.times(in, columns, {hidden, row}));
+        frame.kernels.product(fc1_.times(right_side(frame, in, frame.rows(), pairs), columns, {hidden, row}));
         frame.kernels.apply(Op::gelu, {.a = hidden,
                                        .a_row = row,
                                        .out = hidden,
                                        .out_row = row,
                                        .rows = fc1_.rows,
                                        .columns = columns});
-        auto last = fc2_.times(hidden, columns, x.from(column));
+        auto last = fc2_.times(right_side(frame, hidden, fc1_.rows, pairs), columns, x.from(column));
         last.residual = x.data + column;
         last.residual_row = x.row;
         frame.kernels.product(last);
+    }
+
+    /// A panel of 32 columns as the products take it: itself, or in pairs of its rows, written to `pairs`.
+    const float* right_side(const Frame& frame, const float* panel, int rows, float* pairs) const {
+        if (fc1_.precision == Precision::float32) return panel;
+        constexpr int columns = kernels::panel_columns;
+        frame.kernels.narrow_columns({.in = panel,
+                                      .in_row = columns,
+                                      .rows = rows,
+                                      .columns = columns,
+                                      .out = pairs,
+                                      .out_row = columns});
+        return pairs;
     }
 
     int channels_;
@@ -105,8 +135,8 @@ class MlpMixerPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_mlpmixer(const Block& block) {
-    return std::make_unique<MlpMixerPlan>(dynamic_cast<const MlpMixerBlock&>(block));
+std::unique_ptr<BlockPlan> plan_mlpmixer(const Block& block, Precision precision) {
+    return std::make_unique<MlpMixerPlan>(dynamic_cast<const MlpMixerBlock&>(block), precision);
 }
 
 }  // namespace stl::fast

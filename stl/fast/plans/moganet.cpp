@@ -30,9 +30,10 @@ struct Part {
 
 class MogaPlan : public BlockPlan {
   public:
-    explicit MogaPlan(const MogaBlock& block) : channels_(static_cast<int>(block.options.channels)) {
-        plan_aggregation(block);
-        plan_perceptron(block);
+    MogaPlan(const MogaBlock& block, Precision precision)
+        : channels_(static_cast<int>(block.options.channels)) {
+        plan_aggregation(block, precision);
+        plan_perceptron(block, precision);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -48,7 +49,7 @@ class MogaPlan : public BlockPlan {
     }
 
   private:
-    void plan_aggregation(const MogaBlock& block) {
+    void plan_aggregation(const MogaBlock& block, Precision precision) {
         const auto& attn = *block.attn;
         const auto& value = *attn.value;
         const std::array<int, 3> sizes{static_cast<int>(value.channels_0), static_cast<int>(value.channels_1),
@@ -58,28 +59,28 @@ class MogaPlan : public BlockPlan {
         const auto norm = Affine::of(block.norm1);
         const auto scale = doubles(block.layer_scale_1);
         width_ = static_cast<int>(order.size());
-        proj_1_ = PointwisePlan(Map::of(attn.proj_1).after(norm.scale, norm.shift), order, all);
+        proj_1_ = PointwisePlan(Map::of(attn.proj_1).after(norm.scale, norm.shift), order, all, precision);
         sigma_ = channels(attn.sigma, order);
         sigma_plus_one_ = channels(attn.sigma.detach() + 1.0, order);
-        gate_ = PointwisePlan(Map::of(attn.gate), all, order);
-        mix_ = PointwisePlan(Map::of(value.PW_conv), all, order);
+        gate_ = PointwisePlan(Map::of(attn.gate), all, order, precision);
+        mix_ = PointwisePlan(Map::of(value.PW_conv), all, order, precision);
         first_ = DepthwisePlan(value.DW_conv0, order);
         const int second = kernels::padded(sizes[0]), third = second + kernels::padded(sizes[1]);
         parts_[0] = {second, third - second, DepthwisePlan(value.DW_conv1)};
         parts_[1] = {third, width_ - third, DepthwisePlan(value.DW_conv2)};
         auto last = Map::of(attn.proj_2).times(scale);
         last.b = last.b + scale * norm.shift;
-        proj_2_ = PointwisePlan(last);
+        proj_2_ = PointwisePlan(last, precision);
         residual_scale_ = channels(1.0 + scale * norm.scale);
     }
 
-    void plan_perceptron(const MogaBlock& block) {
+    void plan_perceptron(const MogaBlock& block, Precision precision) {
         const auto& mlp = *block.mlp;
         const auto norm = Affine::of(block.norm2);
         const auto fc2 = Map::of(mlp.fc2).times(block.layer_scale_2);
         const auto sigma = doubles(mlp.sigma);
         mlp_ = MlpPlan(Map::of(mlp.fc1).after(norm.scale, norm.shift), mlp.dwconv,
-                       fc2.after(1.0 + sigma, torch::zeros_like(sigma)));
+                       fc2.after(1.0 + sigma, torch::zeros_like(sigma)), precision);
         outer_ = channels(torch::mv(fc2.w, sigma));
         decompose_ = channels(mlp.decompose->weight);
         decompose_bias_ = mlp.decompose->bias.item<float>();
@@ -145,8 +146,8 @@ class MogaPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_moganet(const Block& block) {
-    return std::make_unique<MogaPlan>(dynamic_cast<const MogaBlock&>(block));
+std::unique_ptr<BlockPlan> plan_moganet(const Block& block, Precision precision) {
+    return std::make_unique<MogaPlan>(dynamic_cast<const MogaBlock&>(block), precision);
 }
 
 }  // namespace stl::fast

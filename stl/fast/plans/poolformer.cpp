@@ -20,13 +20,13 @@ struct Moments {
 
 class PoolFormerPlan : public BlockPlan {
   public:
-    explicit PoolFormerPlan(const PoolFormerBlock& block)
+    PoolFormerPlan(const PoolFormerBlock& block, Precision precision)
         : channels_(static_cast<int>(block.options.channels)),
           eps_(block.norm1->eps),
           scale_(channels(block.layer_scale_1 * block.norm1->weight)) {
         const auto norm2 = Affine::of(block.norm2->weight, block.norm2->bias);
         mlp_ = MlpPlan(Map::of(block.mlp->fc1).after(norm2.scale, norm2.shift),
-                       Map::of(block.mlp->fc2).times(block.layer_scale_2));
+                       Map::of(block.mlp->fc2).times(block.layer_scale_2), precision);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -96,8 +96,8 @@ class PoolFormerPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_poolformer(const Block& block) {
-    return std::make_unique<PoolFormerPlan>(dynamic_cast<const PoolFormerBlock&>(block));
+std::unique_ptr<BlockPlan> plan_poolformer(const Block& block, Precision precision) {
+    return std::make_unique<PoolFormerPlan>(dynamic_cast<const PoolFormerBlock&>(block), precision);
 }
 
 }  // namespace stl::fast

@@ -35,7 +35,7 @@ torch::Tensor position_bias(const WindowAttention& attn) {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_swin(const Block& any) {
+std::unique_ptr<BlockPlan> plan_swin(const Block& any, Precision precision) {
     const auto& block = dynamic_cast<const SwinBlock&>(any);
     return std::make_unique<TransformerPlan>(
         TransformerParts{.norm1 = block.norm1,
@@ -46,7 +46,8 @@ std::unique_ptr<BlockPlan> plan_swin(const Block& any) {
                          .bias = position_bias(block.attn),
                          .norm2 = block.norm2,
                          .fc1 = Map::of(block.mlp->fc1),
-                         .fc2 = Map::of(block.mlp->fc2)});
+                         .fc2 = Map::of(block.mlp->fc2)},
+        precision);
 }
 
 }  // namespace stl::fast

@@ -16,14 +16,15 @@ DepthwisePlan with_input(const Conv2d& convolution) {
 /// x + conv2(dw5x5(conv1(BN(x)))), x + mlp(BN(x))
 class ConvPlan : public BlockPlan {
   public:
-    explicit ConvPlan(const UniformerConvBlock& block)
+    ConvPlan(const UniformerConvBlock& block, Precision precision)
         : channels_(static_cast<int>(block.options.channels)),
           position_(with_input(block.pos_embed)),
           mix_(block.attn),
-          conv2_(Map::of(block.conv2)) {
+          conv2_(Map::of(block.conv2), precision) {
         const auto norm1 = Affine::of(block.norm1), norm2 = Affine::of(block.norm2);
-        conv1_ = PointwisePlan(Map::of(block.conv1).after(norm1.scale, norm1.shift));
-        mlp_ = MlpPlan(Map::of(block.mlp->fc1).after(norm2.scale, norm2.shift), Map::of(block.mlp->fc2));
+        conv1_ = PointwisePlan(Map::of(block.conv1).after(norm1.scale, norm1.shift), precision);
+        mlp_ = MlpPlan(Map::of(block.mlp->fc1).after(norm2.scale, norm2.shift), Map::of(block.mlp->fc2),
+                       precision);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -44,15 +45,17 @@ class ConvPlan : public BlockPlan {
 /// x + gamma_1 * attention(LN(x)), x + gamma_2 * mlp(LN(x))
 class AttendingPlan : public BlockPlan {
   public:
-    explicit AttendingPlan(const UniformerAttentionBlock& block)
+    AttendingPlan(const UniformerAttentionBlock& block, Precision precision)
         : position_(with_input(block.pos_embed)),
-          rest_({.norm1 = block.norm1,
-                 .qkv = Map::of(block.attn->qkv),
-                 .proj = Map::of(block.attn->proj).times(block.gamma_1),
-                 .groups = whole_frame(static_cast<int>(block.options.height * block.options.width)),
-                 .norm2 = block.norm2,
-                 .fc1 = Map::of(block.mlp->fc1),
-                 .fc2 = Map::of(block.mlp->fc2).times(block.gamma_2)}) {}
+          rest_(TransformerParts{.norm1 = block.norm1,
+                                 .qkv = Map::of(block.attn->qkv),
+                                 .proj = Map::of(block.attn->proj).times(block.gamma_1),
+                                 .groups = whole_frame(
+                                     static_cast<int>(block.options.height * block.options.width)),
+                                 .norm2 = block.norm2,
+                                 .fc1 = Map::of(block.mlp->fc1),
+                                 .fc2 = Map::of(block.mlp->fc2).times(block.gamma_2)},
+                precision) {}
 
     void run(const Frame& frame, Pixels x) const override {
         position_.run(frame, x, x);
@@ -66,11 +69,11 @@ class AttendingPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_uniformer(const Block& block) {
+std::unique_ptr<BlockPlan> plan_uniformer(const Block& block, Precision precision) {
     if (const auto* attending = dynamic_cast<const UniformerAttentionBlock*>(&block)) {
-        return std::make_unique<AttendingPlan>(*attending);
+        return std::make_unique<AttendingPlan>(*attending, precision);
     }
-    return std::make_unique<ConvPlan>(dynamic_cast<const UniformerConvBlock&>(block));
+    return std::make_unique<ConvPlan>(dynamic_cast<const UniformerConvBlock&>(block), precision);
 }
 
 }  // namespace stl::fast

@@ -6,7 +6,7 @@
 
 namespace stl::fast {
 
-std::unique_ptr<BlockPlan> plan_vit(const Block& any) {
+std::unique_ptr<BlockPlan> plan_vit(const Block& any, Precision precision) {
     const auto& block = dynamic_cast<const VitBlock&>(any);
     return std::make_unique<TransformerPlan>(
         TransformerParts{.norm1 = block.norm1,
@@ -15,7 +15,8 @@ std::unique_ptr<BlockPlan> plan_vit(const Block& any) {
                          .groups = whole_frame(static_cast<int>(block.options.height * block.options.width)),
                          .norm2 = block.norm2,
                          .fc1 = Map::of(block.mlp->fc1),
-                         .fc2 = Map::of(block.mlp->fc2)});
+                         .fc2 = Map::of(block.mlp->fc2)},
+        precision);
 }
 
 }  // namespace stl::fast

@@ -36,16 +36,27 @@ double dot(const float* a, const float* b, Index count) {
 
 void gelu(const Gelu& g) {
     const Vec weight = splat(g.weight);
-    for_parts(g.count, [&](auto part) {
-        const Vec value = gelu(part.of(g.in));
-        part.put(g.out, value);
-        if (g.sums) part.put(g.sums, part.of(g.sums) + weight * value);
+    with_type_of(g.precision, [&](auto type) {
+        using T = decltype(type);
+        const auto* in = static_cast<const T*>(g.in);
+        auto* out = static_cast<T*>(g.out);
+        for_parts(g.count, [&](auto part) {
+            const Vec value = gelu(part.of(in));
+            part.put(out, value);
+            if (g.sums) part.put(g.sums, part.of(g.sums) + weight * value);
+        });
     });
 }
 
 void gelu_backward(const GeluBackward& g) {
-    in_vectors(g.in, g.grad, g.in_grad, g.count,
-               [](Vec x, Vec grad) { return grad * gelu_and_slope(x).slope; });
+    with_type_of(g.precision, [&](auto type) {
+        using T = decltype(type);
+        const auto* in = static_cast<const T*>(g.in);
+        const auto* grad = static_cast<const T*>(g.grad);
+        auto* in_grad = static_cast<T*>(g.in_grad);
+        for_parts(g.count,
+                  [&](auto part) { part.put(in_grad, part.of(grad) * gelu_and_slope(part.of(in)).slope); });
+    });
 }
 
 void aggregation_backward(const AggregationBackward& g) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "stl/kernels/kernels.h"
-#include "stl/kernels/variants/simd.h"
+#include "stl/kernels/variants/pairs.h"
 
 namespace stl::kernels::STL_VARIANT {
 
@@ -28,7 +28,22 @@ inline void finish_tile(const Product& p, int row, int column, Vec (&sums)[Rows]
     }
 }
 
-template <int Rows, int Vectors>
+/// The word at `from` in all lanes; for pairs bit by bit.
+template <Precision P>
+inline Vec splat_word(const float* from) {
+    if constexpr (P == Precision::float32) return splat(*from);
+    std::int32_t bits;
+    __builtin_memcpy(&bits, from, sizeof bits);
+    return reinterpret_cast<Vec>(IntVec{} + bits);
+}
+
+template <Precision P>
+inline Vec multiply_add(Vec sums, Vec a, Vec b) {
+    if constexpr (P == Precision::bfloat16) return add_products(sums, a, b);
+    return sums + a * b;
+}
+
+template <Precision P, int Rows, int Vectors>
 void tile(const Product& p, int row, int column) {
     Vec sums[Rows][Vectors];
     for (auto& line : sums) {
@@ -43,37 +58,43 @@ void tile(const Product& p, int row, int column) {
             for (int v = 0; v < Vectors; ++v) weights[v] = load(w + v * lanes);
 #pragma GCC unroll 16
             for (int r = 0; r < Rows; ++r) {
-                const Vec value = splat(a[r * a_row + k]);
+                const Vec value = splat_word<P>(a + r * a_row + k);
 #pragma GCC unroll 4
-                for (int v = 0; v < Vectors; ++v) sums[r][v] += value * weights[v];
+                for (int v = 0; v < Vectors; ++v) sums[r][v] = multiply_add<P>(sums[r][v], value, weights[v]);
             }
         }
     }
     finish_tile<Rows, Vectors>(p, row, column, sums);
 }
 
-template <int Vectors, int Rows = tile_rows>
+template <Precision P, int Vectors, int Rows = tile_rows>
 void tile_of(int rows, const Product& p, int row, int column) {
     if constexpr (Rows > 0) {
-        if (rows == Rows) return tile<Rows, Vectors>(p, row, column);
-        tile_of<Vectors, Rows - 1>(rows, p, row, column);
+        if (rows == Rows) return tile<P, Rows, Vectors>(p, row, column);
+        tile_of<P, Vectors, Rows - 1>(rows, p, row, column);
     }
 }
 
-void product(const Product& p) {
+template <Precision P>
+void product_in(const Product& p) {
     const int tiles = (p.rows + tile_rows - 1) / tile_rows;
     for (int column = 0; column < p.columns; column += tile_columns) {
         const bool whole = column + tile_columns <= p.columns;
         for (int i = 0, row = 0; i < tiles; ++i) {
             const int rows = (p.rows - row + tiles - i - 1) / (tiles - i);  // as equal as can be
             if (whole) {
-                tile_of<tile_vectors>(rows, p, row, column);
+                tile_of<P, tile_vectors>(rows, p, row, column);
             } else {
-                tile_of<1>(rows, p, row, column);
+                tile_of<P, 1>(rows, p, row, column);
             }
             row += rows;
         }
     }
+}
+
+void product(const Product& p) {
+    p.precision == Precision::bfloat16 ? product_in<Precision::bfloat16>(p)
+                                       : product_in<Precision::float32>(p);
 }
 
 }  // namespace stl::kernels::STL_VARIANT

@@ -1,7 +1,7 @@
 // One pass over a run of values of any length.
 #pragma once
 
-#include "stl/kernels/variants/simd.h"
+#include "stl/kernels/variants/pairs.h"
 
 namespace stl::kernels::STL_VARIANT {
 
@@ -11,15 +11,23 @@ struct Part {
     Index at;
     Index count = lanes;
 
-    Vec of(const float* p) const {
+    template <class T>
+    Vec of(const T* p) const {
         if constexpr (Whole) return stl::kernels::STL_VARIANT::load(p + at);
         Vec v{};
-        for (Index i = 0; i < count; ++i) v[i] = p[at + i];
+        for (Index i = 0; i < count; ++i) v[i] = widen(p[at + i]);
         return v;
     }
-    void put(float* p, Vec v) const {
+    template <class T>
+    void put(T* p, Vec v) const {
         if constexpr (Whole) return stl::kernels::STL_VARIANT::store(p + at, v);
-        for (Index i = 0; i < count; ++i) p[at + i] = v[i];
+        T all[lanes];
+        stl::kernels::STL_VARIANT::store(all, v);
+        for (Index i = 0; i < count; ++i) p[at + i] = all[i];
+    }
+    /// Adds the values to those at p.
+    void add(double* p, Vec v) const {
+        for (Index i = 0; i < count; ++i) p[at + i] += static_cast<double>(v[i]);
     }
     /// v where there are values, zero elsewhere.
     Vec only(Vec v) const {
@@ -29,6 +37,12 @@ struct Part {
         return v;
     }
 };
+
+/// f(T{}) for the type of a task's values.
+template <class F>
+inline void with_type_of(Precision precision, F f) {
+    precision == Precision::bfloat16 ? f(Bfloat16{}) : f(float{});
+}
 
 /// f(part) for all parts of `count` values.
 template <class F>

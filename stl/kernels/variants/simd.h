@@ -15,10 +15,32 @@ using Index = std::ptrdiff_t;
 
 typedef float Vec __attribute__((vector_size(STL_LANES * 4)));
 typedef std::int32_t IntVec __attribute__((vector_size(STL_LANES * 4)));
+typedef std::uint32_t UnsignedVec __attribute__((vector_size(STL_LANES * 4)));
 typedef float UnalignedVec __attribute__((vector_size(STL_LANES * 4), aligned(4), may_alias));
 
 inline Vec load(const float* p) {
     return *reinterpret_cast<const UnalignedVec*>(p);
+}
+
+/// A float's upper half.
+struct Bfloat16 {
+    std::uint16_t bits;
+};
+typedef std::uint16_t HalfVec __attribute__((vector_size(STL_LANES * 2), aligned(2), may_alias));
+
+inline Vec load(const Bfloat16* p) {
+    const auto halves = *reinterpret_cast<const HalfVec*>(p);
+    return reinterpret_cast<Vec>(__builtin_convertvector(halves, UnsignedVec) << 16);
+}
+
+inline float widen(float value) {
+    return value;
+}
+inline float widen(Bfloat16 value) {
+    const std::uint32_t bits = static_cast<std::uint32_t>(value.bits) << 16;
+    float out;
+    __builtin_memcpy(&out, &bits, sizeof out);
+    return out;
 }
 
 inline void store(float* p, Vec v) {

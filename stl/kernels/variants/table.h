@@ -4,7 +4,8 @@
 #include "stl/kernels/variants/chains.h"
 #include "stl/kernels/variants/depthwise.h"
 #include "stl/kernels/variants/elementwise.h"
-#include "stl/kernels/variants/group_norm.h"
+#include "stl/kernels/variants/pairs.h"
+#include "stl/kernels/variants/pixel_norm.h"
 #include "stl/kernels/variants/plane_depthwise.h"
 #include "stl/kernels/variants/product.h"
 #include "stl/kernels/variants/rows.h"
@@ -15,6 +16,8 @@ namespace stl::kernels::STL_VARIANT {
 extern const Kernels table;
 const Kernels table{.isa = Isa::STL_VARIANT,
                     .product = product,
+                    .narrow_rows = narrow_rows,
+                    .narrow_columns = narrow_columns,
                     .depthwise = depthwise,
                     .apply = apply,
                     .column_sums = column_sums,

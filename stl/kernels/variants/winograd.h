@@ -2,7 +2,7 @@
 #pragma once
 
 #include "stl/kernels/kernels.h"
-#include "stl/kernels/variants/simd.h"
+#include "stl/kernels/variants/pairs.h"
 
 namespace stl::kernels::STL_VARIANT {
 
@@ -35,10 +35,11 @@ inline void from_points(const Vec (&m)[6], Vec (&out)[4]) {
     out[3] = splat(0.5F * point_p) * difference_p + splat(2.0F * point_q) * difference_q + m[5];
 }
 
-void winograd_input(const WinogradInput& w) {
+template <Precision P>
+void winograd_input_in(const WinogradInput& w) {
     for (int tile = 0; tile < w.tiles; ++tile) {
         const float* in = w.in + tile * winograd_tile * w.pixel;
-        float* out = w.out + static_cast<Index>(tile) * w.columns;
+        float* out = w.out + static_cast<Index>(tile) * words_of(P, w.columns);
         for (int c = 0; c < w.columns; c += lanes) {
             Vec half[6][6];  // [point][x]
             for (int x = 0; x < 6; ++x) {
@@ -50,10 +51,18 @@ void winograd_input(const WinogradInput& w) {
             for (int y = 0; y < 6; ++y) {
                 Vec points[6];
                 to_points(half[y], points);
-                for (int x = 0; x < 6; ++x) store(out + (y * 6 + x) * w.point_stride + c, points[x]);
+                for (int x = 0; x < 6; ++x) {
+                    float* to = out + (y * 6 + x) * w.point_stride + words_of(P, c);
+                    P == Precision::bfloat16 ? store_pairs(to, points[x]) : store(to, points[x]);
+                }
             }
         }
     }
+}
+
+void winograd_input(const WinogradInput& w) {
+    w.precision == Precision::bfloat16 ? winograd_input_in<Precision::bfloat16>(w)
+                                       : winograd_input_in<Precision::float32>(w);
 }
 
 void winograd_output(const WinogradOutput& w) {

@@ -17,13 +17,25 @@ namespace fused {
 using torch::Tensor;
 
 bool takes(const Tensor& x) {
-    if (gpu::takes(x)) return true;
-    return x.is_cpu() && x.scalar_type() == torch::kFloat32 && x.dim() == 4 && x.numel() > 0 &&
-           !at::autocast::is_autocast_enabled(torch::kCPU);
+    return gpu::takes(x) || (takes_type(x) && x.dim() == 4 && x.numel() > 0);
+}
+
+bool takes_type(const Tensor& x) {
+    if (!x.is_cpu()) return false;
+    const auto type = x.scalar_type();
+    return type == torch::kFloat32 ||
+           (type == torch::kBFloat16 && at::autocast::is_autocast_enabled(torch::kCPU));
+}
+
+Tensor widened(const Tensor& x) {
+    return x.to(torch::kFloat32);
 }
 
 Tensor few_outputs(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     if (gpu::takes(x)) return torch::conv2d(x, weight, bias);
+    if (x.is_contiguous(torch::MemoryFormat::ChannelsLast)) {
+        return torch::linear(x.permute({0, 2, 3, 1}), weight.flatten(1), bias).permute({0, 3, 1, 2});
+    }
     // One product a picture; matmul would turn x around first.
     const auto filters = weight.flatten(1).expand({x.size(0), weight.size(0), weight.size(1)});
     const auto y = torch::bmm(filters, x.flatten(2)) + bias.unsqueeze(1);

@@ -20,8 +20,13 @@ void set_fused(torch::nn::Module& model, bool fused);
 
 namespace fused {
 
-/// Whether the functions below take x: float32, on a CPU, without autocast.
+/// Whether the functions below take x: float32 on a CPU, under autocast bfloat16 as well, which is widened
+/// and gives float32.
 bool takes(const torch::Tensor& x);
+/// The same of x's type and device alone.
+bool takes_type(const torch::Tensor& x);
+/// x as the kernels read it.
+torch::Tensor widened(const torch::Tensor& x);
 
 /// conv2d(x, weight, bias), one filter a channel, stride 1, padded so that the size stays.
 /// weight: [C,1,K,K], K odd and at most largest_kernel; bias: [C].
@@ -33,9 +38,21 @@ extern const std::int64_t largest_kernel;
 /// weight: [O,C,1,1]; bias: [O].
 torch::Tensor few_outputs(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 
-/// silu(group_norm(x, groups, gamma, beta, eps)); with `shuffle`, of pixel_shuffle(x, 2).
-torch::Tensor group_norm_silu(const torch::Tensor& x, std::int64_t groups, const torch::Tensor& gamma,
-                              const torch::Tensor& beta, double eps, bool shuffle);
+struct Convolution {
+    const torch::Tensor& weight;
+    const torch::Tensor& bias;
+    std::int64_t stride, padding;
+};
+struct Norm {
+    std::int64_t groups;
+    const torch::Tensor& gamma;
+    const torch::Tensor& beta;
+    double eps;
+};
+/// silu(group_norm(conv2d(x))); with `shuffle`, the norm of pixel_shuffle(conv2d(x), 2). The result has its
+/// channels last.
+torch::Tensor conv_norm_silu(const torch::Tensor& x, const Convolution& convolution, const Norm& norm,
+                             bool shuffle);
 
 }  // namespace fused
 }  // namespace stl

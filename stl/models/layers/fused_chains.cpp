@@ -1,7 +1,5 @@
 #include "stl/models/layers/fused_chains.h"
 
-#include <ATen/autocast_mode.h>
-
 #include <algorithm>
 #include <optional>
 
@@ -22,29 +20,33 @@ void for_pieces(Index total, const Task& task) {
     });
 }
 
+/// In x's own type.
 struct Gelu : torch::autograd::Function<Gelu> {
     static Tensor forward(AutogradContext* context, const Tensor& x_) {
         const auto x = x_.contiguous();
-        auto out = torch::empty(x.sizes());
-        const auto* in = x.const_data_ptr<float>();
-        auto* y = out.mutable_data_ptr<float>();
+        auto out = torch::empty_like(x);
+        const auto in = bytes(x), y = bytes(out);
         const auto& k = kernels::kernels().training;
         for_pieces(x.numel(), [&](Index first, Index count) {
-            k.gelu({.in = in + first, .out = y + first, .count = count});
+            const Index at = first * x.element_size();
+            k.gelu({.precision = precision_of(x), .in = in + at, .out = y + at, .count = count});
         });
         context->save_for_backward({x});
         return out;
     }
 
     static Gradients backward(AutogradContext* context, const Gradients& grads) {
-        const auto x = context->get_saved_variables()[0], grad = grads[0].contiguous();
-        auto x_grad = torch::empty(x.sizes());
-        const auto* in = x.const_data_ptr<float>();
-        const auto* g = grad.const_data_ptr<float>();
-        auto* dx = x_grad.mutable_data_ptr<float>();
+        const auto x = context->get_saved_variables()[0], grad = grads[0].to(x.scalar_type()).contiguous();
+        auto x_grad = torch::empty_like(x);
+        const auto in = bytes(x), g = bytes(grad), dx = bytes(x_grad);
         const auto& k = kernels::kernels().training;
         for_pieces(x.numel(), [&](Index first, Index count) {
-            k.gelu_backward({.in = in + first, .grad = g + first, .in_grad = dx + first, .count = count});
+            const Index at = first * x.element_size();
+            k.gelu_backward({.precision = precision_of(x),
+                             .in = in + at,
+                             .grad = g + at,
+                             .in_grad = dx + at,
+                             .count = count});
         });
         return {x_grad};
     }
@@ -200,9 +202,7 @@ struct ScaledResidual : torch::autograd::Function<ScaledResidual> {
 }  // namespace
 
 Tensor gelu(const Tensor& x, bool fused) {
-    const bool taken = fused && x.is_cpu() && x.scalar_type() == torch::kFloat32 &&
-                       !at::autocast::is_autocast_enabled(torch::kCPU);
-    return taken ? Gelu::apply(x) : torch::gelu(x);
+    return fused && takes_type(x) ? Gelu::apply(x) : torch::gelu(x);
 }
 
 bool takes_chain(const Tensor& x) {
@@ -210,15 +210,16 @@ bool takes_chain(const Tensor& x) {
 }
 
 Tensor decompose_silu(const Tensor& x, const Tensor& sigma) {
-    return DecomposeSilu::apply(x, sigma);
+    return DecomposeSilu::apply(widened(x), sigma);
 }
 
 Tensor silu_gate(const Tensor& a, const Tensor& b) {
-    return gpu::takes(a) ? gpu::gate(a, b) : SiluGate::apply(a, b);
+    return gpu::takes(a) ? gpu::gate(a, b) : SiluGate::apply(widened(a), widened(b));
 }
 
 Tensor scaled_residual(const Tensor& x, const Tensor& branch, const Tensor& scale, const Tensor& kept) {
-    return ScaledResidual::apply(x, branch, scale, kept.defined() ? std::optional(kept) : std::nullopt);
+    return ScaledResidual::apply(widened(x), widened(branch), scale,
+                                 kept.defined() ? std::optional(kept) : std::nullopt);
 }
 
 }  // namespace stl::fused

@@ -267,16 +267,16 @@ Tensor depthwise(const Tensor& x, const Tensor& weight, const Tensor& bias, std:
         const auto padding = dilation * (weight.size(2) - 1) / 2;
         return torch::conv2d(x, weight, bias, 1, padding, dilation, weight.size(0));
     }
-    return Depthwise::apply(x, weight, bias, dilation, /*gelu=*/false);
+    return Depthwise::apply(widened(x), weight, bias, dilation, /*gelu=*/false);
 }
 
 Tensor depthwise_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t dilation) {
-    return Depthwise::apply(x, weight, bias, dilation, /*gelu=*/true);
+    return Depthwise::apply(widened(x), weight, bias, dilation, /*gelu=*/true);
 }
 
 Tensor channel_aggregation(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& decompose,
                            const Tensor& decompose_bias, const Tensor& sigma) {
-    return ChannelAggregation::apply(x, weight, bias, decompose, decompose_bias, sigma);
+    return ChannelAggregation::apply(widened(x), weight, bias, decompose, decompose_bias, sigma);
 }
 
 }  // namespace stl::fused

@@ -1,4 +1,4 @@
-// GroupNorm + SiLU (+ PixelShuffle) of a training step.
+// Convolution, GroupNorm and SiLU (and PixelShuffle) of a training step.
 #include "stl/gpu/layers.h"
 #include "stl/models/layers/fused.h"
 #include "stl/models/layers/fused_planes.h"
@@ -6,41 +6,31 @@
 namespace stl::fused {
 namespace {
 
-/// A group of one picture; x is what comes before the shuffle.
-kernels::GroupNormSilu group_of(const Planes& p, bool shuffle, int groups) {
-    return {.channels = p.channels / (shuffle ? 4 : 1) / groups,
-            .height = p.height,
-            .width = p.width,
-            .shuffle = shuffle};
-}
+constexpr auto channels_last = torch::MemoryFormat::ChannelsLast;
 
+/// x channels last, its four places of a pixel one after the other where it is to be shuffled.
 struct GroupNormSilu : torch::autograd::Function<GroupNormSilu> {
     static Tensor forward(AutogradContext* context, const Tensor& x_, const Tensor& gamma, const Tensor& beta,
-                          std::int64_t groups_, double eps, bool shuffle) {
-        const auto x = x_.contiguous();
-        const Planes p(x);
-        const int groups = static_cast<int>(groups_);
+                          std::int64_t groups, double eps, bool shuffle) {
+        const auto x = x_.contiguous(channels_last);
         const int grow = shuffle ? 2 : 1;
-        auto out = torch::empty({p.batch, p.channels / (grow * grow), p.height * grow, p.width * grow});
-        auto mean = torch::empty({p.batch, groups}), rstd = torch::empty({p.batch, groups});
-        const Index size = p.size * p.channels / groups;
-        const auto* in = x.const_data_ptr<float>();
-        const auto* scale = gamma.const_data_ptr<float>();
-        const auto* shift = beta.const_data_ptr<float>();
-        auto* y = out.mutable_data_ptr<float>();
+        auto out = torch::empty({x.size(0), gamma.size(0), x.size(2) * grow, x.size(3) * grow},
+                                x.options().memory_format(channels_last));
+        auto mean = torch::empty({x.size(0), groups}), rstd = torch::empty({x.size(0), groups});
+        auto picture = task(x, gamma, beta, shuffle, groups);
+        picture.eps = static_cast<float>(eps);
+        Scratch scratch(scratch_floats(picture));
+        const Pictures in(x), to(out);
         auto* m = mean.mutable_data_ptr<float>();
         auto* r = rstd.mutable_data_ptr<float>();
-        const auto& k = kernels::kernels().training;
-        kernels::parallel(p.batch * groups, [&](int unit) {
-            auto group = group_of(p, shuffle, groups);
-            group.in = in + unit * size;
-            group.gamma = scale + unit % groups * group.channels;
-            group.beta = shift + unit % groups * group.channels;
-            group.eps = static_cast<float>(eps);
-            group.out = y + unit * size;
-            group.mean = m + unit;
-            group.rstd = r + unit;
-            k.group_norm_silu(group);
+        kernels::parallel(static_cast<int>(x.size(0)), [&](int n) {
+            auto own = picture;
+            own.in = in[n];
+            own.out = to[n];
+            own.mean = m + n * groups;
+            own.rstd = r + n * groups;
+            own.scratch = reinterpret_cast<double*>(scratch.of_this_thread());
+            kernels::kernels().training.group_norm_silu(own);
         });
         context->save_for_backward({x, gamma, beta, mean, rstd});
         context->saved_data["shuffle"] = shuffle;
@@ -49,50 +39,89 @@ struct GroupNormSilu : torch::autograd::Function<GroupNormSilu> {
 
     static Gradients backward(AutogradContext* context, const Gradients& grads) {
         const auto saved = context->get_saved_variables();
-        const auto& x = saved[0];
-        auto mean = saved[3], rstd = saved[4];
-        const bool shuffle = context->saved_data["shuffle"].toBool();
-        const auto grad = grads[0].contiguous();
-        const Planes p(x);
-        const int groups = static_cast<int>(mean.size(1));
+        const auto &x = saved[0], &gamma = saved[1];
+        const auto mean = saved[3], rstd = saved[4];
+        const auto grad = grads[0].to(x.scalar_type()).contiguous(channels_last);
+        const auto groups = mean.size(1), channels = gamma.size(0);
         auto x_grad = torch::empty_like(x);
-        const auto channels = saved[1].size(0);
-        auto gamma_grad = torch::empty({p.batch, channels}), beta_grad = torch::empty({p.batch, channels});
-        const Index size = p.size * p.channels / groups;
-        const auto* in = x.const_data_ptr<float>();
-        const auto* scale = saved[1].const_data_ptr<float>();
-        const auto* shift = saved[2].const_data_ptr<float>();
-        const auto* g = grad.const_data_ptr<float>();
-        auto* dx = x_grad.mutable_data_ptr<float>();
-        auto* dgamma = gamma_grad.mutable_data_ptr<float>();
-        auto* dbeta = beta_grad.mutable_data_ptr<float>();
+        auto gamma_grad = torch::empty({x.size(0), channels}),
+             beta_grad = torch::empty({x.size(0), channels});
+        const auto picture = task(x, gamma, saved[2], context->saved_data["shuffle"].toBool(), groups);
+        Scratch scratch(scratch_floats(picture));
+        const Pictures in(x), from(grad), to(x_grad);
         auto* m = mean.mutable_data_ptr<float>();
         auto* r = rstd.mutable_data_ptr<float>();
-        const auto& k = kernels::kernels().training;
-        kernels::parallel(p.batch * groups, [&](int unit) {
-            kernels::GroupNormSiluBackward task{.forward = group_of(p, shuffle, groups)};
-            const auto first = static_cast<Index>(unit % groups) * task.forward.channels;
-            task.forward.in = in + unit * size;
-            task.forward.gamma = scale + first;
-            task.forward.beta = shift + first;
-            task.forward.mean = m + unit;
-            task.forward.rstd = r + unit;
-            task.grad = g + unit * size;
-            task.in_grad = dx + unit * size;
-            task.gamma_grad = dgamma + static_cast<Index>(unit) * task.forward.channels;
-            task.beta_grad = dbeta + static_cast<Index>(unit) * task.forward.channels;
-            k.group_norm_silu_backward(task);
+        auto* dgamma = gamma_grad.mutable_data_ptr<float>();
+        auto* dbeta = beta_grad.mutable_data_ptr<float>();
+        kernels::parallel(static_cast<int>(x.size(0)), [&](int n) {
+            kernels::GroupNormSiluBackward own{.forward = picture};
+            own.forward.in = in[n];
+            own.forward.mean = m + n * groups;
+            own.forward.rstd = r + n * groups;
+            own.forward.scratch = reinterpret_cast<double*>(scratch.of_this_thread());
+            own.grad = from[n];
+            own.in_grad = to[n];
+            own.gamma_grad = dgamma + n * channels;
+            own.beta_grad = dbeta + n * channels;
+            kernels::kernels().training.group_norm_silu_backward(own);
         });
         return {x_grad, gamma_grad.sum(0), beta_grad.sum(0), Tensor(), Tensor(), Tensor()};
     }
+
+  private:
+    /// Where a picture begins.
+    struct Pictures {
+        explicit Pictures(const Tensor& x) : first(bytes(x)), step(x.stride(0) * x.element_size()) {}
+        void* operator[](int n) const { return first + n * step; }
+
+        std::byte* first;
+        std::int64_t step;
+    };
+
+    /// What all pictures share.
+    static kernels::GroupNormSilu task(const Tensor& x, const Tensor& gamma, const Tensor& beta, bool shuffle,
+                                       std::int64_t groups) {
+        return {.precision = precision_of(x),
+                .channels = static_cast<int>(gamma.size(0)),
+                .groups = static_cast<int>(groups),
+                .height = static_cast<int>(x.size(2)),
+                .width = static_cast<int>(x.size(3)),
+                .shuffle = shuffle,
+                .gamma = gamma.const_data_ptr<float>(),
+                .beta = beta.const_data_ptr<float>()};
+    }
+
+    static std::size_t scratch_floats(const kernels::GroupNormSilu& picture) {
+        constexpr std::size_t doubles = 5, floats_in_double = 2;  // stl/kernels/training.h
+        return doubles * floats_in_double * static_cast<std::size_t>(picture.channels);
+    }
 };
+
+/// contiguous() would leave what has one channel in both orders at once, which ATen takes for channels first.
+Tensor in_channels_last(const Tensor& t) {
+    return t.suggest_memory_format() == channels_last ? t : t.clone(channels_last);
+}
+
+/// The outputs of a convolution in front of a shuffle, the four places of a pixel one after the other: from
+/// c * 4 + place to place * C + c.
+Tensor by_place(const Tensor& t) {
+    return t.unflatten(0, {t.size(0) / 4, 4}).transpose(0, 1).flatten(0, 1);
+}
 
 }  // namespace
 
-Tensor group_norm_silu(const Tensor& x, std::int64_t groups, const Tensor& gamma, const Tensor& beta,
-                       double eps, bool shuffle) {
-    if (gpu::takes(x)) return gpu::norm_silu(x, groups, gamma, beta, eps, shuffle);
-    return GroupNormSilu::apply(x, gamma, beta, groups, eps, shuffle);
+Tensor conv_norm_silu(const Tensor& x, const Convolution& convolution, const Norm& norm, bool shuffle) {
+    const auto convolve = [&](const Tensor& in, const Tensor& weight, const Tensor& bias) {
+        return torch::conv2d(in, weight, bias, convolution.stride, convolution.padding);
+    };
+    if (gpu::takes(x)) {
+        return gpu::norm_silu(convolve(x, convolution.weight, convolution.bias), norm.groups, norm.gamma,
+                              norm.beta, norm.eps, shuffle);
+    }
+    const auto weight = shuffle ? by_place(convolution.weight) : convolution.weight;
+    const auto bias = shuffle ? by_place(convolution.bias) : convolution.bias;
+    const auto y = convolve(in_channels_last(x), in_channels_last(weight), bias);
+    return GroupNormSilu::apply(y, norm.gamma, norm.beta, norm.groups, norm.eps, shuffle);
 }
 
 }  // namespace stl::fused

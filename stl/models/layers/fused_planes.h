@@ -17,6 +17,14 @@ using torch::autograd::AutogradContext;
 using Gradients = torch::autograd::variable_list;
 using kernels::Index;
 
+inline kernels::Precision precision_of(const Tensor& x) {
+    return x.scalar_type() == torch::kBFloat16 ? kernels::Precision::bfloat16 : kernels::Precision::float32;
+}
+
+inline std::byte* bytes(const Tensor& x) {
+    return static_cast<std::byte*>(x.mutable_data_ptr());
+}
+
 /// Scratch memory for each thread of a parallel call.
 class Scratch {
   public:

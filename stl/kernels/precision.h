@@ -1,0 +1,15 @@
+// The types of values that the kernels take.
+#pragma once
+
+namespace stl::kernels {
+
+/// What is multiplied and stored; sums are float32. In products two bfloat16 neighbours make a pair, which
+/// takes a float's place in memory: the lower index in the lower half.
+enum class Precision { float32, bfloat16 };
+
+/// What so many values of a row take, in floats or pairs.
+inline constexpr int words_of(Precision precision, int values) {
+    return precision == Precision::bfloat16 ? (values + 1) / 2 : values;
+}
+
+}  // namespace stl::kernels

@@ -1,0 +1,22 @@
+// On what and how a trained network computes: the same options wherever one is used.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "stl/eval/predictor.h"
+
+namespace stl::tools {
+
+/// --device, --precision, --threads.
+inline void add_compute_options(CLI::App& command, PredictorOptions& options) {
+    command.add_option("--device", options.device, "cpu, cuda, cuda:<number> or auto")->capture_default_str();
+    command
+        .add_option("--precision", options.precision,
+                    "fp32, or bf16: quicker where the machine multiplies bfloat16, and less exact")
+        ->check(CLI::IsMember({"fp32", "bf16"}))
+        ->capture_default_str();
+    command.add_option("--threads", options.threads, "CPU threads (default: all cores)")
+        ->check(CLI::Range(0, 4096));
+}
+
+}  // namespace stl::tools
