@@ -1,5 +1,5 @@
-// Whole networks by the kernels of our own against the plain ones: the twin on the CPU always, the kernels on
-// a GPU where there is one.
+// Whole networks by the kernels of our own against the plain ones: emulated on the CPU always, on a GPU where
+// there is one.
 #include "stl/models/registry.h"
 #include "stl/train/graph_inference.h"
 #include "stl/train/graph_step.h"
@@ -27,7 +27,7 @@ class GpuNetwork : public testing::TestWithParam<std::tuple<std::string, std::st
   protected:
     void SetUp() override {
         if (std::get<1>(GetParam()) == "cpu") return;
-        if (list_gpus().empty()) GTEST_SKIP() << "NOT RUN: no GPU on this machine; the twin alone was tested";
+        if (list_gpus().empty()) GTEST_SKIP() << test::no_gpu;
         device = open_device("cuda");
         ASSERT_NE(gpu::kernels_for(device), nullptr) << gpu::why_no_kernels();
     }
@@ -60,7 +60,7 @@ TEST_P(GpuNetwork, TrainsAsThePlainOne) {
     const auto plain = train_once(network, x);
     set_channels_last(*network);
     set_fused(*network, true);
-    const gpu::KernelsForCpu twin(gpu::twin_kernels());
+    const gpu::KernelsForCpu emulated(gpu::emulated_kernels());
     const auto ours = train_once(network, x);
     ASSERT_EQ(ours.size(), plain.size());
     double largest = 0;
@@ -83,7 +83,7 @@ TEST_P(GpuNetwork, PredictsByAGraphAsThePlainOne) {
     const auto plain = network->forward(x), plain_other = network->forward(other);
     set_channels_last(*network);
     set_fused(*network, true);
-    const gpu::KernelsForCpu twin(gpu::twin_kernels());
+    const gpu::KernelsForCpu emulated(gpu::emulated_kernels());
     GraphInference graph(network, /*bf16=*/false, gpu::kernels_for(device)->make_graph());
     EXPECT_LT(deviation(graph.forward(x), plain), 1e-5);
     EXPECT_LT(deviation(graph.forward(other), plain_other), 1e-5);
