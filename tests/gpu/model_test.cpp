@@ -90,12 +90,30 @@ TEST_P(GpuNetwork, PredictsByAGraphAsThePlainOne) {
     EXPECT_THROW(graph.forward(x.narrow(0, 0, 1)), std::exception);
 }
 
+class ChannelsLast : public test::KernelTest {};
+
+TEST_P(ChannelsLast, HoldsFromTheFirstConvolutionOfGrayFramesOn) {
+    SimVP network(small("gsta"));
+    network->to(device);
+    set_channels_last(*network);
+    const auto parameters = network->named_parameters();
+    for (const auto& p : parameters) {
+        if (p.value().dim() != 4) continue;
+        EXPECT_EQ(p.value().suggest_memory_format(), torch::MemoryFormat::ChannelsLast) << p.key();
+    }
+    const auto& weight = parameters["enc.enc.0.conv.conv.weight"];
+    ASSERT_EQ(weight.size(1), 1);
+    const auto y = torch::conv2d(torch::rand({2, 1, 8, 8}, device), weight, {}, 1, weight.size(2) / 2);
+    EXPECT_TRUE(y.is_contiguous(torch::MemoryFormat::ChannelsLast));
+}
+
 std::vector<std::string> translator_names() {
     std::vector<std::string> names;
     for (const auto& translator : translators()) names.push_back(translator.name);
     return names;
 }
 
+INSTANTIATE_TEST_SUITE_P(devices, ChannelsLast, testing::Values("cpu", "cuda"), test::device_name);
 INSTANTIATE_TEST_SUITE_P(translators, GpuNetwork,
                          testing::Combine(testing::ValuesIn(translator_names()),
                                           testing::Values("cpu", "cuda")),
