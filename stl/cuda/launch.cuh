@@ -53,8 +53,8 @@ __device__ __forceinline__ void add_lanes(float (&sums)[N], float* shared) {
                     shared[(threadIdx.y + half) * blockDim.x + threadIdx.x];
             __syncthreads();
         }
-        sums[i] = shared[threadIdx.x];
-        __syncthreads();
+        // Its own place, which no other lane reads before the next barrier.
+        if (threadIdx.y == 0) sums[i] = shared[threadIdx.x];
     }
 }
 

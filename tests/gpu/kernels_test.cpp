@@ -120,58 +120,80 @@ gpu::NormTask norm_task(const NormCase& c, const Tensor& x, const Tensor& gamma,
     return t;
 }
 
-TEST_P(GpuKernels, NormSilu) {
+class NormSiluKernels : public GpuKernels {
+  protected:
+    struct Found {
+        Tensor y, x_grad, gamma_grad, beta_grad;
+    };
+
+    Found compute(const NormCase& c, const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                  const Tensor& grad) {
+        auto t = norm_task(c, x, gamma, beta);
+        const auto forward = run([&](Outputs& outputs) {
+            t.y = outputs.make(grad.sizes(), x.scalar_type()).mutable_data_ptr();
+            t.sums = outputs.make({c.batch, c.parts, c.groups, 2}).mutable_data_ptr<float>();
+            t.mean = outputs.make({c.batch, c.groups}).mutable_data_ptr<float>();
+            t.rstd = outputs.make({c.batch, c.groups}).mutable_data_ptr<float>();
+            kernels().norm_silu(t, stream());
+        });
+        t.mean = forward[2].mutable_data_ptr<float>();
+        t.rstd = forward[3].mutable_data_ptr<float>();
+        t.grad = grad.const_data_ptr();
+        const auto sums = gradient_sums(t, c);
+        const auto size = static_cast<double>(t.pixels() * t.group_channels());
+        const auto means =
+            between_nans((sums * gamma.unsqueeze(-1)).view({c.batch, c.groups, -1, 2}).sum(2).div(size));
+        t.means_of = means.const_data_ptr<float>();
+        const auto backward = run([&](Outputs& outputs) {
+            t.x_grad = outputs.make(x.sizes(), x.scalar_type()).mutable_data_ptr();
+            kernels().norm_silu_gradient(t, stream());
+        });
+        const auto of_both = sums.sum(0);
+        return {forward[0], backward[0], of_both.select(1, 0), of_both.select(1, 1)};
+    }
+
+    void check(const NormCase& c, torch::Dtype type) {
+        const int grow = c.shuffle ? 2 : 1;
+        const auto channels = c.shuffle ? c.channels / 4 : c.channels;
+        const auto x = random({c.batch, c.height, c.width, c.channels}, type), gamma = random({channels}),
+                   beta = random({channels}),
+                   grad = random({c.batch, c.height * grow, c.width * grow, channels}, type);
+        const auto found = compute(c, x, gamma, beta, grad);
+        const auto x_ = exact(pictures(x)).requires_grad_(), gamma_ = exact(gamma).requires_grad_(),
+                   beta_ = exact(beta).requires_grad_();
+        const auto shuffled = c.shuffle ? torch::pixel_shuffle(x_, 2) : x_;
+        const auto y = torch::silu(torch::group_norm(shuffled, c.groups, gamma_, beta_, 1e-5));
+        y.backward(exact(pictures(grad)));
+        expect_near(pictures(found.y), y, bound_of(type), "y");
+        expect_near(pictures(found.x_grad), x_.grad(), bound_of(type), "gradient of x");
+        expect_near(found.gamma_grad, gamma_.grad(), bound_of(type), "gradient of gamma");
+        expect_near(found.beta_grad, beta_.grad(), bound_of(type), "gradient of beta");
+    }
+
+  private:
+    /// Added over the parts: [N,C',2].
+    Tensor gradient_sums(gpu::NormTask t, const NormCase& c) {
+        const auto parts = run([&](Outputs& outputs) {
+            auto sums = outputs.make({c.batch, c.parts, t.channels_out(), 2});
+            t.gradient_sums = sums.mutable_data_ptr<float>();
+            kernels().norm_silu_gradient_sums(t, stream());
+        });
+        return parts[0].sum(1);
+    }
+};
+
+TEST_P(NormSiluKernels, AreTheChainOfBoth) {
     torch::manual_seed(1);
     for (const auto& c : norm_cases) {
         for (const auto type : types) {
             SCOPED_TRACE(testing::PrintToString(
                 std::tuple(c.batch, c.channels, c.height, c.width, c.groups, c.parts, c.shuffle, type)));
-            const int grow = c.shuffle ? 2 : 1;
-            const auto channels = c.shuffle ? c.channels / 4 : c.channels;
-            const auto x = random({c.batch, c.height, c.width, c.channels}, type), gamma = random({channels}),
-                       beta = random({channels}),
-                       grad = random({c.batch, c.height * grow, c.width * grow, channels}, type);
-            auto t = norm_task(c, x, gamma, beta);
-
-            const auto forward = run([&](Outputs& outputs) {
-                t.y = outputs.make(grad.sizes(), type).mutable_data_ptr();
-                t.sums = outputs.make({c.batch, c.parts, c.groups, 2}).mutable_data_ptr<float>();
-                t.mean = outputs.make({c.batch, c.groups}).mutable_data_ptr<float>();
-                t.rstd = outputs.make({c.batch, c.groups}).mutable_data_ptr<float>();
-                kernels().norm_silu(t, stream());
-            });
-            t.mean = forward[2].mutable_data_ptr<float>();
-            t.rstd = forward[3].mutable_data_ptr<float>();
-            t.grad = grad.const_data_ptr();
-            const auto parts = run([&](Outputs& outputs) {
-                auto sums = outputs.make({c.batch, c.parts, channels, 2});
-                t.gradient_sums = sums.mutable_data_ptr<float>();
-                kernels().norm_silu_gradient_sums(t, stream());
-            });
-            const auto sums = parts[0].sum(1);
-            const auto size = static_cast<double>(t.pixels() * t.group_channels());
-            const auto means =
-                between_nans((sums * gamma.unsqueeze(-1)).view({c.batch, c.groups, -1, 2}).sum(2).div(size));
-            t.means_of = means.const_data_ptr<float>();
-            const auto backward = run([&](Outputs& outputs) {
-                t.x_grad = outputs.make(x.sizes(), type).mutable_data_ptr();
-                kernels().norm_silu_gradient(t, stream());
-            });
-
-            const auto x_ = exact(pictures(x)).requires_grad_(), gamma_ = exact(gamma).requires_grad_(),
-                       beta_ = exact(beta).requires_grad_();
-            const auto shuffled = c.shuffle ? torch::pixel_shuffle(x_, 2) : x_;
-            const auto y = torch::silu(torch::group_norm(shuffled, c.groups, gamma_, beta_, 1e-5));
-            y.backward(exact(pictures(grad)));
-            expect_near(pictures(forward[0]), y, bound_of(type), "y");
-            expect_near(pictures(backward[0]), x_.grad(), bound_of(type), "gradient of x");
-            expect_near(sums.sum(0).select(1, 0), gamma_.grad(), bound_of(type), "gradient of gamma");
-            expect_near(sums.sum(0).select(1, 1), beta_.grad(), bound_of(type), "gradient of beta");
+            check(c, type);
         }
     }
 }
 
-TEST_P(GpuKernels, NormSiluTakesNoMoreThan64Groups) {
+TEST_P(NormSiluKernels, TakeNoMoreThan64Groups) {
     const NormCase c{1, 65, 1, 1, 65, 1};
     const auto x = random({1, 1, 1, 65}), gamma = random({65});
     EXPECT_THROW(kernels().norm_silu(norm_task(c, x, gamma, gamma), stream()), std::invalid_argument);
@@ -195,8 +217,9 @@ const std::vector<DepthwiseCase> depthwise_cases{
     {1, 516, 1, 4, 3},    // one row, many channels
 };
 
-/// x: [N,H,W,C], `beside` NaNs between pixels.
+/// x: [N,H,W,C], `beside` NaNs on either side of each pixel.
 Tensor spread(const Tensor& x, std::int64_t beside) {
+    if (beside == 0) return x;
     auto sizes = x.sizes().vec();
     sizes[3] += 2 * beside;
     auto slice = torch::full(sizes, NAN, x.options()).narrow(3, beside, x.size(3));
@@ -204,7 +227,68 @@ Tensor spread(const Tensor& x, std::int64_t beside) {
     return slice;
 }
 
-TEST_P(GpuKernels, Depthwise) {
+class DepthwiseKernels : public GpuKernels {
+  protected:
+    void check(const DepthwiseCase& c, std::int64_t kernel, std::int64_t dilation, torch::Dtype type) {
+        const std::vector<std::int64_t> sizes{c.batch, c.height, c.width, c.channels};
+        const auto x = random(sizes, type), grad = random(sizes, type),
+                   filters = random({kernel * kernel, c.channels}), bias = random({c.channels});
+        auto t = task(c, kernel, dilation, filters);
+        t.type = gpu::type_of(x);
+        const auto y = convolve(t, spread(x, c.beside), bias.const_data_ptr<float>(), false);
+        const auto x_grad = convolve(t, spread(grad, c.beside), nullptr, true);
+        const auto sums = filter_sums(t, spread(x, c.beside), spread(grad, c.beside));
+
+        const auto x_ = exact(pictures(x)).requires_grad_(), bias_ = exact(bias).requires_grad_(),
+                   weight_ = exact(filters.t().reshape({c.channels, 1, kernel, kernel})).requires_grad_();
+        const auto y_ = torch::conv2d(x_, weight_, bias_, 1, dilation * (kernel / 2), dilation, c.channels);
+        y_.backward(exact(pictures(grad)));
+        const auto taps = kernel * kernel;
+        expect_near(pictures(y), y_, bound_of(type), "y");
+        expect_near(pictures(x_grad), x_.grad(), bound_of(type), "gradient of x");
+        expect_near(sums.narrow(0, 0, taps).t().reshape(weight_.sizes()), weight_.grad(), float_bound,
+                    "gradient of the filters");
+        expect_near(sums.select(0, taps), bias_.grad(), float_bound, "gradient of the bias");
+    }
+
+  private:
+    static gpu::DepthwiseTask task(const DepthwiseCase& c, std::int64_t kernel, std::int64_t dilation,
+                                   const Tensor& filters) {
+        gpu::DepthwiseTask t;
+        t.batch = as_int(c.batch);
+        t.channels = as_int(c.channels);
+        t.height = as_int(c.height);
+        t.width = as_int(c.width);
+        t.kernel = as_int(kernel);
+        t.dilation = as_int(dilation);
+        t.parts = c.parts;
+        t.x_pitch = t.grad_pitch = c.channels + 2 * c.beside;
+        t.filters = filters.const_data_ptr<float>();
+        return t;
+    }
+    Tensor convolve(gpu::DepthwiseTask t, const Tensor& x, const float* bias, bool turned) {
+        t.x = x.const_data_ptr();
+        t.bias = bias;
+        t.turned = turned;
+        return run([&](Outputs& outputs) {
+            t.y = outputs.make(x.sizes(), x.scalar_type()).mutable_data_ptr();
+            kernels().depthwise(t, stream());
+        })[0];
+    }
+    /// Added over the parts: [K*K+1,C].
+    Tensor filter_sums(gpu::DepthwiseTask t, const Tensor& x, const Tensor& grad) {
+        t.x = x.const_data_ptr();
+        t.grad = grad.const_data_ptr();
+        const auto parts = run([&](Outputs& outputs) {
+            auto sums = outputs.make({t.parts, t.kernel * t.kernel + 1, t.channels});
+            t.sums = sums.mutable_data_ptr<float>();
+            kernels().depthwise_filter_gradient(t, stream());
+        });
+        return parts[0].sum(0);
+    }
+};
+
+TEST_P(DepthwiseKernels, AreTheGroupedConvolution) {
     torch::manual_seed(2);
     for (const auto& c : depthwise_cases) {
         for (const std::int64_t kernel : gpu::depthwise_kernels) {
@@ -212,56 +296,7 @@ TEST_P(GpuKernels, Depthwise) {
                 for (const auto type : types) {
                     SCOPED_TRACE(testing::PrintToString(
                         std::tuple(c.batch, c.channels, c.height, c.width, c.parts, kernel, dilation, type)));
-                    const std::vector<std::int64_t> sizes{c.batch, c.height, c.width, c.channels};
-                    const auto values = random(sizes, type), gradient = random(sizes, type),
-                               x = c.beside > 0 ? spread(values, c.beside) : values,
-                               grad = c.beside > 0 ? spread(gradient, c.beside) : gradient,
-                               filters = random({kernel * kernel, c.channels}), bias = random({c.channels});
-                    gpu::DepthwiseTask t;
-                    t.type = gpu::type_of(x);
-                    t.batch = as_int(c.batch);
-                    t.channels = as_int(c.channels);
-                    t.height = as_int(c.height);
-                    t.width = as_int(c.width);
-                    t.kernel = as_int(kernel);
-                    t.dilation = as_int(dilation);
-                    t.parts = c.parts;
-                    t.x_pitch = t.grad_pitch = c.channels + 2 * c.beside;
-                    t.filters = filters.const_data_ptr<float>();
-                    const auto convolve = [&](const Tensor& input, const float* start, bool turned) {
-                        return run([&](Outputs& outputs) {
-                            t.x = input.const_data_ptr();
-                            t.bias = start;
-                            t.turned = turned;
-                            t.y = outputs.make(sizes, type).mutable_data_ptr();
-                            kernels().depthwise(t, stream());
-                        })[0];
-                    };
-                    const auto y = convolve(x, bias.const_data_ptr<float>(), false);
-                    const auto x_grad = convolve(grad, nullptr, true);
-                    t.x = x.const_data_ptr();
-                    t.grad = grad.const_data_ptr();
-                    const auto sums =
-                        run([&](Outputs& outputs) {
-                            auto parts = outputs.make({c.parts, kernel * kernel + 1, c.channels});
-                            t.sums = parts.mutable_data_ptr<float>();
-                            kernels().depthwise_filter_gradient(t, stream());
-                        })[0]
-                            .sum(0);
-
-                    const auto x_ = exact(pictures(values)).requires_grad_(),
-                               bias_ = exact(bias).requires_grad_(),
-                               weight_ = exact(filters.t().reshape({c.channels, 1, kernel, kernel}))
-                                             .requires_grad_();
-                    const auto y_ =
-                        torch::conv2d(x_, weight_, bias_, 1, dilation * (kernel / 2), dilation, c.channels);
-                    y_.backward(exact(pictures(gradient)));
-                    const auto taps = kernel * kernel;
-                    expect_near(pictures(y), y_, bound_of(type), "y");
-                    expect_near(pictures(x_grad), x_.grad(), bound_of(type), "gradient of x");
-                    expect_near(sums.narrow(0, 0, taps).t().reshape(weight_.sizes()), weight_.grad(),
-                                float_bound, "gradient of the filters");
-                    expect_near(sums.select(0, taps), bias_.grad(), float_bound, "gradient of the bias");
+                    check(c, kernel, dilation, type);
                 }
             }
         }
@@ -286,7 +321,44 @@ const std::vector<ResidualCase> residual_cases{
     {1, 8, 700, 2, false},  // pixels beyond the lanes of a block
 };
 
-TEST_P(GpuKernels, Residual) {
+class ResidualKernels : public GpuKernels {
+  protected:
+    void check(const ResidualCase& c, torch::Dtype type, torch::Dtype narrow) {
+        const std::vector<std::int64_t> sizes{c.batch, c.pixels, c.channels};
+        const auto x = random(sizes, type), branch = random(sizes, narrow), grad = random(sizes, type),
+                   scale = random({c.channels}), keep = random({c.batch});
+        gpu::ResidualTask t;
+        t.type = gpu::type_of(x);
+        t.branch_type = gpu::type_of(branch);
+        t.batch = as_int(c.batch);
+        t.channels = as_int(c.channels);
+        t.pixels = c.pixels;
+        t.parts = c.parts;
+        t.x = x.const_data_ptr();
+        t.branch = branch.const_data_ptr();
+        t.scale = scale.const_data_ptr<float>();
+        if (c.keep) t.keep = keep.const_data_ptr<float>();
+        t.grad = grad.const_data_ptr();
+        const auto y = run([&](Outputs& outputs) {
+            t.y = outputs.make(sizes, type).mutable_data_ptr();
+            kernels().residual(t, stream());
+        })[0];
+        const auto backward = run([&](Outputs& outputs) {
+            t.branch_grad = outputs.make(sizes, narrow).mutable_data_ptr();
+            t.sums = outputs.make({c.batch, c.parts, c.channels}).mutable_data_ptr<float>();
+            kernels().residual_gradient(t, stream());
+        });
+
+        const auto kept = c.keep ? exact(keep).view({-1, 1, 1}) : torch::ones({1, 1, 1}, torch::kFloat64);
+        expect_near(y, exact(x) + kept * exact(scale) * exact(branch), bound_of(type), "y");
+        expect_near(backward[0], kept * exact(scale) * exact(grad), bound_of(narrow), "of the branch");
+        expect_near(backward[1].flatten(0, 1).sum(0),
+                    (kept * exact(branch) * exact(grad)).flatten(0, 1).sum(0), float_bound,
+                    "gradient of the scale");
+    }
+};
+
+TEST_P(ResidualKernels, ScaleAndKeep) {
     torch::manual_seed(3);
     for (const auto& c : residual_cases) {
         for (const auto& [type, narrow] : {std::pair{torch::kFloat32, torch::kFloat32},
@@ -294,37 +366,7 @@ TEST_P(GpuKernels, Residual) {
                                            {torch::kFloat32, torch::kBFloat16}}) {
             SCOPED_TRACE(testing::PrintToString(
                 std::tuple(c.batch, c.channels, c.pixels, c.parts, c.keep, type, narrow)));
-            const std::vector<std::int64_t> sizes{c.batch, c.pixels, c.channels};
-            const auto x = random(sizes, type), branch = random(sizes, narrow), grad = random(sizes, type),
-                       scale = random({c.channels}), keep = random({c.batch});
-            gpu::ResidualTask t;
-            t.type = gpu::type_of(x);
-            t.branch_type = gpu::type_of(branch);
-            t.batch = as_int(c.batch);
-            t.channels = as_int(c.channels);
-            t.pixels = c.pixels;
-            t.parts = c.parts;
-            t.x = x.const_data_ptr();
-            t.branch = branch.const_data_ptr();
-            t.scale = scale.const_data_ptr<float>();
-            if (c.keep) t.keep = keep.const_data_ptr<float>();
-            t.grad = grad.const_data_ptr();
-            const auto y = run([&](Outputs& outputs) {
-                t.y = outputs.make(sizes, type).mutable_data_ptr();
-                kernels().residual(t, stream());
-            })[0];
-            const auto backward = run([&](Outputs& outputs) {
-                t.branch_grad = outputs.make(sizes, narrow).mutable_data_ptr();
-                t.sums = outputs.make({c.batch, c.parts, c.channels}).mutable_data_ptr<float>();
-                kernels().residual_gradient(t, stream());
-            });
-
-            const auto kept = c.keep ? exact(keep).view({-1, 1, 1}) : torch::ones({1, 1, 1}, torch::kFloat64);
-            expect_near(y, exact(x) + kept * exact(scale) * exact(branch), bound_of(type), "y");
-            expect_near(backward[0], kept * exact(scale) * exact(grad), bound_of(narrow), "of the branch");
-            expect_near(backward[1].flatten(0, 1).sum(0),
-                        (kept * exact(branch) * exact(grad)).flatten(0, 1).sum(0), float_bound,
-                        "gradient of the scale");
+            check(c, type, narrow);
         }
     }
 }
@@ -496,6 +538,9 @@ TEST_P(GpuKernels, SayWhatTheyCannotLaunch) {
 }
 
 INSTANTIATE_TEST_SUITE_P(devices, GpuKernels, testing::Values("cpu", "cuda"), test::device_name);
+INSTANTIATE_TEST_SUITE_P(devices, NormSiluKernels, testing::Values("cpu", "cuda"), test::device_name);
+INSTANTIATE_TEST_SUITE_P(devices, DepthwiseKernels, testing::Values("cpu", "cuda"), test::device_name);
+INSTANTIATE_TEST_SUITE_P(devices, ResidualKernels, testing::Values("cpu", "cuda"), test::device_name);
 
 }  // namespace
 }  // namespace stl

@@ -1,3 +1,5 @@
+#undef _FORTIFY_SOURCE  // its longjmp refuses to go to another stack
+
 #include "stl/cuda/emulated/fiber.h"
 
 #include <ucontext.h>
