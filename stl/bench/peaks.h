@@ -14,8 +14,9 @@ struct Peaks {
 /// Best of several, on the device with the threads that are set.
 Peaks measure_peaks(torch::Device device, torch::ScalarType type);
 
-/// The process's largest resident memory (CPU) or the allocator's largest use (GPU), in bytes, since the last
-/// reset.
+/// The process's largest resident memory (CPU) or what tensors held at most of the allocator's (GPU), in
+/// bytes, since the last reset. Replays of a graph do not count: what they use was allocated when it was
+/// captured.
 std::int64_t peak_memory(torch::Device device);
 void reset_peak_memory(torch::Device device);
 

@@ -27,6 +27,13 @@
 namespace stl {
 namespace {
 
+std::int64_t peak_of(torch::Device device, const std::function<void()>& work) {
+    reset_peak_memory(device);
+    work();
+    synchronize(device);
+    return peak_memory(device);
+}
+
 std::vector<std::int64_t> input_sizes(const BenchOptions& options) {
     const auto& m = options.model;
     return {options.batch, m.frames, m.channels, m.height, m.width};
@@ -61,7 +68,7 @@ BenchCase make_infer(const BenchOptions& options, const std::string& path) {
         set_channels_last(*model);
         const auto graph = std::make_shared<GraphInference>(model, options.precision == "bf16",
                                                             kernels_on(options.device).make_graph());
-        graph->forward(x);  // captures
+        made.capture_peak_memory = peak_of(options.device, [&] { graph->forward(x); });
         made.run = [graph, x] { graph->forward(x); };
         return made;
     }
@@ -129,7 +136,9 @@ BenchCase make_train(const BenchOptions& options, const std::string& path) {
     const ScheduleValue schedule{.lr = settings.optimizer.lr, .beta1 = settings.optimizer.beta1};
     made.run = [training, schedule] { (*training->step)(training->batch, schedule, nullptr); };
     if (path == "fast" && options.device.is_cuda()) {
-        for (int i = 0; i <= graph_warm_up_steps; ++i) made.run();  // captures
+        made.capture_peak_memory = peak_of(options.device, [&] {
+            for (int i = 0; i <= graph_warm_up_steps; ++i) made.run();
+        });
     }
     made.profile = [run = made.run](fast::Trace& trace) { record_operators(trace, run); };
     return made;
@@ -316,6 +325,7 @@ std::vector<BenchTiming> time_cases(const std::vector<BenchCase>& cases, torch::
     using Clock = std::chrono::steady_clock;
     std::vector<std::vector<double>> seconds(cases.size());
     std::vector<BenchTiming> timings(cases.size());
+    for (std::size_t c = 0; c < cases.size(); ++c) timings[c].peak_memory = cases[c].capture_peak_memory;
     for (int i = 0; i < warmup + repeats; ++i) {
         for (std::size_t c = 0; c < cases.size(); ++c) {
             if (before) before();

@@ -31,6 +31,8 @@ struct BenchCase {
     std::int64_t batches = 1;  ///< that a call handles, each of [batch] sequences
     double macs = 0;           ///< of a batch; 0: not counted
     double bytes = 0;          ///< moved by a batch; 0: not counted
+    /// While a graph was warmed up and captured: its replays use that memory and allocate none. 0: no graph.
+    std::int64_t capture_peak_memory = 0;
     /// Null, or: runs once and records where the time goes.
     std::function<void(fast::Trace&)> profile;
 };
@@ -57,6 +59,8 @@ SimVPOptions benchmark_model(const std::string& translator);
 
 struct BenchTiming {
     double median = 0, best = 0;  ///< seconds of a batch
+    /// Bytes in use at most (peak_memory of peaks.h) in any run or in the capture of the graph that it
+    /// replays: all that the process had, the other cases' weights included.
     std::int64_t peak_memory = 0;
 };
 

@@ -14,10 +14,9 @@ struct Chunk {
     AdamTask task;  ///< its pointer to tensors is the host's, and not followed here
     AdamTensor tensors[most_tensors];
 };
-static_assert(sizeof(Chunk) <= 4096);
 
 /// Grid: blocks of a tensor, tensor.
-__global__ void __launch_bounds__(threads) adam_kernel(const __grid_constant__ Chunk chunk) {
+__global__ void __launch_bounds__(threads) adam_kernel(const Chunk __grid_constant__ chunk) {
     __shared__ AdamFactors factors;
     const auto& tensor = chunk.tensors[blockIdx.y];
     if (static_cast<Index>(blockIdx.x) * threads >= tensor.size) return;
@@ -35,9 +34,8 @@ void adam(const AdamTask& t, Stream stream) {
         const int count = std::min(most_tensors, t.count - first);
         std::copy_n(t.tensors + first, count, chunk.tensors);
         const dim3 grid(blocks_each, static_cast<unsigned>(count));
-        adam_kernel<<<grid, threads, 0, native(stream)>>>(chunk);
+        launch("adam", adam_kernel, grid, threads, stream, chunk);
     }
-    check_launch("adam");
 }
 
 }  // namespace stl::gpu::cuda

@@ -36,9 +36,8 @@ void depthwise(const DepthwiseTask& t, Stream stream) {
         constexpr int V = decltype(width)::value, K = decltype(size)::value;
         const auto units = depthwise_units<V>(t);
         const auto blocks = static_cast<unsigned>((units + strip_threads - 1) / strip_threads);
-        forward_kernel<decltype(type), V, K><<<blocks, strip_threads, 0, native(stream)>>>(t);
+        launch("depthwise", forward_kernel<decltype(type), V, K>, blocks, strip_threads, stream, t);
     });
-    check_launch("depthwise");
 }
 
 void depthwise_filter_gradient(const DepthwiseTask& t, Stream stream) {
@@ -46,9 +45,9 @@ void depthwise_filter_gradient(const DepthwiseTask& t, Stream stream) {
         constexpr int V = decltype(width)::value, K = decltype(size)::value;
         const auto packs = static_cast<unsigned>(t.channels / V);
         const dim3 grid((packs + columns - 1) / columns, t.parts);
-        filter_kernel<decltype(type), V, K><<<grid, dim3(columns, K), 0, native(stream)>>>(t);
+        launch("depthwise_filter_gradient", filter_kernel<decltype(type), V, K>, grid, dim3(columns, K),
+               stream, t);
     });
-    check_launch("depthwise_filter_gradient");
 }
 
 }  // namespace stl::gpu::cuda

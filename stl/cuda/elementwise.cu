@@ -44,10 +44,9 @@ __global__ void __launch_bounds__(threads) gate_gradient_kernel(const GateTask t
 void residual(const ResidualTask& t, Stream stream) {
     with_residual(t, [&](auto type, auto branch, auto width) {
         constexpr int V = decltype(width)::value;
-        residual_kernel<decltype(type), decltype(branch), V>
-            <<<blocks_for(residual_units<V>(t)), threads, 0, native(stream)>>>(t);
+        launch("residual", residual_kernel<decltype(type), decltype(branch), V>,
+               blocks_for(residual_units<V>(t)), threads, stream, t);
     });
-    check_launch("residual");
 }
 
 void residual_gradient(const ResidualTask& t, Stream stream) {
@@ -55,25 +54,24 @@ void residual_gradient(const ResidualTask& t, Stream stream) {
         constexpr int V = decltype(width)::value;
         const auto block = column_block(t.channels / V);
         const dim3 grid(column_blocks(t.channels / V, block), t.parts, t.batch);
-        residual_gradient_kernel<decltype(type), decltype(branch), V><<<grid, block, 0, native(stream)>>>(t);
+        launch("residual_gradient", residual_gradient_kernel<decltype(type), decltype(branch), V>, grid,
+               block, stream, t);
     });
-    check_launch("residual_gradient");
 }
 
 void gate(const GateTask& t, Stream stream) {
     with_type<16>(t.type, t.size, [&](auto type, auto width) {
         constexpr int V = decltype(width)::value;
-        gate_kernel<decltype(type), V><<<blocks_for(t.size / V), threads, 0, native(stream)>>>(t);
+        launch("gate", gate_kernel<decltype(type), V>, blocks_for(t.size / V), threads, stream, t);
     });
-    check_launch("gate");
 }
 
 void gate_gradient(const GateTask& t, Stream stream) {
     with_type<16>(t.type, t.size, [&](auto type, auto width) {
         constexpr int V = decltype(width)::value;
-        gate_gradient_kernel<decltype(type), V><<<blocks_for(t.size / V), threads, 0, native(stream)>>>(t);
+        launch("gate_gradient", gate_gradient_kernel<decltype(type), V>, blocks_for(t.size / V), threads,
+               stream, t);
     });
-    check_launch("gate_gradient");
 }
 
 }  // namespace stl::gpu::cuda

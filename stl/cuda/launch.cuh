@@ -1,31 +1,39 @@
 // What every kernel's launch needs.
 #pragma once
 
-#include <cuda_runtime_api.h>
-
 #include <stdexcept>
 #include <string>
 
 #include "stl/gpu/dispatch.h"
 
+#ifdef __CUDACC__
+#include <cuda_runtime_api.h>
+#else
+#include "stl/cuda/emulated/grid.h"
+#endif
+
 namespace stl::gpu::cuda {
 
 inline constexpr int threads = 256;  ///< of a block
-
-inline cudaStream_t native(void* stream) {
-    return static_cast<cudaStream_t>(stream);
-}
 
 /// Blocks that hold `units` threads.
 inline unsigned blocks_for(Index units) {
     return static_cast<unsigned>((units + threads - 1) / threads);
 }
 
-/// After each launch.
-inline void check_launch(const char* kernel) {
+/// kernel(task) in every thread of a grid: on a GPU (`stream`), or on the CPU where g++ compiles this. Error:
+/// what cannot be launched, under the name of the kernel.
+template <class Parameter, class Task>
+void launch(const char* name, void (*kernel)(Parameter), dim3 grid, dim3 block, [[maybe_unused]] void* stream,
+            const Task& task) {
+    static_assert(sizeof(Task) <= 4096, "what a launch's arguments may hold");
+#ifdef __CUDACC__
+    kernel<<<grid, block, 0, static_cast<cudaStream_t>(stream)>>>(task);
     const auto error = cudaGetLastError();
-    if (error != cudaSuccess)
-        throw std::runtime_error(std::string(kernel) + ": " + cudaGetErrorString(error));
+    if (error != cudaSuccess) throw std::runtime_error(std::string(name) + ": " + cudaGetErrorString(error));
+#else
+    emulated::run_grid(name, grid, block, [&] { kernel(task); });
+#endif
 }
 
 __device__ __forceinline__ Index thread_number() {
@@ -45,8 +53,8 @@ __device__ __forceinline__ void add_lanes(float (&sums)[N], float* shared) {
                     shared[(threadIdx.y + half) * blockDim.x + threadIdx.x];
             __syncthreads();
         }
-        sums[i] = shared[threadIdx.x];
-        __syncthreads();
+        // Its own place, which no other lane reads before the next barrier.
+        if (threadIdx.y == 0) sums[i] = shared[threadIdx.x];
     }
 }
 

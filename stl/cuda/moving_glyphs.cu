@@ -23,8 +23,7 @@ __global__ void __launch_bounds__(threads) moving_glyphs_kernel(const GlyphTask 
 void moving_glyphs(const GlyphTask& t, Stream stream) {
     if (t.digits > most_digits) throw std::invalid_argument("moving glyphs: at most 256 of a sequence");
     const dim3 grid(static_cast<unsigned>(t.frames), static_cast<unsigned>(t.batch));
-    moving_glyphs_kernel<<<grid, threads, 0, native(stream)>>>(t);
-    check_launch("moving_glyphs");
+    launch("moving_glyphs", moving_glyphs_kernel, grid, threads, stream, t);
 }
 
 }  // namespace stl::gpu::cuda

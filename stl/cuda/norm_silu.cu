@@ -82,10 +82,9 @@ void norm_silu(const NormTask& t, Stream stream) {
         using T = decltype(type);
         constexpr int V = decltype(width)::value, Q = decltype(places)::value;
         const dim3 grid(t.parts, t.groups, t.batch);
-        part_kernel<T, V><<<grid, dim3(1, threads), 0, native(stream)>>>(t);
-        apply_kernel<T, V, Q><<<unit_grid<V>(t), threads, 0, native(stream)>>>(t);
+        launch("norm_silu's parts", part_kernel<T, V>, grid, dim3(1, threads), stream, t);
+        launch("norm_silu", apply_kernel<T, V, Q>, unit_grid<V>(t), threads, stream, t);
     });
-    check_launch("norm_silu");
 }
 
 void norm_silu_gradient_sums(const NormTask& t, Stream stream) {
@@ -94,17 +93,16 @@ void norm_silu_gradient_sums(const NormTask& t, Stream stream) {
         const int packs = t.channels_out() / V;
         const auto block = column_block(packs);
         const dim3 grid(column_blocks(packs, block), t.parts, t.batch);
-        gradient_sums_kernel<decltype(type), V, Q><<<grid, block, 0, native(stream)>>>(t);
+        launch("norm_silu_gradient_sums", gradient_sums_kernel<decltype(type), V, Q>, grid, block, stream, t);
     });
-    check_launch("norm_silu_gradient_sums");
 }
 
 void norm_silu_gradient(const NormTask& t, Stream stream) {
     with_norm(t, [&](auto type, auto width, auto places) {
         constexpr int V = decltype(width)::value, Q = decltype(places)::value;
-        gradient_kernel<decltype(type), V, Q><<<unit_grid<V>(t), threads, 0, native(stream)>>>(t);
+        launch("norm_silu_gradient", gradient_kernel<decltype(type), V, Q>, unit_grid<V>(t), threads, stream,
+               t);
     });
-    check_launch("norm_silu_gradient");
 }
 
 }  // namespace stl::gpu::cuda

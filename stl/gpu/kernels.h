@@ -1,9 +1,10 @@
-// The kernels of libstl_cuda.so as one table: what the program needs to know of it, and what its CPU twin
-// (stl/gpu/twin.h) offers as well.
+// The kernels of libstl_cuda.so as one table: what the program needs to know of it, and what the tests fill
+// with the same kernels emulated on the CPU (stl/cuda/emulated).
 //
-// Adding a kernel: its task and arithmetic in a header here, a .cu in stl/cuda, a loop in twin.cpp, a line in
-// this table and in the two that fill it. Pointers are to the device's memory; work goes to `stream` and is
-// not waited for. Errors are exceptions.
+// Adding a kernel: its task and arithmetic in a header here, a .cu in stl/cuda, a line in this table and in
+// the two that fill it (stl/cuda/plugin.cpp, stl/cuda/emulated/kernels.cpp), its cases in
+// tests/gpu/kernels_test.cpp. Pointers are to the device's memory; work goes to `stream` and is not waited
+// for. Errors are exceptions.
 #pragma once
 
 #include <functional>

@@ -1,6 +1,6 @@
-// What the GPU's kernels and their CPU twins share: functions that either compiler takes, bfloat16, and
-// values that are read and written several at a time. No header of LibTorch or CUDA here: nvcc and g++ both
-// read these files, and quickly.
+// What the arithmetic of the kernels shares: functions that either compiler takes, bfloat16, and values that
+// are read and written several at a time. No header of LibTorch or CUDA here: nvcc and g++ both read these
+// files, and quickly.
 #pragma once
 
 #include <cmath>

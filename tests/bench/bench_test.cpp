@@ -67,6 +67,13 @@ TEST(Bench, cases_take_turns) {
     EXPECT_GT(timings[0].peak_memory, 0);
 }
 
+TEST(Bench, memory_of_a_capture_counts) {
+    std::vector<BenchCase> cases(1);
+    cases[0].run = [] {};
+    cases[0].capture_peak_memory = std::int64_t{1} << 60;
+    EXPECT_EQ(time_cases(cases, torch::kCPU, 0, 1, {})[0].peak_memory, std::int64_t{1} << 60);
+}
+
 TEST(Bench, data_are_timed_beyond_what_was_made_ahead) {
     const auto made = find_bench_work("data").make(small_options(), "fast");
     EXPECT_GE(made.batches, 4 * LoaderOptions{}.read_ahead);

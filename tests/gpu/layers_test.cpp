@@ -1,5 +1,5 @@
 // Each operation of stl/gpu/layers.h against the chain of ATen operations it stands for, in float64, forward
-// and backward: the twin on the CPU always, the kernels on a GPU where there is one.
+// and backward: with the kernels emulated on the CPU always, on a GPU where there is one.
 #include "stl/gpu/layers.h"
 
 #include <ATen/autocast_mode.h>
@@ -219,7 +219,7 @@ TEST(GpuPlugin, TheCpuHasNoKernelsUnlessATestGivesItSome) {
     EXPECT_EQ(gpu::kernels_for(torch::kCPU), nullptr);
     EXPECT_FALSE(gpu::takes(torch::zeros({1, 2, 3, 3})));
     {
-        const gpu::KernelsForCpu scope(gpu::twin_kernels());
+        const gpu::KernelsForCpu scope(gpu::emulated_kernels());
         EXPECT_TRUE(gpu::takes(torch::zeros({1, 2, 3, 3})));
     }
     EXPECT_FALSE(gpu::takes(torch::zeros({1, 2, 3, 3})));

@@ -1,5 +1,5 @@
-// Whole networks by the kernels of our own against the plain ones: the twin on the CPU always, the kernels on
-// a GPU where there is one.
+// Whole networks by the kernels of our own against the plain ones: emulated on the CPU always, on a GPU where
+// there is one.
 #include "stl/models/registry.h"
 #include "stl/train/graph_inference.h"
 #include "stl/train/graph_step.h"
@@ -27,7 +27,7 @@ class GpuNetwork : public testing::TestWithParam<std::tuple<std::string, std::st
   protected:
     void SetUp() override {
         if (std::get<1>(GetParam()) == "cpu") return;
-        if (list_gpus().empty()) GTEST_SKIP() << "NOT RUN: no GPU on this machine; the twin alone was tested";
+        if (list_gpus().empty()) GTEST_SKIP() << test::no_gpu;
         device = open_device("cuda");
         ASSERT_NE(gpu::kernels_for(device), nullptr) << gpu::why_no_kernels();
     }
@@ -60,7 +60,7 @@ TEST_P(GpuNetwork, TrainsAsThePlainOne) {
     const auto plain = train_once(network, x);
     set_channels_last(*network);
     set_fused(*network, true);
-    const gpu::KernelsForCpu twin(gpu::twin_kernels());
+    const gpu::KernelsForCpu emulated(gpu::emulated_kernels());
     const auto ours = train_once(network, x);
     ASSERT_EQ(ours.size(), plain.size());
     double largest = 0;
@@ -83,11 +83,28 @@ TEST_P(GpuNetwork, PredictsByAGraphAsThePlainOne) {
     const auto plain = network->forward(x), plain_other = network->forward(other);
     set_channels_last(*network);
     set_fused(*network, true);
-    const gpu::KernelsForCpu twin(gpu::twin_kernels());
+    const gpu::KernelsForCpu emulated(gpu::emulated_kernels());
     GraphInference graph(network, /*bf16=*/false, gpu::kernels_for(device)->make_graph());
     EXPECT_LT(deviation(graph.forward(x), plain), 1e-5);
     EXPECT_LT(deviation(graph.forward(other), plain_other), 1e-5);
     EXPECT_THROW(graph.forward(x.narrow(0, 0, 1)), std::exception);
+}
+
+class ChannelsLast : public test::KernelTest {};
+
+TEST_P(ChannelsLast, HoldsFromTheFirstConvolutionOfGrayFramesOn) {
+    SimVP network(small("gsta"));
+    network->to(device);
+    set_channels_last(*network);
+    const auto parameters = network->named_parameters();
+    for (const auto& p : parameters) {
+        if (p.value().dim() != 4) continue;
+        EXPECT_EQ(p.value().suggest_memory_format(), torch::MemoryFormat::ChannelsLast) << p.key();
+    }
+    const auto& weight = parameters["enc.enc.0.conv.conv.weight"];
+    ASSERT_EQ(weight.size(1), 1);
+    const auto y = torch::conv2d(torch::rand({2, 1, 8, 8}, device), weight, {}, 1, weight.size(2) / 2);
+    EXPECT_TRUE(y.is_contiguous(torch::MemoryFormat::ChannelsLast));
 }
 
 std::vector<std::string> translator_names() {
@@ -96,6 +113,7 @@ std::vector<std::string> translator_names() {
     return names;
 }
 
+INSTANTIATE_TEST_SUITE_P(devices, ChannelsLast, testing::Values("cpu", "cuda"), test::device_name);
 INSTANTIATE_TEST_SUITE_P(translators, GpuNetwork,
                          testing::Combine(testing::ValuesIn(translator_names()),
                                           testing::Values("cpu", "cuda")),

@@ -1,5 +1,5 @@
 // Random numbers against published vectors; the device's moving glyphs against the host's generator, by the
-// twin that runs the same functions, and the kernel against the twin where there is a GPU.
+// emulated kernel, and a GPU's against that one where there is a GPU.
 #include "stl/gpu/moving_glyphs.h"
 
 #include <algorithm>
@@ -84,7 +84,7 @@ TEST(DeviceGlyphs, PixelsAreTheHostsForTheSamePlan) {
     t.batch = 2;
     t.first = (std::uint64_t{5} << 32) + 9;
     t.out = out.data();
-    gpu::twin_kernels().moving_glyphs(t, nullptr);
+    gpu::emulated_kernels().moving_glyphs(t, nullptr);
     for (int n = 0; n < t.batch; ++n) {
         MovingGlyphPlan plan;
         for (int digit = 0; digit < 3; ++digit) {
@@ -210,21 +210,21 @@ TEST(DeviceGlyphs, ASequenceIsTheSameInAnyBatchAndAnotherForAnotherSeed) {
     t.batch = 4;
     t.first = 20;
     t.out = four.data();
-    gpu::twin_kernels().moving_glyphs(t, nullptr);
+    gpu::emulated_kernels().moving_glyphs(t, nullptr);
     t.batch = 1;
     t.first = 22;
     t.out = one.data();
-    gpu::twin_kernels().moving_glyphs(t, nullptr);
+    gpu::emulated_kernels().moving_glyphs(t, nullptr);
     t.seed = 8;
     t.out = other.data();
-    gpu::twin_kernels().moving_glyphs(t, nullptr);
+    gpu::emulated_kernels().moving_glyphs(t, nullptr);
     EXPECT_TRUE(std::equal(one.begin(), one.end(), four.begin() + 2 * sequence));
     EXPECT_NE(one, other);
 }
 
 class DeviceBatches : public test::KernelTest {};
 
-TEST_P(DeviceBatches, AreThoseOfTheTwinInOrderAndAfterAStop) {
+TEST_P(DeviceBatches, AreThoseOfTheEmulatedKernelInOrderAndAfterAStop) {
     const auto options = DatasetOptions::from_json(Json{{"name", "mmnist"},
                                                         {"train_sequences", 7},
                                                         {"canvas", 32},
@@ -249,7 +249,7 @@ TEST_P(DeviceBatches, AreThoseOfTheTwinInOrderAndAfterAStop) {
     plan.first_batch = 1;
     EXPECT_TRUE(torch::equal(open_batches(*data, plan)->next().target, batches[3].target));
 
-    const gpu::KernelsForCpu twin(gpu::twin_kernels());
+    const gpu::KernelsForCpu emulated(gpu::emulated_kernels());
     plan.device = torch::kCPU;
     EXPECT_TRUE(torch::equal(open_batches(*data, plan)->next().target, batches[3].target.cpu()));
 }

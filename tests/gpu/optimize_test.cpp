@@ -1,5 +1,5 @@
 // Adam with its numbers in device memory against the optimizer's own step, and the graph's step against the
-// plain one: with the twin on the CPU always, with the kernels on a GPU where there is one.
+// plain one: with the kernels emulated on the CPU always, on a GPU where there is one.
 #include <gmock/gmock.h>
 
 #include <cmath>

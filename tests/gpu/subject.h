@@ -1,4 +1,4 @@
-// Where the kernels' tests run: the twin on the CPU always, the kernels themselves where there is a GPU.
+// Where the kernels' tests run: emulated on the CPU always, on a GPU where there is one.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "stl/cuda/emulated/kernels.h"
 #include "stl/gpu/plugin.h"
-#include "stl/gpu/twin.h"
 #include "stl/runtime/device.h"
 #include "stl/runtime/torch.h"
 
@@ -25,15 +25,18 @@ inline const bool gpu_comes_first = [] {
     return true;
 }();
 
+inline constexpr const char* no_gpu =
+    "NOT RUN: no GPU on this machine; the kernels were tested emulated alone";
+
 /// Parameterised by the device's name.
 class KernelTest : public testing::TestWithParam<std::string> {
   protected:
     void SetUp() override {
         if (GetParam() == "cpu") {
-            twin_ = std::make_unique<gpu::KernelsForCpu>(gpu::twin_kernels());
+            emulated_ = std::make_unique<gpu::KernelsForCpu>(gpu::emulated_kernels());
             return;
         }
-        if (list_gpus().empty()) GTEST_SKIP() << "NOT RUN: no GPU on this machine; the twin alone was tested";
+        if (list_gpus().empty()) GTEST_SKIP() << no_gpu;
         device = open_device("cuda");
         ASSERT_NE(gpu::kernels_for(device), nullptr) << gpu::why_no_kernels();
     }
@@ -41,7 +44,7 @@ class KernelTest : public testing::TestWithParam<std::string> {
     torch::Device device = torch::kCPU;
 
   private:
-    std::unique_ptr<gpu::KernelsForCpu> twin_;
+    std::unique_ptr<gpu::KernelsForCpu> emulated_;
 };
 
 inline std::string device_name(const testing::TestParamInfo<std::string>& info) {
