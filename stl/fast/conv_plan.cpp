@@ -6,13 +6,6 @@
 #include "stl/fast/layers.h"
 
 namespace stl::fast {
-namespace {
-
-/// Tiles at a time: their points, before and after the products, stay in the second-level cache.
-constexpr int tile_block = 64;
-
-}  // namespace
-
 ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width, Precision precision)
     : precision_(in_channels % 2 == 0 ? precision : Precision::float32),
       in_channels_(in_channels),
@@ -46,18 +39,14 @@ ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int wi
 
 void ConvPlan::plan_winograd(const torch::Tensor& weight) {
     const int inputs = static_cast<int>(weight.size(1));
-    const auto points = torch::empty({weight.size(0), inputs, kernels::winograd_points});
-    for (std::int64_t i = 0; i < weight.size(0) * inputs; ++i) {
-        kernels::winograd_weights(weight.data_ptr<float>() + i * 9,
-                                  points.data_ptr<float>() + i * kernels::winograd_points);
-    }
-    auto depths = kernels::in_order(inputs);
-    depths.resize(static_cast<std::size_t>(in_channels_), -1);
-    const auto by_point = points.permute({2, 0, 1}).contiguous();
-    for (int point = 0; point < kernels::winograd_points; ++point) {
-        weights_.emplace_back(by_point[point].data_ptr<float>(), inputs, kernels::in_order(channels_), depths,
-                              precision_);
-    }
+    constexpr std::ptrdiff_t taps = 9;
+    filters_.emplace_back(kernels::WinogradFilters::Source{.weight = weight.data_ptr<float>(),
+                                                           .outputs = channels_,
+                                                           .inputs = inputs,
+                                                           .padded_inputs = in_channels_,
+                                                           .output_step = inputs * taps,
+                                                           .input_step = taps},
+                          precision_);
 }
 
 void ConvPlan::plan_direct(const torch::Tensor& weight) {
@@ -125,60 +114,20 @@ void ConvPlan::direct(const Frame& frame, const Plane& in, float* raw) const {
 }
 
 void ConvPlan::winograd(const Frame& frame, const Plane& in, float* raw) const {
-    constexpr int side = kernels::winograd_tile, points = kernels::winograd_points;
-    const int across = (width_ + side - 1) / side, down = (height_ + side - 1) / side;
-    const int wide = std::min(across, tile_block), high = std::max(1, tile_block / wide);
-    const int words = kernels::words_of(precision_, in_channels_);
-    const Index in_points = Index{wide} * high * words, out_points = Index{wide} * high * out_channels_;
-    float* before = frame.workspace.scratch(static_cast<std::size_t>(points * (in_points + out_points)));
-    float* after = before + points * in_points;
-    for (int top = 0; top < down; top += high) {
-        for (int left = 0; left < across; left += wide) {
-            const int lines = std::min(high, down - top), tiles = std::min(wide, across - left);
-            for (int i = 0; i < lines; ++i) {
-                frame.kernels.winograd_input({.precision = precision_,
-                                              .in = in.at((top + i) * side - 1, left * side - 1),
-                                              .pixel = in.channels,
-                                              .line = in.line(),
-                                              .tiles = tiles,
-                                              .columns = in_channels_,
-                                              .out = before + Index{i} * tiles * words,
-                                              .point_stride = in_points});
-            }
-            for (std::size_t place = 0; place < bias_.size(); ++place) {
-                for (int point = 0; point < points; ++point) {
-                    const auto& panels = weights_[place * points + static_cast<std::size_t>(point)];
-                    for (int panel = 0; panel < panels.count(); ++panel) {
-                        kernels::Product p;
-                        p.precision = precision_;
-                        p.a = before + point * in_points;
-                        p.a_row = words;
-                        p.depth = words;
-                        p.w = panels.panel(panel);
-                        p.rows = lines * tiles;
-                        p.columns = panels.columns(panel);
-                        p.out = after + point * out_points + panel * kernels::panel_columns;
-                        p.out_row = out_channels_;
-                        frame.kernels.product(p);
-                    }
-                }
-                const auto to = target(raw, static_cast<int>(place));
-                for (int i = 0; i < lines; ++i) {
-                    const int y = (top + i) * side, x = left * side;
-                    frame.kernels.winograd_output({.in = after + Index{i} * tiles * out_channels_,
-                                                   .point_stride = out_points,
-                                                   .tiles = tiles,
-                                                   .columns = out_channels_,
-                                                   .bias = bias_[place].data(),
-                                                   .out = to.first + y * to.line + x * to.pixel,
-                                                   .out_pixel = to.pixel,
-                                                   .out_line = to.line,
-                                                   .width = width_ - x,
-                                                   .height = height_ - y});
-                }
-            }
-        }
+    const kernels::WinogradPicture picture{
+        .in = in.at(0, 0), .pixel = in.channels, .line = in.line(), .height = height_, .width = width_};
+    std::array<kernels::WinogradConvolution, 4> places;
+    for (std::size_t place = 0; place < filters_.size(); ++place) {
+        const auto to = target(raw, static_cast<int>(place));
+        places[place] = {.filters = &filters_[place],
+                         .bias = bias_[place].data(),
+                         .out = to.first,
+                         .pixel = to.pixel,
+                         .line = to.line};
     }
+    kernels::winograd(
+        frame.kernels, picture, std::span(places).first(filters_.size()),
+        frame.workspace.scratch(kernels::winograd_scratch(picture, in_channels_, out_channels_)));
 }
 
 void ConvPlan::norm(const Frame& frame, const float* raw, float* scale, float* shift) const {

@@ -10,6 +10,7 @@
 
 #include "stl/fast/frame.h"
 #include "stl/kernels/packing.h"
+#include "stl/kernels/winograd.h"
 #include "stl/models/layers/conv_sc.h"
 
 namespace stl::fast {
@@ -67,8 +68,9 @@ class ConvPlan {
     int out_height_, out_width_;
     double eps_;
     bool winograd_ = false;
-    std::vector<kernels::Panels> weights_;  ///< of each place, or of each place and point
-    std::vector<kernels::Buffer> bias_;     ///< of each place
+    std::vector<kernels::WinogradFilters> filters_;  ///< of each place, or
+    std::vector<kernels::Panels> weights_;           ///< of each place
+    std::vector<kernels::Buffer> bias_;              ///< of each place
     kernels::Buffer gain_, shift_;
 };
 

@@ -100,9 +100,7 @@ struct Narrow {
     Index out_row = 0;
 };
 
-/// Winograd's F(4x4, 3x3): 4x4 outputs of a 3x3 convolution from 6x6 inputs with 36 multiplications instead
-/// of 144. Lavin and Gray (CVPR 2016); interpolation points 0, +-1/sqrt(2), +-sqrt(2) and infinity, which
-/// round less.
+/// Of Winograd's F(4x4, 3x3) (winograd.h).
 inline constexpr int winograd_tile = 4;
 inline constexpr int winograd_points = 36;
 
@@ -128,9 +126,6 @@ struct WinogradOutput {
     Index out_pixel = 0, out_line = 0;
     int width = 0, height = 0;
 };
-
-/// weights of one output and input channel: 3x3 -> 36 points.
-void winograd_weights(const float* filter, float* points);
 
 struct Kernels {
     Isa isa;

@@ -13,6 +13,7 @@
 
 #include "stl/kernels/packing.h"
 #include "stl/kernels/parallel.h"
+#include "stl/kernels/winograd.h"
 
 namespace stl::kernels {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "stl/models/layers/conv_sc.h"
 #include "stl/models/layers/fused_chains.h"
+#include "stl/models/layers/fused_winograd.h"
 #include "stl/models/registry.h"
 #include "stl/models/simvp.h"
 #include "stl/runtime/autocast.h"
@@ -150,6 +151,37 @@ TEST(Fused, ConvNormSiluInMixedPrecision) {
     }
 }
 
+TEST(Fused, WinogradIsTheConvolution) {
+    torch::manual_seed(15);
+    for (const auto& c :
+         {LayerCase{3, 16, 32, 16, 16, 3, 1}, {1, 32, 16, 17, 31, 3, 1}, {2, 48, 16, 3, 300, 3, 1}}) {
+        SCOPED_TRACE(c.in);
+        const auto x =
+            torch::randn({c.batch, c.in, c.height, c.width}).contiguous(torch::MemoryFormat::ChannelsLast);
+        const auto weight = torch::randn({c.out, c.in, 3, 3});
+        ASSERT_TRUE(fused::takes_winograd(x, weight, 1, 1));
+        expect_same(
+            {x, weight, torch::randn({c.out})},
+            [](const auto& t) { return fused::winograd(t[0], t[1], t[2]); },
+            [](const auto& t) { return torch::conv2d(t[0], t[1], t[2], 1, 1); });
+    }
+}
+
+TEST(Fused, WinogradLeavesOtherConvolutions) {
+    const auto x = torch::zeros({1, 16, 16, 16}).contiguous(torch::MemoryFormat::ChannelsLast);
+    const auto weight = torch::zeros({16, 16, 3, 3});
+    EXPECT_TRUE(fused::takes_winograd(x, weight, 1, 1));
+    EXPECT_FALSE(fused::takes_winograd(x, weight, 2, 1));
+    EXPECT_FALSE(fused::takes_winograd(x, weight, 1, 0));
+    EXPECT_FALSE(fused::takes_winograd(x, torch::zeros({16, 16, 5, 5}), 1, 1));
+    EXPECT_FALSE(fused::takes_winograd(x, torch::zeros({24, 16, 3, 3}), 1, 1));
+    EXPECT_FALSE(fused::takes_winograd(x.contiguous(), weight, 1, 1));
+    EXPECT_FALSE(fused::takes_winograd(x.to(torch::kFloat64), weight, 1, 1));
+    EXPECT_FALSE(fused::takes_winograd(x.narrow(2, 0, 8), weight, 1, 1));
+    const Autocast autocast(torch::kCPU, true);
+    EXPECT_FALSE(fused::takes_winograd(x, weight, 1, 1));
+}
+
 TEST(Fused, FewOutputsIsTheConvolution) {
     torch::manual_seed(4);
     expect_same(
@@ -277,7 +309,7 @@ SimVP small_model(const std::string& translator) {
     options.frames = 4;
     options.channels = 1;
     options.height = options.width = 32;
-    options.hid_S = 8;
+    options.hid_S = 16;  // with Winograd's convolutions
     options.hid_T = 64;
     options.N_S = 2;
     options.N_T = 2;

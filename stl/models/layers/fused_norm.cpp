@@ -2,6 +2,7 @@
 #include "stl/gpu/layers.h"
 #include "stl/models/layers/fused.h"
 #include "stl/models/layers/fused_planes.h"
+#include "stl/models/layers/fused_winograd.h"
 
 namespace stl::fused {
 namespace {
@@ -120,7 +121,10 @@ Tensor conv_norm_silu(const Tensor& x, const Convolution& convolution, const Nor
     }
     const auto weight = shuffle ? by_place(convolution.weight) : convolution.weight;
     const auto bias = shuffle ? by_place(convolution.bias) : convolution.bias;
-    const auto y = convolve(in_channels_last(x), in_channels_last(weight), bias);
+    const auto in = in_channels_last(x);
+    const auto y = takes_winograd(in, weight, convolution.stride, convolution.padding)
+                       ? winograd(in, weight, bias)
+                       : convolve(in, in_channels_last(weight), bias);
     return GroupNormSilu::apply(y, norm.gamma, norm.beta, norm.groups, norm.eps, shuffle);
 }
 

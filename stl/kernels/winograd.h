@@ -1,0 +1,67 @@
+// 3x3 convolutions, stride 1, channels last, by Winograd's F(4x4, 3x3): 4x4 outputs from 6x6 inputs with 36
+// multiplications instead of 144. Lavin and Gray (CVPR 2016); interpolation points 0, +-1/sqrt(2), +-sqrt(2)
+// and infinity, which round less.
+//
+// The inputs of many tiles are taken to their 36 points, there multiplied by the filters' (36 products over
+// the channels), and the sums taken back to outputs.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "stl/kernels/kernels.h"
+#include "stl/kernels/packing.h"
+
+namespace stl::kernels {
+
+/// The filter of one output and input channel: 3x3 -> 36 points.
+void winograd_weights(const float* filter, float* points);
+
+/// Filters at their points, packed for the products.
+class WinogradFilters {
+  public:
+    /// Filter (o, i) is the nine floats from `weight` + o * output_step + i * input_step on, `turned`: back
+    /// to front. Inputs beyond `inputs` up to `padded_inputs` are multiplied by zero.
+    struct Source {
+        const float* weight = nullptr;
+        int outputs = 0, inputs = 0, padded_inputs = 0;
+        std::ptrdiff_t output_step = 0, input_step = 0;
+        bool turned = false;
+    };
+    WinogradFilters(const Source& source, Precision precision);
+
+    const Panels& at(int point) const { return points_[static_cast<std::size_t>(point)]; }
+    int outputs() const { return points_.front().outputs(); }  ///< padded to column_step
+    int inputs() const { return inputs_; }                     ///< padded
+    Precision precision() const { return points_.front().precision(); }
+
+  private:
+    int inputs_;
+    std::vector<Panels> points_;
+};
+
+/// A picture whose pixel (0, 0) is at `in`: around it a border of one pixel of zeros, and to the right and
+/// below winograd_tile - 1 more pixels that are read and don't matter.
+struct WinogradPicture {
+    const float* in = nullptr;
+    Index pixel = 0, line = 0;  ///< floats from one to the next
+    int height = 0, width = 0;
+};
+
+/// One convolution of the picture, height x width outputs.
+struct WinogradConvolution {
+    const WinogradFilters* filters = nullptr;  ///< all of a call with the same inputs and precision
+    const float* bias = nullptr;               ///< null: none
+    float* out = nullptr;
+    Index pixel = 0, line = 0;
+};
+
+std::size_t winograd_scratch(const WinogradPicture& picture, int inputs, int outputs);
+
+/// All convolutions of one picture, on the calling thread. scratch: winograd_scratch() floats for the most
+/// outputs.
+void winograd(const Kernels& kernels, const WinogradPicture& picture,
+              std::span<const WinogradConvolution> convolutions, float* scratch);
+
+}  // namespace stl::kernels
