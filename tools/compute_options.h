@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "stl/eval/predictor.h"
+#include "tools/console.h"
 
 namespace stl::tools {
 
@@ -17,6 +18,12 @@ inline void add_compute_options(CLI::App& command, PredictorOptions& options) {
         ->capture_default_str();
     command.add_option("--threads", options.threads, "CPU threads (default: all cores)")
         ->check(CLI::Range(0, 4096));
+}
+
+/// Says so where a network does not compute as it was asked to.
+inline void warn_of_precision(const Predictor& predictor, const PredictorOptions& options, Console& console) {
+    if (predictor.precision() != options.precision)
+        console.warn("this processor multiplies no bfloat16: computed in " + predictor.precision());
 }
 
 }  // namespace stl::tools

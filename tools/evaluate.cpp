@@ -85,6 +85,7 @@ void run_evaluate(EvaluateArguments a, Console& console) {
     }
     if (!a.data.empty()) take_hints(a.predictor, a.data, a.layout);
     Predictor predictor(a.predictor);
+    warn_of_precision(predictor, a.predictor, console);
     fs::path record;
     if (a.record) {
         record = record_file(a.results, predictor);

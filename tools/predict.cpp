@@ -131,6 +131,7 @@ void run_predict(PredictArguments arguments, Console& console) {
     }
     check_sizes(arguments, stream);
     Predictor predictor(arguments.predictor);
+    warn_of_precision(predictor, arguments.predictor, console);
     if (stream) {
         run_stream(arguments, predictor, console);
     } else {

@@ -62,10 +62,10 @@ Peaks measure_peaks(torch::Device device, torch::ScalarType type) {
     auto c = torch::empty({n, n}, options);
     Peaks peaks;
     double seconds = best_seconds(device, [&] { torch::mm_out(c, a, b); });
-    if (device.is_cpu()) {
-        const auto precision =
-            type == torch::kFloat32 ? kernels::Precision::float32 : kernels::Precision::bfloat16;
-        seconds = std::min(seconds, best_seconds_of_ours(precision));
+    if (device.is_cpu() && type == torch::kFloat32) {
+        seconds = std::min(seconds, best_seconds_of_ours(kernels::Precision::float32));
+    } else if (device.is_cpu() && kernels::multiplies_bfloat16(kernels::best_isa())) {
+        seconds = std::min(seconds, best_seconds_of_ours(kernels::Precision::bfloat16));
     }
     peaks.flops = 2.0 * static_cast<double>(n * n * n) / seconds;
     const auto from = torch::ones({elements}, torch::TensorOptions(device).dtype(torch::kFloat32));

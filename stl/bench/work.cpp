@@ -73,8 +73,7 @@ BenchCase make_infer(const BenchOptions& options, const std::string& path) {
         return made;
     }
     if (path == "fast") {
-        const auto fast = std::make_shared<FastSimVP>(
-            *model, options.precision == "bf16" ? kernels::Precision::bfloat16 : kernels::Precision::float32);
+        const auto fast = std::make_shared<FastSimVP>(*model, precision_named(options.precision));
         const auto out = std::make_shared<torch::Tensor>(torch::empty_like(x));
         made.run = [fast, x, out] { fast->forward(x, *out); };
         made.profile = [fast, x, out](fast::Trace& trace) {
@@ -256,20 +255,22 @@ BenchCase make_metrics(const BenchOptions& options, const std::string& path) {
 }
 
 const std::vector<BenchWork> works{
-    {"infer", "one pass of a network in evaluation", true, {"plain", "fast"}, make_infer},
-    {"train", "a training step: forward, loss, backward, update", true, {"plain", "fast"}, make_train},
+    {"infer", "one pass of a network in evaluation", true, false, {"plain", "fast"}, make_infer},
+    {"train", "a training step: forward, loss, backward, update", true, true, {"plain", "fast"}, make_train},
     {"data",
      "batches of the training set (moving glyphs unless an experiment says otherwise)",
+     false,
      false,
      {"fast"},
      make_data},
     {"generate",
      "the published test set's first sequences (--batch 10000: all) into memory",
      false,
+     false,
      {"fast"},
      make_generate},
-    {"io", "reading sequences from an HDF5 file", false, {"fast"}, make_io},
-    {"metrics", "MSE, MAE, SSIM and PSNR of a prediction", false, {"fast"}, make_metrics},
+    {"io", "reading sequences from an HDF5 file", false, false, {"fast"}, make_io},
+    {"metrics", "MSE, MAE, SSIM and PSNR of a prediction", false, false, {"fast"}, make_metrics},
 };
 
 double median(std::vector<double> values) {
@@ -296,18 +297,15 @@ const BenchWork& find_bench_work(const std::string& name) {
 bool has_fast_path(const BenchOptions& options, const BenchWork& work) {
     if (!work.by_translator) return true;
     if (!options.device.is_cpu()) return gpu::kernels_for(options.device) != nullptr;
-    return options.precision == "fp32" || work.name == "train" ||
+    return options.precision == "fp32" || work.mixes_precision ||
            kernels::multiplies_bfloat16(kernels::best_isa());
 }
 
 void require_path(const BenchOptions& options, const BenchWork& work, const std::string& path) {
     if (path != "fast" || has_fast_path(options, work)) return;
     if (options.device.is_cuda()) kernels_on(options.device);  // says why
-    fail(
-        "{}: there is no fast path in {} here: the processor multiplies no bfloat16; --compare plain times "
-        "that, "
-        "--precision fp32 has both",
-        work.name, options.precision);
+    fail("{}: no fast path in {}: this processor multiplies no bfloat16 (--compare plain, --precision fp32)",
+         work.name, options.precision);
 }
 
 SimVPOptions benchmark_model(const std::string& translator) {

@@ -41,6 +41,7 @@ struct BenchWork {
     std::string name;
     std::string help;
     bool by_translator;              ///< false: the same whatever the network
+    bool mixes_precision;            ///< its fast path in bf16 takes any processor
     std::vector<std::string> paths;  ///< that it has on some device, the usual one last
     /// The case of one path. Error: this path is not there for these options.
     BenchCase (*make)(const BenchOptions& options, const std::string& path);
@@ -48,8 +49,8 @@ struct BenchWork {
 
 const std::vector<BenchWork>& bench_works();
 const BenchWork& find_bench_work(const std::string& name);
-/// On a CPU in fp32, and for inference in bf16 where the processor multiplies it; on a GPU with kernels of
-/// our own.
+/// On a CPU in fp32, and in bf16 for training, and for inference where the processor multiplies it; on a GPU
+/// with kernels of our own.
 bool has_fast_path(const BenchOptions& options, const BenchWork& work);
 /// Error: `work` has no such path for these options; says what can be run instead.
 void require_path(const BenchOptions& options, const BenchWork& work, const std::string& path);

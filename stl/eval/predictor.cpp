@@ -56,9 +56,7 @@ struct Predictor::Parts {
         if (options.path != "fast" && options.path != "plain") {
             fail("path '{}' is not known, expected fast or plain", options.path);
         }
-        if (options.precision != "fp32" && options.precision != "bf16") {
-            fail("precision '{}' is not known, expected fp32 or bf16", options.precision);
-        }
+        precision_named(options.precision);  // is one
         const auto where = file.string();
         const auto checkpoint = read_checkpoint(file, /*with_optimizer=*/false);
         const auto hints_where = options.model_json.empty() ? where + ": model" : options.model_json;
@@ -78,8 +76,7 @@ struct Predictor::Parts {
         precision = options.precision;
         if (options.path == "fast" && device.is_cpu()) {
             if (!kernels::multiplies_bfloat16(kernels::best_isa())) precision = "fp32";
-            fast = std::make_unique<FastSimVP>(
-                *network, precision == "bf16" ? kernels::Precision::bfloat16 : kernels::Precision::float32);
+            fast = std::make_unique<FastSimVP>(*network, precision_named(precision));
         }
         if (options.path == "fast" && device.is_cuda()) {
             set_channels_last(*network);

@@ -54,7 +54,8 @@ class Predictor {
     std::int64_t output_frames() const;
     std::int64_t parameters() const;
     torch::Device device() const;
-    /// What is computed: fp32, or bf16 where it was asked for and the machine multiplies it.
+    /// What is computed: fp32, or bf16 where it was asked for; on a CPU's fast path only where the processor
+    /// multiplies it, since all others are quicker in fp32.
     const std::string& precision() const;
 
     /// The experiment that made it, complete; null where the checkpoint does not tell.

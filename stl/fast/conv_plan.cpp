@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "stl/fast/layers.h"
+#include "stl/models/simvp.h"
 
 namespace stl::fast {
 ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width, Precision precision)
@@ -26,7 +27,7 @@ ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int wi
     eps_ = layer->norm->eps;
     gain_ = channels(layer->norm->weight);
     shift_ = channels(layer->norm->bias);
-    winograd_ = kernel_ == 3 && stride_ == 1 && in_channels_ >= kernels::column_step;
+    winograd_ = kernel_ == 3 && stride_ == 1 && in_channels_ % kernels::column_step == 0;
     // PixelShuffle takes place p of channel c from output c * places + p.
     const auto weight = conv->weight.detach().to(torch::kFloat32);
     for (int place = 0; place < places; ++place) {
@@ -79,15 +80,19 @@ Plane ConvPlan::left_side(const Frame& frame, const Plane& in) const {
     auto pairs = in;
     pairs.channels = kernels::words_of(precision_, in.channels);
     pairs.data = frame.workspace.scratch(pairs.floats());
-    // Channels are even and lines without gaps, so that the plane is one row.
-    frame.kernels.narrow_rows(
-        {.in = in.data, .rows = 1, .columns = static_cast<int>(in.floats()), .out = pairs.data});
+    // Channels are even: no pair is of two pixels.
+    frame.kernels.narrow_rows({.in = in.data,
+                               .in_row = in.line(),
+                               .rows = in.height + 2 * in.border + in.spare,
+                               .columns = static_cast<int>(in.line()),
+                               .out = pairs.data,
+                               .out_row = pairs.line()});
     return pairs;
 }
 
 void ConvPlan::direct(const Frame& frame, const Plane& in, float* raw) const {
     const auto words = left_side(frame, in);
-    std::array<Index, 64> taps{};
+    std::array<Index, largest_spatio_kernel> taps{};
     for (int dy = 0; dy < kernel_; ++dy) taps[static_cast<std::size_t>(dy)] = dy * words.line();
     for (std::size_t place = 0; place < bias_.size(); ++place) {
         const auto to = target(raw, static_cast<int>(place));

@@ -21,6 +21,12 @@ const SimVPImpl& checked(const SimVPImpl& model) {
 
 }  // namespace
 
+kernels::Precision precision_named(const std::string& name) {
+    if (name == "fp32") return kernels::Precision::float32;
+    if (name == "bf16") return kernels::Precision::bfloat16;
+    fail("precision '{}' is not known, expected fp32 or bf16", name);
+}
+
 FastSimVP::FastSimVP(const SimVPImpl& model, kernels::Precision precision, kernels::Isa isa)
     : options_(checked(model).options()), kernels_(kernels::kernels(isa)), coder_(model, precision) {
     const torch::NoGradGuard no_grad;

@@ -107,6 +107,7 @@ inline constexpr int winograd_points = 36;
 /// in: the top left corner of the tiles' 6x6 inputs; tiles lie 4 pixels apart in a row. out:
 /// [36][point_stride], in it [tiles][columns]; in bfloat16 [tiles][columns / 2] pairs.
 struct WinogradInput {
+    // columns: a multiple of column_step
     Precision precision = Precision::float32;
     const float* in = nullptr;
     Index pixel = 0, line = 0;  ///< floats from one pixel to the next, one line to the next

@@ -51,8 +51,13 @@ struct GroupNormSilu {
     void* out = nullptr;
     float* mean = nullptr;      ///< [groups]; written going forward, read going back
     float* rstd = nullptr;      ///< [groups]
-    double* scratch = nullptr;  ///< [5 * channels]
+    double* scratch = nullptr;  ///< group_norm_scratch()
 };
+
+/// Doubles.
+inline constexpr std::size_t group_norm_scratch(int channels) {
+    return 5 * static_cast<std::size_t>(channels);
+}
 
 struct GroupNormSiluBackward {
     GroupNormSilu forward;       ///< `out` is not read

@@ -22,10 +22,11 @@ bool is_channels_last(const torch::Tensor& x) {
     return x.suggest_memory_format() == torch::MemoryFormat::ChannelsLast;
 }
 
-/// [B*T,C,H,W] -> [B,T*C,H,W], in the same memory format, by one copy.
+/// [B*T,C,H,W] -> [B,T*C,H,W] by one copy: on a GPU in the same memory format, on a CPU channels first, which
+/// the translators' fused layers work on.
 torch::Tensor join_frames(const torch::Tensor& x, std::int64_t frames) {
     const auto batch = x.size(0) / frames, channels = frames * x.size(1);
-    if (!is_channels_last(x)) return x.reshape({batch, channels, x.size(2), x.size(3)});
+    if (x.is_cpu() || !is_channels_last(x)) return x.reshape({batch, channels, x.size(2), x.size(3)});
     return x.unflatten(0, {batch, frames})
         .permute({0, 3, 4, 1, 2})
         .reshape({batch, x.size(2), x.size(3), channels})

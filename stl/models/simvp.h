@@ -18,6 +18,9 @@ namespace stl {
 
 class Translator;
 
+/// Of encoder and decoder.
+inline constexpr std::int64_t largest_spatio_kernel = 99;
+
 /// The `model` object of an experiment, with `in_shape`. Defaults are the reference's.
 struct SimVPOptions {
     std::string translator = "gsta";  ///< canonical name (stl/models/registry.h)

@@ -27,8 +27,8 @@ void check_ranges(const SimVPOptions& o, const std::string& where) {
              {"hid_T", o.hid_T, 1, largest_size},
              {"N_S", o.N_S, 2, 32},
              {"N_T", o.N_T, 2, most_layers},
-             {"spatio_kernel_enc", o.spatio_kernel_enc, 1, 99},
-             {"spatio_kernel_dec", o.spatio_kernel_dec, 1, 99},
+             {"spatio_kernel_enc", o.spatio_kernel_enc, 1, largest_spatio_kernel},
+             {"spatio_kernel_dec", o.spatio_kernel_dec, 1, largest_spatio_kernel},
          }) {
         if (value < least || value > most) {
             fail("{}: {} is out of range, expected {} to {}", key_path(where, key), value, least, most);

@@ -101,6 +101,7 @@ TEST(Bench, fast_inference_in_bf16_where_the_processor_multiplies_it) {
     } else {
         EXPECT_THAT(test::error_of([&] { infer.make(options, "fast"); }), testing::HasSubstr("no bfloat16"));
     }
+    EXPECT_TRUE(has_fast_path(options, find_bench_work("train")));
     find_bench_work("train").make(options, "fast").run();
 }
 

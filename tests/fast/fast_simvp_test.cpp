@@ -126,6 +126,8 @@ void expect_as_near_as_autocast(const SimVPOptions& options, kernels::Isa isa = 
         rounded = model->predict(x).to(torch::kFloat32);
     }
     const auto found = fast.predict(x);
+    testing::Test::RecordProperty("deviation", std::to_string(deviation(found, exact)));
+    testing::Test::RecordProperty("deviation_of_autocast", std::to_string(deviation(rounded, exact)));
     EXPECT_LT(deviation(found, exact), 1.5 * deviation(rounded, exact));
     EXPECT_GT(deviation(found, exact), 1e-5) << "nothing was rounded";
     EXPECT_TRUE(fast.predict(x).equal(found)) << "a second run in the same buffers differs";
@@ -166,6 +168,30 @@ TEST(FastSimVP, filters_of_other_sizes) {
     o.spatio_kernel_enc = 5;
     o.spatio_kernel_dec = 7;
     o.N_S = 4;
+    expect_equal(o, 1);
+}
+
+TEST(FastSimVP, pictures_of_many_channels) {
+    for (const std::int64_t channels : {2, 16, 20}) {
+        auto o = small_options("convnext");
+        o.channels = channels;
+        o.height = o.width = 64;  // whole blocks of tiles
+        o.frames = 2;
+        expect_equal(o, 1);
+        expect_as_near_as_autocast(o);
+    }
+}
+
+TEST(FastSimVP, groups_of_an_odd_number_of_channels) {
+    auto o = small_options("incepu");
+    o.hid_T = 48;  // 24 hidden channels in 8 groups
+    expect_equal(o, 1);
+    expect_as_near_as_autocast(o);
+}
+
+TEST(FastSimVP, filters_that_are_larger_than_the_picture) {
+    auto o = small_options("identity");
+    o.spatio_kernel_enc = o.spatio_kernel_dec = 69;
     expect_equal(o, 1);
 }
 

@@ -44,6 +44,19 @@ double slope(F f, double x) {
     return (f(x + step) - f(x - step)) / (2 * step);
 }
 
+/// In pairs of bfloat16, and back.
+Values narrowed(const Values& values) {
+    const auto count = static_cast<int>(values.size());
+    Values pairs(static_cast<std::size_t>(words_of(Precision::bfloat16, count)));
+    kernels().narrow_rows({.in = values.data(), .rows = 1, .columns = count, .out = pairs.data()});
+    return pairs;
+}
+double half_of(const Values& pairs, std::size_t i) {
+    const auto bits = std::bit_cast<std::uint32_t>(pairs[i / 2]);
+    return double{std::bit_cast<float>(i % 2 == 0 ? bits << 16U : bits & 0xffff0000U)};
+}
+constexpr double bfloat16_rounding = 1.0 / 256;  // of a value: half a unit of eight bits
+
 class ChainsTest : public testing::TestWithParam<Isa> {
   protected:
     /// check(count, inputs) for runs that fill vectors, and that do not.
@@ -93,18 +106,7 @@ TEST_P(ChainsTest, gelu_its_weighted_sum_and_gradient) {
 
 TEST_P(ChainsTest, gelu_in_bfloat16) {
     for_lengths([&](Index count, const std::vector<Values>& in) {
-        const auto n = static_cast<int>(count);
-        const auto narrow = [&](const Values& values) {
-            Values pairs(static_cast<std::size_t>(words_of(Precision::bfloat16, n)));
-            kernels(GetParam())
-                .narrow_rows({.in = values.data(), .rows = 1, .columns = n, .out = pairs.data()});
-            return pairs;
-        };
-        const auto value = [](const Values& pairs, std::size_t i) {
-            const std::uint32_t bits = std::bit_cast<std::uint32_t>(pairs[i / 2]);
-            return double{std::bit_cast<float>(i % 2 == 0 ? bits << 16U : bits & 0xffff0000U)};
-        };
-        const auto x = narrow(in[0]), grad = narrow(in[1]);
+        const auto x = narrowed(in[0]), grad = narrowed(in[1]);
         Values out(x.size()), x_grad(x.size());
         k.gelu({.precision = Precision::bfloat16, .in = x.data(), .out = out.data(), .count = count});
         k.gelu_backward({.precision = Precision::bfloat16,
@@ -112,11 +114,10 @@ TEST_P(ChainsTest, gelu_in_bfloat16) {
                          .grad = grad.data(),
                          .in_grad = x_grad.data(),
                          .count = count});
-        constexpr double rounding = 1.0 / 256;  // of a value: half a unit of eight bits
         for (std::size_t i = 0; i < in[0].size(); ++i) {
-            const double y = gelu(value(x, i)), dx = value(grad, i) * slope(gelu, value(x, i));
-            ASSERT_NEAR(value(out, i), y, rounding * std::abs(y) + 1e-6);
-            ASSERT_NEAR(value(x_grad, i), dx, rounding * std::abs(dx) + 4e-6);
+            const double y = gelu(half_of(x, i)), dx = half_of(grad, i) * slope(gelu, half_of(x, i));
+            ASSERT_NEAR(half_of(out, i), y, bfloat16_rounding * std::abs(y) + 1e-6);
+            ASSERT_NEAR(half_of(x_grad, i), dx, bfloat16_rounding * std::abs(dx) + 4e-6);
         }
     });
 }
@@ -258,22 +259,15 @@ std::vector<double> group_norm_silu(const NormCase& c, const std::vector<double>
     return y;
 }
 
-TEST_P(ChainsTest, group_norm_silu_and_its_gradients) {
-    for (const auto& c : {NormCase{16, 2, 3, 5, false},
-                          {6, 2, 9, 8, false},
-                          {34, 2, 4, 3, true},
-                          {4, 1, 1, 70, true},
-                          {20, 4, 1, 2, false}}) {
-        SCOPED_TRACE(c.channels);
-        const auto channels = static_cast<std::size_t>(c.channels),
-                   groups = static_cast<std::size_t>(c.groups);
-        const auto count = channels * static_cast<std::size_t>(c.height * c.width * (c.shuffle ? 4 : 1));
-        const auto x = random_values(count, 1), grad = random_values(count, 2);
-        const auto gamma = random_values(channels, 3), beta = random_values(channels, 4);
-        Values out(count), mean(groups), rstd(groups), x_grad(count), gamma_grad(channels),
-            beta_grad(channels);
-        std::vector<double> scratch(5 * channels);
-        const GroupNormSilu task{.in = x.data(),
+/// The layer's forward and backward pass on one picture.
+struct NormRun {
+    NormRun(const TrainingKernels& k, const NormCase& c, Precision precision, const Values& x,
+            const Values& grad, const Values& gamma, const Values& beta)
+        : out(x.size()), x_grad(x.size()), gamma_grad(gamma.size()), beta_grad(gamma.size()) {
+        Values mean(static_cast<std::size_t>(c.groups)), rstd(mean);
+        std::vector<double> scratch(group_norm_scratch(c.channels));
+        const GroupNormSilu task{.precision = precision,
+                                 .in = x.data(),
                                  .channels = c.channels,
                                  .groups = c.groups,
                                  .height = c.height,
@@ -291,9 +285,26 @@ TEST_P(ChainsTest, group_norm_silu_and_its_gradients) {
                                     .in_grad = x_grad.data(),
                                     .gamma_grad = gamma_grad.data(),
                                     .beta_grad = beta_grad.data()});
+    }
+
+    Values out, x_grad, gamma_grad, beta_grad;
+};
+
+TEST_P(ChainsTest, group_norm_silu_and_its_gradients) {
+    for (const auto& c : {NormCase{16, 2, 3, 5, false},
+                          {6, 2, 9, 8, false},
+                          {34, 2, 4, 3, true},
+                          {4, 1, 1, 70, true},
+                          {20, 4, 1, 2, false}}) {
+        SCOPED_TRACE(c.channels);
+        const auto channels = static_cast<std::size_t>(c.channels);
+        const auto count = channels * static_cast<std::size_t>(c.height * c.width * (c.shuffle ? 4 : 1));
+        const auto x = random_values(count, 1), grad = random_values(count, 2);
+        const auto gamma = random_values(channels, 3), beta = random_values(channels, 4);
+        const NormRun run(k, c, Precision::float32, x, grad, gamma, beta);
         const std::vector<double> exact(x.begin(), x.end());
         const auto y = group_norm_silu(c, exact, gamma, beta);
-        for (std::size_t i = 0; i < count; ++i) ASSERT_NEAR(out[i], y[i], 1e-5) << i;
+        for (std::size_t i = 0; i < count; ++i) ASSERT_NEAR(run.out[i], y[i], 1e-5) << i;
         const auto loss = [&](const std::vector<double>& at, const Values& g, const Values& b) {
             const auto value = group_norm_silu(c, at, g, b);
             double sum = 0;
@@ -305,7 +316,7 @@ TEST_P(ChainsTest, group_norm_silu_and_its_gradients) {
             auto more = exact, less = exact;
             more[i] += step;
             less[i] -= step;
-            ASSERT_NEAR(x_grad[i], (loss(more, gamma, beta) - loss(less, gamma, beta)) / (2 * step), 2e-4)
+            ASSERT_NEAR(run.x_grad[i], (loss(more, gamma, beta) - loss(less, gamma, beta)) / (2 * step), 2e-4)
                 << i;
         }
         for (std::size_t i = 0; i < channels; ++i) {
@@ -318,9 +329,50 @@ TEST_P(ChainsTest, group_norm_silu_and_its_gradients) {
                                                : loss(exact, gamma, more) - loss(exact, gamma, less);
                 return change / (double{more[i]} - double{less[i]});
             };
-            ASSERT_NEAR(gamma_grad[i], along(true), 2e-3) << i;
-            ASSERT_NEAR(beta_grad[i], along(false), 2e-3) << i;
+            ASSERT_NEAR(run.gamma_grad[i], along(true), 2e-3) << i;
+            ASSERT_NEAR(run.beta_grad[i], along(false), 2e-3) << i;
         }
+    }
+}
+
+TEST_P(ChainsTest, group_norm_silu_in_bfloat16) {
+    for (const auto& c : {NormCase{16, 2, 3, 5, false}, {6, 2, 9, 8, false}, {34, 2, 4, 3, true}}) {
+        SCOPED_TRACE(c.channels);
+        const auto channels = static_cast<std::size_t>(c.channels);
+        const auto count = channels * static_cast<std::size_t>(c.height * c.width * (c.shuffle ? 4 : 1));
+        const auto pairs = narrowed(random_values(count, 1)), grad_pairs = narrowed(random_values(count, 2));
+        Values x(count), grad(count);
+        for (std::size_t i = 0; i < count; ++i) {
+            x[i] = static_cast<float>(half_of(pairs, i));
+            grad[i] = static_cast<float>(half_of(grad_pairs, i));
+        }
+        const auto gamma = random_values(channels, 3), beta = random_values(channels, 4);
+        const NormRun wide(k, c, Precision::float32, x, grad, gamma, beta);
+        const NormRun narrow(k, c, Precision::bfloat16, pairs, grad_pairs, gamma, beta);
+        for (std::size_t i = 0; i < count; ++i) {
+            const double y = double{wide.out[i]}, dx = double{wide.x_grad[i]};
+            ASSERT_NEAR(half_of(narrow.out, i), y, bfloat16_rounding * std::abs(y) + 1e-6) << i;
+            ASSERT_NEAR(half_of(narrow.x_grad, i), dx, bfloat16_rounding * std::abs(dx) + 1e-6) << i;
+        }
+        EXPECT_EQ(narrow.gamma_grad, wide.gamma_grad);
+        EXPECT_EQ(narrow.beta_grad, wide.beta_grad);
+    }
+}
+
+TEST_P(ChainsTest, group_norm_silu_keeps_its_digits) {
+    // Beside a large mean, and beside an outlier in the picture's corner.
+    const NormCase c{32, 2, 16, 16, false};
+    const std::size_t channels = 32, count = 32 * 16 * 16;
+    const Values gamma(channels, 1.0F), beta(channels, 0.5F);
+    for (const bool outlier : {false, true}) {
+        SCOPED_TRACE(outlier);
+        auto x = random_values(count, 1);
+        for (auto& value : x) value = std::round(value * 64) / 64 + (outlier ? 0.0F : 64.0F);
+        if (outlier) x[0] = x[16] = 3000.0F;
+        const NormRun run(k, c, Precision::float32, x, x, gamma, beta);
+        const auto y = group_norm_silu(c, std::vector<double>(x.begin(), x.end()), gamma, beta);
+        for (std::size_t i = 0; i < count; ++i)
+            ASSERT_NEAR(run.out[i], y[i], 2e-5 * (1 + std::abs(y[i]))) << i;
     }
 }
 

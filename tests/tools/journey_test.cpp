@@ -38,6 +38,12 @@ TEST_F(JourneyTest, FromDataToVideo) {
     EXPECT_EQ(evaluation["per_frame"]["mse"].size(), 10U);
     EXPECT_EQ(evaluation["ssim_mode"], "openstl");
 
+    const auto rounded = json("evaluate run --data test.h5 --precision bf16 --path plain --json");
+    EXPECT_EQ(rounded["precision"], "bf16");
+    EXPECT_NEAR(rounded["mse"].get<double>(), evaluation["mse"].get<double>(),
+                0.05 * evaluation["mse"].get<double>());
+    good("predict run --input test.h5 --output rounded.h5 --precision bf16");
+
     // Predicting and then measuring is the same as evaluating.
     good("predict run --input test.h5 --output prediction.h5");
     good("predict run --input test.h5 --output prediction.mp4");

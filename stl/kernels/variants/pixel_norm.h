@@ -4,6 +4,7 @@
 // pixels, so that both stay in the first-level cache; sums are float within a block and double beyond.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 #include "stl/kernels/kernels.h"
@@ -52,10 +53,12 @@ inline void finish_statistics(const GroupNormSilu& g, int group, float origin, c
         static_cast<float>(1 / std::sqrt((variance > 0 ? variance : 0) + static_cast<double>(g.eps)));
 }
 
-/// The picture's first value of each group: sums of distances to it don't cancel.
+/// A value of each group, of the picture's middle: sums of distances to it don't cancel.
 template <class T>
 inline float origin_of(const GroupNormSilu& g, int group) {
-    return widen(static_cast<const T*>(g.in)[group * (g.channels / g.groups)]);
+    const Index pixel = static_cast<Index>(g.height / 2) * g.width + g.width / 2;
+    const Index channel = static_cast<Index>(group) * (g.channels / g.groups);
+    return widen(static_cast<const T*>(g.in)[pixel * (g.shuffle ? 4 : 1) * g.channels + channel]);
 }
 
 template <class T>

@@ -38,7 +38,7 @@ Tensor few_outputs(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     }
     // One product a picture; matmul would turn x around first.
     const auto filters = weight.flatten(1).expand({x.size(0), weight.size(0), weight.size(1)});
-    const auto y = torch::bmm(filters, x.flatten(2)) + bias.unsqueeze(1);
+    const auto y = torch::baddbmm(bias.view({1, -1, 1}), filters, x.flatten(2));
     return y.view({x.size(0), weight.size(0), x.size(2), x.size(3)});
 }
 

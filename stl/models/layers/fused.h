@@ -1,7 +1,8 @@
 // Operations of a training step on a CPU, fused: one pass over memory where ATen makes several.
 //
 // Each equals a chain of ATen operations, which is the plain path and named in its comment; the tests compare
-// the two, forward and backward. x: [B,C,H,W] float32 on a CPU.
+// the two, forward and backward. x: [B,C,H,W] float32 on a CPU, or bfloat16 under autocast. Results are
+// float32 unless a function says otherwise.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +21,7 @@ void set_fused(torch::nn::Module& model, bool fused);
 
 namespace fused {
 
-/// Whether the functions below take x: float32 on a CPU, under autocast bfloat16 as well, which is widened
-/// and gives float32.
+/// Whether the functions below take x.
 bool takes(const torch::Tensor& x);
 /// The same of x's type and device alone.
 bool takes_type(const torch::Tensor& x);
@@ -35,22 +35,23 @@ torch::Tensor depthwise(const torch::Tensor& x, const torch::Tensor& weight, con
 extern const std::int64_t largest_kernel;
 
 /// conv2d(x, weight, bias) for 1x1 filters with few outputs, which a matrix product of that shape does best.
-/// weight: [O,C,1,1]; bias: [O].
+/// weight: [O,C,1,1]; bias: [O]. The result's type is conv2d's.
 torch::Tensor few_outputs(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 
+/// For one call: they refer to the tensors.
 struct Convolution {
-    const torch::Tensor& weight;
-    const torch::Tensor& bias;
-    std::int64_t stride, padding;
+    const torch::Tensor& weight;   ///< [O,C,K,K]
+    const torch::Tensor& bias;     ///< [O]
+    std::int64_t stride, padding;  ///< padding: on every side
 };
 struct Norm {
     std::int64_t groups;
-    const torch::Tensor& gamma;
-    const torch::Tensor& beta;
+    const torch::Tensor& gamma;  ///< [O], with a shuffle [O/4]; float32
+    const torch::Tensor& beta;   ///< likewise
     double eps;
 };
 /// silu(group_norm(conv2d(x))); with `shuffle`, the norm of pixel_shuffle(conv2d(x), 2). The result has its
-/// channels last.
+/// channels last and conv2d's type.
 torch::Tensor conv_norm_silu(const torch::Tensor& x, const Convolution& convolution, const Norm& norm,
                              bool shuffle);
 

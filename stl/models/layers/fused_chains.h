@@ -12,7 +12,7 @@ namespace stl::fused {
 /// that fused.h does.)
 bool takes_chain(const torch::Tensor& x);
 
-/// gelu(x), of any shape; the plain one where `fused` is false or x is not to be taken.
+/// gelu(x), of any shape, in x's type; the plain one where `fused` is false or x is not to be taken.
 torch::Tensor gelu(const torch::Tensor& x, bool fused);
 
 /// gelu(depthwise(x, weight, bias)).

@@ -93,8 +93,7 @@ struct GroupNormSilu : torch::autograd::Function<GroupNormSilu> {
     }
 
     static std::size_t scratch_floats(const kernels::GroupNormSilu& picture) {
-        constexpr std::size_t doubles = 5, floats_in_double = 2;  // stl/kernels/training.h
-        return doubles * floats_in_double * static_cast<std::size_t>(picture.channels);
+        return kernels::group_norm_scratch(picture.channels) * sizeof(double) / sizeof(float);
     }
 };
 

@@ -1,4 +1,4 @@
-// What the fused operations share: a tensor as planes, scratch memory for each thread.
+// What the fused operations share: a tensor's memory, as planes and as bytes; scratch memory for each thread.
 #pragma once
 
 #include <torch/csrc/autograd/custom_function.h>
