@@ -119,8 +119,6 @@ void ConvPlan::direct(const Frame& frame, const Plane& in, float* raw) const {
 }
 
 void ConvPlan::winograd(const Frame& frame, const Plane& in, float* raw) const {
-    const kernels::WinogradPicture picture{
-        .in = in.at(0, 0), .pixel = in.channels, .line = in.line(), .height = height_, .width = width_};
     std::array<kernels::WinogradConvolution, 4> places;
     for (std::size_t place = 0; place < filters_.size(); ++place) {
         const auto to = target(raw, static_cast<int>(place));
@@ -130,9 +128,8 @@ void ConvPlan::winograd(const Frame& frame, const Plane& in, float* raw) const {
                          .pixel = to.pixel,
                          .line = to.line};
     }
-    kernels::winograd(
-        frame.kernels, picture, std::span(places).first(filters_.size()),
-        frame.workspace.scratch(kernels::winograd_scratch(picture, in_channels_, out_channels_)));
+    kernels::winograd(frame.kernels, in, std::span(places).first(filters_.size()),
+                      frame.workspace.scratch(kernels::winograd_scratch(in, out_channels_)));
 }
 
 void ConvPlan::norm(const Frame& frame, const float* raw, float* scale, float* shift) const {

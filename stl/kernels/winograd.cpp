@@ -11,10 +11,10 @@ namespace {
 constexpr int tile_block = 64;
 
 struct Tiles {
-    int across, down;  ///< in the picture
+    int across, down;  ///< in the plane
     int wide, high;    ///< at a time
 
-    explicit Tiles(const WinogradPicture& p)
+    explicit Tiles(const Plane& p)
         : across((p.width + winograd_tile - 1) / winograd_tile),
           down((p.height + winograd_tile - 1) / winograd_tile),
           wide(std::min(across, tile_block)),
@@ -74,17 +74,16 @@ WinogradFilters::WinogradFilters(const Source& source, Precision precision) : in
     });
 }
 
-std::size_t winograd_scratch(const WinogradPicture& picture, int inputs, int outputs) {
-    return static_cast<std::size_t>(winograd_points * Tiles(picture).count() * (inputs + outputs));
+std::size_t winograd_scratch(const Plane& plane, int outputs) {
+    return static_cast<std::size_t>(winograd_points * Tiles(plane).count() * (plane.channels + outputs));
 }
 
-void winograd(const Kernels& kernels, const WinogradPicture& picture,
-              std::span<const WinogradConvolution> convolutions, float* scratch) {
+void winograd(const Kernels& kernels, const Plane& plane, std::span<const WinogradConvolution> convolutions,
+              float* scratch) {
     constexpr int side = winograd_tile;
-    const Tiles tiles(picture);
-    const auto& first = *convolutions.front().filters;
-    const auto precision = first.precision();
-    const int inputs = first.inputs(), words = words_of(precision, inputs);
+    const Tiles tiles(plane);
+    const auto precision = convolutions.front().filters->precision();
+    const int words = words_of(precision, plane.channels);
     const Index in_points = tiles.count() * words;
     float* before = scratch;
     float* after = scratch + winograd_points * in_points;
@@ -94,15 +93,14 @@ void winograd(const Kernels& kernels, const WinogradPicture& picture,
                       count = std::min(tiles.wide, tiles.across - left);
             const int y = top * side, x = left * side;
             for (int i = 0; i < lines; ++i) {
-                kernels.winograd_input(
-                    {.precision = precision,
-                     .in = picture.in + (y + i * side - 1) * picture.line + (x - 1) * picture.pixel,
-                     .pixel = picture.pixel,
-                     .line = picture.line,
-                     .tiles = count,
-                     .columns = inputs,
-                     .out = before + Index{i} * count * words,
-                     .point_stride = in_points});
+                kernels.winograd_input({.precision = precision,
+                                        .in = plane.at(y + i * side - 1, x - 1),
+                                        .pixel = plane.channels,
+                                        .line = plane.line(),
+                                        .tiles = count,
+                                        .columns = plane.channels,
+                                        .out = before + Index{i} * count * words,
+                                        .point_stride = in_points});
             }
             for (const auto& c : convolutions) {
                 const int outputs = c.filters->outputs();
@@ -132,8 +130,8 @@ void winograd(const Kernels& kernels, const WinogradPicture& picture,
                                              .out = c.out + (y + i * side) * c.line + x * c.pixel,
                                              .out_pixel = c.pixel,
                                              .out_line = c.line,
-                                             .width = picture.width - x,
-                                             .height = picture.height - y - i * side});
+                                             .width = plane.width - x,
+                                             .height = plane.height - y - i * side});
                 }
             }
         }

@@ -12,6 +12,7 @@
 
 #include "stl/kernels/kernels.h"
 #include "stl/kernels/packing.h"
+#include "stl/kernels/plane.h"
 
 namespace stl::kernels {
 
@@ -41,27 +42,20 @@ class WinogradFilters {
     std::vector<Panels> points_;
 };
 
-/// A picture whose pixel (0, 0) is at `in`: around it a border of one pixel of zeros, and to the right and
-/// below winograd_tile - 1 more pixels that are read and don't matter.
-struct WinogradPicture {
-    const float* in = nullptr;
-    Index pixel = 0, line = 0;  ///< floats from one to the next
-    int height = 0, width = 0;
-};
-
-/// One convolution of the picture, height x width outputs.
+/// One convolution of a plane, height x width outputs.
 struct WinogradConvolution {
-    const WinogradFilters* filters = nullptr;  ///< all of a call with the same inputs and precision
+    const WinogradFilters* filters = nullptr;  ///< all of a call with the same precision; inputs: the plane's
     const float* bias = nullptr;               ///< null: none
     float* out = nullptr;
-    Index pixel = 0, line = 0;
+    Index pixel = 0, line = 0;  ///< floats from one to the next
 };
 
-std::size_t winograd_scratch(const WinogradPicture& picture, int inputs, int outputs);
+/// Floats, for a plane of this size.
+std::size_t winograd_scratch(const Plane& plane, int outputs);
 
-/// All convolutions of one picture, on the calling thread. scratch: winograd_scratch() floats for the most
-/// outputs.
-void winograd(const Kernels& kernels, const WinogradPicture& picture,
-              std::span<const WinogradConvolution> convolutions, float* scratch);
+/// All convolutions of one plane, on the calling thread. Its border: 1 and more, its spare: winograd_tile
+/// - 1. scratch: winograd_scratch() floats for the most outputs.
+void winograd(const Kernels& kernels, const Plane& plane, std::span<const WinogradConvolution> convolutions,
+              float* scratch);
 
 }  // namespace stl::kernels

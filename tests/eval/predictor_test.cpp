@@ -5,6 +5,7 @@
 
 #include "stl/kernels/isa.h"
 #include "tests/eval/small_run.h"
+#include "tests/support/distance.h"
 
 namespace stl {
 namespace {
@@ -53,11 +54,6 @@ TEST(Predictor, TheFastPathAgreesWithThePlainOne) {
     EXPECT_LT((slow.predict(x, 4) - fast.predict(x, 4)).abs().max().item<double>(), 1e-5);
 }
 
-/// Norm of the difference over the norm of what is expected.
-double deviation(const torch::Tensor& found, const torch::Tensor& expected) {
-    return ((found - expected).norm() / expected.norm()).item<double>();
-}
-
 TEST(Predictor, InBf16ItIsNearFp32) {
     const TemporaryFolder folder;
     write_small_checkpoint(folder / "a.pth", 4);
@@ -69,13 +65,13 @@ TEST(Predictor, InBf16ItIsNearFp32) {
     EXPECT_EQ(slow.precision(), "bf16");
     const auto rounded = slow.predict(x, 4);
     EXPECT_EQ(rounded.scalar_type(), torch::kFloat32);
-    EXPECT_LT(deviation(rounded, exact), 0.05);
-    EXPECT_GT(deviation(rounded, exact), 1e-5);
+    EXPECT_LT(test::distance(rounded, exact), 0.05);
+    EXPECT_GT(test::distance(rounded, exact), 1e-5);
     options.path = "fast";
     Predictor fast(options);
     const bool multiplies = kernels::multiplies_bfloat16(kernels::best_isa());
     EXPECT_EQ(fast.precision(), multiplies ? "bf16" : "fp32");
-    EXPECT_LT(deviation(fast.predict(x, 4), exact), multiplies ? 0.05 : 1e-5);
+    EXPECT_LT(test::distance(fast.predict(x, 4), exact), multiplies ? 0.05 : 1e-5);
     options.precision = "fp16";
     EXPECT_EQ(error_of([&] { Predictor{options}; }), "precision 'fp16' is not known, expected fp32 or bf16");
 }

@@ -7,6 +7,7 @@
 #include "stl/core/error.h"
 #include "stl/models/registry.h"
 #include "stl/runtime/autocast.h"
+#include "tests/support/distance.h"
 
 namespace stl {
 namespace {
@@ -67,6 +68,19 @@ SimVPOptions odd_options(const std::string& translator) {
     return o;
 }
 
+/// The benchmark's sizes, with fewer blocks.
+SimVPOptions wide_options(const std::string& translator) {
+    auto o = small_options(translator);
+    o.frames = 10;
+    o.height = o.width = 64;
+    o.hid_S = 64;
+    o.hid_T = 512;
+    o.N_S = 4;
+    o.N_T = 2;
+    o.mlp_ratio = 8.0;
+    return o;
+}
+
 void expect_equal(const SimVPOptions& options, std::int64_t batch, kernels::Isa isa = kernels::best_isa()) {
     SCOPED_TRACE(options.to_json().dump() + ", batch " + std::to_string(batch) + ", " +
                  kernels::isa_name(isa));
@@ -95,20 +109,7 @@ TEST_P(FastSimVPTest, odd_sizes) {
 }
 
 TEST_P(FastSimVPTest, benchmark_widths) {
-    auto o = small_options(GetParam());
-    o.frames = 10;
-    o.height = o.width = 64;
-    o.hid_S = 64;
-    o.hid_T = 512;
-    o.N_S = 4;
-    o.N_T = 2;
-    o.mlp_ratio = 8.0;
-    expect_equal(o, 1);
-}
-
-/// Norm of the difference over that of what is expected.
-double deviation(const torch::Tensor& found, const torch::Tensor& expected) {
-    return ((found - expected).norm() / expected.norm()).item<double>();
+    expect_equal(wide_options(GetParam()), 1);
 }
 
 /// Products in bfloat16 against the plain path in float32: about as near to it as the plain path in mixed
@@ -126,10 +127,10 @@ void expect_as_near_as_autocast(const SimVPOptions& options, kernels::Isa isa = 
         rounded = model->predict(x).to(torch::kFloat32);
     }
     const auto found = fast.predict(x);
-    testing::Test::RecordProperty("deviation", std::to_string(deviation(found, exact)));
-    testing::Test::RecordProperty("deviation_of_autocast", std::to_string(deviation(rounded, exact)));
-    EXPECT_LT(deviation(found, exact), 1.5 * deviation(rounded, exact));
-    EXPECT_GT(deviation(found, exact), 1e-5) << "nothing was rounded";
+    testing::Test::RecordProperty("deviation", std::to_string(test::distance(found, exact)));
+    testing::Test::RecordProperty("deviation_of_autocast", std::to_string(test::distance(rounded, exact)));
+    EXPECT_LT(test::distance(found, exact), 1.5 * test::distance(rounded, exact));
+    EXPECT_GT(test::distance(found, exact), 1e-5) << "nothing was rounded";
     EXPECT_TRUE(fast.predict(x).equal(found)) << "a second run in the same buffers differs";
 }
 
@@ -139,15 +140,7 @@ TEST_P(FastSimVPTest, bfloat16_in_every_variant) {
 }
 
 TEST_P(FastSimVPTest, bfloat16_at_benchmark_widths) {
-    auto o = small_options(GetParam());
-    o.frames = 10;
-    o.height = o.width = 64;
-    o.hid_S = 64;
-    o.hid_T = 512;
-    o.N_S = 4;
-    o.N_T = 2;
-    o.mlp_ratio = 8.0;
-    expect_as_near_as_autocast(o);
+    expect_as_near_as_autocast(wide_options(GetParam()));
 }
 
 TEST_P(FastSimVPTest, bfloat16_at_odd_sizes) {

@@ -17,12 +17,11 @@ namespace {
 
 using gpu::emulated::Order;
 using test::between_nans;
+using test::bf16_bound;
+using test::float_bound;
 using test::Outputs;
 using test::Tensors;
 using torch::Tensor;
-
-constexpr double float_bound = 2e-5;
-constexpr double bf16_bound = 6e-3;  // one rounding to 8 bits
 
 class GpuKernels : public test::KernelTest {
   protected:

@@ -9,12 +9,11 @@
 namespace stl {
 namespace {
 
-using test::deviation;
+using test::bf16_bound;
+using test::distance;
+using test::float_bound;
 using test::Tensors;
 using torch::Tensor;
-
-constexpr double float_bound = 2e-5;
-constexpr double bf16_bound = 6e-3;  // one rounding to 8 bits
 
 class GpuLayers : public test::KernelTest {
   protected:
@@ -41,7 +40,7 @@ class GpuLayers : public test::KernelTest {
         ASSERT_EQ(found.size(), expected.size());
         for (std::size_t i = 0; i < found.size(); ++i) {
             ASSERT_EQ(found[i].sizes(), expected[i].sizes()) << i;
-            EXPECT_LT(deviation(found[i], expected[i]), bound)
+            EXPECT_LT(distance(found[i], expected[i]), bound)
                 << (i == 0 ? "result" : "gradient of input ") << (i == 0 ? "" : std::to_string(i - 1));
         }
     }
@@ -74,7 +73,7 @@ TEST_P(GpuLayers, NormSiluKeepsItsDigitsBesideALargeMean) {
     const auto ones = torch::ones({8}), zeros = torch::zeros({8});
     const auto found = gpu::norm_silu(x.to(device), 2, ones.to(device), zeros.to(device), 1e-5, false);
     const auto expected = torch::silu(torch::group_norm(x.to(torch::kFloat64), 2));
-    EXPECT_LT(deviation(found, expected), 3e-4);
+    EXPECT_LT(distance(found, expected), 3e-4);
 }
 
 TEST_P(GpuLayers, NormSiluShuffles) {
@@ -149,10 +148,10 @@ TEST_P(GpuLayers, ResidualKeepsAWideSumOfNarrowBranches) {
         [](const Tensors& t) {
             return t[0] + t[2].view({8, 1, 1}) * t[1];
         });
-    EXPECT_LT(deviation(found[0], expected[0]), float_bound);
-    EXPECT_LT(deviation(found[1], expected[1]), float_bound);
-    EXPECT_LT(deviation(found[2], expected[2]), bf16_bound);
-    EXPECT_LT(deviation(found[3], expected[3]), float_bound);
+    EXPECT_LT(distance(found[0], expected[0]), float_bound);
+    EXPECT_LT(distance(found[1], expected[1]), float_bound);
+    EXPECT_LT(distance(found[2], expected[2]), bf16_bound);
+    EXPECT_LT(distance(found[3], expected[3]), float_bound);
 }
 
 TEST_P(GpuLayers, GateIsTheProductOfBoth) {
@@ -210,7 +209,7 @@ TEST_P(GpuLayers, MixedPrecisionNarrowsAsAConvolutionDoes) {
     at::autocast::clear_cache();
     EXPECT_EQ(y.scalar_type(), plain.scalar_type());
     EXPECT_EQ(sum.scalar_type(), torch::kFloat32);
-    EXPECT_LT(deviation(y, plain), 2 * bf16_bound);
+    EXPECT_LT(distance(y, plain), 2 * bf16_bound);
 }
 
 INSTANTIATE_TEST_SUITE_P(devices, GpuLayers, testing::Values("cpu", "cuda"), test::device_name);

@@ -8,7 +8,7 @@
 namespace stl {
 namespace {
 
-using test::deviation;
+using test::distance;
 using torch::Tensor;
 
 SimVPOptions small(const std::string& translator) {
@@ -66,7 +66,7 @@ TEST_P(GpuNetwork, TrainsAsThePlainOne) {
     double largest = 0;
     for (std::size_t i = 1; i < plain.size(); ++i)
         largest = std::max(largest, plain[i].second.abs().max().item<double>());
-    EXPECT_LT(deviation(ours[0].second, plain[0].second), 1e-5);
+    EXPECT_LT(distance(ours[0].second, plain[0].second), 1e-5);
     for (std::size_t i = 1; i < plain.size(); ++i) {
         const auto difference = (ours[i].second - plain[i].second).abs().max().item<double>();
         const auto own = plain[i].second.abs().max().item<double>();
@@ -85,8 +85,8 @@ TEST_P(GpuNetwork, PredictsByAGraphAsThePlainOne) {
     set_fused(*network, true);
     const gpu::KernelsForCpu emulated(gpu::emulated_kernels());
     GraphInference graph(network, /*bf16=*/false, gpu::kernels_for(device)->make_graph());
-    EXPECT_LT(deviation(graph.forward(x), plain), 1e-5);
-    EXPECT_LT(deviation(graph.forward(other), plain_other), 1e-5);
+    EXPECT_LT(distance(graph.forward(x), plain), 1e-5);
+    EXPECT_LT(distance(graph.forward(other), plain_other), 1e-5);
     EXPECT_THROW(graph.forward(x.narrow(0, 0, 1)), std::exception);
 }
 

@@ -11,7 +11,7 @@
 namespace stl {
 namespace {
 
-using test::deviation;
+using test::distance;
 using test::Tensors;
 
 class GpuTraining : public test::KernelTest {
@@ -52,7 +52,7 @@ class GpuTraining : public test::KernelTest {
         ASSERT_EQ(found.size(), expected.size());
         for (std::size_t i = 0; i < found.size(); ++i) {
             EXPECT_EQ(found[i].strides(), expected[i].strides()) << i;
-            EXPECT_LT(deviation(found[i], expected[i]), 1e-5) << i;
+            EXPECT_LT(distance(found[i], expected[i]), 1e-5) << i;
         }
     }
 };
@@ -154,7 +154,7 @@ class GraphStepTest : public GpuTraining {
         for (std::size_t i = 0; i < a.losses.size(); ++i)
             EXPECT_NEAR(a.losses[i], b.losses[i], bound * b.losses[i]) << "step " << i;
         for (std::size_t i = 0; i < a.parameters.size(); ++i)
-            EXPECT_LT(deviation(a.parameters[i], b.parameters[i]), 20 * bound) << "parameter " << i;
+            EXPECT_LT(distance(a.parameters[i], b.parameters[i]), 20 * bound) << "parameter " << i;
     }
 
     WatchedGraph::Calls calls;

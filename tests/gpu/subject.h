@@ -12,6 +12,7 @@
 #include "stl/gpu/plugin.h"
 #include "stl/runtime/device.h"
 #include "stl/runtime/torch.h"
+#include "tests/support/distance.h"
 
 namespace stl::test {
 
@@ -51,6 +52,9 @@ inline std::string device_name(const testing::TestParamInfo<std::string>& info) 
     return info.param;
 }
 
+constexpr double float_bound = 2e-5;
+constexpr double bf16_bound = 6e-3;  // one rounding to 8 bits
+
 using Tensors = std::vector<torch::Tensor>;
 
 /// f's result and the gradients of sum(result * weights) for all of `inputs`.
@@ -63,13 +67,6 @@ inline Tensors with_gradients(Tensors inputs, const std::function<torch::Tensor(
     Tensors all{y.detach()};
     for (const auto& x : inputs) all.push_back(x.grad());
     return all;
-}
-
-/// Norm of the difference over the norm of what is expected.
-inline double deviation(const torch::Tensor& found, const torch::Tensor& expected) {
-    const auto truth = expected.to(torch::kCPU, torch::kFloat64);
-    return ((found.to(torch::kCPU, torch::kFloat64) - truth).norm() / truth.norm().clamp_min(1e-30))
-        .item<double>();
 }
 
 }  // namespace stl::test

@@ -9,10 +9,12 @@
 #include "stl/models/registry.h"
 #include "stl/models/simvp.h"
 #include "stl/runtime/autocast.h"
+#include "tests/support/distance.h"
 
 namespace stl {
 namespace {
 
+using test::distance;
 using torch::Tensor;
 
 /// Largest difference, relative to the largest expected value.
@@ -120,12 +122,6 @@ TEST(Fused, ConvNormSiluHasItsChannelsLast) {
     const auto y = fused::conv_norm_silu(inputs[0], {inputs[1], inputs[2], 1, 1},
                                          {2, inputs[3], inputs[4], 1e-5}, false);
     EXPECT_TRUE(y.is_contiguous(torch::MemoryFormat::ChannelsLast));
-}
-
-/// Norm of the difference over the norm of what is expected.
-double distance(const Tensor& found, const Tensor& expected) {
-    const auto truth = expected.to(torch::kFloat64);
-    return ((found.to(torch::kFloat64) - truth).norm() / truth.norm()).item<double>();
 }
 
 TEST(Fused, ConvNormSiluInMixedPrecision) {

@@ -7,8 +7,6 @@
 namespace stl::fused {
 namespace {
 
-constexpr auto channels_last = torch::MemoryFormat::ChannelsLast;
-
 /// x channels last, its four places of a pixel one after the other where it is to be shuffled.
 struct GroupNormSilu : torch::autograd::Function<GroupNormSilu> {
     static Tensor forward(AutogradContext* context, const Tensor& x_, const Tensor& gamma, const Tensor& beta,

@@ -17,6 +17,8 @@ using torch::autograd::AutogradContext;
 using Gradients = torch::autograd::variable_list;
 using kernels::Index;
 
+inline constexpr auto channels_last = torch::MemoryFormat::ChannelsLast;
+
 inline kernels::Precision precision_of(const Tensor& x) {
     return x.scalar_type() == torch::kBFloat16 ? kernels::Precision::bfloat16 : kernels::Precision::float32;
 }

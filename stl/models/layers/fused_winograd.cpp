@@ -10,8 +10,6 @@
 namespace stl::fused {
 namespace {
 
-constexpr auto channels_last = torch::MemoryFormat::ChannelsLast;
-
 /// `turned`: the filters that take the output's gradient to the input's.
 kernels::WinogradFilters filters_of(const Tensor& weight_, bool turned) {
     const auto weight = weight_.contiguous();
@@ -32,44 +30,33 @@ kernels::WinogradFilters filters_of(const Tensor& weight_, bool turned) {
     return {source, kernels::Precision::float32};
 }
 
-/// A picture [height][width][channels] with what Winograd's tiles read around it.
-struct Bordered {
-    int height, width, channels;
-    static constexpr int before = 1, after = kernels::winograd_tile;
-
-    Index line() const { return Index{width + before + after} * channels; }
-    std::size_t floats() const { return static_cast<std::size_t>((height + before + after) * line()); }
-    Index first() const { return before * line() + Index{before} * channels; }
-
-    /// Only the inside: the border is zero and stays so.
-    void copy(const float* picture, float* plane) const {
-        const Index row = Index{width} * channels;
-        for (int y = 0; y < height; ++y) std::copy_n(picture + y * row, row, plane + first() + y * line());
-    }
-};
+/// Only the inside: the border is zero and stays so.
+void copy(const float* picture, const kernels::Plane& to) {
+    const Index row = Index{to.width} * to.channels;
+    for (int y = 0; y < to.height; ++y) std::copy_n(picture + y * row, row, to.at(y, 0));
+}
 
 /// in, out: [B,*,H,W] channels last.
 void convolve(const Tensor& in, const kernels::WinogradFilters& filters, const float* bias, Tensor& out) {
-    const Bordered plane{static_cast<int>(in.size(2)), static_cast<int>(in.size(3)), filters.inputs()};
+    const kernels::Plane plane{.height = static_cast<int>(in.size(2)),
+                               .width = static_cast<int>(in.size(3)),
+                               .channels = filters.inputs(),
+                               .border = 1};
     const int outputs = filters.outputs();
-    kernels::WinogradPicture picture{
-        .pixel = plane.channels, .line = plane.line(), .height = plane.height, .width = plane.width};
-    const auto scratch_floats = kernels::winograd_scratch(picture, plane.channels, outputs);
-    Scratch planes(plane.floats()), scratch(scratch_floats);
+    Scratch planes(plane.floats()), scratch(kernels::winograd_scratch(plane, outputs));
     const float* from = in.const_data_ptr<float>();
     float* to = out.mutable_data_ptr<float>();
     const Index pixels = Index{plane.height} * plane.width;
     kernels::parallel(static_cast<int>(in.size(0)), [&](int n) {
-        float* own = planes.of_this_thread();
-        plane.copy(from + n * pixels * plane.channels, own);
-        auto mine = picture;
-        mine.in = own + plane.first();
+        auto own = plane;
+        own.data = planes.of_this_thread();
+        copy(from + n * pixels * plane.channels, own);
         const kernels::WinogradConvolution convolution{.filters = &filters,
                                                        .bias = bias,
                                                        .out = to + n * pixels * outputs,
                                                        .pixel = outputs,
                                                        .line = Index{plane.width} * outputs};
-        kernels::winograd(kernels::kernels(), mine, {&convolution, 1}, scratch.of_this_thread());
+        kernels::winograd(kernels::kernels(), own, {&convolution, 1}, scratch.of_this_thread());
     });
 }
 
