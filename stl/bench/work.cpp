@@ -286,12 +286,7 @@ const std::vector<BenchWork>& bench_works() {
 }
 
 const BenchWork& find_bench_work(const std::string& name) {
-    std::vector<std::string> names;
-    for (const auto& work : works) {
-        if (work.name == name) return work;
-        names.push_back(work.name);
-    }
-    fail("unknown work '{}'{}", name, did_you_mean(name, names));
+    return find_named(works, name, "work");
 }
 
 bool has_fast_path(const BenchOptions& options, const BenchWork& work) {

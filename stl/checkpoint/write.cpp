@@ -1,8 +1,8 @@
+#include "stl/archive/zip.h"
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/checkpoint/tensors.h"
 #include "stl/core/error.h"
 #include "stl/pickle/writer.h"
-#include "stl/pickle/zip.h"
 
 namespace stl {
 namespace {
@@ -24,7 +24,7 @@ class TorchWriter {
     }
 
     void write(const fs::path& path) {
-        pickle::ZipWriter zip(path, where_);
+        ZipWriter zip(path, where_);
         zip.add("archive/data.pkl", pickle_.finish());
         zip.add("archive/.format_version", "1");
         zip.add("archive/byteorder", "little");

@@ -1,10 +1,11 @@
 #include "stl/core/names.h"
 
-#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <vector>
+
+#include "stl/core/error.h"
 
 namespace stl {
 namespace {
@@ -69,6 +70,12 @@ std::string did_you_mean(std::string_view name, std::span<const std::string> can
     listed.resize(kNearestListed);
     return fmt::format(" (expected one of {} and {} more)", fmt::join(listed, ", "),
                        candidates.size() - kNearestListed);
+}
+
+void fail_unknown(std::string_view where, std::string_view kind, std::string_view name,
+                  std::span<const std::string> candidates) {
+    fail("{}{}unknown {} '{}'{}", where, where.empty() ? "" : ": ", kind, name,
+         did_you_mean(name, candidates));
 }
 
 std::string counted(std::int64_t count, std::string_view noun) {

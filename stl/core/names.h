@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace stl {
 
@@ -15,6 +16,22 @@ std::string nearest_name(std::string_view name, std::span<const std::string> can
 /// " (did you mean 'x'?)", or with nothing near " (expected one of a, b, c)"; for the end of a message.
 /// Of many candidates the nearest few are shown, and how many more there are.
 std::string did_you_mean(std::string_view name, std::span<const std::string> candidates);
+
+/// Error: "unknown <kind> 'x' (did you mean 'y'?)", after "<where>: " unless that is empty.
+[[noreturn]] void fail_unknown(std::string_view where, std::string_view kind, std::string_view name,
+                               std::span<const std::string> candidates);
+
+/// The member with this name of a registry's list.
+template <class List>
+const auto& find_named(const List& list, std::string_view name, std::string_view kind,
+                       std::string_view where = "") {
+    std::vector<std::string> names;
+    for (const auto& member : list) {
+        if (member.name == name) return member;
+        names.push_back(member.name);
+    }
+    fail_unknown(where, kind, name, names);
+}
 
 /// "1 sequence", "3 sequences"
 std::string counted(std::int64_t count, std::string_view noun);

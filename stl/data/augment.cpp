@@ -4,6 +4,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/random.h"
+#include "stl/data/dataset.h"
 
 namespace stl {
 namespace {

@@ -8,9 +8,12 @@
 #include <optional>
 #include <string>
 
-#include "stl/data/dataset.h"
+#include "stl/core/json.h"
+#include "stl/data/sequences.h"
 
 namespace stl {
+
+class Dataset;
 
 /// The key `augment` of a data set, e.g. {"crop": [64, 64], "flip": "horizontal", "reverse": true}.
 struct AugmentOptions {

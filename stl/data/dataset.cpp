@@ -1,7 +1,6 @@
 #include "stl/data/dataset.h"
 
 #include "stl/core/error.h"
-#include "stl/data/augment.h"
 #include "stl/data/registry.h"
 
 namespace stl {
@@ -39,7 +38,7 @@ DatasetOptions DatasetOptions::from_json(const Json& json, const std::string& wh
     fields.find<Json>("std");
     options.normalization = Normalization::from_json(fields.object(), where);
     if (const auto augment = fields.find<Json>("augment")) {
-        options.augment = AugmentOptions::from_json(*augment, fields.where("augment")).to_json();
+        options.augment = AugmentOptions::from_json(*augment, fields.where("augment"));
     }
     options.own = info.read_keys(fields);
     fields.finish();
@@ -52,16 +51,15 @@ Json DatasetOptions::to_json() const {
     if (val_sequences) json["val_sequences"] = *val_sequences;
     if (test_sequences) json["test_sequences"] = *test_sequences;
     if (normalization) normalization->add_to(json);
-    if (!augment.is_null()) json["augment"] = augment;
+    if (augment) json["augment"] = augment->to_json();
     if (own.is_object()) json.update(own);
     return json;
 }
 
 std::unique_ptr<Dataset> make_dataset(const DatasetOptions& options, Split split, std::uint64_t seed) {
     auto data = find_dataset(options.name, options.where).make(options, split, seed);
-    if (!data || options.augment.is_null()) return data;
-    return augmented(std::move(data), AugmentOptions::from_json(options.augment, options.where), split, seed,
-                     options.where);
+    if (!data || !options.augment) return data;
+    return augmented(std::move(data), *options.augment, split, seed, options.where);
 }
 
 std::string shortage(std::string_view key, std::optional<std::int64_t> wanted, const Dataset& data) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "stl/core/json.h"
+#include "stl/data/augment.h"
 #include "stl/data/normalization.h"
 #include "stl/data/sequences.h"
 
@@ -24,7 +25,7 @@ struct DatasetOptions {
     std::optional<std::int64_t> val_sequences;
     std::optional<std::int64_t> test_sequences;
     std::optional<Normalization> normalization;  ///< `mean` and `std`; absent: what the data set's file says
-    Json augment;                   ///< stl/data/augment.h, resolved; null: sequences as they are
+    std::optional<AugmentOptions> augment;       ///< absent: sequences as they are
     Json own;                       ///< the data set's own keys (path, glyphs, size, ...), resolved
     std::string where = "dataset";  ///< "experiments/a.json: dataset", for messages
 

@@ -1,25 +1,39 @@
 #include "stl/data/npz_file.h"
 
-#include <algorithm>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "stl/archive/zip.h"
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/data/file_checks.h"
 #include "stl/data/npy_file.h"
-#include "stl/data/zip_archive.h"
 
 namespace stl {
 namespace {
 
-/// "sequences.npy" -> "sequences"
-std::string array_name(const std::string& entry) {
-    return entry.ends_with(".npy") ? entry.substr(0, entry.size() - 4) : entry;
+/// f(), whose Errors get to name what it reads.
+template <class F>
+auto naming(const std::string& where, F f) {
+    try {
+        return f();
+    } catch (const Error& error) {
+        fail("{}: {}", where, error.what());
+    }
 }
 
-std::string choose_array(const std::vector<ZipEntry>& entries, const std::string& asked,
-                         const std::string& path) {
+/// "sequences.npy" -> "sequences"
+std::string array_name(std::string_view entry) {
+    return std::string(entry.ends_with(".npy") ? entry.substr(0, entry.size() - 4) : entry);
+}
+
+std::string choose_array(const ZipReader& zip, const std::string& asked, const std::string& path) {
     std::vector<std::string> names;
-    for (const auto& entry : entries) names.push_back(array_name(entry.name));
+    for (const auto& entry : zip.entries()) names.push_back(array_name(entry.name));
     if (names.empty()) fail("{}: holds no array", path);
     auto candidates = names;
     std::erase(candidates, "split");
@@ -31,14 +45,64 @@ std::string choose_array(const std::vector<ZipEntry>& entries, const std::string
     return name;
 }
 
-std::vector<std::uint8_t> read_split(const std::shared_ptr<const MappedFile>& file, const ZipEntry& entry) {
-    const auto content = open_zip_entry(file, entry);
-    const auto where = file->path().string() + ": array 'split'";
-    const auto header = parse_npy(content.bytes, where);
+/// A named temporary file that is removed at the end of the scope; maps of it live on.
+class TemporaryFile {
+  public:
+    TemporaryFile() : name_((fs::temp_directory_path() / "stl-unpacked-XXXXXX").string()) {
+        const int fd = ::mkstemp(name_.data());
+        if (fd < 0) fail("{}: cannot be made ({}; TMPDIR chooses the folder)", name_, std::strerror(errno));
+        file_.reset(::fdopen(fd, "wb"));
+        if (file_) return;
+        ::close(fd);
+        ::unlink(name_.c_str());
+        fail("{}: cannot be opened", name_);
+    }
+    ~TemporaryFile() { ::unlink(name_.c_str()); }
+    TemporaryFile(const TemporaryFile&) = delete;
+    TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+    void write(std::span<const std::byte> bytes) {
+        if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) no_room();
+    }
+    const std::string& name() const { return name_; }
+    void close() {
+        if (std::fclose(file_.release()) != 0) no_room();
+    }
+
+  private:
+    [[noreturn]] static void no_room() {
+        fail("no room to unpack it ({}; TMPDIR chooses the folder)", std::strerror(errno));
+    }
+
+    std::string name_;
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_{nullptr, std::fclose};
+};
+
+/// Bytes and whatever keeps them there.
+struct FileBytes {
+    std::shared_ptr<const MappedFile> file;
+    std::span<const std::byte> bytes;
+};
+
+/// An entry's content: in place if it is stored, else in a temporary file that goes with its map.
+FileBytes content_of(const std::shared_ptr<const MappedFile>& archive, const ZipReader& zip,
+                     const ZipEntry& entry) {
+    if (!entry.deflated) return {archive, zip.packed(entry)};
+    TemporaryFile unpacked;
+    require_space(unpacked.name(), entry.size);
+    zip.inflate(entry, [&](std::span<const std::byte> piece) { unpacked.write(piece); });
+    unpacked.close();
+    auto file = std::make_shared<const MappedFile>(unpacked.name());
+    const auto bytes = file->bytes();
+    return {std::move(file), bytes};
+}
+
+std::vector<std::uint8_t> read_split(std::span<const std::byte> content, const std::string& where) {
+    const auto header = parse_npy(content, where);
     if (header.shape.size() != 1 || header.dtype != DType::u8) {
         fail("{}: {} {}, expected uint8 [N]", where, dtype_name(header.dtype), to_string(header.shape));
     }
-    const auto* marks = reinterpret_cast<const std::uint8_t*>(content.bytes.data() + header.data_offset);
+    const auto* marks = reinterpret_cast<const std::uint8_t*>(content.data() + header.data_offset);
     return {marks, marks + header.shape[0]};
 }
 
@@ -46,20 +110,27 @@ std::vector<std::uint8_t> read_split(const std::shared_ptr<const MappedFile>& fi
 
 std::unique_ptr<SequenceReader> open_npz(const fs::path& path, const ReadOptions& options) {
     const auto file = std::make_shared<const MappedFile>(path);
-    const auto entries = read_zip_directory(file->bytes(), path.string());
-    const auto name = choose_array(entries, options.dataset, path.string());
+    if (file->bytes().empty()) fail("{}: is empty, expected a zip file", path.string());
+    const auto zip = naming(path.string(), [&] { return ZipReader(file->bytes()); });
+    const auto name = choose_array(zip, options.dataset, path.string());
     const auto entry_of = [&](const std::string& array) {
-        return std::ranges::find(entries, array,
+        return std::ranges::find(zip.entries(), array,
                                  [](const ZipEntry& entry) { return array_name(entry.name); });
+    };
+    const auto where_of = [&](const std::string& array) {
+        return fmt::format("{}: array '{}'", path.string(), shown(array));
+    };
+    const auto read = [&](const ZipEntry& entry, const std::string& array) {
+        return naming(where_of(array), [&] { return content_of(file, zip, entry); });
     };
     std::vector<std::uint8_t> marks;
     const auto split = entry_of("split");
-    if (split != entries.end() && (options.dataset.empty() || options.dataset == "sequences")) {
-        marks = read_split(file, *split);
+    if (split != zip.entries().end() && (options.dataset.empty() || options.dataset == "sequences")) {
+        marks = read_split(read(*split, "split").bytes, where_of("split"));
     }
-    auto content = open_zip_entry(file, *entry_of(name));
+    auto content = read(*entry_of(name), name);
     return open_npy_bytes(std::move(content.file), content.bytes, std::move(marks), options.layout,
-                          fmt::format("{}: array '{}'", path.string(), shown(name)));
+                          where_of(name));
 }
 
 }  // namespace stl

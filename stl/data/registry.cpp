@@ -1,8 +1,6 @@
 #include "stl/data/registry.h"
 
-#include "stl/core/error.h"
 #include "stl/core/names.h"
-#include "stl/data/augment.h"
 #include "stl/data/sets/moving.h"
 #include "stl/data/sets/stored.h"
 
@@ -55,18 +53,13 @@ const std::vector<DatasetInfo>& datasets() {
 }
 
 const DatasetInfo& find_dataset(const std::string& name, const std::string& where) {
-    std::vector<std::string> names;
-    for (const auto& info : datasets()) {
-        if (info.name == name) return info;
-        names.push_back(info.name);
-    }
-    fail("{}: unknown data set '{}'{}", where, name, did_you_mean(name, names));
+    return find_named(datasets(), name, "data set", where);
 }
 
 SequenceShape dataset_shape(const DatasetOptions& options) {
     auto shape = find_dataset(options.name, options.where).frame(options);
     shape.frames = options.total_frames();
-    return AugmentOptions::from_json(options.augment, options.where).apply(shape, options.where);
+    return options.augment ? options.augment->apply(shape, options.where) : shape;
 }
 
 }  // namespace stl

@@ -78,12 +78,12 @@ void ConvPlan::convolve(const Frame& frame, const Plane& in, float* raw) const {
 Plane ConvPlan::left_side(const Frame& frame, const Plane& in) const {
     if (precision_ == Precision::float32) return in;
     auto pairs = in;
-    pairs.channels = kernels::words_of(precision_, in.channels);
+    pairs.stored = precision_;
     pairs.data = frame.workspace.scratch(pairs.floats());
     // Channels are even: no pair is of two pixels.
     frame.kernels.narrow_rows({.in = in.data,
                                .in_row = in.line(),
-                               .rows = in.height + 2 * in.border + in.spare,
+                               .rows = in.lines(),
                                .columns = static_cast<int>(in.line()),
                                .out = pairs.data,
                                .out_row = pairs.line()});
@@ -102,10 +102,10 @@ void ConvPlan::direct(const Frame& frame, const Plane& in, float* raw) const {
                 kernels::Product p;
                 p.precision = precision_;
                 p.a = words.at(y * stride_ - padding_, -padding_);
-                p.a_row = Index{stride_} * words.channels;
+                p.a_row = Index{stride_} * words.pixel();
                 p.taps = taps.data();
                 p.tap_count = kernel_;
-                p.depth = kernel_ * words.channels;
+                p.depth = kernel_ * words.pixel();
                 p.w = panels.panel(panel);
                 p.rows = out_width_ / up_;
                 p.columns = panels.columns(panel);

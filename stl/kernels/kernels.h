@@ -107,11 +107,11 @@ inline constexpr int winograd_points = 36;
 /// in: the top left corner of the tiles' 6x6 inputs; tiles lie 4 pixels apart in a row. out:
 /// [36][point_stride], in it [tiles][columns]; in bfloat16 [tiles][columns / 2] pairs.
 struct WinogradInput {
-    // columns: a multiple of column_step
-    Precision precision = Precision::float32;
-    const float* in = nullptr;
-    Index pixel = 0, line = 0;  ///< floats from one pixel to the next, one line to the next
-    int tiles = 0, columns = 0;
+    Precision stored = Precision::float32;  ///< of `in`
+    const void* in = nullptr;
+    Index pixel = 0, line = 0;                 ///< values from one pixel to the next, one line to the next
+    int tiles = 0, columns = 0;                ///< columns: a multiple of column_step
+    Precision precision = Precision::float32;  ///< of `out`
     float* out = nullptr;
     Index point_stride = 0;
 };
@@ -123,9 +123,23 @@ struct WinogradOutput {
     Index point_stride = 0;
     int tiles = 0, columns = 0;
     const float* bias = nullptr;
-    float* out = nullptr;
+    Precision stored = Precision::float32;  ///< of `out`
+    void* out = nullptr;
     Index out_pixel = 0, out_line = 0;
     int width = 0, height = 0;
+};
+
+/// Going back from outputs to the sums at the points: the transpose of winograd_output. What lies at or
+/// beyond `width` and `height` (counted from the first tile's first) counts as zero. out: [36][point_stride],
+/// in it [tiles][columns].
+struct WinogradOutputGradient {
+    Precision stored = Precision::float32;  ///< of `in`
+    const void* in = nullptr;
+    Index pixel = 0, line = 0;  ///< values from one pixel to the next, one line to the next
+    int width = 0, height = 0;
+    int tiles = 0, columns = 0;
+    float* out = nullptr;
+    Index point_stride = 0;
 };
 
 struct Kernels {
@@ -149,6 +163,7 @@ struct Kernels {
     void (*pool_difference)(const Depthwise&);
     void (*winograd_input)(const WinogradInput&);
     void (*winograd_output)(const WinogradOutput&);
+    void (*winograd_output_gradient)(const WinogradOutputGradient&);
     TrainingKernels training;
 };
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "stl/kernels/kernels.h"
+#include "stl/kernels/precision.h"
 
 namespace stl::kernels {
 
@@ -13,10 +14,15 @@ struct Plane {
     float* data = nullptr;  ///< the corner of the border
     int height = 0, width = 0, channels = 0, border = 0;
     int spare = winograd_tile - 1;  ///< the last tile may reach over the edge
+    Precision stored = Precision::float32;
 
-    Index line() const { return Index{width + 2 * border + spare} * channels; }
-    float* at(int y, int x) const { return data + (y + border) * line() + Index{x + border} * channels; }
-    std::size_t floats() const { return static_cast<std::size_t>((height + 2 * border + spare) * line()); }
+    int lines() const { return height + 2 * border + spare; }
+    int columns() const { return width + 2 * border + spare; }
+    // Floats, or pairs, from one pixel and one line to the next, and in all.
+    int pixel() const { return words_of(stored, channels); }
+    Index line() const { return Index{columns()} * pixel(); }
+    std::size_t floats() const { return static_cast<std::size_t>(lines() * line()); }
+    float* at(int y, int x) const { return data + (y + border) * line() + Index{x + border} * pixel(); }
 };
 
 }  // namespace stl::kernels

@@ -19,6 +19,9 @@ namespace stl::kernels {
 /// The filter of one output and input channel: 3x3 -> 36 points.
 void winograd_weights(const float* filter, float* points);
 
+/// Its transpose: gradients at the 36 points -> the filter's.
+void winograd_weights_gradient(const float* points, float* filter);
+
 /// Filters at their points, packed for the products.
 class WinogradFilters {
   public:
@@ -46,8 +49,9 @@ class WinogradFilters {
 struct WinogradConvolution {
     const WinogradFilters* filters = nullptr;  ///< all of a call with the same precision; inputs: the plane's
     const float* bias = nullptr;               ///< null: none
-    float* out = nullptr;
-    Index pixel = 0, line = 0;  ///< floats from one to the next
+    Precision stored = Precision::float32;     ///< of `out`
+    void* out = nullptr;
+    Index pixel = 0, line = 0;  ///< values from one to the next
 };
 
 /// Floats, for a plane of this size.
@@ -57,5 +61,31 @@ std::size_t winograd_scratch(const Plane& plane, int outputs);
 /// - 1. scratch: winograd_scratch() floats for the most outputs.
 void winograd(const Kernels& kernels, const Plane& plane, std::span<const WinogradConvolution> convolutions,
               float* scratch);
+
+/// The gradient of the filters at their points, summed over pictures on the calling thread: each point's is a
+/// product of inputs and gradients over the tiles, of as many pictures as fill a block.
+class WinogradFilterSums {
+  public:
+    /// width: of all pictures; inputs, outputs: multiples of column_step. scratch, sums: so many floats as
+    /// below; adds to sums [36][inputs][outputs].
+    WinogradFilterSums(const Kernels& kernels, int width, int inputs, int outputs, float* scratch,
+                       float* sums);
+    static std::size_t scratch_floats(int width, int inputs, int outputs);
+    static std::size_t sums_floats(int inputs, int outputs);
+
+    /// x: with a border of 1 and more, spare winograd_tile - 1. grad: of the outputs, [height, width,
+    /// outputs], as x is stored.
+    void add(const Plane& x, const void* grad);
+    /// After the last one.
+    void finish();
+
+  private:
+    const Kernels& kernels_;
+    int inputs_, outputs_;
+    Index capacity_;  ///< tiles
+    Index held_ = 0;
+    float *before_, *after_, *sums_;
+    std::vector<Index> taps_;
+};
 
 }  // namespace stl::kernels

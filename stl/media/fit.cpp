@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 
-#include "stl/core/error.h"
 #include "stl/core/names.h"
 
 namespace stl {
@@ -16,7 +15,7 @@ const std::array<std::string, 3> names{"stretch", "crop", "pad"};
 
 Fit parse_fit(const std::string& name) {
     const auto found = std::find(names.begin(), names.end(), name);
-    if (found == names.end()) fail("unknown fit '{}'{}", name, did_you_mean(name, names));
+    if (found == names.end()) fail_unknown("", "fit", name, names);
     return static_cast<Fit>(found - names.begin());
 }
 

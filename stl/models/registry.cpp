@@ -104,7 +104,7 @@ const TranslatorInfo& find_translator(const std::string& name, const std::string
     for (const auto& member : members) {
         if (!member.for_tests) names.push_back(member.name);
     }
-    fail("{}: unknown translator '{}'{}", where, name, did_you_mean(name, names));
+    fail_unknown(where, "translator", name, names);
 }
 
 std::string key_path(const std::string& where, const std::string& key) {

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "stl/archive/zip.h"
 #include "stl/core/file.h"
 #include "stl/pickle/machine.h"
-#include "stl/pickle/zip.h"
 
 namespace stl::pickle {
 

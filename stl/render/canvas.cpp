@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "stl/core/error.h"
 #include "stl/core/names.h"
 
 namespace stl {
@@ -12,7 +11,7 @@ const Theme& find_theme(const std::string& name) {
     const std::array<std::string, 2> names{"dark", "light"};
     if (name == names[0]) return dark_theme;
     if (name == names[1]) return light_theme;
-    fail("unknown theme '{}'{}", name, did_you_mean(name, names));
+    fail_unknown("", "theme", name, names);
 }
 
 Image make_canvas(int height, int width, Color color) {

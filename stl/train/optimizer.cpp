@@ -58,12 +58,7 @@ const std::vector<OptimizerEntry>& optimizers() {
 }
 
 const OptimizerEntry& find_optimizer(const std::string& name, const std::string& where) {
-    std::vector<std::string> names;
-    for (const auto& entry : optimizers()) {
-        if (entry.name == name) return entry;
-        names.push_back(entry.name);
-    }
-    fail("{}: unknown optimizer '{}'{}", where, name, did_you_mean(name, names));
+    return find_named(optimizers(), name, "optimizer", where);
 }
 
 Optimizer::Optimizer(std::vector<torch::Tensor> parameters, OptimizerOptions options)

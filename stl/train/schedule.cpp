@@ -4,7 +4,6 @@
 #include <cmath>
 #include <numbers>
 
-#include "stl/core/error.h"
 #include "stl/core/names.h"
 
 namespace stl {
@@ -78,12 +77,7 @@ const std::vector<ScheduleEntry>& schedules() {
 }
 
 const ScheduleEntry& find_schedule(const std::string& name, const std::string& where) {
-    std::vector<std::string> names;
-    for (const auto& entry : schedules()) {
-        if (entry.name == name) return entry;
-        names.push_back(entry.name);
-    }
-    fail("{}: unknown schedule '{}'{}", where, name, did_you_mean(name, names));
+    return find_named(schedules(), name, "schedule", where);
 }
 
 ScheduleValue schedule_value(const ScheduleOptions& options, std::int64_t step) {

@@ -1,5 +1,5 @@
+#include "stl/archive/zip.h"
 #include "stl/pickle/writer.h"
-#include "stl/pickle/zip.h"
 #include "tests/checkpoint/support.h"
 
 namespace stl {
@@ -97,7 +97,7 @@ fs::path with_optimizer(const TemporaryFolder& folder, const std::function<void(
     write(out);
     out.end_dict();
     const auto path = folder / "made.pth";
-    pickle::ZipWriter zip(path, "made.pth");
+    ZipWriter zip(path, "made.pth");
     zip.add("made/data.pkl", out.finish());
     zip.add("made/data/0", std::string(8, '\0'));
     zip.finish();

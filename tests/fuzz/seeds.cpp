@@ -5,13 +5,13 @@
 #include <memory>
 #include <numeric>
 
+#include "stl/archive/zip.h"
 #include "stl/core/error.h"
 #include "stl/data/sequences.h"
 #include "stl/media/png.h"
 #include "stl/media/video_writer.h"
 #include "stl/pickle/safetensors.h"
 #include "stl/pickle/writer.h"
-#include "stl/pickle/zip.h"
 #include "tests/fuzz/work_folder.h"
 
 namespace stl::fuzz {
@@ -102,7 +102,7 @@ std::string without_checksums(std::string zip) {
 
 std::string zip(const std::vector<std::pair<std::string, std::string>>& entries) {
     const auto path = work_folder() / "seed.zip";
-    pickle::ZipWriter out(path, "seed");
+    ZipWriter out(path, "seed");
     for (const auto& [name, content] : entries) out.add(name, content);
     out.finish();
     return read_text(path);
@@ -157,7 +157,7 @@ std::vector<std::string> pickle_seeds() {
     // Protocols that the writer doesn't write: the pickles inside torch's files.
     for (const auto* name : {"objects_protocol1.pth", "objects_protocol4.pth", "objects_protocol5.pth"}) {
         const auto file = reference(std::string("checkpoints/") + name);
-        const pickle::ZipReader archive(std::as_bytes(std::span(file)));
+        const ZipReader archive(std::as_bytes(std::span(file)));
         std::vector<std::byte> buffer;
         for (const auto& entry : archive.entries()) {
             if (!entry.name.ends_with("data.pkl")) continue;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <hdf5.h>
-#include <zlib.h>
 
 #include <numeric>
 #include <span>
@@ -34,34 +33,6 @@ std::string npy(const Shape& shape, DType dtype, const std::vector<T>& values) {
     if (dtype == DType::i32) header.replace(header.find("<f8"), 3, "<i4");
     return header + bytes_of(values);
 }
-
-/// A zip archive of stored entries, as numpy.savez makes it.
-class Zip {
-  public:
-    void add(const std::string& name, const std::string& content) {
-        const auto crc =
-            crc32(0, reinterpret_cast<const Bytef*>(content.data()), static_cast<uInt>(content.size()));
-        const auto size = content.size();
-        const auto common = little(20, 2) + little(0, 8) + little(crc, 4) + little(size, 4) +
-                            little(size, 4) + little(name.size(), 2) + little(0, 2);
-        directory_ += "PK\x01\x02" + little(20, 2) + common + little(0, 10) + little(body_.size(), 4) + name;
-        body_ += "PK\x03\x04" + common + name + content;
-        ++entries_;
-    }
-    std::string finish() const {
-        return body_ + directory_ + "PK\x05\x06" + little(0, 4) + little(entries_, 2) + little(entries_, 2) +
-               little(directory_.size(), 4) + little(body_.size(), 4) + little(0, 2);
-    }
-
-  private:
-    static std::string little(std::uint64_t value, int bytes) {
-        std::string text;
-        for (int i = 0; i < bytes; ++i) text += static_cast<char>(i < 8 ? value >> (8 * i) & 0xFF : 0);
-        return text;
-    }
-    std::string body_, directory_;
-    std::size_t entries_ = 0;
-};
 
 /// An HDF5 file of other programs.
 class Hdf5File {

@@ -528,12 +528,12 @@ TEST_P(KernelsTest, winograd_is_the_convolution) {
                       .out = values.data(),
                       .point_stride = tiles * columns});
     std::vector<float> pairs(values.size() / 2), expected_pairs(values.size() / 2);
-    k.winograd_input({.precision = Precision::bfloat16,
-                      .in = in.data(),
+    k.winograd_input({.in = in.data(),
                       .pixel = columns,
                       .line = in_width * columns,
                       .tiles = tiles,
                       .columns = columns,
+                      .precision = Precision::bfloat16,
                       .out = pairs.data(),
                       .point_stride = tiles * columns / 2});
     k.narrow_rows({.in = values.data(),
@@ -572,6 +572,92 @@ TEST_P(KernelsTest, winograd_is_the_convolution) {
                 }
             }
             EXPECT_NEAR(got, value, 1e-5) << y << ' ' << x;
+        }
+    }
+}
+
+TEST_P(KernelsTest, winograd_takes_and_stores_bfloat16) {
+    constexpr int columns = 32, tiles = 2, width = 7, height = 2;
+    constexpr int in_width = tiles * winograd_tile + 2, in_height = 6;
+    auto in = random_values(in_height * in_width * columns, 3);
+    std::vector<std::uint16_t> halves;
+    for (auto& value : in) {
+        halves.push_back(to_bfloat16(value));
+        value = static_cast<float>(from_bfloat16(halves.back()));
+    }
+    WinogradInput input{.in = in.data(),
+                        .pixel = columns,
+                        .line = in_width * columns,
+                        .tiles = tiles,
+                        .columns = columns,
+                        .point_stride = tiles * columns};
+    std::vector<float> of_floats(winograd_points * tiles * columns), of_halves(of_floats.size());
+    input.out = of_floats.data();
+    k.winograd_input(input);
+    input.stored = Precision::bfloat16;
+    input.in = halves.data();
+    input.out = of_halves.data();
+    k.winograd_input(input);
+    for (std::size_t i = 0; i < of_floats.size(); ++i) EXPECT_NEAR(of_halves[i], of_floats[i], 1e-5) << i;
+
+    constexpr std::size_t outputs = winograd_tile * tiles * winograd_tile * columns;
+    std::vector<float> floats(outputs, 1.0F);
+    std::vector<std::uint16_t> stored(outputs, to_bfloat16(1.0F));
+    WinogradOutput output{.in = of_floats.data(),
+                          .point_stride = tiles * columns,
+                          .tiles = tiles,
+                          .columns = columns,
+                          .out = floats.data(),
+                          .out_pixel = columns,
+                          .out_line = tiles * winograd_tile * columns,
+                          .width = width,
+                          .height = height};
+    k.winograd_output(output);
+    output.stored = Precision::bfloat16;
+    output.out = stored.data();
+    k.winograd_output(output);
+    for (std::size_t i = 0; i < outputs; ++i)
+        EXPECT_NEAR(from_bfloat16(stored[i]), floats[i], std::abs(floats[i]) / 256 + 1e-5) << i;
+}
+
+TEST_P(KernelsTest, winograd_gives_the_filters_gradient) {
+    // Three pictures; tiles reach over both edges; the second call of add() finds the block part full.
+    constexpr int inputs = 16, outputs = 48, width = 70, height = 7, pictures = 3;
+    Plane plane{.height = height, .width = width, .channels = inputs, .border = 1};
+    std::vector<float> sums(WinogradFilterSums::sums_floats(inputs, outputs)),
+        scratch(WinogradFilterSums::scratch_floats(width, inputs, outputs), 77.7F);
+    WinogradFilterSums filters(k, width, inputs, outputs, scratch.data(), sums.data());
+    std::vector<std::vector<float>> planes, grads;
+    for (unsigned n = 0; n < pictures; ++n) {
+        auto& memory = planes.emplace_back(plane.floats());
+        plane.data = memory.data();
+        const auto values = random_values(height * width * inputs, 10 + n);
+        for (int y = 0; y < height; ++y)
+            std::copy_n(&values[static_cast<std::size_t>(y * width * inputs)], width * inputs,
+                        plane.at(y, 0));
+        grads.push_back(random_values(height * width * outputs, 20 + n));
+        filters.add(plane, grads.back().data());
+    }
+    filters.finish();
+    for (const int i : {0, 7, 15}) {
+        for (const int o : {0, 31, 32, 47}) {
+            float points[winograd_points], found[9];
+            for (int p = 0; p < winograd_points; ++p)
+                points[p] = sums[static_cast<std::size_t>((p * inputs + i) * outputs + o)];
+            winograd_weights_gradient(points, found);
+            for (int tap = 0; tap < 9; ++tap) {
+                double expected = 0;
+                for (std::size_t n = 0; n < pictures; ++n) {
+                    plane.data = planes[n].data();
+                    for (int y = 0; y < height; ++y) {
+                        for (int x = 0; x < width; ++x) {
+                            expected += double{plane.at(y + tap / 3 - 1, x + tap % 3 - 1)[i]} *
+                                        grads[n][static_cast<std::size_t>((y * width + x) * outputs + o)];
+                        }
+                    }
+                }
+                EXPECT_NEAR(found[tap], expected, 1e-3) << i << ' ' << o << ' ' << tap;
+            }
         }
     }
 }

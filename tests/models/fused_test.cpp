@@ -149,8 +149,10 @@ TEST(Fused, ConvNormSiluInMixedPrecision) {
 
 TEST(Fused, WinogradIsTheConvolution) {
     torch::manual_seed(15);
-    for (const auto& c :
-         {LayerCase{3, 16, 32, 16, 16, 3, 1}, {1, 32, 16, 17, 31, 3, 1}, {2, 48, 16, 3, 300, 3, 1}}) {
+    for (const auto& c : {LayerCase{3, 16, 32, 16, 16, 3, 1},
+                          {1, 32, 16, 17, 31, 3, 1},
+                          {2, 48, 16, 3, 300, 3, 1},
+                          {1, 240, 512, 16, 16, 3, 1}}) {
         SCOPED_TRACE(c.in);
         const auto x =
             torch::randn({c.batch, c.in, c.height, c.width}).contiguous(torch::MemoryFormat::ChannelsLast);
@@ -160,6 +162,26 @@ TEST(Fused, WinogradIsTheConvolution) {
             {x, weight, torch::randn({c.out})},
             [](const auto& t) { return fused::winograd(t[0], t[1], t[2]); },
             [](const auto& t) { return torch::conv2d(t[0], t[1], t[2], 1, 1); });
+    }
+}
+
+TEST(Fused, WinogradInMixedPrecision) {
+    torch::manual_seed(16);
+    const std::vector<Tensor> inputs{torch::randn({2, 32, 17, 30}), torch::randn({48, 32, 3, 3}),
+                                     torch::randn({48})};
+    const auto chain = [](const auto& t) { return torch::conv2d(t[0], t[1], t[2], 1, 1); };
+    const auto exact = with_gradients(inputs, torch::kFloat64, chain);
+    const Autocast autocast(torch::kCPU, true);
+    const auto rounded = with_gradients(inputs, torch::kFloat32, chain);
+    const auto found = with_gradients(inputs, torch::kFloat32, [](const auto& t) {
+        const auto x = t[0].contiguous(torch::MemoryFormat::ChannelsLast);
+        EXPECT_TRUE(fused::takes_winograd(x, t[1], 1, 1));
+        return fused::winograd(x, t[1], t[2]);
+    });
+    EXPECT_EQ(found[0].scalar_type(), torch::kBFloat16);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        SCOPED_TRACE(i);
+        EXPECT_LT(distance(found[i], exact[i]), 1.1 * distance(rounded[i], exact[i]));
     }
 }
 
@@ -174,8 +196,7 @@ TEST(Fused, WinogradLeavesOtherConvolutions) {
     EXPECT_FALSE(fused::takes_winograd(x.contiguous(), weight, 1, 1));
     EXPECT_FALSE(fused::takes_winograd(x.to(torch::kFloat64), weight, 1, 1));
     EXPECT_FALSE(fused::takes_winograd(x.narrow(2, 0, 8), weight, 1, 1));
-    const Autocast autocast(torch::kCPU, true);
-    EXPECT_FALSE(fused::takes_winograd(x, weight, 1, 1));
+    EXPECT_FALSE(fused::takes_winograd(x.to(torch::kBFloat16), weight, 1, 1));
 }
 
 TEST(Fused, FewOutputsIsTheConvolution) {

@@ -11,25 +11,18 @@
 #include "stl/core/error.h"
 #include "stl/core/file.h"
 #include "stl/pickle/machine.h"
+#include "tests/support/bytes.h"
 #include "tests/support/checks.h"
 
 namespace stl::pickle {
 
+using test::bytes_of;
 using test::error_of;
+using test::little_endian;
 using test::TemporaryFolder;
 
 inline const fs::path data_folder = fs::path(STL_TEST_DATA) / "checkpoints";
 inline const fs::path models_folder = fs::path(STL_TEST_DATA) / "models";
-
-inline Bytes bytes_of(const std::string& text) {
-    return std::as_bytes(std::span(text));
-}
-
-inline std::string little_endian(std::uint64_t value, int bytes) {
-    std::string out;
-    for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
-    return out;
-}
 
 /// Opcodes as text: push(text("a")), call("os", "system", text("ls")), ...
 inline std::string text(const std::string& value) {

@@ -36,12 +36,7 @@ const std::vector<LayoutInfo>& layouts() {
 }
 
 const LayoutInfo& find_layout(const std::string& name, const std::string& where) {
-    std::vector<std::string> names;
-    for (const auto& info : layouts()) {
-        if (info.name == name) return info;
-        names.push_back(info.name);
-    }
-    fail("{}: unknown layout '{}'{}", where, name, did_you_mean(name, names));
+    return find_named(layouts(), name, "layout", where);
 }
 
 const std::string& source_of(const LayoutInfo& info) {

@@ -42,12 +42,7 @@ const std::vector<Choice>& choices() {
 }
 
 const Choice& find_choice(const std::string& name) {
-    std::vector<std::string> names;
-    for (const auto& choice : choices()) {
-        if (choice.name == name) return choice;
-        names.push_back(choice.name);
-    }
-    fail("import: --variable {}: unknown{}", name, did_you_mean(name, names));
+    return find_named(choices(), name, "--variable", "import");
 }
 
 /// "2m_temperature_2010_5.625deg" -> 2010

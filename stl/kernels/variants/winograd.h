@@ -3,6 +3,7 @@
 
 #include "stl/kernels/kernels.h"
 #include "stl/kernels/variants/pairs.h"
+#include "stl/kernels/variants/runs.h"
 
 namespace stl::kernels::STL_VARIANT {
 
@@ -35,10 +36,23 @@ inline void from_points(const Vec (&m)[6], Vec (&out)[4]) {
     out[3] = splat(0.5F * point_p) * difference_p + splat(2.0F * point_q) * difference_q + m[5];
 }
 
-template <Precision P>
+/// The transpose of from_points.
+inline void back_to_points(const Vec (&g)[4], Vec (&out)[6]) {
+    const Vec p = splat(point_p), q = splat(point_q), two = splat(2.0F), half = splat(0.5F);
+    const Vec even_p = g[0] + half * g[2], odd_p = p * (g[1] + half * g[3]);
+    const Vec even_q = g[0] + two * g[2], odd_q = q * (g[1] + two * g[3]);
+    out[0] = g[0];
+    out[1] = even_p + odd_p;
+    out[2] = even_p - odd_p;
+    out[3] = even_q + odd_q;
+    out[4] = even_q - odd_q;
+    out[5] = g[3];
+}
+
+template <Precision P, class T>
 void winograd_input_in(const WinogradInput& w) {
     for (int tile = 0; tile < w.tiles; ++tile) {
-        const float* in = w.in + tile * winograd_tile * w.pixel;
+        const T* in = static_cast<const T*>(w.in) + tile * winograd_tile * w.pixel;
         float* out = w.out + static_cast<Index>(tile) * words_of(P, w.columns);
         for (int c = 0; c < w.columns; c += lanes) {
             Vec half[6][6];  // [point][x]
@@ -61,11 +75,15 @@ void winograd_input_in(const WinogradInput& w) {
 }
 
 void winograd_input(const WinogradInput& w) {
-    w.precision == Precision::bfloat16 ? winograd_input_in<Precision::bfloat16>(w)
-                                       : winograd_input_in<Precision::float32>(w);
+    with_type_of(w.stored, [&](auto type) {
+        using T = decltype(type);
+        w.precision == Precision::bfloat16 ? winograd_input_in<Precision::bfloat16, T>(w)
+                                           : winograd_input_in<Precision::float32, T>(w);
+    });
 }
 
-void winograd_output(const WinogradOutput& w) {
+template <class T>
+void winograd_output_in(const WinogradOutput& w) {
     for (int tile = 0; tile < w.tiles; ++tile) {
         const int left = tile * winograd_tile;
         const int columns = w.width - left < 4 ? w.width - left : 4, lines = w.height < 4 ? w.height : 4;
@@ -82,11 +100,45 @@ void winograd_output(const WinogradOutput& w) {
             for (int y = 0; y < lines; ++y) {
                 Vec values[4];
                 from_points(half[y], values);
-                float* out = w.out + y * w.out_line + left * w.out_pixel + c;
+                T* out = static_cast<T*>(w.out) + y * w.out_line + left * w.out_pixel + c;
                 for (int x = 0; x < columns; ++x) store(out + x * w.out_pixel, values[x] + bias);
             }
         }
     }
+}
+
+void winograd_output(const WinogradOutput& w) {
+    with_type_of(w.stored, [&](auto type) { winograd_output_in<decltype(type)>(w); });
+}
+
+template <class T>
+void winograd_output_gradient_in(const WinogradOutputGradient& w) {
+    for (int tile = 0; tile < w.tiles; ++tile) {
+        const int left = tile * winograd_tile;
+        const T* in = static_cast<const T*>(w.in) + left * w.pixel;
+        float* out = w.out + static_cast<Index>(tile) * w.columns;
+        for (int c = 0; c < w.columns; c += lanes) {
+            Vec half[6][4];  // [point][x]
+            for (int x = 0; x < 4; ++x) {
+                Vec column[4], points[6];
+                for (int y = 0; y < 4; ++y) {
+                    const bool inside = left + x < w.width && y < w.height;
+                    column[y] = inside ? load(in + y * w.line + x * w.pixel + c) : Vec{};
+                }
+                back_to_points(column, points);
+                for (int y = 0; y < 6; ++y) half[y][x] = points[y];
+            }
+            for (int y = 0; y < 6; ++y) {
+                Vec points[6];
+                back_to_points(half[y], points);
+                for (int x = 0; x < 6; ++x) store(out + (y * 6 + x) * w.point_stride + c, points[x]);
+            }
+        }
+    }
+}
+
+void winograd_output_gradient(const WinogradOutputGradient& w) {
+    with_type_of(w.stored, [&](auto type) { winograd_output_gradient_in<decltype(type)>(w); });
 }
 
 }  // namespace stl::kernels::STL_VARIANT

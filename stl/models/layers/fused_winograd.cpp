@@ -3,8 +3,10 @@
 #include <ATen/autocast_mode.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "stl/kernels/winograd.h"
+#include "stl/models/layers/fused.h"
 #include "stl/models/layers/fused_planes.h"
 
 namespace stl::fused {
@@ -31,33 +33,91 @@ kernels::WinogradFilters filters_of(const Tensor& weight_, bool turned) {
 }
 
 /// Only the inside: the border is zero and stays so.
-void copy(const float* picture, const kernels::Plane& to) {
-    const Index row = Index{to.width} * to.channels;
-    for (int y = 0; y < to.height; ++y) std::copy_n(picture + y * row, row, to.at(y, 0));
+void copy(const std::byte* picture, const kernels::Plane& to) {
+    const auto row = static_cast<std::size_t>(to.width * to.pixel()) * sizeof(float);
+    for (int y = 0; y < to.height; ++y)
+        std::memcpy(to.at(y, 0), picture + static_cast<std::size_t>(y) * row, row);
 }
 
-/// in, out: [B,*,H,W] channels last.
+/// One picture of x, without memory.
+kernels::Plane plane_of(const Tensor& x) {
+    return {.height = static_cast<int>(x.size(2)),
+            .width = static_cast<int>(x.size(3)),
+            .channels = static_cast<int>(x.size(1)),
+            .border = 1,
+            .stored = precision_of(x)};
+}
+
+/// in, out: [B,*,H,W] channels last, of one type.
 void convolve(const Tensor& in, const kernels::WinogradFilters& filters, const float* bias, Tensor& out) {
-    const kernels::Plane plane{.height = static_cast<int>(in.size(2)),
-                               .width = static_cast<int>(in.size(3)),
-                               .channels = filters.inputs(),
-                               .border = 1};
+    const auto plane = plane_of(in);
     const int outputs = filters.outputs();
     Scratch planes(plane.floats()), scratch(kernels::winograd_scratch(plane, outputs));
-    const float* from = in.const_data_ptr<float>();
-    float* to = out.mutable_data_ptr<float>();
-    const Index pixels = Index{plane.height} * plane.width;
+    const auto* from = static_cast<const std::byte*>(in.const_data_ptr());
+    auto* to = bytes(out);
+    const auto from_step = in.stride(0) * in.element_size(), to_step = out.stride(0) * out.element_size();
     kernels::parallel(static_cast<int>(in.size(0)), [&](int n) {
         auto own = plane;
         own.data = planes.of_this_thread();
-        copy(from + n * pixels * plane.channels, own);
+        copy(from + n * from_step, own);
         const kernels::WinogradConvolution convolution{.filters = &filters,
                                                        .bias = bias,
-                                                       .out = to + n * pixels * outputs,
+                                                       .stored = plane.stored,
+                                                       .out = to + n * to_step,
                                                        .pixel = outputs,
                                                        .line = Index{plane.width} * outputs};
         kernels::winograd(kernels::kernels(), own, {&convolution, 1}, scratch.of_this_thread());
     });
+}
+
+using Sums = kernels::WinogradFilterSums;
+
+/// What every thread sums in stays in the caches and is little beside the weights' other memory.
+bool sums_are_small(const Tensor& weight) {
+    constexpr std::size_t floats = std::size_t{1} << 22;
+    return Sums::sums_floats(static_cast<int>(weight.size(1)), static_cast<int>(weight.size(0))) <= floats;
+}
+
+/// Gradient of weight, [O,I,3,3]. x: [B,I,H,W], grad: [B,O,H,W], channels last, of one type.
+Tensor filter_gradient(const Tensor& x, const Tensor& weight, const Tensor& grad) {
+    if (!sums_are_small(weight)) {
+        const auto of_all = at::convolution_backward(grad, x, weight.to(x.scalar_type()), {weight.size(0)},
+                                                     {1, 1}, {1, 1}, {1, 1}, /*transposed=*/false, {0, 0},
+                                                     /*groups=*/1, {false, true, false});
+        return std::get<1>(of_all).to(torch::kFloat32);
+    }
+    const auto plane = plane_of(x);
+    const int inputs = plane.channels, outputs = static_cast<int>(grad.size(1));
+    const int pictures = static_cast<int>(x.size(0)), parts = std::min(kernels::thread_count(), pictures);
+    const auto size = Sums::sums_floats(inputs, outputs);
+    auto sums = torch::zeros({parts, static_cast<std::int64_t>(size)});
+    auto* const first_sum = sums.mutable_data_ptr<float>();
+    Scratch planes(plane.floats()), scratch(Sums::scratch_floats(plane.width, inputs, outputs));
+    const auto x_step = x.stride(0) * x.element_size(), grad_step = grad.stride(0) * grad.element_size();
+    kernels::parallel(parts, [&](int part) {
+        auto own = plane;
+        own.data = planes.of_this_thread();
+        Sums filters(kernels::kernels(), plane.width, inputs, outputs, scratch.of_this_thread(),
+                     first_sum + static_cast<std::size_t>(part) * size);
+        for (int n = pictures * part / parts; n < pictures * (part + 1) / parts; ++n) {
+            copy(bytes(x) + n * x_step, own);
+            filters.add(own, bytes(grad) + n * grad_step);
+        }
+        filters.finish();
+    });
+    const auto total = parts > 1 ? sums.sum(0) : sums;
+    const auto* from = total.const_data_ptr<float>();
+    auto weight_grad = torch::empty({outputs, inputs, 3, 3});
+    auto* to = weight_grad.mutable_data_ptr<float>();
+    kernels::parallel(outputs, [&](int o) {
+        for (int i = 0; i < inputs; ++i) {
+            float points[kernels::winograd_points];
+            for (int p = 0; p < kernels::winograd_points; ++p)
+                points[p] = from[(Index{p} * inputs + i) * outputs + o];
+            kernels::winograd_weights_gradient(points, to + (Index{o} * inputs + i) * 9);
+        }
+    });
+    return weight_grad;
 }
 
 struct Winograd : torch::autograd::Function<Winograd> {
@@ -80,11 +140,8 @@ struct Winograd : torch::autograd::Function<Winograd> {
             x_grad = torch::empty_like(x);
             convolve(grad, filters_of(weight, /*turned=*/true), nullptr, x_grad);
         }
-        const std::int64_t bias_sizes[] = {weight.size(0)};
-        const auto of_filters =
-            at::convolution_backward(grad, x, weight, bias_sizes, {1, 1}, {1, 1}, {1, 1},
-                                     /*transposed=*/false, {0, 0}, /*groups=*/1, {false, true, true});
-        return {x_grad, std::get<1>(of_filters), std::get<2>(of_filters)};
+        return {x_grad, filter_gradient(x, weight, grad),
+                grad.sum({0, 2, 3}, /*keepdim=*/false, torch::kFloat32)};
     }
 };
 
@@ -93,14 +150,14 @@ struct Winograd : torch::autograd::Function<Winograd> {
 bool takes_winograd(const Tensor& x, const Tensor& weight, std::int64_t stride, std::int64_t padding) {
     constexpr std::int64_t least_pixels = 256;
     const auto whole = [](std::int64_t channels) { return channels % kernels::column_step == 0; };
-    return x.is_cpu() && x.scalar_type() == torch::kFloat32 &&
-           !at::autocast::is_autocast_enabled(torch::kCPU) && x.is_contiguous(channels_last) &&
-           x.size(2) * x.size(3) >= least_pixels && stride == 1 && padding == 1 && weight.size(2) == 3 &&
-           weight.size(3) == 3 && whole(weight.size(0)) && whole(weight.size(1));
+    return takes_type(x) && x.is_contiguous(channels_last) && x.size(2) * x.size(3) >= least_pixels &&
+           stride == 1 && padding == 1 && weight.size(2) == 3 && weight.size(3) == 3 &&
+           whole(weight.size(0)) && whole(weight.size(1));
 }
 
 Tensor winograd(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-    return Winograd::apply(x, weight, bias);
+    return Winograd::apply(at::autocast::is_autocast_enabled(torch::kCPU) ? x.to(torch::kBFloat16) : x,
+                           weight, bias);
 }
 
 }  // namespace stl::fused

@@ -1,10 +1,9 @@
 #include <cstring>
 
+#include "stl/archive/zip.h"
 #include "stl/core/error.h"
-#include "stl/pickle/checksum.h"
-#include "stl/pickle/zip.h"
 
-namespace stl::pickle {
+namespace stl {
 namespace {
 
 constexpr std::uint64_t alignment = 64;
@@ -126,4 +125,4 @@ void ZipWriter::finish() {
     if (!out_) fail("{}: cannot be written (is the disk full?)", shown_as_);
 }
 
-}  // namespace stl::pickle
+}  // namespace stl

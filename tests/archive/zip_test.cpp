@@ -1,12 +1,19 @@
-#include "stl/pickle/zip.h"
+#include "stl/archive/zip.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <zlib.h>
 
-#include "stl/pickle/checksum.h"
-#include "tests/pickle/support.h"
+#include "tests/support/bytes.h"
+#include "tests/support/checks.h"
 
-namespace stl::pickle {
+namespace stl {
 namespace {
+
+using test::bytes_of;
+using test::error_of;
+using test::little_endian;
+using test::TemporaryFolder;
 
 using ::testing::HasSubstr;
 
@@ -113,8 +120,9 @@ TEST(Zip, RefusesWhatItCannotRead) {
     const auto refusal = [](const std::string& file) {
         return error_of([&] { content_of(ZipReader(bytes_of(file)), "a"); });
     };
-    EXPECT_THAT(refusal(""), HasSubstr("truncated"));
+    EXPECT_THAT(refusal(""), HasSubstr("not a zip file"));
     const auto good = by_hand("content", crc("content"), 7, 0);
+    EXPECT_THAT(refusal(good.substr(1)), HasSubstr("damaged zip file"));
     EXPECT_THAT(refusal(good.substr(0, good.size() - 1)), HasSubstr("truncated"));
     EXPECT_THAT(refusal(by_hand("content", 0, 7, 12)), HasSubstr("method 12"));
     EXPECT_THAT(refusal(by_hand("content", 0, 7, 0, false, 1)), HasSubstr("encrypted"));
@@ -129,4 +137,4 @@ TEST(Zip, RefusesWhatItCannotRead) {
 }
 
 }  // namespace
-}  // namespace stl::pickle
+}  // namespace stl

@@ -1,4 +1,5 @@
-// Zip archives as torch.save writes them (.pth, .ckpt): read in place over a memory map, written as a stream.
+// Zip archives: read in place over a memory map, written as a stream. What torch.save (.pth, .ckpt) and
+// numpy.savez (.npz) make.
 //
 // Format: PKWARE APPNOTE 6.3, with zip64. Entries are stored as they are, or deflated; no encryption, no
 // spanning.
@@ -6,6 +7,7 @@
 
 #include <cstdint>
 #include <fstream>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,17 +16,18 @@
 
 #include "stl/core/file.h"
 
-namespace stl::pickle {
+namespace stl {
 
 struct ZipEntry {
     std::string_view name;
     bool deflated = false;
-    std::uint32_t crc = 0;
+    std::uint32_t crc = 0;     ///< of the content; 0: none is recorded (torch can be told to leave it out)
     std::uint64_t packed = 0;  ///< bytes in the file
     std::uint64_t size = 0;    ///< bytes of content
-    std::uint64_t offset = 0;  ///< of the content in the file
+    std::uint64_t offset = 0;  ///< of the packed content in the file
 };
 
+/// Its Errors do not name the file.
 class ZipReader {
   public:
     /// Reads the directory and checks that every entry lies inside the file. `file` must outlive the reader.
@@ -32,9 +35,14 @@ class ZipReader {
 
     const std::vector<ZipEntry>& entries() const { return entries_; }
     const ZipEntry* find(std::string_view name) const;
-    /// The content: in place where it is stored, else inflated into `buffer`. Checks the entry's CRC-32,
-    /// unless that is 0 (torch writes 0 when told to leave it out).
+
+    /// An entry's bytes in the file, unchecked: the content itself unless it is deflated.
+    std::span<const std::byte> packed(const ZipEntry& entry) const;
+    /// The content: in place where it is stored, else inflated into `buffer`. Error: it does not match size
+    /// or CRC-32.
     std::span<const std::byte> read(const ZipEntry& entry, std::vector<std::byte>& buffer) const;
+    /// A deflated entry's content piece by piece, checked likewise: the Error may come after the last piece.
+    void inflate(const ZipEntry& entry, const std::function<void(std::span<const std::byte>)>& take) const;
 
   private:
     std::span<const std::byte> file_;
@@ -67,4 +75,7 @@ class ZipWriter {
     std::vector<Written> written_;
 };
 
-}  // namespace stl::pickle
+/// As zip counts it; of pieces one after the other, with what the earlier ones gave.
+std::uint32_t crc32_of(std::span<const std::byte> bytes, std::uint32_t before = 0);
+
+}  // namespace stl

@@ -4,12 +4,11 @@
 #include <memory>
 #include <optional>
 
+#include "stl/archive/zip.h"
 #include "stl/core/array.h"
 #include "stl/core/error.h"
-#include "stl/pickle/checksum.h"
-#include "stl/pickle/zip.h"
 
-namespace stl::pickle {
+namespace stl {
 namespace {
 
 using Bytes = std::span<const std::byte>;
@@ -55,7 +54,10 @@ std::optional<std::size_t> find_end(Bytes file) {
 
 Directory find_directory(Bytes file) {
     const auto end = find_end(file);
-    if (!end) fail("not a complete zip file (its directory, at the end, is missing: truncated?)");
+    if (!end) {
+        const bool begins = file.size() >= 4 && number(file, 0, 4) == local_signature;
+        fail("{}", begins ? "truncated zip file (its directory, at the end, is missing)" : "not a zip file");
+    }
     Directory found{number(file, *end + 16, 4), number(file, *end + 12, 4), number(file, *end + 10, 2)};
     const bool zip64 = found.offset == 0xffffffff || found.size == 0xffffffff || found.count == 0xffff;
     if (!zip64 || *end < 20 || number(file, *end - 20, 4) != locator64_signature) return found;
@@ -84,6 +86,11 @@ std::uint64_t content_offset(Bytes file, std::uint64_t header) {
     const auto local = part(file, header, local_size, "an entry's header");
     if (number(local, 0, 4) != local_signature) fail("damaged zip file: an entry's header is missing");
     return header + local_size + number(local, 26, 2) + number(local, 28, 2);
+}
+
+void check_crc(const ZipEntry& entry, std::uint32_t found) {
+    if (entry.crc != 0 && found != entry.crc)
+        fail("damaged: the checksum of one of its parts ({} bytes) does not match", entry.size);
 }
 
 }  // namespace
@@ -139,47 +146,58 @@ const ZipEntry* ZipReader::find(std::string_view name) const {
     return found == index_.end() ? nullptr : &entries_[found->second];
 }
 
-namespace {
+std::span<const std::byte> ZipReader::packed(const ZipEntry& entry) const {
+    return part(file_, entry.offset, entry.packed, "an entry");
+}
 
-void inflate_to(Bytes packed, std::span<std::byte> out) {
+std::span<const std::byte> ZipReader::read(const ZipEntry& entry, std::vector<std::byte>& buffer) const {
+    if (!entry.deflated) {
+        const auto content = packed(entry);
+        check_crc(entry, crc32_of(content));
+        return content;
+    }
+    require_memory(entry.size, "a deflated entry");
+    buffer.resize(entry.size);
+    auto room = std::span(buffer);
+    inflate(entry, [&room](Bytes piece) {
+        std::ranges::copy(piece, room.begin());
+        room = room.subspan(piece.size());
+    });
+    return buffer;
+}
+
+void ZipReader::inflate(const ZipEntry& entry, const std::function<void(Bytes)>& take) const {
+    constexpr std::size_t piece = std::size_t{1} << 18;
     z_stream stream{};
     if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) fail("zlib can't start");
     const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, inflateEnd);
-    // zlib counts in 32 bits: both sides are fed in pieces.
-    constexpr std::size_t piece = std::size_t{1} << 30;
-    auto source = packed;
-    auto target = out;
-    Bytef none = 0;  // zlib takes no null pointer, even for nothing
+    auto source = packed(entry);
+    std::vector<std::byte> block(piece);
+    std::uint64_t left = entry.size;
+    std::uint32_t crc = 0;
     int code = Z_OK;
     while (code == Z_OK) {
+        // zlib counts in 32 bits.
+        const auto given = std::min(source.size(), piece);
         stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(source.data()));
-        stream.avail_in = static_cast<uInt>(std::min(source.size(), piece));
-        stream.next_out = target.empty() ? &none : reinterpret_cast<Bytef*>(target.data());
-        stream.avail_out = static_cast<uInt>(std::min(target.size(), piece));
-        const auto given = stream.avail_in;
-        const auto room = stream.avail_out;
-        code = inflate(&stream, Z_NO_FLUSH);
+        stream.avail_in = static_cast<uInt>(given);
+        stream.next_out = reinterpret_cast<Bytef*>(block.data());
+        stream.avail_out = static_cast<uInt>(block.size());
+        code = ::inflate(&stream, Z_NO_FLUSH);
         source = source.subspan(given - stream.avail_in);
-        target = target.subspan(room - stream.avail_out);
-        if (code == Z_OK && given == stream.avail_in && room == stream.avail_out) break;
+        const auto made = Bytes(block).first(block.size() - stream.avail_out);
+        if (made.size() > left || (code != Z_OK && code != Z_STREAM_END)) break;
+        left -= made.size();
+        crc = crc32_of(made, crc);
+        take(made);
     }
-    if (code != Z_STREAM_END || !target.empty()) fail("damaged zip file: an entry can't be inflated");
+    if (code != Z_STREAM_END || left > 0) fail("damaged zip file: an entry can't be inflated");
+    check_crc(entry, crc);
 }
 
-}  // namespace
-
-std::span<const std::byte> ZipReader::read(const ZipEntry& entry, std::vector<std::byte>& buffer) const {
-    auto content = part(file_, entry.offset, entry.packed, "an entry");
-    if (entry.deflated) {
-        require_memory(entry.size, "a deflated entry");
-        buffer.resize(entry.size);
-        inflate_to(content, buffer);
-        content = buffer;
-    }
-    if (entry.crc != 0 && crc32_of(content) != entry.crc) {
-        fail("damaged: the checksum of one of its parts ({} bytes) does not match", entry.size);
-    }
-    return content;
+std::uint32_t crc32_of(std::span<const std::byte> bytes, std::uint32_t before) {
+    return static_cast<std::uint32_t>(
+        ::crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
-}  // namespace stl::pickle
+}  // namespace stl
