@@ -22,7 +22,8 @@ namespace stl {
 
 using NamedTensors = std::vector<std::pair<std::string, torch::Tensor>>;
 
-/// Adam's state as torch.optim.Adam's state_dict has it, in the order of the model's parameters.
+/// The state of torch.optim's Adam, AdamW or SGD with momentum, in the order of the model's parameters. Of
+/// SGD, exp_avg is the momentum_buffer, and neither steps nor exp_avg_sq are there.
 struct OptimizerState {
     struct PerParameter {
         double step = 0;
@@ -30,7 +31,7 @@ struct OptimizerState {
         torch::Tensor exp_avg_sq;
     };
     std::vector<PerParameter> parameters;  ///< empty tensors where the optimizer had no state yet
-    Json group;                            ///< lr, betas, eps, weight_decay, initial_lr, ...
+    Json group;  ///< lr, betas, eps, weight_decay, initial_lr, ...; of SGD momentum instead of betas and eps
 };
 
 struct Checkpoint {

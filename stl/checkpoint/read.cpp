@@ -84,10 +84,38 @@ torch::Tensor moment(const File& file, Value state, const char* key, const std::
     return view_tensor(file, *tensor);
 }
 
+OptimizerState::PerParameter read_moments(const File& file, Value state, const std::string& where) {
+    const auto* entries = state.as<Dict>();
+    if (entries == nullptr) fail("{}: a dictionary was expected", where);
+    for (const pickle::Entry& entry : entries->entries) {
+        const auto* key = entry.key.as<std::string_view>();
+        if (key == nullptr) fail("{}: a name was expected", where);
+        if (*key != "step" && *key != "exp_avg" && *key != "exp_avg_sq" && *key != "momentum_buffer") {
+            fail("{}: '{}': neither the state of Adam nor of SGD (stl convert --weights-only leaves it out)",
+                 where, *key);
+        }
+    }
+    OptimizerState::PerParameter out;
+    const auto momentum = state.find("momentum_buffer");
+    if (const auto* tensor = momentum.as<pickle::Tensor>()) {
+        out.exp_avg = view_tensor(file, *tensor);
+    } else if (momentum.is_none() && !state.find("step").is_none()) {
+        out.step = scalar(file, state.find("step"), where + ".step");
+        out.exp_avg = moment(file, state, "exp_avg", where);
+        out.exp_avg_sq = moment(file, state, "exp_avg_sq", where);
+    }
+    return out;
+}
+
 /// torch.optim.Adam.state_dict(): {'state': {index: {...}}, 'param_groups': [{..., 'params': [index, ...]}]}
 std::optional<OptimizerState> read_optimizer(const File& file, Value value, const std::string& where) {
     const auto groups = value.find("param_groups");
     if (groups.is_none()) return std::nullopt;
+    const auto* all_groups = groups.as<List>();
+    if (all_groups != nullptr && all_groups->items.size() > 1) {
+        fail("{}.param_groups: {} where one was expected (stl convert --weights-only leaves them out)", where,
+             all_groups->items.size());
+    }
     const auto group = only_element(groups, where + ".param_groups");
     const auto* parameters = group.find("params").as<List>();
     if (parameters == nullptr) fail("{}.param_groups[0].params: a list was expected", where);
@@ -106,10 +134,8 @@ std::optional<OptimizerState> read_optimizer(const File& file, Value value, cons
         });
         const auto name = fmt::format("{}.state[{}]", where, index);
         if (place == parameters->items.end()) fail("{}: no parameter has this number", name);
-        auto& parameter = out.parameters[static_cast<std::size_t>(place - parameters->items.begin())];
-        parameter.step = scalar(file, state.find("step"), name + ".step");
-        parameter.exp_avg = moment(file, state, "exp_avg", name);
-        parameter.exp_avg_sq = moment(file, state, "exp_avg_sq", name);
+        out.parameters[static_cast<std::size_t>(place - parameters->items.begin())] =
+            read_moments(file, state, name);
     }
     return out;
 }

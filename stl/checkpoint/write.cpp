@@ -47,19 +47,19 @@ class TorchWriter {
     std::vector<Pending> tensors_;
 };
 
-/// What torch.optim.Adam expects in a group beside what training here sets.
+/// What torch.optim's Adam or SGD expects in a group beside what training here sets.
 Json complete_group(const Json& group) {
-    Json out{{"lr", 0.001},
-             {"betas", {0.9, 0.999}},
-             {"eps", 1e-8},
-             {"weight_decay", 0},
-             {"amsgrad", false},
-             {"maximize", false},
-             {"foreach", nullptr},
-             {"capturable", false},
-             {"differentiable", false},
-             {"fused", nullptr},
-             {"decoupled_weight_decay", false}};
+    Json out{{"lr", 0.001},        {"weight_decay", 0},       {"maximize", false},
+             {"foreach", nullptr}, {"differentiable", false}, {"fused", nullptr}};
+    if (group.is_object() && group.contains("momentum")) {
+        out.update({{"dampening", 0}, {"nesterov", false}});
+    } else {
+        out.update({{"betas", {0.9, 0.999}},
+                    {"eps", 1e-8},
+                    {"amsgrad", false},
+                    {"capturable", false},
+                    {"decoupled_weight_decay", false}});
+    }
     if (group.is_object()) out.update(group);
     return out;
 }
@@ -94,12 +94,17 @@ void write_optimizer(TorchWriter& writer, const OptimizerState& optimizer) {
         if (!parameter.exp_avg.defined()) continue;
         out.integer(static_cast<std::int64_t>(i));
         out.begin_dict();
-        out.text("step");
-        writer.tensor(torch::tensor(parameter.step, torch::kFloat32));
-        out.text("exp_avg");
-        writer.tensor(parameter.exp_avg);
-        out.text("exp_avg_sq");
-        writer.tensor(parameter.exp_avg_sq);
+        if (parameter.exp_avg_sq.defined()) {
+            out.text("step");
+            writer.tensor(torch::tensor(parameter.step, torch::kFloat32));
+            out.text("exp_avg");
+            writer.tensor(parameter.exp_avg);
+            out.text("exp_avg_sq");
+            writer.tensor(parameter.exp_avg_sq);
+        } else {
+            out.text("momentum_buffer");
+            writer.tensor(parameter.exp_avg);
+        }
         out.end_dict();
     }
     out.end_dict();

@@ -123,6 +123,7 @@ void FrameKernel::frame(std::span<const T> prediction, std::span<const T> truth,
     const std::int64_t window_columns = std::max<std::int64_t>(0, width_ - kSsimWindow + 1);
     const std::int64_t window_rows = std::max<std::int64_t>(0, height_ - kSsimWindow + 1);
     const std::int64_t per_group = channels_ / options_.groups;
+    const double outlier = 1e4 * std::max({1.0, std::abs(options_.clip_min), std::abs(options_.clip_max)});
     double clipped = 0, similar = 0;
     for (std::int64_t channel = 0; channel < channels_; ++channel) {
         if (channel % per_group == 0) {
@@ -143,12 +144,36 @@ void FrameKernel::frame(std::span<const T> prediction, std::span<const T> truth,
         const auto group = channel / per_group;
         out[at.squared(group)] = column_total(squared_);
         out[at.absolute(group)] = column_total(absolute_);
-        clipped += column_total(clipped_);
+        const double own_clipped = column_total(clipped_);
+        clipped += own_clipped;
+        // A huge value leaves its rounding error in the windows' sums when it leaves them.
+        if (own_clipped > outlier * outlier) add_similarity_anew(prediction, truth, channel);
         similar += column_total(similar_);
     }
     out[at.clipped()] = clipped;
     const auto windows = static_cast<double>(window_columns * window_rows * channels_);
     out[at.ssim()] = windows > 0 ? similar / windows : std::numeric_limits<double>::quiet_NaN();
+}
+
+template <class T>
+void FrameKernel::add_similarity_anew(std::span<const T> prediction, std::span<const T> truth,
+                                      std::int64_t channel) {
+    const SsimConstants constants(options_.data_range);
+    std::vector<double> unused(3 * static_cast<std::size_t>(width_));
+    double *u = unused.data(), *w = window_.data();
+    const Columns columns{u, u + width_, u + 2 * width_, w, w + width_, w + 2 * width_, w + 3 * width_};
+    std::ranges::fill(similar_, 0.0);
+    for (std::int64_t last = kSsimWindow - 1; last < height_; ++last) {
+        std::ranges::fill(window_, 0.0);
+        for (std::int64_t row = last - kSsimWindow + 1; row <= last; ++row) {
+            std::ranges::fill(ring_, 0.0);
+            const auto offset = (channel * height_ + row) * width_;
+            add_row(prediction.data() + offset, truth.data() + offset, width_, options_, columns,
+                    ring_.data(), ring_.data() + width_);
+        }
+        add_similarity(columns, std::max<std::int64_t>(0, width_ - kSsimWindow + 1), constants,
+                       similar_.data());
+    }
 }
 
 void FrameKernel::operator()(std::span<const float> prediction, std::span<const float> truth,

@@ -51,6 +51,9 @@ class FrameKernel {
   private:
     template <class T>
     void frame(std::span<const T> prediction, std::span<const T> truth, std::span<double> out);
+    /// similar_ of a channel again, each window's sums from its own rows.
+    template <class T>
+    void add_similarity_anew(std::span<const T> prediction, std::span<const T> truth, std::int64_t channel);
     double column_total(const std::vector<double>& columns) const;
 
     std::int64_t channels_, height_, width_;

@@ -26,7 +26,10 @@ bool is_channels_last(const torch::Tensor& x) {
 /// the translators' fused layers work on.
 torch::Tensor join_frames(const torch::Tensor& x, std::int64_t frames) {
     const auto batch = x.size(0) / frames, channels = frames * x.size(1);
-    if (x.is_cpu() || !is_channels_last(x)) return x.reshape({batch, channels, x.size(2), x.size(3)});
+    // reshape() alone may return a view, with strides of sizes of 1 that ATen's BatchNorm takes for both
+    // formats at once.
+    if (x.is_cpu() || !is_channels_last(x))
+        return x.contiguous().view({batch, channels, x.size(2), x.size(3)});
     return x.unflatten(0, {batch, frames})
         .permute({0, 3, 4, 1, 2})
         .reshape({batch, x.size(2), x.size(3), channels})
@@ -36,6 +39,7 @@ torch::Tensor join_frames(const torch::Tensor& x, std::int64_t frames) {
 /// The reverse.
 torch::Tensor part_frames(const torch::Tensor& z, std::int64_t frames) {
     const auto batch = z.size(0) * frames, channels = z.size(1) / frames;
+    if (frames == 1) return z;
     if (!is_channels_last(z)) return z.reshape({batch, channels, z.size(2), z.size(3)});
     return z.unflatten(1, {frames, channels})
         .permute({0, 1, 3, 4, 2})

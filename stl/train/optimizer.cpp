@@ -50,9 +50,9 @@ void sgd(OptimizerTensors& t, const OptimizerOptions& o, double lr, double beta1
 
 const std::vector<OptimizerEntry>& optimizers() {
     static const std::vector<OptimizerEntry> list{
-        {"adam", "Kingma & Ba 2015, fused; weight_decay is an L2 term", adam, adam_on_device},
-        {"adamw", "Loshchilov & Hutter 2019, fused; weight_decay is decoupled", adamw, adamw_on_device},
-        {"sgd", "with Nesterov momentum betas[0]", sgd, nullptr},
+        {"adam", "Kingma & Ba 2015, fused; weight_decay is an L2 term", true, adam, adam_on_device},
+        {"adamw", "Loshchilov & Hutter 2019, fused; weight_decay is decoupled", true, adamw, adamw_on_device},
+        {"sgd", "with Nesterov momentum betas[0]", false, sgd, nullptr},
     };
     return list;
 }
@@ -68,7 +68,8 @@ Optimizer::Optimizer(std::vector<torch::Tensor> parameters, OptimizerOptions opt
     const torch::NoGradGuard no_grad;
     for (const auto& p : parameters_) {
         exp_avgs_.push_back(torch::zeros_like(p, torch::MemoryFormat::Preserve));
-        exp_avg_sqs_.push_back(torch::zeros_like(p, torch::MemoryFormat::Preserve));
+        exp_avg_sqs_.push_back(entry_->adaptive ? torch::zeros_like(p, torch::MemoryFormat::Preserve)
+                                                : torch::Tensor());
         steps_.push_back(torch::zeros({}, p.options().dtype(torch::kFloat32).requires_grad(false)));
     }
 }
@@ -128,10 +129,12 @@ OptimizerState Optimizer::state() const {
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
         state.parameters.push_back({steps_[i].item<double>(), exp_avgs_[i], exp_avg_sqs_[i]});
     }
-    state.group = {{"lr", last_lr_},           {"betas", {last_beta1_, options_.beta2}},
-                   {"eps", options_.eps},      {"weight_decay", options_.weight_decay},
-                   {"amsgrad", false},         {"maximize", false},
-                   {"initial_lr", options_.lr}};
+    state.group = {{"lr", last_lr_}, {"weight_decay", options_.weight_decay}, {"initial_lr", options_.lr}};
+    if (entry_->adaptive) {
+        state.group.update({{"betas", {last_beta1_, options_.beta2}}, {"eps", options_.eps}});
+    } else {
+        state.group.update({{"momentum", last_beta1_}, {"nesterov", true}});
+    }
     return state;
 }
 
@@ -146,15 +149,18 @@ void Optimizer::load(const OptimizerState& state, const std::string& where) {
         steps_[i].fill_(stored.step);
         if (!stored.exp_avg.defined()) {
             exp_avgs_[i].zero_();
-            exp_avg_sqs_[i].zero_();
+            if (entry_->adaptive) exp_avg_sqs_[i].zero_();
             continue;
+        }
+        if (entry_->adaptive && !stored.exp_avg_sq.defined()) {
+            fail("{}: optimizer state of SGD, the optimizer is {}", where, options_.name);
         }
         if (stored.exp_avg.sizes() != parameters_[i].sizes()) {
             fail("{}: optimizer state {} has shape {}, the parameter {}", where, i,
                  c10::str(stored.exp_avg.sizes()), c10::str(parameters_[i].sizes()));
         }
         exp_avgs_[i].copy_(stored.exp_avg);
-        exp_avg_sqs_[i].copy_(stored.exp_avg_sq);
+        if (entry_->adaptive) exp_avg_sqs_[i].copy_(stored.exp_avg_sq);
     }
 }
 

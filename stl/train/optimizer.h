@@ -27,13 +27,14 @@ struct OptimizerTensors {
     std::vector<torch::Tensor> parameters;
     std::vector<torch::Tensor> gradients;
     std::vector<torch::Tensor> exp_avgs;     ///< first moment (sgd: the momentum buffer)
-    std::vector<torch::Tensor> exp_avg_sqs;  ///< second moment
+    std::vector<torch::Tensor> exp_avg_sqs;  ///< second moment (sgd: undefined)
     std::vector<torch::Tensor> steps;        ///< float32 scalars on the parameters' device
 };
 
 struct OptimizerEntry {
     std::string name;
     std::string help;
+    bool adaptive;  ///< with second moments and counted steps
     void (*step)(OptimizerTensors& tensors, const OptimizerOptions& options, double lr, double beta1);
     /// The same by a kernel of our own, with lr and beta1 in device memory; null: there is none.
     void (*step_on_device)(OptimizerTensors& tensors, const OptimizerOptions& options,

@@ -89,7 +89,8 @@ Json torch_scheduler_state(const ScheduleOptions& options, std::int64_t step, Js
     const double first = options.lr / kDivFactor;
     const auto next = schedule_value(options, step);
     group["lr"] = next.lr;
-    group["betas"][0] = *next.beta1;
+    const bool adaptive = group.contains("betas");
+    (adaptive ? group["betas"][0] : group["momentum"]) = *next.beta1;
     group["initial_lr"] = first;
     group["max_lr"] = options.lr;
     group["min_lr"] = first / options.final_div_factor;
@@ -110,7 +111,7 @@ Json torch_scheduler_state(const ScheduleOptions& options, std::int64_t step, Js
             {"_schedule_phases", {rise, fall}},
             {"_anneal_func_type", "cos"},
             {"cycle_momentum", true},
-            {"use_beta1", true},
+            {"use_beta1", adaptive},
             {"base_lrs", {first}},
             {"last_epoch", step},
             {"_step_count", step + 1},

@@ -396,13 +396,13 @@ void Trainer::end_epoch(const StopRequested& stop) {
 void Trainer::save(const std::string& which) {
     losses_->flush();
     const torch::NoGradGuard no_grad;
-    for (const auto& p : model_->named_parameters()) {
-        if (torch::isfinite(p.value()).all().item<bool>()) continue;
-        fail("step {}: {} is not finite; the checkpoint before it stays at {}", step_, p.key(),
-             folder_->checkpoint(which).string());
-    }
     Checkpoint checkpoint;
     checkpoint.state = state_of(*model_);
+    for (const auto& [name, tensor] : checkpoint.state) {
+        if (torch::isfinite(tensor).all().item<bool>()) continue;
+        fail("step {}: {} is not finite; the checkpoint before it stays at {}", step_, name,
+             folder_->checkpoint(which).string());
+    }
     checkpoint.epoch = step_ / steps_per_epoch_;
     checkpoint.stl = {{"version", version()},
                       {"revision", revision()},

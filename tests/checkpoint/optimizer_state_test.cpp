@@ -49,5 +49,22 @@ TEST(OptimizerState, ItContinuesTheSameAfterBeingWrittenHere) {
     for (std::size_t i = 0; i < first.size(); ++i) EXPECT_TRUE(torch::equal(first[i], second[i]));
 }
 
+TEST(OptimizerState, SgdsIsWrittenAsTorchHasIt) {
+    const TemporaryFolder folder;
+    auto checkpoint = read_checkpoint(made_folder / "adam.pth");
+    auto& optimizer = *checkpoint.optimizer;
+    for (auto& parameter : optimizer.parameters) parameter = {0, parameter.exp_avg, {}};
+    optimizer.group = {{"lr", 0.5}, {"momentum", 0.8}, {"nesterov", true}};
+    write_checkpoint(folder / "sgd.pth", checkpoint);
+    const auto again = read_checkpoint(folder / "sgd.pth");
+    EXPECT_EQ(again.optimizer->group["momentum"], 0.8);
+    EXPECT_EQ(again.optimizer->group["dampening"], 0);
+    EXPECT_FALSE(again.optimizer->group.contains("betas"));
+    for (std::size_t i = 0; i < optimizer.parameters.size(); ++i) {
+        EXPECT_TRUE(torch::equal(again.optimizer->parameters[i].exp_avg, optimizer.parameters[i].exp_avg));
+        EXPECT_FALSE(again.optimizer->parameters[i].exp_avg_sq.defined());
+    }
+}
+
 }  // namespace
 }  // namespace stl

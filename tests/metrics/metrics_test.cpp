@@ -90,6 +90,25 @@ TEST(Metrics, DeviceOperationsGiveWhatTheKernelGives) {
     }
 }
 
+TEST(Metrics, AHugeValueSpoilsItsOwnWindowsAlone) {
+    torch::manual_seed(3);
+    const auto truth = torch::rand({1, 2, 20, 33}, torch::kFloat64);
+    const auto prediction = (truth + 0.05 * torch::randn_like(truth)).clamp(0, 1);
+    const FrameSumOptions options;
+    FrameKernel kernel(2, 20, 33, options);
+    const auto elements = static_cast<std::size_t>(truth.numel());
+    std::vector<double> sums(static_cast<std::size_t>(FrameSums{options.groups}.size()));
+    for (const double value : {1e5, 1e8, 1e10, -1e20}) {
+        SCOPED_TRACE(value);
+        auto spoilt = truth.clone();
+        spoilt[0][0][0][9] = value;
+        const auto expected = frame_sums(prediction, spoilt, options);
+        kernel(std::span(prediction.const_data_ptr<double>(), elements),
+               std::span(spoilt.const_data_ptr<double>(), elements), sums);
+        EXPECT_NEAR(sums.back(), expected[0][-1].item<double>(), 1e-6);
+    }
+}
+
 /// Sequences with something of everything: noise, blanks, values outside [0,1].
 torch::Tensor noise(std::int64_t sequences, std::int64_t seed) {
     torch::manual_seed(static_cast<std::uint64_t>(seed));

@@ -101,6 +101,24 @@ TEST(Fused, ConvNormSiluIsTheChainOfAll) {
     }
 }
 
+TEST(Fused, ConvNormSiluTakesStridedPixelsOnSeveralThreads) {
+    const int threads = at::get_num_threads();
+    at::set_num_threads(2);
+    const LayerCase c{7, 6, 6, 20, 32, 1, 2};
+    for (int i = 0; i < 10; ++i) {
+        expect_same(
+            layer_inputs(c, c.out),
+            [&](const auto& t) {
+                return fused::conv_norm_silu(t[0], {t[1], t[2], 2, 0}, {2, t[3], t[4], 1e-5}, false);
+            },
+            [&](const auto& t) {
+                return torch::silu(
+                    torch::group_norm(torch::conv2d(t[0], t[1], t[2], 2), 2, t[3], t[4], 1e-5));
+            });
+    }
+    at::set_num_threads(threads);
+}
+
 TEST(Fused, ConvNormSiluShuffles) {
     for (const auto& c : {LayerCase{2, 3, 4, 8, 8, 3, 1}, {1, 2, 2, 3, 5, 3, 1}, {1, 4, 18, 2, 131, 1, 1}}) {
         SCOPED_TRACE(c.out);
@@ -325,14 +343,14 @@ std::vector<std::pair<std::string, Tensor>> training_pass(SimVP& model, const Te
     return all;
 }
 
-SimVP small_model(const std::string& translator) {
+SimVP small_model(const std::string& translator, std::int64_t frames = 4) {
     SimVPOptions options;
     options.translator = translator;
-    options.frames = 4;
+    options.frames = frames;
     options.channels = 1;
     options.height = options.width = 32;
     options.hid_S = 16;  // with Winograd's convolutions
-    options.hid_T = 64;
+    options.hid_T = 16 * frames;
     options.N_S = 2;
     options.N_T = 2;
     torch::manual_seed(6);
@@ -341,9 +359,7 @@ SimVP small_model(const std::string& translator) {
     return model;
 }
 
-TEST_P(FusedModel, TrainsAsThePlainOne) {
-    auto model = small_model(GetParam());
-    const auto x = torch::rand({2, 4, 1, 32, 32});
+void expect_the_same_training(SimVP& model, const Tensor& x) {
     const auto fused = training_pass(model, x, true), plain = training_pass(model, x, false);
     ASSERT_EQ(fused.size(), plain.size());
     double largest = 0;
@@ -355,6 +371,17 @@ TEST_P(FusedModel, TrainsAsThePlainOne) {
         const auto own = plain[i].second.abs().max().item<double>();
         EXPECT_LE(difference, 1e-4 * std::max(own, 1e-3 * largest)) << plain[i].first;
     }
+}
+
+TEST_P(FusedModel, TrainsAsThePlainOne) {
+    auto model = small_model(GetParam());
+    expect_the_same_training(model, torch::rand({2, 4, 1, 32, 32}));
+}
+
+/// Then axes of one element allow of more than one memory format.
+TEST_P(FusedModel, TrainsAsThePlainOneOnOneFrameOfOneSequence) {
+    auto model = small_model(GetParam(), 1);
+    expect_the_same_training(model, torch::rand({1, 1, 1, 32, 32}));
 }
 
 TEST_P(FusedModel, InMixedPrecisionIsAsNearToFloat32AsThePlainOne) {

@@ -4,6 +4,7 @@
 
 #include "stl/core/error.h"
 #include "stl/models/layers/drop.h"
+#include "stl/models/layers/norms.h"
 #include "stl/models/registry.h"
 #include "stl/models/simvp.h"
 #include "stl/models/translators/block.h"
@@ -239,6 +240,19 @@ TEST(SimVPOptions, NamesSizesThatATranslatorCanNotHave) {
     EXPECT_EQ(check_message("gsta", [](auto& o) { o.drop_path = 1.5; }),
               "a.json: model.drop_path: 1.5 is out of range, expected at least 0 and less than 1");
     EXPECT_EQ(check_message("incepu", [](auto& o) { o.hid_T = 12, o.hid_S = 6; }), "no error");  // one group
+}
+
+TEST(BatchNorm2d, RefusesToTrainOnOneValueAChannel) {
+    BatchNorm2d norm(3);
+    norm->train();
+    EXPECT_NE(message_of([&] {
+                  norm->forward(torch::ones({1, 3, 1, 1}));
+              }).find("one value a channel ([1, 3, 1, 1])"),
+              std::string::npos);
+    EXPECT_EQ(norm->num_batches_tracked.item<std::int64_t>(), 0);
+    norm->forward(torch::ones({2, 3, 1, 1}));
+    norm->eval();
+    norm->forward(torch::ones({1, 3, 1, 1}));
 }
 
 TEST(DropPath, KeepsSamplesWithTheirProbabilityAndScalesThem) {

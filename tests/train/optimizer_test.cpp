@@ -76,8 +76,8 @@ TEST(Optimizer, SgdIsLibTorchsNesterovSgd) {
                     torch::optim::SGDOptions(0.02).momentum(0.9).weight_decay(0.01).nesterov(true), 12));
 }
 
-TEST(Optimizer, StateGoesOnBitForBit) {
-    const OptimizerOptions options{.lr = 0.05};
+void expect_state_to_go_on(const OptimizerOptions& options) {
+    SCOPED_TRACE(options.name);
     const auto whole = run_ours(options, 9);
 
     auto parameters = make_parameters();
@@ -94,6 +94,18 @@ TEST(Optimizer, StateGoesOnBitForBit) {
     second.load(first.state(), "state");
     advance(second, 5);
     for (std::size_t i = 0; i < whole.size(); ++i) EXPECT_TRUE(torch::equal(whole[i], parameters[i]));
+}
+
+TEST(Optimizer, StateGoesOnBitForBit) {
+    expect_state_to_go_on({.lr = 0.05});
+    expect_state_to_go_on({.name = "sgd", .lr = 0.05});
+}
+
+TEST(Optimizer, SgdsStateIsNoneForAdam) {
+    const Optimizer sgd(make_parameters(), {.name = "sgd"});
+    Optimizer adam(make_parameters(), {});
+    EXPECT_THAT([&] { adam.load(sgd.state(), "state"); },
+                testing::ThrowsMessage<Error>("state: optimizer state of SGD, the optimizer is adam"));
 }
 
 TEST(Optimizer, ParametersWithoutGradientStay) {

@@ -108,9 +108,17 @@ Tensor by_place(const Tensor& t) {
 
 }  // namespace
 
-Tensor conv_norm_silu(const Tensor& x, const Convolution& convolution, const Norm& norm, bool shuffle) {
+Tensor conv_norm_silu(const Tensor& x_, const Convolution& convolution, const Norm& norm, bool shuffle) {
+    // oneDNN writes beside its memory in the gradient of strided 1x1 filters over under 16 channels, channels
+    // last: the pixels that such filters see are taken first.
+    const bool of_pixels = convolution.weight.size(2) == 1 && convolution.padding == 0;
+    const auto x =
+        of_pixels && convolution.stride > 1
+            ? x_.slice(2, 0, c10::nullopt, convolution.stride).slice(3, 0, c10::nullopt, convolution.stride)
+            : x_;
+    const auto stride = of_pixels ? 1 : convolution.stride;
     const auto convolve = [&](const Tensor& in, const Tensor& weight, const Tensor& bias) {
-        return torch::conv2d(in, weight, bias, convolution.stride, convolution.padding);
+        return torch::conv2d(in, weight, bias, stride, convolution.padding);
     };
     if (gpu::takes(x)) {
         return gpu::norm_silu(convolve(x, convolution.weight, convolution.bias), norm.groups, norm.gamma,
@@ -119,7 +127,7 @@ Tensor conv_norm_silu(const Tensor& x, const Convolution& convolution, const Nor
     const auto weight = shuffle ? by_place(convolution.weight) : convolution.weight;
     const auto bias = shuffle ? by_place(convolution.bias) : convolution.bias;
     const auto in = in_channels_last(x);
-    const auto y = takes_winograd(in, weight, convolution.stride, convolution.padding)
+    const auto y = takes_winograd(in, weight, stride, convolution.padding)
                        ? winograd(in, weight, bias)
                        : convolve(in, in_channels_last(weight), bias);
     return GroupNormSilu::apply(y, norm.gamma, norm.beta, norm.groups, norm.eps, shuffle);

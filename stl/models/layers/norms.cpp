@@ -1,5 +1,8 @@
 #include "stl/models/layers/norms.h"
 
+#include "stl/core/array.h"
+#include "stl/core/error.h"
+
 namespace stl {
 namespace {
 
@@ -26,7 +29,15 @@ BatchNorm2dImpl::BatchNorm2dImpl(std::int64_t channels) {
 }
 
 torch::Tensor BatchNorm2dImpl::forward(const torch::Tensor& x) {
-    if (is_training()) num_batches_tracked += 1;
+    if (is_training()) {
+        if (x.numel() == x.size(1)) {
+            fail(
+                "BatchNorm: one value a channel ({}) has no variance to train on; a larger batch or frame "
+                "has",
+                to_string(x.sizes().vec()));
+        }
+        num_batches_tracked += 1;
+    }
     return torch::batch_norm(x, weight, bias, running_mean, running_var, is_training(), momentum, eps,
                              at::globalContext().userEnabledCuDNN());
 }
