@@ -91,7 +91,7 @@ void Console::print(const std::string& line) const {
     check_output(std::fputs((line + "\n").c_str(), stdout) != EOF);
 }
 void Console::print(const Json& json) const {
-    print(json.dump(2));
+    print(to_text(json));
 }
 void Console::flush() const {
     errno = 0;

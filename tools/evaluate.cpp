@@ -79,6 +79,16 @@ Json with_best(const EvaluateArguments& a, const Json& document, const Predictor
     return record_document(document, predictor, data_files(set), best, best_epoch);
 }
 
+/// record_document() refuses such a run too, but only after an evaluation that may take long.
+void require_finished(const Predictor& predictor) {
+    const auto file = predictor.run()->run_file();
+    std::string state = "not known";
+    if (fs::exists(file)) state = Fields(read_json(file), file.string()).get<std::string>("state", state);
+    if (state == "finished") return;
+    fail("{}: cannot be recorded, its training is not finished (state {})", predictor.checkpoint().string(),
+         state);
+}
+
 void run_evaluate(EvaluateArguments a, Console& console) {
     if (a.record && a.predictor.weights != "last") {
         throw UsageError("--record takes the last weights, and the best beside them; leave out --weights");
@@ -90,6 +100,7 @@ void run_evaluate(EvaluateArguments a, Console& console) {
     if (a.record) {
         record = record_file(a.results, predictor);
         refuse_existing(record, a.force);
+        require_finished(predictor);
     }
     const auto set = test_set_options({a.data, a.layout, a.frames}, predictor);
     const auto data = open_test_set(set);
@@ -122,9 +133,9 @@ void add_evaluate(CLI::App& app, Console& console) {
     auto& a = *arguments;
     auto* command = app.add_subcommand("evaluate", "Measure a trained network on a test set");
     command->add_option("SOURCE", a.predictor.source, "a run's folder or a checkpoint file")->required();
-    command->add_option("--data", a.data,
-                        "FILE[:DATASET] .h5 .npy .npz (default: the experiment's test set)");
-    command->add_option("--layout", a.layout, "axes of that file, e.g. TNHW or NTHWC");
+    command->add_option("--data", a.data, "FILE[:DATASET] .h5 .npy .npz (default: the experiment's test set)")
+        ->check(not_empty);
+    command->add_option("--layout", a.layout, "axes of that file, e.g. TNHW or NTHWC")->check(not_empty);
     command->add_option("--weights", a.predictor.weights, "of a run: last or best")
         ->check(CLI::IsMember({"last", "best"}))
         ->capture_default_str();

@@ -42,7 +42,7 @@ Image draw_samples(const fs::path& run, const Experiment& experiment, std::int64
         strips.insert(strips.end(), rows.begin(), rows.end());
     }
     StripOptions look;
-    look.title = fmt::format("{} after step {}", run.filename().string(), step);
+    look.title = fmt::format("{} after step {}", RunFolder::open(run).name(), step);
     return draw_strips(strips, look);
 }
 
@@ -71,7 +71,7 @@ void write_run_report(const fs::path& run, Reporter& reporter) {
             tables = make_tables(records, *experiments, "");
             keep_recorded(tables);
         }
-        write_text(path, report_html(tables, {{run.filename().string(), folder.read_metrics()}}));
+        write_text(path, report_html(tables, {{folder.name(), folder.read_metrics()}}));
     } catch (const std::exception& error) {
         reporter.warn(fmt::format("{}: not written ({})", path.string(), error.what()));
     }

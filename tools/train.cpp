@@ -47,7 +47,6 @@ void run_one(const TrainArguments& arguments, TrainRequest request, Console& con
     request.command = command_line(console.arguments());
 
     const auto outcome = train(request, console, interrupted);
-    const auto run = request.run.string();
     if (!outcome.interrupted) {
         write_samples(request.run, request.experiment, outcome.steps, request.device, console);
         write_run_report(request.run, console);
@@ -62,15 +61,21 @@ void run_one(const TrainArguments& arguments, TrainRequest request, Console& con
                                  arguments.max_minutes, outcome.steps, outcome.total_steps, how));
         return;
     }
-    console.info(fmt::format("trained {} in {:.0f} s; measure it with: stl evaluate {}",
-                             counted(outcome.steps, "step"), outcome.seconds, run));
+    console.info(fmt::format("trained {} in {:.0f} s; measure it with: {}", counted(outcome.steps, "step"),
+                             outcome.seconds, command_line({"evaluate", request.run.string()})));
+}
+
+/// "runs/a" of "runs/a/", as a shell completes it: names are made from it.
+std::string without_last_slashes(std::string path) {
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    return path;
 }
 
 void run_train(const TrainArguments& arguments, Console& console) {
     TrainRequest request;
     request.experiment = load_experiment(arguments.experiment, all_settings(arguments));
     request.run = arguments.run.empty() ? fs::path("runs") / request.experiment.default_run_name()
-                                        : fs::path(arguments.run);
+                                        : fs::path(without_last_slashes(arguments.run));
     request.resume = arguments.resume;
     if (arguments.seeds == 1) return run_one(arguments, std::move(request), console);
     const auto first = request.experiment.train.seed;

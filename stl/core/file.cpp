@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,9 +10,12 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <vector>
 
 #include "stl/core/error.h"
 
@@ -37,6 +41,36 @@ void require_regular_file(const fs::path& path) {
     const auto status = fs::status(path, ec);
     if (!fs::exists(status)) fail("{}: no such file", path.string());
     if (fs::is_directory(status)) fail("{}: is a folder, expected a file", path.string());
+}
+
+/// A process id of nothing but digits; 0: `text` is none.
+pid_t process_in(std::string_view text) {
+    pid_t process = 0;
+    const auto* end = text.data() + text.size();
+    const auto result = std::from_chars(text.data(), end, process);
+    return result.ec == std::errc() && result.ptr == end && process > 0 ? process : 0;
+}
+
+constexpr std::string_view kTemporary = ".tmp";
+
+/// ".last.tmp123.pth" of checkpoints/last.pth
+fs::path temporary_of(const fs::path& path) {
+    return path.parent_path() /
+           fmt::format(".{}{}{}{}", path.stem().string(), kTemporary, ::getpid(), path.extension().string());
+}
+
+/// 123 of such a name, 0 of any other.
+pid_t writer_of(const std::string& name) {
+    const auto mark = name.rfind(kTemporary);
+    if (mark == name.npos || mark < 2 || name.front() != '.') return 0;
+    const auto process = mark + kTemporary.size();
+    const auto dot = name.find('.', process);
+    if (dot != name.npos && name.find('.', dot + 1) != name.npos) return 0;  // an extension has one
+    return process_in(std::string_view(name).substr(process, dot - process));
+}
+
+bool is_another_process(pid_t process) {
+    return process != ::getpid() && (::kill(process, 0) == 0 || errno == EPERM);
 }
 
 }  // namespace
@@ -139,8 +173,7 @@ AtomicFile::AtomicFile(fs::path final_path) : final_(std::move(final_path)) {
         if (ec) fail("{}: cannot make the folder ({})", final_.parent_path().string(), ec.message());
     }
     if (fs::is_directory(final_)) fail("{}: is a folder, expected a file name", final_.string());
-    temporary_ = final_.parent_path() /
-                 fmt::format(".{}.tmp{}{}", final_.stem().string(), ::getpid(), final_.extension().string());
+    temporary_ = temporary_of(final_);
     // Fails now, before hours of work, when the folder can't be written.
     const int fd = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0) fail("{}: cannot be written ({})", final_.string(), std::strerror(errno));
@@ -161,6 +194,43 @@ void AtomicFile::commit() {
     fs::rename(temporary_, final_, ec);
     if (ec) fail("{}: cannot be written ({})", final_.string(), ec.message());
     committed_ = true;
+}
+
+void remove_leftovers(const fs::path& folder) {
+    std::error_code ec;
+    std::vector<fs::path> left;
+    for (fs::directory_iterator entry(folder, ec), end; !ec && entry != end; entry.increment(ec)) {
+        const auto writer = writer_of(entry->path().filename().string());
+        std::error_code unknown;
+        if (writer != 0 && fs::is_regular_file(entry->symlink_status(unknown)) && !is_another_process(writer))
+            left.push_back(entry->path());
+    }
+    // What cannot be removed is in nobody's way.
+    for (const auto& path : left) fs::remove(path, ec);
+}
+
+FileLock::FileLock(const fs::path& path) : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+    if (fd_ < 0) fail("{}: cannot be written ({})", path.string(), std::strerror(errno));
+    int result = 0;
+    do {
+        result = ::flock(fd_, LOCK_EX | LOCK_NB);
+    } while (result != 0 && errno == EINTR);
+    if (result == 0) {
+        state_ = State::held;
+        // For whoever comes next; on a full disk the lock does without.
+        const auto process = std::to_string(::getpid());
+        [[maybe_unused]] const bool written =
+            ::ftruncate(fd_, 0) == 0 && ::pwrite(fd_, process.data(), process.size(), 0) > 0;
+    } else if (errno == EWOULDBLOCK) {
+        state_ = State::taken;
+        std::array<char, 32> text{};
+        const auto size = ::pread(fd_, text.data(), text.size(), 0);
+        if (size > 0) holder_ = process_in({text.data(), static_cast<std::size_t>(size)});
+    }
+}
+
+FileLock::~FileLock() {
+    ::close(fd_);
 }
 
 void write_text(const fs::path& path, std::string_view text) {

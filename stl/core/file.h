@@ -64,6 +64,34 @@ class AtomicFile {
     bool committed_ = false;
 };
 
+/// Removes from `folder` (not from folders in it) the temporary files of AtomicFile whose writer was killed.
+/// Those of another process that is still there stay.
+void remove_leftovers(const fs::path& folder);
+
+/// An advisory lock (flock) on a file, made where it is not there. It ends with the object, and with the
+/// process however that ends; the file stays. Never waits.
+class FileLock {
+  public:
+    enum class State {
+        held,
+        taken,       ///< by somebody else
+        unsupported  ///< the file system has no locks
+    };
+    explicit FileLock(const fs::path& path);
+    ~FileLock();
+    FileLock(const FileLock&) = delete;
+    FileLock& operator=(const FileLock&) = delete;
+
+    State state() const { return state_; }
+    /// The process that has a taken lock, as it wrote itself into the file; 0: not known.
+    std::int64_t holder() const { return holder_; }
+
+  private:
+    int fd_ = -1;
+    State state_ = State::unsupported;
+    std::int64_t holder_ = 0;
+};
+
 /// Writes `text` atomically.
 void write_text(const fs::path& path, std::string_view text);
 

@@ -54,7 +54,7 @@ struct Kind<std::vector<E>> {
 };
 
 std::string shown(const Json& value) {
-    auto text = value.dump();
+    auto text = value.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
     return text.size() <= 60 ? text : text.substr(0, 57) + "...";
 }
 
@@ -88,8 +88,12 @@ Json read_json(const fs::path& path) {
     return parse_json(read_text(path), path.string());
 }
 
+std::string to_text(const Json& json) {
+    return json.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+}
+
 void write_json(const fs::path& path, const Json& json) {
-    write_text(path, json.dump(2) + "\n");
+    write_text(path, to_text(json) + "\n");
 }
 
 Fields::Fields(Json object, std::string where) : object_(std::move(object)), where_(std::move(where)) {

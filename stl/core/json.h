@@ -18,6 +18,8 @@ using Json = nlohmann::ordered_json;
 /// Parses text; `//` comments are allowed, duplicate keys are not. Error: "<where>: line 3: ...".
 Json parse_json(std::string_view text, const std::string& where);
 Json read_json(const fs::path& path);
+/// Indented text; what is not UTF-8 (a file's name may be so) becomes U+FFFD.
+std::string to_text(const Json& json);
 /// Writes indented JSON atomically.
 void write_json(const fs::path& path, const Json& json);
 

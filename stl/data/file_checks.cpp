@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "stl/core/array.h"
 #include "stl/core/error.h"
 
 namespace stl {
@@ -28,6 +29,10 @@ void check_split(std::span<const std::uint8_t> marks, const std::string& where) 
 std::vector<std::int64_t> rows_of(std::span<const std::uint8_t> marks, std::int64_t count, Split split) {
     std::vector<std::int64_t> rows;
     if (marks.empty() && split == Split::validation) return rows;
+    if (marks.empty()) {
+        require_memory(static_cast<std::uint64_t>(count) * sizeof(std::int64_t), "the list of sequences");
+        rows.reserve(static_cast<std::size_t>(count));
+    }
     for (std::int64_t i = 0; i < count; ++i) {
         const bool chosen =
             marks.empty() || marks[static_cast<std::size_t>(i)] == static_cast<std::uint8_t>(split);

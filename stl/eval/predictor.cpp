@@ -31,6 +31,7 @@ fs::path checkpoint_of(const PredictorOptions& options, std::optional<RunFolder>
 /// The configuration given beside the checkpoint, with the frame size of the data where nothing tells it.
 Json hints_of(const PredictorOptions& options, const Checkpoint& checkpoint, const std::string& where) {
     Json hints = options.model_json.empty() ? Json(nullptr) : read_json(options.model_json);
+    if (!hints.is_null() && !hints.is_object()) fail("{}: is no object {{...}}", options.model_json);
     const bool recorded = checkpoint.stl.is_object() && checkpoint.stl.contains("model");
     const bool known = recorded || !checkpoint.hyper_parameters.is_null() || hints.contains("in_shape");
     if (known || !options.frame) return hints;

@@ -69,6 +69,8 @@ Json record_document(Json document, const Predictor& predictor, const std::vecto
         fail("{}: cannot be recorded, its training is not finished (state {})",
              predictor.checkpoint().string(), state.is_null() ? "not known" : state.get<std::string>());
     }
+    if (document["mse"].is_null())
+        fail("{}: cannot be recorded, its MSE is no finite number", predictor.checkpoint().string());
     document["data_files"] = Json::array();
     for (const auto& file : data_files) {
         document["data_files"].push_back({{"path", file.string()}, {"sha256", sha256_file(file)}});

@@ -14,6 +14,8 @@ void check_record(const Json& document, const std::string& where) {
     fields.require<std::string>("translator");
     fields.require<std::string>("ssim_mode");
     fields.require<std::string>("test_set");
+    if (document.contains("mse") && document["mse"].is_null())
+        fail("{}: no finite number (were the predictions NaN?)", fields.where("mse"));
     fields.require<double>("mse");
     Fields(fields.require<Json>("experiment"), fields.where("experiment")).require<Json>("model");
     Fields(fields.require<Json>("per_frame"), fields.where("per_frame")).require<std::vector<double>>("mse");

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <initializer_list>
 
 #include "stl/core/error.h"
@@ -116,6 +117,12 @@ void SimVPOptions::check(const std::string& where) const {
     if (!(mlp_ratio > 0.0 && mlp_ratio <= 64.0)) {
         fail("{}: {} is out of range, expected more than 0 and at most 64", key_path(where, "mlp_ratio"),
              mlp_ratio);
+    }
+    const bool has_hidden = std::ranges::find(member.keys, "mlp_ratio") != member.keys.end();
+    const auto narrowest = static_cast<double>(std::min(translator_channels(), hid_T));
+    if (has_hidden && narrowest * mlp_ratio < 1.0) {
+        fail("{}: {} of {} channels is less than one hidden channel", key_path(where, "mlp_ratio"), mlp_ratio,
+             narrowest);
     }
     check_fraction(where, "drop", drop);
     check_fraction(where, "drop_path", drop_path);

@@ -4,6 +4,7 @@
 #include <deque>
 #include <fstream>
 
+#include "stl/core/array.h"
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/media/video_reader.h"
@@ -40,15 +41,23 @@ class StoredSource : public PredictionSource {
         n = std::min(n, count() - done_);
         if (n <= 0) return {};
         const auto& s = reader_->info().shape;
-        auto rows = torch::empty({n, s.frames, s.channels, s.height, s.width});
-        reader_->read(done_, n, {rows.data_ptr<float>(), static_cast<std::size_t>(rows.numel())});
-        done_ += n;
-        return rows.narrow(1, 0, wanted_.frames);
+        // One at a time: stored sequences may be far longer than what the network sees of them.
+        if (!sequence_.defined()) {
+            require_memory(static_cast<std::uint64_t>(s.elements()) * sizeof(float), "a stored sequence");
+            sequence_ = torch::empty({s.frames, s.channels, s.height, s.width});
+        }
+        auto rows = torch::empty({n, wanted_.frames, s.channels, s.height, s.width});
+        for (std::int64_t i = 0; i < n; ++i) {
+            reader_->read(done_++, 1, {sequence_.data_ptr<float>(), static_cast<std::size_t>(sequence_.numel())});
+            rows[i].copy_(sequence_.narrow(0, 0, wanted_.frames));
+        }
+        return rows;
     }
 
   private:
     std::unique_ptr<SequenceReader> reader_;
     SequenceShape wanted_;
+    torch::Tensor sequence_;  ///< the stored one being read
     std::int64_t done_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "stl/train/experiment.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "stl/core/error.h"
@@ -184,19 +185,28 @@ void require_same(const Experiment& e, const std::string& key, const Json& of_da
 
 }  // namespace
 
+/// For a message of one line.
+std::string shortened(const std::string& text) {
+    constexpr std::size_t longest = 200;
+    return text.size() <= longest ? text : text.substr(0, longest) + "...";
+}
+
 Setting parse_setting(const std::string& text) {
     const auto equals = text.find('=');
     if (equals == std::string::npos || equals == 0) {
         throw UsageError(fmt::format("--set {}: expected KEY=VALUE, e.g. train.lr=0.01", text));
     }
-    Setting setting{text.substr(0, equals), {}, "--set " + text};
+    Setting setting{text.substr(0, equals), {}, "--set " + shortened(text)};
     if (setting.key.front() == '.' || setting.key.back() == '.' ||
         setting.key.find("..") != std::string::npos) {
         throw UsageError(fmt::format("--set {}: '{}' is no key, expected e.g. train.lr", text, setting.key));
     }
     const auto value = text.substr(equals + 1);
-    setting.value = Json::parse(value, nullptr, /*allow_exceptions=*/false);
-    if (setting.value.is_discarded()) setting.value = value;
+    constexpr std::ptrdiff_t deepest = 20;
+    if (std::ranges::count(setting.key, '.') > deepest) {
+        throw UsageError(fmt::format("--set {}: nested deeper than {}", shortened(setting.key), deepest));
+    }
+    setting.value = Json::accept(value) ? parse_json(value, setting.text) : Json(value);
     return setting;
 }
 
@@ -255,7 +265,7 @@ std::string Experiment::at_origin(const std::string& message) const {
 
 std::string Experiment::default_run_name() const {
     const auto name =
-        model.is_object() ? model.value("translator", std::string("gsta")) : std::string("gsta");
+        Fields(model, file + ": model").get<std::string>("translator", SimVPOptions{}.translator);
     return dataset.name + "-" + find_translator(name, file + ": model.translator").name;
 }
 

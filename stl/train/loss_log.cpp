@@ -6,13 +6,19 @@
 
 namespace stl {
 
+std::string what_stays(const RunFolder& folder) {
+    const auto kept = folder.checkpoint("last");
+    return fs::exists(kept) ? "the checkpoint before it stays at " + kept.string()
+                            : "no checkpoint was made yet";
+}
+
+double shown(double value) {
+    return std::isnan(value) ? std::abs(value) : value;
+}
+
 void require_finite_loss(double loss, std::int64_t step, const RunFolder& folder) {
     if (std::isfinite(loss)) return;
-    const auto kept = folder.checkpoint("last");
-    // Without the sign that a NaN may have.
-    fail("step {}: the loss is {}; {}", step, std::isnan(loss) ? std::abs(loss) : loss,
-         fs::exists(kept) ? "the checkpoint before it stays at " + kept.string()
-                          : "no checkpoint was made yet");
+    fail("step {}: the loss is {}; {}", step, shown(loss), what_stays(folder));
 }
 
 LossLog::LossLog(const RunFolder& folder, Settings settings)

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "stl/runtime/torch.h"
@@ -56,6 +57,13 @@ class LossLog {
     std::int64_t window_step_ = 0;
     std::chrono::steady_clock::time_point window_start_ = std::chrono::steady_clock::now();
 };
+
+/// The end of a message: "the checkpoint before it stays at RUN/checkpoints/last.pth" or, where there is
+/// none, "no checkpoint was made yet".
+std::string what_stays(const RunFolder& folder);
+
+/// As it is printed: without the sign that a NaN may have.
+double shown(double value);
 
 /// Throws "step 12: the loss is nan; ..." unless `loss` is finite.
 void require_finite_loss(double loss, std::int64_t step, const RunFolder& folder);

@@ -5,29 +5,83 @@
 #include "stl/core/error.h"
 
 namespace stl {
+namespace {
+
+constexpr const char* kLockFile = ".lock";
+
+/// Of everything but the lock's file, which stays so that whoever holds it holds it for the new run too.
+std::vector<fs::path> contents(const fs::path& folder) {
+    std::vector<fs::path> paths;
+    std::error_code ec;
+    for (fs::directory_iterator entry(folder, ec), end; !ec && entry != end; entry.increment(ec)) {
+        if (entry->path().filename() != kLockFile) paths.push_back(entry->path());
+    }
+    if (ec) fail("{}: cannot be read ({})", folder.string(), ec.message());
+    return paths;
+}
+
+void refuse_taken(const fs::path& path, bool force) {
+    if (!fs::exists(path) || (fs::is_directory(path) && contents(path).empty())) return;
+    if (!force) fail("{}: exists already (--resume goes on with it, --force starts anew)", path.string());
+    if (!RunFolder::is_run(path))
+        fail("{}: is no run (no experiment.json in it), so --force does not remove it", path.string());
+}
+
+void make_folder(const fs::path& path) {
+    std::error_code ec;
+    fs::create_directories(path, ec);
+    if (ec) fail("{}: cannot be made ({})", path.string(), ec.message());
+}
+
+}  // namespace
 
 bool RunFolder::is_run(const fs::path& path) {
     return fs::is_regular_file(path / "experiment.json");
 }
 
 RunFolder RunFolder::create(const fs::path& path, bool force) {
-    std::error_code ec;
-    if (fs::exists(path) && !(fs::is_directory(path) && fs::is_empty(path, ec))) {
-        if (!force) fail("{}: exists already (--resume goes on with it, --force starts anew)", path.string());
-        if (!is_run(path))
-            fail("{}: is no run (no experiment.json in it), so --force does not remove it", path.string());
-        fs::remove_all(path, ec);
-        if (ec) fail("{}: cannot be removed ({})", path.string(), ec.message());
+    refuse_taken(path, force);  // before there is a lock's file in what is no run
+    make_folder(path);
+    RunFolder folder(path);
+    folder.lock();
+    refuse_taken(path, force);  // another process may have been here in between
+    for (const auto& earlier : contents(path)) {
+        std::error_code ec;
+        fs::remove_all(earlier, ec);
+        if (ec) fail("{}: cannot be removed ({})", earlier.string(), ec.message());
     }
-    fs::create_directories(path / "checkpoints", ec);
-    if (ec) fail("{}: cannot be made ({})", path.string(), ec.message());
-    return RunFolder(path);
+    make_folder(path / "checkpoints");
+    return folder;
 }
 
 RunFolder RunFolder::open(const fs::path& path) {
     if (!fs::exists(path)) fail("{}: no such run", path.string());
     if (!is_run(path)) fail("{}: is no run (no experiment.json in it)", path.string());
     return RunFolder(path);
+}
+
+RunFolder RunFolder::go_on(const fs::path& path) {
+    auto folder = open(path);
+    folder.lock();
+    // Without a lock another process may be writing them.
+    if (folder.lock_->state() == FileLock::State::held) {
+        remove_leftovers(path);
+        remove_leftovers(path / "checkpoints");
+    }
+    return folder;
+}
+
+void RunFolder::lock() {
+    lock_ = std::make_shared<FileLock>(path_ / kLockFile);
+    if (lock_->state() != FileLock::State::taken) return;
+    const auto process = lock_->holder() > 0 ? fmt::format(" (process {})", lock_->holder()) : std::string();
+    fail("{}: another stl train{} is writing here", path_.string(), process);
+}
+
+std::string RunFolder::name() const {
+    auto whole = fs::absolute(path_).lexically_normal();
+    if (!whole.has_filename()) whole = whole.parent_path();
+    return whole.filename().string();
 }
 
 void RunFolder::append_metrics(const Json& line) const {
@@ -48,11 +102,14 @@ std::vector<Json> RunFolder::read_metrics() const {
     return lines;
 }
 
-void RunFolder::drop_metrics_after(std::int64_t step) const {
+void RunFolder::drop_metrics_after(std::int64_t step, bool epoch_too) const {
     if (!fs::exists(metrics_file())) return;
+    const auto last_epoch = epoch_too ? step - 1 : step;
     std::string kept;
     for (const auto& line : read_metrics()) {
-        if (line.value("step", line.value("steps", std::int64_t{0})) <= step) kept += line.dump() + "\n";
+        const bool keep = line.contains("step") ? line.value("step", std::int64_t{0}) <= step
+                                                : line.value("steps", std::int64_t{0}) <= last_epoch;
+        if (keep) kept += line.dump() + "\n";
     }
     write_text(metrics_file(), kept);
 }

@@ -1,8 +1,9 @@
 // A run's folder: experiment.json, run.json, metrics.jsonl, checkpoints/{last,best}.pth, TensorBoard events,
-// evaluation.json, samples/, report.html (docs/files.md).
+// evaluation.json, samples/, report.html (docs/files.md). Who trains in it holds a lock on its file .lock.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,15 +13,20 @@ namespace stl {
 
 class RunFolder {
   public:
-    /// Makes a new one. Error if something is there already; with `force` an earlier run is removed first
-    /// (anything that is no run is refused even so).
+    /// Makes a new one to train in. Error if something is there already; with `force` an earlier run is
+    /// removed first (anything that is no run is refused even so, and a run that is being trained).
     static RunFolder create(const fs::path& path, bool force);
-    /// Opens one that is there. Error if it is none.
+    /// Opens one that is there, to read it or to add to it. Error if it is none.
     static RunFolder open(const fs::path& path);
+    /// Opens one to go on training in it, and removes what a killed process left half written. Error if it is
+    /// none, or is being trained.
+    static RunFolder go_on(const fs::path& path);
     /// True if `path` holds an experiment.json.
     static bool is_run(const fs::path& path);
 
     const fs::path& path() const { return path_; }
+    /// The folder's own name, of "runs/a/" and of "." too.
+    std::string name() const;
     fs::path experiment_file() const { return path_ / "experiment.json"; }
     fs::path run_file() const { return path_ / "run.json"; }
     fs::path metrics_file() const { return path_ / "metrics.jsonl"; }
@@ -29,13 +35,18 @@ class RunFolder {
     fs::path checkpoint(const std::string& which) const { return path_ / "checkpoints" / (which + ".pth"); }
 
     void append_metrics(const Json& line) const;
-    /// Drops the lines after `step`: what a run wrote that stopped later than its last checkpoint.
-    void drop_metrics_after(std::int64_t step) const;
+    /// Drops the lines after `step`: what a run wrote that stopped later than its last checkpoint. With
+    /// `epoch_too` also the line of the epoch that `step` ends, which is still to be written.
+    void drop_metrics_after(std::int64_t step, bool epoch_too = false) const;
     std::vector<Json> read_metrics() const;
 
   private:
     explicit RunFolder(fs::path path) : path_(std::move(path)) {}
+    /// Error if another process has the lock.
+    void lock();
+
     fs::path path_;
+    std::shared_ptr<const FileLock> lock_;  ///< null: not opened for training
 };
 
 }  // namespace stl

@@ -66,6 +66,41 @@ std::uint64_t least_bytes(double parameters, const SimVPOptions& m, const Sequen
     return static_cast<std::uint64_t>(std::min(most, sizeof(float) * values));
 }
 
+/// Doubles, which the schedules reckon in, count steps one by one up to here.
+constexpr std::int64_t kMostSteps = std::int64_t{1} << 53;
+
+std::int64_t total_steps(const Experiment& experiment, std::int64_t steps_per_epoch) {
+    const auto& train = experiment.train;
+    const auto at_most = [&](std::int64_t value, std::int64_t most, const char* key) {
+        if (value > most)
+            fail("{}: train.{}: {} is too large, expected at most {}", experiment.file, key, value, most);
+    };
+    if (train.steps) {
+        at_most(*train.steps, kMostSteps, "steps");
+        return *train.steps;
+    }
+    at_most(train.epochs, kMostSteps / steps_per_epoch, "epochs");
+    return train.epochs * steps_per_epoch;
+}
+
+/// Of a run that stands for its last weights, that checkpoint.
+fs::path checkpoint_of(const fs::path& source) {
+    if (!fs::is_directory(source)) return source;
+    auto file = RunFolder::open(source).checkpoint("last");
+    if (!fs::exists(file)) fail("{}: has no last checkpoint ({})", source.string(), file.string());
+    return file;
+}
+
+void load_initial_weights(SimVPImpl& model, const Experiment& experiment) {
+    if (experiment.train.init.empty()) return;
+    try {
+        const auto file = checkpoint_of(experiment.train.init);
+        load_weights(model, read_checkpoint(file, /*with_optimizer=*/false).state, file.string());
+    } catch (const Error& error) {
+        fail("{}: train.init: {}", experiment.file, error.what());
+    }
+}
+
 class Trainer {
   public:
     Trainer(const TrainRequest& request, Reporter& reporter, const StopRequested& stop);
@@ -143,7 +178,7 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
     steps_per_epoch_ = train_data_->size() / options_.batch_size;
     schedule_ = options_.schedule;
     schedule_.steps_per_epoch = steps_per_epoch_;
-    schedule_.total_steps = options_.steps.value_or(options_.epochs * steps_per_epoch_);
+    schedule_.total_steps = total_steps(experiment_, steps_per_epoch_);
     schedule_.epochs = (schedule_.total_steps + steps_per_epoch_ - 1) / steps_per_epoch_;
 
     build_network();
@@ -158,8 +193,7 @@ void Trainer::build_network() {
         require_room();
         torch::manual_seed(options_.seed);
         model_->draw_weights();
-        if (!options_.init.empty())
-            load_weights(*model_, read_checkpoint(options_.init, false).state, options_.init);
+        load_initial_weights(*model_, experiment_);
         model_->to(device_);
         if (device_.is_cuda()) set_channels_last(*model_);
         optimizer_ = std::make_unique<Optimizer>(model_->parameters(), options_.optimizer);
@@ -221,7 +255,7 @@ Json Trainer::resolved_experiment() const {
 void Trainer::open_folder() {
     const auto resolved = resolved_experiment();
     if (request_.resume) {
-        folder_ = RunFolder::open(request_.run);
+        folder_ = RunFolder::go_on(request_.run);
         const auto before = without_free_settings(read_json(folder_->experiment_file()));
         for (const auto& change : Json::diff(before, without_free_settings(resolved))) {
             fail("{}: {} is not what the run was started with; a run goes on with the settings it has",
@@ -265,7 +299,8 @@ void Trainer::restore() {
             reporter_.warn(path.string() + ": from another kind of device; random numbers start anew");
         }
     }
-    folder_->drop_metrics_after(step_);
+    // A run that was killed after the pending validation may have written its line.
+    folder_->drop_metrics_after(step_, validation_pending_);
 }
 
 TrainOutcome Trainer::run() {
@@ -384,11 +419,11 @@ void Trainer::end_epoch(const StopRequested& stop) {
     reporter_.progress_end();
     const auto epoch = (step_ - 1) / steps_per_epoch_ + 1;
     auto text = fmt::format("epoch {}/{}: train loss {:.5f}", epoch, schedule_.epochs,
-                            line["train_loss"].get<double>());
+                            shown(line["train_loss"].get<double>()));
     if (validation_) {
         text += fmt::format(", validation loss {:.5f}, MSE {:.2f}, MAE {:.2f}, SSIM {:.4f}, PSNR {:.2f}",
-                            line["val_loss"].get<double>(), validation_->mse, validation_->mae,
-                            validation_->ssim, validation_->psnr);
+                            shown(line["val_loss"].get<double>()), shown(validation_->mse),
+                            shown(validation_->mae), shown(validation_->ssim), shown(validation_->psnr));
     }
     reporter_.info(text);
 }
@@ -400,8 +435,7 @@ void Trainer::save(const std::string& which) {
     checkpoint.state = state_of(*model_);
     for (const auto& [name, tensor] : checkpoint.state) {
         if (torch::isfinite(tensor).all().item<bool>()) continue;
-        fail("step {}: {} is not finite; the checkpoint before it stays at {}", step_, name,
-             folder_->checkpoint(which).string());
+        fail("step {}: {} is not finite; {}", step_, name, what_stays(*folder_));
     }
     checkpoint.epoch = step_ / steps_per_epoch_;
     checkpoint.stl = {{"version", version()},

@@ -37,9 +37,9 @@ struct TrainOutcome {
 /// does the epoch's validation again). Whatever ends it, the last good state is saved. With a fixed number of
 /// threads on a CPU, a run that was stopped and resumed gives the same losses, bit for bit.
 ///
-/// Errors: a run that exists (without resume or force), a resumed run with other settings, a loss that is not
-/// finite (names the step; the checkpoint before it stays), out of memory (names a batch size that fits; a
-/// model or a batch far too large is refused before it is made).
+/// Errors: a run that exists (without resume or force), or that another process trains; a resumed run with
+/// other settings; a loss that is not finite (names the step; the checkpoint before it stays); out of memory
+/// (names a batch size that fits; a model or a batch far too large is refused before it is made).
 TrainOutcome train(const TrainRequest& request, Reporter& reporter, const StopRequested& stop = {});
 
 }  // namespace stl

@@ -1,6 +1,9 @@
 // Files: whole or not at all.
 #include "stl/core/file.h"
 
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "tests/data/support.h"
@@ -41,6 +44,93 @@ TEST(AtomicFile, OldContentStaysWhenWritingFails) {
     EXPECT_THAT(folder.files(), ElementsAre("a"));
     EXPECT_THAT(error_of([&] { write_text(folder.path(), ""); }), HasSubstr("is a folder"));
     EXPECT_THAT(error_of([&] { write_text("/proc/nothing/a", ""); }), HasSubstr("/proc/nothing"));
+}
+
+/// The id of a process that is no more.
+pid_t dead_process() {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(0);
+    ::waitpid(child, nullptr, 0);
+    return child;
+}
+
+TEST(AtomicFile, LeftoversOfAKilledWriterAreRemovedAndNothingElse) {
+    const test::TemporaryFolder folder;
+    const auto dead = dead_process();
+    fs::create_directories(folder / "deep");
+    fs::create_directories(folder / fmt::format(".folder.tmp{}", dead));
+    std::vector<std::string> kept{"a.pth",
+                                  ".last.tmp.pth",
+                                  ".last.tmpx1.pth",
+                                  fmt::format(".tmp{}.pth", dead),
+                                  fmt::format("last.tmp{}.pth", dead),
+                                  fmt::format(".last.tmp{}x.pth", dead),
+                                  fmt::format(".last.tmp{}.pth.gz", dead),
+                                  ".last.tmp-1.pth",
+                                  fmt::format("deep/.last.tmp{}.pth", dead),
+                                  fmt::format(".last.tmp{}.pth", ::getppid())};
+    for (const auto& name : kept) write_text(folder / name, "");
+    std::vector<std::string> removed{fmt::format(".last.tmp{}.pth", dead),
+                                     fmt::format(".a.b.tmp{}.json", dead), fmt::format(".bare.tmp{}", dead)};
+    for (const auto& name : removed) write_text(folder / name, "");
+    {
+        // Exactly the name that AtomicFile gives, left by a process with our id.
+        const AtomicFile file(folder / "mine.pth");
+        remove_leftovers(folder.path());
+        EXPECT_FALSE(fs::exists(file.temporary()));
+    }
+    for (const auto& name : kept) EXPECT_TRUE(fs::exists(folder / name)) << name;
+    for (const auto& name : removed) EXPECT_FALSE(fs::exists(folder / name)) << name;
+    EXPECT_TRUE(fs::exists(folder / fmt::format(".folder.tmp{}", dead)));
+    EXPECT_NO_THROW(remove_leftovers(folder / "none"));
+}
+
+TEST(FileLock, IsHeldOnceAndEndsWithItsObject) {
+    const test::TemporaryFolder folder;
+    {
+        const FileLock first(folder / ".lock");
+        EXPECT_EQ(first.state(), FileLock::State::held);
+        const FileLock second(folder / ".lock");
+        EXPECT_EQ(second.state(), FileLock::State::taken);
+        EXPECT_EQ(second.holder(), ::getpid());
+    }
+    EXPECT_EQ(FileLock(folder / ".lock").state(), FileLock::State::held);
+    EXPECT_THAT(error_of([&] { FileLock(folder / "none/.lock"); }),
+                HasSubstr("none/.lock: cannot be written"));
+}
+
+TEST(FileLock, EndsWithAKilledProcess) {
+    const test::TemporaryFolder folder;
+    std::array<int, 2> pipe{};
+    ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::alarm(60);  // where the test itself ends early
+        const FileLock lock(folder / ".lock");
+        [[maybe_unused]] const auto told = ::write(pipe[1], "x", 1);
+        for (;;) ::pause();
+    }
+    char told = 0;
+    ASSERT_EQ(::read(pipe[0], &told, 1), 1);
+    {
+        const FileLock other(folder / ".lock");
+        EXPECT_EQ(other.state(), FileLock::State::taken);
+        EXPECT_EQ(other.holder(), child);
+    }
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    EXPECT_EQ(FileLock(folder / ".lock").state(), FileLock::State::held);
+    for (const int end : pipe) ::close(end);
+}
+
+TEST(FileLock, DoesWithoutItsProcessIdOnAFullDisk) {
+    const test::TemporaryFolder folder;
+    const test::FullDisk full(0);
+    const FileLock first(folder / ".lock");
+    EXPECT_EQ(first.state(), FileLock::State::held);
+    const FileLock second(folder / ".lock");
+    EXPECT_EQ(second.state(), FileLock::State::taken);
+    EXPECT_EQ(second.holder(), 0);
 }
 
 TEST(File, ExistingOnesAreRefusedWithoutForce) {

@@ -111,6 +111,10 @@ TEST(Evaluate, RecordsFinishedRunsOnly) {
 
     auto unfinished = document;
     unfinished["training"]["state"] = "stopped";
+    auto not_finite = document;
+    not_finite["mse"] = nullptr;
+    EXPECT_THAT(error_of([&] { record_document(not_finite, predictor, {}, std::nullopt, 0); }),
+                HasSubstr("cannot be recorded, its MSE is no finite number"));
     EXPECT_THAT(error_of([&] { record_document(unfinished, predictor, {}, std::nullopt, 0); }),
                 HasSubstr("not finished (state stopped)"));
     write_small_checkpoint(folder / "a.pth", 4);

@@ -227,6 +227,9 @@ TEST(SimVPOptions, NamesSizesThatATranslatorCanNotHave) {
               "a.json: model.hid_T: 20 is not divisible by 8 (three halvings)");
     EXPECT_EQ(check_message("incepu", [](auto& o) { o.frames = 5, o.hid_S = 6; }),
               "a.json: model.hid_S: 5 frames of 6 are 30 channels, not divisible by 8 (groups)");
+    EXPECT_EQ(check_message("gsta", [](auto& o) { o.hid_T = 4, o.mlp_ratio = 0.2; }),
+              "a.json: model.mlp_ratio: 0.2 of 4 channels is less than one hidden channel");
+    EXPECT_EQ(check_message("incepu", [](auto& o) { o.mlp_ratio = 0.001; }), "no error");
     EXPECT_EQ(check_message("gsta", [](auto& o) { o.hid_S = 7; }),
               "a.json: model.hid_S: 7 is odd (GroupNorm has 2 groups)");
     EXPECT_EQ(check_message("gsta", [](auto& o) { o.N_S = 3; }),

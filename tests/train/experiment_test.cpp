@@ -45,6 +45,9 @@ TEST_F(ExperimentTest, ReadsKeysAndDefaults) {
     EXPECT_EQ(e.train.schedule.lr, 0.01);
     EXPECT_EQ(e.train.batch_size, 16);
     EXPECT_EQ(e.default_run_name(), "mmnist-moganet");
+    auto by_default = e;
+    by_default.model["translator"] = nullptr;
+    EXPECT_EQ(by_default.default_run_name(), "mmnist-gsta");
     const auto model = e.model_for({20, 1, 32, 48});
     EXPECT_EQ(model.hid_T, 32);
     EXPECT_EQ(model.frames, 10);
@@ -129,6 +132,14 @@ TEST(Setting, NeedsAnEqualsSign) {
     EXPECT_THROW(parse_setting("train.lr"), UsageError);
     EXPECT_THROW(parse_setting("=3"), UsageError);
     EXPECT_EQ(parse_setting("a.b=x=y").value, "x=y");
+    EXPECT_EQ(parse_setting("a.b=[1 of.npy").value, "[1 of.npy");
+    EXPECT_EQ(parse_setting("a.b=" + std::string(300, '[')).text,
+              "--set a.b=" + std::string(196, '[') + "...");
+    std::string deep = "a";
+    for (int i = 0; i < 50'000; ++i) deep += ".a";
+    EXPECT_THROW(parse_setting(deep + "=1"), UsageError);
+    EXPECT_THROW(parse_setting("a.b=" + std::string(60'000, '[') + std::string(60'000, ']')), Error);
+    EXPECT_THROW(parse_setting(R"(a={"b": 1, "b": 2})"), Error);
     EXPECT_EQ(parse_setting("a.b=1e-3").value, 1e-3);
 }
 

@@ -35,6 +35,66 @@ TEST_F(RunFolderTest, ForceRemovesNoFolderThatIsNoRun) {
     EXPECT_EQ(read_text(folder_ / "thesis.txt"), "years of work");
 }
 
+TEST_F(RunFolderTest, OneAtATimeTrainsInAFolder) {
+    const auto refused = [](auto&& opens) {
+        EXPECT_THAT(opens, ThrowsMessage<Error>(testing::EndsWith(
+                               fmt::format(": another stl train (process {}) is writing here", ::getpid()))));
+    };
+    {
+        const auto run = RunFolder::create(folder_, false);
+        write_text(run.experiment_file(), "{}");
+        refused([&] { RunFolder::go_on(folder_); });
+        refused([&] { RunFolder::create(folder_, true); });
+        EXPECT_TRUE(fs::exists(run.experiment_file())) << "removed under who trains in it";
+        EXPECT_NO_THROW(RunFolder::open(folder_));
+    }
+    const auto again = RunFolder::go_on(folder_);
+    refused([&] { RunFolder::go_on(folder_); });
+}
+
+TEST_F(RunFolderTest, ARunThatReplacesAnotherHasItsLock) {
+    write_text(RunFolder::create(folder_, false).experiment_file(), "{}");
+    const auto run = RunFolder::create(folder_, true);
+    EXPECT_FALSE(fs::exists(run.experiment_file()));
+    EXPECT_TRUE(fs::is_directory(folder_ / "checkpoints"));
+    write_text(run.experiment_file(), "{}");
+    EXPECT_THAT([&] { RunFolder::go_on(folder_); }, ThrowsMessage<Error>(HasSubstr("is writing here")));
+}
+
+TEST_F(RunFolderTest, AFolderWithALockAloneIsEmpty) {
+    write_text(folder_ / ".lock", "");
+    EXPECT_NO_THROW(RunFolder::create(folder_, false));
+}
+
+TEST_F(RunFolderTest, NoLockIsLeftInWhatIsNoRun) {
+    write_text(folder_ / "thesis.txt", "years of work");
+    EXPECT_ANY_THROW(RunFolder::create(folder_, true));
+    EXPECT_ANY_THROW(RunFolder::go_on(folder_));
+    EXPECT_FALSE(fs::exists(folder_ / ".lock"));
+}
+
+TEST_F(RunFolderTest, GoingOnRemovesWhatAKilledProcessLeftHalfWritten) {
+    write_text(RunFolder::create(folder_, false).experiment_file(), "{}");
+    const auto checkpoint = folder_ / fmt::format("checkpoints/.last.tmp{}.pth", ::getpid());
+    const auto metrics = folder_ / fmt::format(".metrics.tmp{}.jsonl", ::getpid());
+    write_text(folder_ / "checkpoints/last.pth", "whole");
+    write_text(checkpoint, "half");
+    write_text(metrics, "half");
+    RunFolder::open(folder_);
+    EXPECT_TRUE(fs::exists(checkpoint));
+    RunFolder::go_on(folder_);
+    EXPECT_FALSE(fs::exists(checkpoint));
+    EXPECT_FALSE(fs::exists(metrics));
+    EXPECT_EQ(read_text(folder_ / "checkpoints/last.pth"), "whole");
+}
+
+TEST_F(RunFolderTest, ItsNameIsTheFoldersOwn) {
+    write_text(RunFolder::create(folder_, false).experiment_file(), "{}");
+    EXPECT_EQ(RunFolder::open(folder_).name(), folder_.filename().string());
+    EXPECT_EQ(RunFolder::open(folder_ / "").name(), folder_.filename().string());
+    EXPECT_EQ(RunFolder::open(folder_ / "checkpoints/../.").name(), folder_.filename().string());
+}
+
 TEST_F(RunFolderTest, DropsTheLinesAfterAStep) {
     const auto run = RunFolder::create(folder_, false);
     for (int step = 1; step <= 5; ++step) {
@@ -46,6 +106,10 @@ TEST_F(RunFolderTest, DropsTheLinesAfterAStep) {
     ASSERT_EQ(lines.size(), 6U);
     EXPECT_EQ(lines[4]["step"], 3);
     EXPECT_EQ(lines[5]["steps"], 3);
+    // Whose validation is still to be done.
+    run.drop_metrics_after(3, /*epoch_too=*/true);
+    EXPECT_EQ(run.read_metrics().size(), 5U);
+    EXPECT_EQ(run.read_metrics().back()["step"], 3);
 }
 
 TEST(TensorBoard, CrcOfRfc3720) {

@@ -190,6 +190,26 @@ TEST_F(TrainerTest, AStopInValidationIsHeardAndTheValidationDoneAgain) {
     EXPECT_EQ(epochs(folder_ / "run"), epochs(folder_ / "whole"));
 }
 
+TEST_F(TrainerTest, ARunThatIsKilledAfterAPendingValidationHasTheEpochsLineOnce) {
+    split_ = nine_and_three_;
+    write_data("data.h5", 12, 0.25F);
+    auto r = request();
+    Watcher watcher;
+    EXPECT_TRUE(train(r, watcher, [&] { return watcher.validations == 2; }).validation_pending);
+    // Killed after the line was written and before the checkpoint was.
+    const auto last = folder_ / "run/checkpoints/last.pth";
+    fs::copy_file(last, folder_ / "pending.pth");
+    r.resume = true;
+    train(r, silent_, [] { return true; });
+    fs::copy_file(folder_ / "pending.pth", last, fs::copy_options::overwrite_existing);
+    EXPECT_TRUE(train(r, silent_).finished());
+    std::vector<std::int64_t> epochs;
+    for (const auto& line : RunFolder::open(folder_ / "run").read_metrics()) {
+        if (line.contains("steps")) epochs.push_back(line["epoch"].get<std::int64_t>());
+    }
+    EXPECT_THAT(epochs, testing::ElementsAre(1, 2, 3));
+}
+
 TEST_F(TrainerTest, ShortPiecesGetThroughValidation) {
     split_ = nine_and_three_;
     write_data("data.h5", 12, 0.25F);
@@ -261,6 +281,42 @@ TEST_F(TrainerTest, AnExistingRunIsRefusedAndStaysAsItIs) {
     EXPECT_EQ(read_text(folder_ / "run/metrics.jsonl"), before);
 }
 
+/// Trains a second run in the folder of the first while that takes its steps.
+class Intruder : public Reporter {
+  public:
+    explicit Intruder(TrainRequest request) : request_(std::move(request)) {}
+    void progress(const Progress& /*state*/) override {
+        if (!message.empty()) return;
+        try {
+            Reporter silent;
+            train(request_, silent);
+            message = "nothing was refused";
+        } catch (const Error& error) {
+            message = error.what();
+        }
+    }
+
+    std::string message;
+
+  private:
+    TrainRequest request_;
+};
+
+TEST_F(TrainerTest, ASecondOneInTheSameFolderIsRefused) {
+    for (const bool force : {false, true}) {
+        auto second = request();
+        second.resume = !force;
+        second.force = force;
+        auto first = request();
+        first.force = true;
+        Intruder intruder(second);
+        EXPECT_TRUE(train(first, intruder).finished());
+        EXPECT_EQ(intruder.message, fmt::format("{}: another stl train (process {}) is writing here",
+                                                (folder_ / "run").string(), ::getpid()));
+        EXPECT_EQ(RunFolder::open(folder_ / "run").read_metrics().size(), 12U + 3U);
+    }
+}
+
 TEST_F(TrainerTest, ARunGoesOnWithItsOwnSettingsOnly) {
     auto first = request();
     train(first, silent_, [] { return true; });
@@ -279,6 +335,74 @@ TEST_F(TrainerTest, ANonFiniteLossStopsNamesTheStepAndKeepsTheCheckpoint) {
     EXPECT_THAT([&] { train(again, silent_); }, ThrowsMessage<Error>(HasSubstr("step 1: the loss is nan")));
     EXPECT_FALSE(fs::exists(folder_ / "nan/checkpoints/last.pth"));
     EXPECT_EQ(read_text(folder_ / "run/checkpoints/last.pth"), kept);
+}
+
+TEST_F(TrainerTest, WeightsThatAreNotFiniteAreNotSavedAndNoCheckpointIsMadeUp) {
+    const Json settings = {{"lr", 1e39}, {"schedule", "constant"}, {"steps", 2}, {"save_every", 1}};
+    EXPECT_THAT([&] { train(request(settings), silent_); },
+                ThrowsMessage<Error>(testing::AllOf(HasSubstr("step 1: "),
+                                                    HasSubstr("is not finite; no checkpoint was made yet"))));
+    EXPECT_FALSE(fs::exists(folder_ / "run/checkpoints/last.pth"));
+}
+
+/// Keeps what is said.
+class Listener : public Reporter {
+  public:
+    void info(const std::string& line) override { lines += line + "\n"; }
+    std::string lines;
+};
+
+TEST_F(TrainerTest, ANanInTheEpochsLineHasNoSign) {
+    split_ = nine_and_three_;
+    write_data("data.h5", 12, 0.25F);
+    Listener listener;
+    EXPECT_ANY_THROW(train(request({{"lr", 1e39}, {"schedule", "constant"}, {"steps", 1}}), listener));
+    EXPECT_THAT(listener.lines,
+                testing::AllOf(HasSubstr("validation loss nan"), testing::Not(HasSubstr("-nan"))));
+}
+
+TEST_F(TrainerTest, MoreStepsThanCanBeCountedAreRefused) {
+    const auto refused = [&](const Json& changes, const std::string& what) {
+        EXPECT_THAT([&] { train(request(changes), silent_); }, ThrowsMessage<Error>(what));
+        EXPECT_FALSE(fs::exists(folder_ / "run"));
+    };
+    constexpr auto largest = std::numeric_limits<std::int64_t>::max();
+    refused({{"epochs", largest}},
+            "test: train.epochs: 9223372036854775807 is too large, expected at most 2251799813685248");
+    refused({{"epochs", 2251799813685249}},
+            "test: train.epochs: 2251799813685249 is too large, expected at most 2251799813685248");
+    refused({{"steps", largest}},
+            "test: train.steps: 9223372036854775807 is too large, expected at most 9007199254740992");
+    // Beside steps, epochs say nothing.
+    EXPECT_TRUE(train(request({{"epochs", largest}, {"steps", 1}}), silent_).finished());
+}
+
+TEST_F(TrainerTest, StartsFromTheLastWeightsOfARun) {
+    train(request(), silent_);
+    for (const char* source : {"run", "run/", "run/checkpoints/last.pth"}) {
+        auto next = request({{"init", (folder_ / source).string()}, {"lr", 1e-12}, {"steps", 1}});
+        next.run = folder_ / "next";
+        next.force = true;
+        train(next, silent_);
+        const auto a = read_checkpoint(folder_ / "run/checkpoints/last.pth").state;
+        const auto b = read_checkpoint(folder_ / "next/checkpoints/last.pth").state;
+        EXPECT_TRUE(torch::allclose(a[0].second, b[0].second, 0, 1e-9)) << source;
+    }
+}
+
+TEST_F(TrainerTest, WhatCannotBeStartedFromIsNamedWithItsKey) {
+    const auto refused = [&](const fs::path& init, const std::string& what) {
+        EXPECT_THAT(
+            [&] {
+                train(request({{"init", init.string()}}), silent_);
+            },
+            ThrowsMessage<Error>(fmt::format("test: train.init: {}: {}", init.string(), what)));
+    };
+    refused(folder_ / "nofile.pth", "no such file");
+    refused(folder_, "is no run (no experiment.json in it)");
+    const auto empty = folder_ / "empty";
+    write_text(empty / "experiment.json", "{}");
+    refused(empty, fmt::format("has no last checkpoint ({}/checkpoints/last.pth)", empty.string()));
 }
 
 TEST_F(TrainerTest, StartsFromACheckpointsWeights) {
