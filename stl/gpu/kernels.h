@@ -19,7 +19,7 @@
 namespace stl::gpu {
 
 /// Changes with every change of this file or of a task: a plugin of another build is not used.
-inline constexpr int kernels_version = 1;
+inline constexpr int kernels_version = 2;
 
 /// Work that is recorded once and then launched as a whole.
 class Graph {
@@ -31,6 +31,9 @@ class Graph {
     virtual void capture(const std::function<void()>& work) = 0;
     virtual void replay() = 0;
 };
+
+/// Times that work runs on a graph's stream before it is captured.
+inline constexpr int graph_warm_ups = 3;
 
 using Stream = void*;
 

@@ -151,7 +151,7 @@ struct Depthwise : torch::autograd::Function<Depthwise> {
     }
 };
 
-ResidualTask residual_task(const Tensor& x, const Tensor& branch, const Tensor& scale, const Tensor& keep) {
+ResidualTask residual_task(const Tensor& x, const Tensor& branch) {
     ResidualTask t;
     t.type = type_of(x);
     t.branch_type = type_of(branch);
@@ -159,6 +159,10 @@ ResidualTask residual_task(const Tensor& x, const Tensor& branch, const Tensor& 
     t.channels = static_cast<int>(branch.size(1));
     t.pixels = branch.size(2) * branch.size(3);
     t.branch = branch.const_data_ptr();
+    return t;
+}
+ResidualTask residual_task(const Tensor& x, const Tensor& branch, const Tensor& scale, const Tensor& keep) {
+    auto t = residual_task(x, branch);
     t.scale = scale.const_data_ptr<float>();
     if (keep.defined()) t.keep = keep.const_data_ptr<float>();
     return t;
@@ -234,6 +238,12 @@ struct Gate : torch::autograd::Function<Gate> {
     }
 };
 
+/// x in the type of its sum with a branch.
+Tensor as_sum(const Tensor& x, const Tensor& branch) {
+    const bool widen = mixed_precision(x) || branch.scalar_type() == torch::kFloat32;
+    return widen ? x.to(torch::kFloat32) : x;
+}
+
 /// As mixed precision gives a convolution's input.
 Tensor narrowed(const Tensor& x) {
     return mixed_precision(x) ? x.to(at::autocast::get_autocast_dtype(x.device().type())) : x;
@@ -245,12 +255,17 @@ bool takes(const Tensor& x) {
     constexpr std::int64_t most_pictures = 65535;  // of a launch's grid
     const auto type = x.scalar_type();
     return x.dim() == 4 && x.numel() > 0 && x.size(0) <= most_pictures &&
-           (type == torch::kFloat32 || type == torch::kBFloat16) && kernels_for(x.device()) != nullptr;
+           (type == torch::kFloat32 || type == torch::kBFloat16 || type == torch::kFloat16) &&
+           kernels_for(x.device()) != nullptr;
+}
+
+bool has_depthwise(std::int64_t kernel, std::int64_t dilation) {
+    return std::ranges::count(depthwise_kernels, kernel) == 1 && dilation >= 1 &&
+           dilation <= depthwise_dilations;
 }
 
 bool takes_depthwise(const Tensor& x, std::int64_t kernel, std::int64_t dilation) {
-    return std::ranges::count(depthwise_kernels, kernel) == 1 && dilation >= 1 &&
-           dilation <= depthwise_dilations && takes(x);
+    return has_depthwise(kernel, dilation) && takes(x);
 }
 
 Tensor norm_silu(const Tensor& x, std::int64_t groups, const Tensor& gamma, const Tensor& beta, double eps,
@@ -263,9 +278,21 @@ Tensor depthwise(const Tensor& x, const Tensor& weight, const Tensor& bias, std:
 }
 
 Tensor residual(const Tensor& x, const Tensor& branch, const Tensor& scale, const Tensor& keep) {
-    const bool widen = mixed_precision(x) || branch.scalar_type() == torch::kFloat32;
     const auto some = keep.defined() ? std::optional(keep) : std::nullopt;
-    return Residual::apply(widen ? x.to(torch::kFloat32) : x, branch, scale, some);
+    return Residual::apply(as_sum(x, branch), branch, scale, some);
+}
+
+Tensor scaled_sum(const Tensor& x_, const Tensor& scale_, const Tensor& branch_) {
+    const auto x = channels_last(as_sum(x_, branch_)), branch = channels_last(branch_),
+               scale = as_floats(scale_.flatten());
+    auto y = torch::empty_like(x);
+    auto t = residual_task(x, branch);
+    t.x = x.const_data_ptr();
+    t.x_scale = scale.const_data_ptr<float>();
+    t.y = y.mutable_data_ptr();
+    const auto& kernels = kernels_of(x);
+    kernels.residual(t, kernels.current_stream());
+    return y;
 }
 
 Tensor gate(const Tensor& a, const Tensor& b) {

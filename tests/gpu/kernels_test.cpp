@@ -1,4 +1,4 @@
-// Each kernel alone, over sizes that fill no block, vector or strip, in float32 and bfloat16: what it
+// Each kernel alone, over sizes that fill no block, vector or strip, in every type: what it
 // computes against ATen in float64, that it writes every element of its outputs and none beside them and
 // reads nothing beside its inputs, and that the order in which a block's threads run leaves every bit as it
 // is.
@@ -19,6 +19,7 @@ using gpu::emulated::Order;
 using test::between_nans;
 using test::bf16_bound;
 using test::float_bound;
+using test::fp16_bound;
 using test::Outputs;
 using test::Tensors;
 using torch::Tensor;
@@ -72,9 +73,10 @@ int as_int(std::int64_t x) {
     return static_cast<int>(x);
 }
 double bound_of(torch::Dtype type) {
-    return type == torch::kFloat32 ? float_bound : bf16_bound;
+    if (type == torch::kFloat32) return float_bound;
+    return type == torch::kFloat16 ? fp16_bound : bf16_bound;
 }
-constexpr auto types = {torch::kFloat32, torch::kBFloat16};
+constexpr auto types = {torch::kFloat32, torch::kBFloat16, torch::kFloat16};
 
 // --- GroupNorm and SiLU
 
@@ -348,12 +350,26 @@ class ResidualKernels : public GpuKernels {
             kernels().residual_gradient(t, stream());
         });
 
+        expect_scaled_x(t, x, branch, scale);
+
         const auto kept = c.keep ? exact(keep).view({-1, 1, 1}) : torch::ones({1, 1, 1}, torch::kFloat64);
         expect_near(y, exact(x) + kept * exact(scale) * exact(branch), bound_of(type), "y");
         expect_near(backward[0], kept * exact(scale) * exact(grad), bound_of(narrow), "of the branch");
         expect_near(backward[1].flatten(0, 1).sum(0),
                     (kept * exact(branch) * exact(grad)).flatten(0, 1).sum(0), float_bound,
                     "gradient of the scale");
+    }
+
+  private:
+    /// The sum of a folded block.
+    void expect_scaled_x(gpu::ResidualTask t, const Tensor& x, const Tensor& branch, const Tensor& scale) {
+        t.x_scale = t.scale;
+        t.scale = t.keep = nullptr;
+        const auto y = run([&](Outputs& outputs) {
+            t.y = outputs.make(x.sizes(), x.scalar_type()).mutable_data_ptr();
+            kernels().residual(t, stream());
+        })[0];
+        expect_near(y, exact(scale) * exact(x) + exact(branch), bound_of(x.scalar_type()), "scaled x");
     }
 };
 
@@ -362,12 +378,22 @@ TEST_P(ResidualKernels, ScaleAndKeep) {
     for (const auto& c : residual_cases) {
         for (const auto& [type, narrow] : {std::pair{torch::kFloat32, torch::kFloat32},
                                            {torch::kBFloat16, torch::kBFloat16},
-                                           {torch::kFloat32, torch::kBFloat16}}) {
+                                           {torch::kFloat32, torch::kBFloat16},
+                                           {torch::kFloat16, torch::kFloat16},
+                                           {torch::kFloat32, torch::kFloat16}}) {
             SCOPED_TRACE(testing::PrintToString(
                 std::tuple(c.batch, c.channels, c.pixels, c.parts, c.keep, type, narrow)));
             check(c, type, narrow);
         }
     }
+}
+
+TEST_P(GpuKernels, ResidualTakesNoBranchWiderThanTheSum) {
+    gpu::ResidualTask t;
+    t.type = gpu::Type::bfloat16;
+    t.batch = t.channels = 1;
+    t.pixels = 1;
+    EXPECT_THROW(kernels().residual(t, stream()), std::invalid_argument);
 }
 
 TEST_P(GpuKernels, Gate) {

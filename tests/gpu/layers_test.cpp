@@ -12,6 +12,7 @@ namespace {
 using test::bf16_bound;
 using test::distance;
 using test::float_bound;
+using test::fp16_bound;
 using test::Tensors;
 using torch::Tensor;
 
@@ -19,10 +20,12 @@ class GpuLayers : public test::KernelTest {
   protected:
     using Operation = std::function<Tensor(const Tensors&)>;
 
-    /// The first `pictures` inputs have each of the two types, the rest stay float32.
+    /// The first `pictures` inputs have each of the types, the rest stay float32.
     void expect_same(const Tensors& inputs, std::size_t pictures, const Operation& ours,
                      const Operation& plain) {
-        for (const auto type : {torch::kFloat32, torch::kBFloat16}) {
+        for (const auto& [type, bound] : {std::pair{torch::kFloat32, float_bound},
+                                          {torch::kBFloat16, bf16_bound},
+                                          {torch::kFloat16, fp16_bound}}) {
             SCOPED_TRACE(type);
             Tensors given, exact;
             for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -31,8 +34,7 @@ class GpuLayers : public test::KernelTest {
                 exact.push_back(x.to(torch::kFloat64));
             }
             if (given[0].dim() == 4) given[0] = given[0].contiguous(torch::MemoryFormat::ChannelsLast);
-            compare(test::with_gradients(given, ours), test::with_gradients(exact, plain),
-                    type == torch::kFloat32 ? float_bound : bf16_bound);
+            compare(test::with_gradients(given, ours), test::with_gradients(exact, plain), bound);
         }
     }
 
@@ -154,6 +156,24 @@ TEST_P(GpuLayers, ResidualKeepsAWideSumOfNarrowBranches) {
     EXPECT_LT(distance(found[3], expected[3]), float_bound);
 }
 
+TEST_P(GpuLayers, ScaledSumScalesTheWiderOne) {
+    torch::manual_seed(10);
+    const auto x = torch::randn({2, 6, 5, 3}), branch = torch::randn({2, 6, 5, 3}), scale = torch::randn({6});
+    for (const auto& [wide, narrow, bound] : {std::tuple{torch::kFloat32, torch::kFloat32, float_bound},
+                                              {torch::kFloat32, torch::kBFloat16, float_bound},
+                                              {torch::kFloat32, torch::kFloat16, float_bound},
+                                              {torch::kBFloat16, torch::kBFloat16, bf16_bound},
+                                              {torch::kFloat16, torch::kFloat16, fp16_bound}}) {
+        SCOPED_TRACE(testing::PrintToString(std::pair(wide, narrow)));
+        const auto a = x.to(wide), b = branch.to(narrow);
+        const auto y = gpu::scaled_sum(a.to(device), scale.to(device), b.to(device));
+        EXPECT_EQ(y.scalar_type(), wide);
+        const auto expected =
+            scale.to(torch::kFloat64).view({6, 1, 1}) * a.to(torch::kFloat64) + b.to(torch::kFloat64);
+        EXPECT_LT(distance(y, expected), bound);
+    }
+}
+
 TEST_P(GpuLayers, GateIsTheProductOfBoth) {
     torch::manual_seed(7);
     for (const auto& size : {std::vector<std::int64_t>{2, 16, 5, 4}, {1, 3, 5, 7}}) {
@@ -189,7 +209,7 @@ TEST_P(GpuLayers, TakesNothingElse) {
     EXPECT_TRUE(gpu::takes(at(torch::kFloat32)));
     EXPECT_TRUE(gpu::takes(at(torch::kBFloat16)));
     EXPECT_FALSE(gpu::takes(at(torch::kFloat64)));
-    EXPECT_FALSE(gpu::takes(at(torch::kFloat16)));
+    EXPECT_TRUE(gpu::takes(at(torch::kFloat16)));
     EXPECT_FALSE(gpu::takes(torch::zeros({4, 3, 3}, device)));
     EXPECT_FALSE(gpu::takes(torch::zeros({0, 4, 3, 3}, device)));
     EXPECT_TRUE(gpu::takes_depthwise(at(torch::kFloat32), 7, 3));

@@ -1,5 +1,6 @@
 #include "stl/models/translators/moganet.h"
 
+#include "stl/models/layers/folding.h"
 #include "stl/models/layers/fused_chains.h"
 #include "stl/models/layers/init.h"
 #include "stl/models/layers/norms.h"
@@ -39,7 +40,7 @@ MultiOrderGatedAggregationImpl::MultiOrderGatedAggregationImpl(std::int64_t chan
     proj_2 = register_module("proj_2", pointwise(channels, channels));
 }
 
-torch::Tensor MultiOrderGatedAggregationImpl::forward(const torch::Tensor& x) {
+torch::Tensor MultiOrderGatedAggregationImpl::branch(const torch::Tensor& x) {
     const auto p = proj_1->forward(x);
     const auto y = fused && fused::takes_chain(p)
                        ? fused::decompose_silu(p, sigma)
@@ -47,7 +48,11 @@ torch::Tensor MultiOrderGatedAggregationImpl::forward(const torch::Tensor& x) {
     const auto g = gate->forward(y), v = value->forward(y);
     const auto gated = fused && fused::takes(g) && fused::takes(v) ? fused::silu_gate(g, v)
                                                                    : torch::silu(g) * torch::silu(v);
-    return proj_2->forward(gated) + x;
+    return proj_2->forward(gated);
+}
+
+torch::Tensor MultiOrderGatedAggregationImpl::forward(const torch::Tensor& x) {
+    return branch(x) + x;
 }
 
 std::int64_t MultiOrderGatedAggregationImpl::pooled_elements(std::int64_t positions) const {
@@ -84,8 +89,18 @@ MogaBlock::MogaBlock(const BlockOptions& options) : Block(options) {
 }
 
 torch::Tensor MogaBlock::forward(const torch::Tensor& input) {
+    if (shortcut_.defined()) {
+        const auto x = scaled_sum(input, shortcut_, attn->branch(input));
+        return x + mlp->forward(x);
+    }
     const auto x = residual(input, attn->forward(norm1->forward(input)), layer_scale_1);
     return residual(x, mlp->forward(norm2->forward(x)), layer_scale_2);
+}
+
+void MogaBlock::fold(const Conv2d& /*next*/) {
+    shortcut_ = fold_around(norm1, attn->proj_1, attn->proj_2, layer_scale_1);
+    fold_before(norm2, mlp->fc1);
+    fold_behind(mlp->fc2, layer_scale_2);
 }
 
 void MogaBlock::draw_weights() {
