@@ -70,7 +70,6 @@ BenchCase make_infer(const BenchOptions& options, const std::string& path) {
     torch::manual_seed(1);
     SimVP model(options.model);
     model->eval();
-    model->to(options.device);
     const auto x = torch::rand(input_sizes(options), torch::TensorOptions(options.device));
     BenchCase made;
     made.path = path;
@@ -94,6 +93,7 @@ BenchCase make_infer(const BenchOptions& options, const std::string& path) {
         };
         return made;
     }
+    model->to(options.device);
     const auto type = product_type(options.precision);
     const auto device = options.device.type();
     made.run = [model, x, type, device]() mutable {

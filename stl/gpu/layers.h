@@ -40,4 +40,26 @@ torch::Tensor scaled_sum(const torch::Tensor& x, const torch::Tensor& scale, con
 /// silu(a) * silu(b)
 torch::Tensor gate(const torch::Tensor& a, const torch::Tensor& b);
 
+/// Whether batch_norm() takes x: more than one value a channel.
+bool takes_batch_norm(const torch::Tensor& x);
+
+/// For one call: they refer to the tensors, [C] each. The running ones are moved, the variance unbiased.
+struct BatchNorm {
+    const torch::Tensor& gamma;
+    const torch::Tensor& beta;
+    const torch::Tensor& running_mean;  ///< float32, contiguous
+    const torch::Tensor& running_var;   ///< likewise
+    double momentum, eps;
+};
+/// batch_norm(x) in training; with `of_gelu`, of gelu(x).
+torch::Tensor batch_norm(const torch::Tensor& x, const BatchNorm& norm, bool of_gelu);
+
+/// h + sigma * (h - gelu(conv2d(h, weight, bias))) with h = gelu(x). weight: [1,C,1,1], bias: [1]; sigma: C
+/// elements. The result has x's type.
+torch::Tensor channel_aggregation(const torch::Tensor& x, const torch::Tensor& weight,
+                                  const torch::Tensor& bias, const torch::Tensor& sigma);
+
+/// silu(x + sigma * (x - x.mean({2, 3}, true))); sigma: C elements. The result has x's type.
+torch::Tensor decompose_silu(const torch::Tensor& x, const torch::Tensor& sigma);
+
 }  // namespace stl::gpu

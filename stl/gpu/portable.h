@@ -125,6 +125,16 @@ STL_BOTH Range part_of(Index size, int parts, int part) {
 STL_BOTH float sigmoid(float x) {
     return 1.0F / (1.0F + expf(-x));
 }
+/// x times the normal distribution's share below x.
+STL_BOTH float gelu(float x) {
+    constexpr float root_half = 0.70710678F;
+    return 0.5F * x * (1.0F + erff(x * root_half));
+}
+/// d gelu(x) / dx
+STL_BOTH float gelu_slope(float x) {
+    constexpr float root_half = 0.70710678F, density = 0.39894228F;  // of the normal distribution at 0
+    return 0.5F * (1.0F + erff(x * root_half)) + x * density * expf(-0.5F * x * x);
+}
 STL_BOTH float silu(float x) {
     return x * sigmoid(x);
 }

@@ -49,10 +49,9 @@ class GpuInference : public test::NetworkTest {
           plain_other(model->forward(other)) {}
 
     void expect_plain(GraphInference& found) const {
-        for (int i = 0; i < passes_before_graph + 2; ++i) {
+        for (int i = 0; i <= passes_before_graph; ++i)
             EXPECT_LT(distance(found.forward(x.to(device)), plain), float_bound) << "pass " << i;
-            EXPECT_LT(distance(found.forward(other.to(device)), plain_other), float_bound) << "pass " << i;
-        }
+        EXPECT_LT(distance(found.forward(other.to(device)), plain_other), float_bound);
     }
 
     const torch::NoGradGuard no_grad;
@@ -109,7 +108,6 @@ TEST_P(GpuInference, InHalfPrecisionIsAsNearAsMixedPrecision) {
     for (const auto type : {torch::kBFloat16, torch::kFloat16}) {
         SCOPED_TRACE(type);
         const auto found = make_graph_inference(*model, device, type, warnings);
-        for (int i = 0; i < passes_before_graph; ++i) found->forward(other.to(device));
         expect_as_near_as_autocast(found->forward(x.to(device)), model, x, plain, type);
     }
 }

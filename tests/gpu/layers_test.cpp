@@ -185,6 +185,80 @@ TEST_P(GpuLayers, GateIsTheProductOfBoth) {
     }
 }
 
+TEST_P(GpuLayers, BatchNormIsTrainingsOwn) {
+    torch::manual_seed(11);
+    for (const auto& size : {std::vector<std::int64_t>{3, 16, 5, 4}, {1, 6, 7, 9}, {3, 1, 1, 1}}) {
+        for (const bool of_gelu : {false, true}) {
+            SCOPED_TRACE(testing::PrintToString(std::pair(size, of_gelu)));
+            const auto channels = size[1];
+            const auto mean = torch::randn({channels}), var = torch::rand({channels});
+            const auto norm = [&](const Tensors& t, const Tensor& m, const Tensor& v) {
+                return torch::batch_norm(of_gelu ? torch::gelu(t[0]) : t[0], t[1], t[2], m, v, true, 0.1,
+                                         1e-5, false);
+            };
+            Tensor moved_mean, moved_var, plain_mean, plain_var;  // of the last type, which is float16
+            expect_same(
+                {2 * torch::randn(size) + 3, torch::randn({channels}), torch::randn({channels})}, 1,
+                [&](const Tensors& t) {
+                    moved_mean = mean.to(t[0].device(), torch::kFloat32, false, /*copy=*/true);
+                    moved_var = var.to(t[0].device(), torch::kFloat32, false, /*copy=*/true);
+                    return gpu::batch_norm(t[0], {t[1], t[2], moved_mean, moved_var, 0.1, 1e-5}, of_gelu);
+                },
+                [&](const Tensors& t) {
+                    plain_mean = mean.to(torch::kFloat64);
+                    plain_var = var.to(torch::kFloat64);
+                    return norm(t, plain_mean, plain_var);
+                });
+            EXPECT_LT(distance(moved_mean, plain_mean), float_bound);
+            EXPECT_LT(distance(moved_var, plain_var), float_bound);
+        }
+    }
+}
+
+TEST_P(GpuLayers, BatchNormKeepsItsDigitsBesideALargeMean) {
+    torch::manual_seed(12);
+    const auto x = torch::randn({4, 8, 16, 16}) + 1000;
+    const auto ones = torch::ones({8}).to(device), zeros = torch::zeros({8}).to(device);
+    const auto found =
+        gpu::batch_norm(x.to(device), {ones, zeros, zeros.clone(), ones.clone(), 0.1, 1e-5}, false);
+    const auto expected = torch::batch_norm(x.to(torch::kFloat64), {}, {}, {}, {}, true, 0.1, 1e-5, false);
+    EXPECT_LT(distance(found, expected), 3e-4);
+}
+
+TEST_P(GpuLayers, BatchNormNeedsTwoValues) {
+    EXPECT_TRUE(gpu::takes_batch_norm(torch::zeros({1, 4, 1, 2}, device)));
+    EXPECT_FALSE(gpu::takes_batch_norm(torch::zeros({1, 4, 1, 1}, device)));
+}
+
+TEST_P(GpuLayers, ChannelAggregationIsMogaNets) {
+    torch::manual_seed(13);
+    for (const auto& size : {std::vector<std::int64_t>{2, 16, 5, 4}, {1, 6, 7, 9}, {3, 300, 2, 1}}) {
+        SCOPED_TRACE(testing::PrintToString(size));
+        const auto channels = size[1];
+        expect_same(
+            {torch::randn(size), torch::randn({1, channels, 1, 1}) / std::sqrt(channels), torch::randn({1}),
+             torch::randn({1, channels, 1, 1})},
+            1, [](const Tensors& t) { return gpu::channel_aggregation(t[0], t[1], t[2], t[3]); },
+            [](const Tensors& t) {
+                const auto h = torch::gelu(t[0]);
+                return h + t[3] * (h - torch::gelu(torch::conv2d(h, t[1], t[2])));
+            });
+    }
+}
+
+TEST_P(GpuLayers, DecomposeSiluIsMogaNets) {
+    torch::manual_seed(14);
+    for (const auto& size : {std::vector<std::int64_t>{2, 16, 5, 4}, {1, 6, 7, 9}, {3, 300, 2, 1}}) {
+        SCOPED_TRACE(testing::PrintToString(size));
+        expect_same(
+            {2 * torch::randn(size) + 1, torch::randn({1, size[1], 1, 1})}, 1,
+            [](const Tensors& t) { return gpu::decompose_silu(t[0], t[1]); },
+            [](const Tensors& t) {
+                return torch::silu(t[0] + t[1] * (t[0] - t[0].mean({2, 3}, /*keepdim=*/true)));
+            });
+    }
+}
+
 TEST_P(GpuLayers, TakesTensorsInAnyLayout) {
     torch::manual_seed(8);
     const auto x = torch::randn({2, 8, 6, 6}).to(device), weight = torch::randn({8, 1, 3, 3}).to(device),

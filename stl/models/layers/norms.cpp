@@ -1,5 +1,8 @@
 #include "stl/models/layers/norms.h"
 
+#include "stl/gpu/layers.h"
+#include "stl/models/layers/fused_chains.h"
+
 namespace stl {
 namespace {
 
@@ -25,7 +28,18 @@ BatchNorm2dImpl::BatchNorm2dImpl(std::int64_t channels) {
     num_batches_tracked = register_buffer("num_batches_tracked", torch::tensor(0, torch::kInt64));
 }
 
+torch::Tensor BatchNorm2dImpl::by_our_kernel(const torch::Tensor& x, bool of_gelu) {
+    num_batches_tracked += 1;
+    return gpu::batch_norm(x, {weight, bias, running_mean, running_var, momentum, eps}, of_gelu);
+}
+
+torch::Tensor BatchNorm2dImpl::of_gelu(const torch::Tensor& x) {
+    if (fused && is_training() && gpu::takes_batch_norm(x)) return by_our_kernel(x, /*of_gelu=*/true);
+    return forward(fused::gelu(x, fused));
+}
+
 torch::Tensor BatchNorm2dImpl::forward(const torch::Tensor& x) {
+    if (fused && is_training() && gpu::takes_batch_norm(x)) return by_our_kernel(x, /*of_gelu=*/false);
     if (is_training()) num_batches_tracked += 1;
     return torch::batch_norm(x, weight, bias, running_mean, running_var, is_training(), momentum, eps,
                              at::globalContext().userEnabledCuDNN());

@@ -29,6 +29,9 @@ class ConvMixerBlock : public Block, public CostRule {
     BatchNorm2d norm_2{nullptr};
 
   private:
+    /// The sum; where norm_1 is folded, short of its shift.
+    torch::Tensor mix_pixels(const torch::Tensor& input);
+
     torch::Tensor scale_1_;  ///< norm_1's, [C]; undefined: not folded
     bool last_folded_ = false;
 };

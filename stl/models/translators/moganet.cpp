@@ -1,5 +1,6 @@
 #include "stl/models/translators/moganet.h"
 
+#include "stl/gpu/layers.h"
 #include "stl/models/layers/folding.h"
 #include "stl/models/layers/fused_chains.h"
 #include "stl/models/layers/init.h"
@@ -42,9 +43,8 @@ MultiOrderGatedAggregationImpl::MultiOrderGatedAggregationImpl(std::int64_t chan
 
 torch::Tensor MultiOrderGatedAggregationImpl::branch(const torch::Tensor& x) {
     const auto p = proj_1->forward(x);
-    const auto y = fused && fused::takes_chain(p)
-                       ? fused::decompose_silu(p, sigma)
-                       : torch::silu(p + sigma * (p - p.mean({2, 3}, /*keepdim=*/true)));
+    const auto y = fused && fused::takes(p) ? fused::decompose_silu(p, sigma)
+                                            : torch::silu(p + sigma * (p - p.mean({2, 3}, /*keepdim=*/true)));
     const auto g = gate->forward(y), v = value->forward(y);
     const auto gated = fused && fused::takes(g) && fused::takes(v) ? fused::silu_gate(g, v)
                                                                    : torch::silu(g) * torch::silu(v);
@@ -73,7 +73,10 @@ torch::Tensor ChannelAggregationFFNImpl::forward(const torch::Tensor& x) {
         return fc2->forward(fused::channel_aggregation(fc1->forward(x), dwconv->weight, dwconv->bias,
                                                        decompose->weight, decompose->bias, sigma));
     }
-    const auto h = torch::dropout(torch::gelu(dwconv->forward(fc1->forward(x))), drop, is_training());
+    const auto wide = dwconv->forward(fc1->forward(x));
+    if (fused && gpu::takes(wide) && (drop == 0 || !is_training()))
+        return fc2->forward(gpu::channel_aggregation(wide, decompose->weight, decompose->bias, sigma));
+    const auto h = torch::dropout(torch::gelu(wide), drop, is_training());
     const auto y = h + sigma * (h - torch::gelu(decompose->forward(h)));
     return torch::dropout(fc2->forward(y), drop, is_training());
 }
