@@ -10,6 +10,7 @@
 #include "stl/data/registry.h"
 #include "stl/gpu/plugin.h"
 #include "stl/models/registry.h"
+#include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
 #include "tools/checks.h"
 #include "tools/command.h"
@@ -82,7 +83,9 @@ std::vector<std::string> wanted_paths(const Session& session) {
     }
     if (!session.arguments.compare.empty()) return session.arguments.compare;
     const bool plain_alone = known.size() > 1 && !has_fast_path(session.options, *session.work);
-    return {plain_alone ? "plain" : known.back()};
+    const std::string path = plain_alone ? "plain" : known.back();
+    require_path(session.options, *session.work, path);
+    return {path};
 }
 
 void read_experiment(Session& session) {
@@ -209,7 +212,7 @@ void run_bench(const BenchArguments& arguments, Console& console) {
     // As the trainer has it.
     if (session.options.device.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);
     read_experiment(session);
-    const auto type = session.options.precision == "bf16" ? torch::kBFloat16 : torch::kFloat32;
+    const auto type = product_type(session.options.precision);
     const auto names = wanted_translators(session);
     wanted_paths(session);
     session.peaks = measure_peaks(session.options.device, type);
@@ -259,8 +262,8 @@ void add_bench(CLI::App& app, Console& console) {
                       "train: run layers again for their gradients instead of keeping what they computed");
     command->add_option("--device", arguments->device, "cpu, cuda, cuda:<number> or auto")
         ->capture_default_str();
-    command->add_option("--precision", arguments->precision, "fp32 or bf16")
-        ->check(CLI::IsMember({"fp32", "bf16"}));
+    command->add_option("--precision", arguments->precision, "fp32, bf16, or fp16 for inference on a GPU")
+        ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
     command->add_option("--threads", arguments->threads, "CPU threads (default: all cores)")
         ->check(CLI::Range(0, 4096));
     command->add_option("--warmup", arguments->warmup, "runs that do not count")

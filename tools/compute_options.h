@@ -13,8 +13,8 @@ inline void add_compute_options(CLI::App& command, PredictorOptions& options) {
     command.add_option("--device", options.device, "cpu, cuda, cuda:<number> or auto")->capture_default_str();
     command
         .add_option("--precision", options.precision,
-                    "fp32, or bf16: quicker where the machine multiplies bfloat16, and less exact")
-        ->check(CLI::IsMember({"fp32", "bf16"}))
+                    "fp32, or less exact and quicker: bf16 where the machine multiplies it, fp16 on a GPU")
+        ->check(CLI::IsMember({"fp32", "bf16", "fp16"}))
         ->capture_default_str();
     command.add_option("--threads", options.threads, "CPU threads (default: all cores)")
         ->check(CLI::Range(0, 4096));

@@ -70,7 +70,7 @@ Json with_best(const EvaluateArguments& a, const Json& document, const Predictor
     if (fs::exists(predictor.run()->checkpoint("best"))) {
         auto best_options = a.predictor;
         best_options.weights = "best";
-        Predictor best_predictor(best_options);
+        Predictor best_predictor(best_options, console);
         auto pass = options;
         pass.trivial = false;
         best = evaluate(best_predictor, data, pass, console, interrupted);
@@ -94,7 +94,7 @@ void run_evaluate(EvaluateArguments a, Console& console) {
         throw UsageError("--record takes the last weights, and the best beside them; leave out --weights");
     }
     if (!a.data.empty()) take_hints(a.predictor, a.data, a.layout);
-    Predictor predictor(a.predictor);
+    Predictor predictor(a.predictor, console);
     warn_of_precision(predictor, a.predictor, console);
     fs::path record;
     if (a.record) {

@@ -130,7 +130,7 @@ void run_predict(PredictArguments arguments, Console& console) {
         refuse_existing(output, arguments.force);
     }
     check_sizes(arguments, stream);
-    Predictor predictor(arguments.predictor);
+    Predictor predictor(arguments.predictor, console);
     warn_of_precision(predictor, arguments.predictor, console);
     if (stream) {
         run_stream(arguments, predictor, console);

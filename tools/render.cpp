@@ -144,7 +144,7 @@ Material predicted_sequences(const RenderArguments& a, Console& console) {
         PredictorOptions options = a.predictor;
         options.source = source;
         if (!a.test.data.empty()) take_hints(options, a.test.data, a.test.layout);
-        Predictor predictor(options);
+        Predictor predictor(options, console);
         const DatasetOptions set = test_set_options(a.test, predictor);
         if (m.sequences.empty()) {
             const auto data = open_test_set(set);

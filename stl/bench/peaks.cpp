@@ -34,8 +34,7 @@ constexpr std::int64_t side = 2048;
 /// The same product by the kernel of fast inference, which on some processors is the quicker one.
 double best_seconds_of_ours(kernels::Precision precision) {
     const fast::PointwisePlan plan(
-        fast::Map{torch::rand({side, side}, torch::kFloat64), torch::zeros({side}, torch::kFloat64)},
-        precision);
+        Map{torch::rand({side, side}, torch::kFloat64), torch::zeros({side}, torch::kFloat64)}, precision);
     const auto a = torch::rand({side, side});
     auto c = torch::empty_like(a);
     fast::Workspace workspace;

@@ -19,7 +19,7 @@ struct BenchOptions {
     std::optional<Experiment> experiment;  ///< its data set and training settings
     std::int64_t batch = 1;
     torch::Device device = torch::kCPU;
-    std::string precision = "fp32";       ///< fp32 or bf16
+    std::string precision = "fp32";       ///< fp32 or bf16; of inference on a GPU also fp16
     int threads = 0;                      ///< of loaders; 0: all cores
     bool checkpoint_activations = false;  ///< of train
 };
@@ -52,7 +52,7 @@ const BenchWork& find_bench_work(const std::string& name);
 /// On a CPU in fp32, and in bf16 for training, and for inference where the processor multiplies it; on a GPU
 /// with kernels of our own.
 bool has_fast_path(const BenchOptions& options, const BenchWork& work);
-/// Error: `work` has no such path for these options; says what can be run instead.
+/// Error: `work` has no such path or precision for these options; says what can be run instead.
 void require_path(const BenchOptions& options, const BenchWork& work, const std::string& path);
 
 /// The benchmark's network: Moving MNIST, hid_S 64, hid_T 512, N_S 4, N_T 8, mlp_ratio 8.

@@ -58,6 +58,27 @@ __device__ __forceinline__ void add_lanes(float (&sums)[N], float* shared) {
     }
 }
 
+/// Adds what the columns (threadIdx.x) of a block hold for each of its lanes; all of them get the sum.
+/// `shared` as above.
+__device__ __forceinline__ float add_columns(float sum, float* shared) {
+    float* of_lane = shared + threadIdx.y * blockDim.x;
+    of_lane[threadIdx.x] = sum;
+    __syncthreads();
+    for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
+        if (threadIdx.x < half) of_lane[threadIdx.x] += of_lane[threadIdx.x + half];
+        __syncthreads();
+    }
+    return of_lane[0];
+}
+
+/// Writes two sums of V channels to [2,C].
+template <int V>
+__device__ __forceinline__ void write_sums(const float (&sums)[2][V], int channels, int channel, float* to) {
+    for (int i = 0; i < 2; ++i) {
+        for (int v = 0; v < V; ++v) to[i * channels + channel + v] = sums[i][v];
+    }
+}
+
 /// A block of `threads` threads for sums over pixels: columns of packs side by side, lanes of pixels. Both
 /// are powers of two.
 inline dim3 column_block(int packs) {

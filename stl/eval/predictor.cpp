@@ -4,9 +4,10 @@
 #include "stl/checkpoint/infer.h"
 #include "stl/core/error.h"
 #include "stl/fast/fast_simvp.h"
+#include "stl/fast/graph_inference.h"
+#include "stl/gpu/plugin.h"
 #include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
-#include "stl/train/graph_step.h"
 #include "stl/train/normalizer.h"
 
 namespace stl {
@@ -53,11 +54,11 @@ SimVPOptions resized(SimVPOptions model, const PredictorOptions& options, const 
 }  // namespace
 
 struct Predictor::Parts {
-    explicit Parts(const PredictorOptions& options) : file(checkpoint_of(options, run)) {
+    Parts(const PredictorOptions& options, Reporter& reporter) : file(checkpoint_of(options, run)) {
         if (options.path != "fast" && options.path != "plain") {
             fail("path '{}' is not known, expected fast or plain", options.path);
         }
-        precision_named(options.precision);  // is one
+        const auto type = product_type(options.precision);
         const auto where = file.string();
         const auto checkpoint = read_checkpoint(file, /*with_optimizer=*/false);
         const auto hints_where = options.model_json.empty() ? where + ": model" : options.model_json;
@@ -65,23 +66,28 @@ struct Predictor::Parts {
             resized(model_options(checkpoint, hints_of(options, checkpoint, where), where, hints_where),
                     options, where);
         device = open_device(options.device);
+        const bool on_gpu = device.is_cuda() || gpu::kernels_for(device) != nullptr;
+        if (type == torch::kFloat16 && !on_gpu)
+            fail("precision fp16 needs a GPU; on a CPU there are fp32 and bf16");
         set_threads(options.threads);
-        network = SimVP(model_configuration, Weights::unset);
+        model = model_configuration;
+        network = SimVP(model, Weights::unset);
         load_weights(*network, checkpoint.state, where);
         network->eval();
-        network->to(device);
         for (auto& parameter : network->parameters()) {
             parameter.requires_grad_(false);
             parameters += parameter.numel();
         }
         precision = options.precision;
-        if (options.path == "fast" && device.is_cpu()) {
+        if (options.path == "plain") {
+            network->to(device);
+        } else if (on_gpu) {
+            graphs = make_graph_inference(*network, device, type, reporter);
+            network = nullptr;
+        } else {
             if (!kernels::multiplies_bfloat16(kernels::best_isa())) precision = "fp32";
             fast = std::make_unique<FastSimVP>(*network, precision_named(precision));
-        }
-        if (options.path == "fast" && device.is_cuda()) {
-            set_channels_last(*network);
-            set_fused(*network, true);
+            network = nullptr;
         }
         epoch = checkpoint.epoch;
         if (run) {
@@ -101,8 +107,11 @@ struct Predictor::Parts {
     std::optional<RunFolder> run;
     fs::path file;
     torch::Device device = torch::kCPU;
-    SimVP network{nullptr};
-    std::unique_ptr<FastSimVP> fast;  ///< null: the network itself predicts
+    SimVPOptions model;
+    // One of the three predicts:
+    SimVP network{nullptr};                  ///< the plain path
+    std::unique_ptr<FastSimVP> fast;         ///< a CPU's fast path
+    std::unique_ptr<GraphInference> graphs;  ///< a GPU's
     std::string precision;
     std::int64_t parameters = 0;
     std::int64_t epoch = 0;
@@ -110,7 +119,8 @@ struct Predictor::Parts {
     Normalizer normalizer;
 };
 
-Predictor::Predictor(const PredictorOptions& options) : parts_(std::make_unique<Parts>(options)) {}
+Predictor::Predictor(const PredictorOptions& options, Reporter& reporter)
+    : parts_(std::make_unique<Parts>(options, reporter)) {}
 Predictor::~Predictor() = default;
 Predictor::Predictor(Predictor&&) noexcept = default;
 Predictor& Predictor::operator=(Predictor&&) noexcept = default;
@@ -120,8 +130,14 @@ torch::Tensor Predictor::predict(const torch::Tensor& x, std::int64_t frames) {
     const auto input = parts_->normalizer.apply(x.to(parts_->device, torch::kFloat32));
     const auto wanted = frames > 0 ? frames : output_frames();
     if (parts_->fast) return parts_->normalizer.undo(parts_->fast->predict(input, wanted));
-    const Autocast autocast(parts_->device.type(), parts_->precision == "bf16");
+    if (parts_->graphs) return parts_->normalizer.undo(parts_->graphs->predict(input, wanted));
+    const Autocast autocast(parts_->device.type(), product_type(parts_->precision));
     return parts_->normalizer.undo(parts_->network->predict(input, wanted).to(torch::kFloat32));
+}
+
+Reporter& Predictor::silent() {
+    static Reporter reporter;
+    return reporter;
 }
 
 const std::string& Predictor::precision() const {
@@ -129,7 +145,7 @@ const std::string& Predictor::precision() const {
 }
 
 const SimVPOptions& Predictor::model() const {
-    return parts_->network->options();
+    return parts_->model;
 }
 
 std::int64_t Predictor::output_frames() const {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "stl/core/json.h"
+#include "stl/core/reporter.h"
 #include "stl/data/normalization.h"
 #include "stl/data/sequences.h"
 #include "stl/models/simvp.h"
@@ -24,8 +25,8 @@ struct PredictorOptions {
     std::string device = "auto";   ///< stl/runtime/device.h
     int threads = 0;               ///< 0: all cores
     std::string path = "fast";     ///< fast, or plain: the layers one by one, as training runs them
-    std::string precision =
-        "fp32";  ///< fp32, or bf16: less exact and, where the machine multiplies it, quicker
+    /// fp32, or less exact and, where the machine multiplies it, quicker: bf16, and on a GPU fp16.
+    std::string precision = "fp32";
     /// What the frames to come look like: taken for the frame size where neither the checkpoint nor
     /// model_json tells it.
     std::optional<SequenceShape> frame{};
@@ -38,8 +39,10 @@ struct PredictorOptions {
 
 class Predictor {
   public:
-    /// Error: nothing there, no checkpoint, weights that do not fit, a configuration that must be asked for.
-    explicit Predictor(const PredictorOptions& options);
+    /// Error: nothing there, no checkpoint, weights that do not fit, a configuration that must be asked for,
+    /// fp16 without a GPU. reporter: told in a line why a GPU is not as fast as it could be; has to live as
+    /// long.
+    explicit Predictor(const PredictorOptions& options, Reporter& reporter = silent());
     ~Predictor();
     Predictor(Predictor&&) noexcept;
     Predictor& operator=(Predictor&&) noexcept;
@@ -54,7 +57,7 @@ class Predictor {
     std::int64_t output_frames() const;
     std::int64_t parameters() const;
     torch::Device device() const;
-    /// What is computed: fp32, or bf16 where it was asked for; on a CPU's fast path only where the processor
+    /// What is computed: what was asked for; but bf16 on a CPU's fast path only where the processor
     /// multiplies it, since all others are quicker in fp32.
     const std::string& precision() const;
 
@@ -67,6 +70,8 @@ class Predictor {
     std::int64_t epoch() const;
 
   private:
+    static Reporter& silent();
+
     struct Parts;
     std::unique_ptr<Parts> parts_;
 };

@@ -87,14 +87,7 @@ torch::Tensor FastSimVP::forward(const torch::Tensor& x) {
 }
 
 torch::Tensor FastSimVP::predict(const torch::Tensor& x, std::int64_t frames) {
-    auto last = forward(x);
-    if (frames <= last.size(1)) return last.narrow(1, 0, frames);
-    std::vector<torch::Tensor> passes{last};
-    for (auto made = last.size(1); made < frames; made += passes.back().size(1)) {
-        last = forward(last);
-        passes.push_back(last.narrow(1, 0, std::min(last.size(1), frames - made)));
-    }
-    return torch::cat(passes, 1);
+    return rolled_out([this](const torch::Tensor& input) { return forward(input); }, x, frames);
 }
 
 torch::Tensor FastSimVP::predict(const torch::Tensor& x) {

@@ -13,33 +13,6 @@ torch::Tensor doubles(const torch::Tensor& t) {
 
 }  // namespace
 
-Map Map::of(const Conv2d& pointwise) {
-    return {doubles(pointwise->weight).flatten(1), doubles(pointwise->bias)};
-}
-
-Map Map::of(const Linear& linear) {
-    const auto w = doubles(linear->weight);
-    return {w, linear->bias.defined() ? doubles(linear->bias) : torch::zeros({w.size(0)}, torch::kDouble)};
-}
-
-Map Map::after(const torch::Tensor& scale, const torch::Tensor& shift) const {
-    return {w * scale.unsqueeze(0), b + torch::mv(w, shift)};
-}
-
-Map Map::times(const torch::Tensor& scale) const {
-    const auto s = doubles(scale).flatten();
-    return {w * s.unsqueeze(1), b * s};
-}
-
-Affine Affine::of(const BatchNorm2d& norm) {
-    const auto scale = doubles(norm->weight) / torch::sqrt(doubles(norm->running_var) + norm->eps);
-    return {scale, doubles(norm->bias) - doubles(norm->running_mean) * scale};
-}
-
-Affine Affine::of(const torch::Tensor& weight, const torch::Tensor& bias) {
-    return {doubles(weight), doubles(bias)};
-}
-
 kernels::Buffer channels(const torch::Tensor& values) {
     return channels(values, kernels::in_order(static_cast<int>(values.numel())));
 }

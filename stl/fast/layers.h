@@ -1,36 +1,14 @@
 // The fast path's layers: made once from a module's weights, run on pixels without allocation.
-//
-// Norms with fixed statistics, layer scales and shortcuts are folded into the weights beside them, in double.
+// Norms, layer scales and shortcuts are folded into the weights beside them (models/layers/folding.h).
 #pragma once
 
 #include "stl/fast/frame.h"
 #include "stl/kernels/packing.h"
 #include "stl/kernels/parallel.h"
-#include "stl/models/layers/conv2d.h"
-#include "stl/models/layers/norms.h"
+#include "stl/models/layers/folding.h"
 #include "stl/runtime/torch.h"
 
 namespace stl::fast {
-
-/// y = w x + b, in double. w: [out,in], b: [out].
-struct Map {
-    torch::Tensor w, b;
-
-    static Map of(const Conv2d& pointwise);
-    static Map of(const Linear& linear);
-    /// Of scale * x + shift instead of x.
-    Map after(const torch::Tensor& scale, const torch::Tensor& shift) const;
-    /// scale * y.
-    Map times(const torch::Tensor& scale) const;
-};
-
-/// scale * x + shift, [C] each, in double.
-struct Affine {
-    torch::Tensor scale, shift;
-
-    static Affine of(const BatchNorm2d& norm);
-    static Affine of(const torch::Tensor& weight, const torch::Tensor& bias);
-};
 
 /// A vector of channels as the kernels take it: float32, padded with zeros.
 kernels::Buffer channels(const torch::Tensor& values);

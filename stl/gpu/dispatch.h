@@ -11,27 +11,34 @@ namespace stl::gpu {
 template <int N>
 using Constant = std::integral_constant<int, N>;
 
+/// f(T{})
+template <class F>
+void with_element(Type type, F f) {
+    switch (type) {
+        case Type::float32:
+            return f(float{});
+        case Type::bfloat16:
+            return f(Bf16{});
+        case Type::float16:
+            return f(Fp16{});
+    }
+}
+
 /// f(T{}, Constant<V>): V elements of T at a time, `Bytes` in all, where every run of `run` of them can be
 /// cut so; else one by one.
 template <int Bytes, class F>
 void with_type(Type type, Index run, F f) {
-    constexpr int floats = Bytes / sizeof(float), bf16s = Bytes / sizeof(Bf16);
-    if (type == Type::float32) {
-        run % floats == 0 ? f(float{}, Constant<floats>{}) : f(float{}, Constant<1>{});
-    } else {
-        run % bf16s == 0 ? f(Bf16{}, Constant<bf16s>{}) : f(Bf16{}, Constant<1>{});
-    }
+    with_element(type, [&](auto element) {
+        constexpr int most = Bytes / sizeof(element);
+        run % most == 0 ? f(element, Constant<most>{}) : f(element, Constant<1>{});
+    });
 }
 
-/// The same with V = 4 for both types, where registers are scarce.
+/// The same with V = 4 for all types, where registers are scarce.
 template <class F>
 void with_type_by_four(Type type, Index run, F f) {
-    const bool wide = run % 4 == 0;
-    if (type == Type::float32) {
-        wide ? f(float{}, Constant<4>{}) : f(float{}, Constant<1>{});
-    } else {
-        wide ? f(Bf16{}, Constant<4>{}) : f(Bf16{}, Constant<1>{});
-    }
+    with_element(type,
+                 [&](auto element) { run % 4 == 0 ? f(element, Constant<4>{}) : f(element, Constant<1>{}); });
 }
 
 /// f(Constant<K>) for a depthwise kernel's size.

@@ -1,10 +1,11 @@
 // Chains of element-wise operations that every block of a translator has, channels last.
 //
-//   residual  y = x + keep[n] * scale[c] * branch    layer scale, stochastic depth and the sum, in one pass
+//   residual  y = x + keep[n] * scale[c] * branch    layer scale, stochastic depth and the sum, in one pass;
+//             without gradients also y = x_scale[c] * x + ..., what is left of a norm that was folded away
 //   gate      y = silu(a) * silu(b)                  MogaNet's gated aggregation
 //
-// x, branch, a, b, y: [N,pixels,C]; scale: [C], keep: [N], float32. The branch may be narrower than x: mixed
-// precision keeps the sums of blocks in float32.
+// x, branch, a, b, y: [N,pixels,C]; scale, x_scale: [C], keep: [N], float32. The branch may be narrower than
+// x: mixed precision keeps the sums of blocks in float32.
 #pragma once
 
 #include "stl/gpu/dispatch.h"
@@ -13,15 +14,16 @@ namespace stl::gpu {
 
 struct ResidualTask {
     Type type = Type::float32;         ///< of x, y and grad
-    Type branch_type = Type::float32;  ///< of branch and its gradient: the same, or bfloat16
+    Type branch_type = Type::float32;  ///< of branch and its gradient: the same, or narrower
     int batch = 0, channels = 0;
     Index pixels = 0;
     const void* x = nullptr;
     const void* branch = nullptr;
-    const float* scale = nullptr;
-    const float* keep = nullptr;  ///< may be null: 1
+    const float* scale = nullptr;    ///< may be null: 1
+    const float* keep = nullptr;     ///< likewise
+    const float* x_scale = nullptr;  ///< likewise; forward alone
     void* y = nullptr;
-    // Backward: x's gradient is y's.
+    // Backward: x's gradient is y's; scale is not null.
     const void* grad = nullptr;
     void* branch_grad = nullptr;
     float* sums = nullptr;  ///< [N,parts,C], whose sum over both is the gradient of scale
@@ -42,7 +44,10 @@ STL_BOTH void residual_forward(const ResidualTask& t, Index unit) {
     float x[V], branch[V];
     load<T, V>(static_cast<const T*>(t.x) + unit * V, x);
     load<B, V>(static_cast<const B*>(t.branch) + unit * V, branch);
-    STL_UNROLL for (int v = 0; v < V; ++v) x[v] += keep * t.scale[channel + v] * branch[v];
+    STL_UNROLL for (int v = 0; v < V; ++v) {
+        if (t.x_scale != nullptr) x[v] *= t.x_scale[channel + v];
+        x[v] += (t.scale != nullptr ? keep * t.scale[channel + v] : keep) * branch[v];
+    }
     store<T, V>(x, static_cast<T*>(t.y) + unit * V);
 }
 
@@ -71,7 +76,12 @@ STL_BOTH void residual_backward(const ResidualTask& t, int n, int part, int chan
 template <class F>
 void with_residual(const ResidualTask& t, F f) {
     with_type_by_four(t.type, t.channels, [&](auto type, auto width) {
-        t.branch_type == t.type ? f(type, type, width) : f(type, Bf16{}, width);
+        if constexpr (std::is_same_v<decltype(type), float>) {
+            if (t.branch_type == Type::bfloat16) return f(type, Bf16{}, width);
+            if (t.branch_type == Type::float16) return f(type, Fp16{}, width);
+        }
+        if (t.branch_type != t.type) throw std::invalid_argument("residual: a branch of another type");
+        f(type, type, width);
     });
 }
 

@@ -11,6 +11,9 @@
 #include <memory>
 
 #include "stl/gpu/adam.h"
+#include "stl/gpu/aggregation.h"
+#include "stl/gpu/batch_norm.h"
+#include "stl/gpu/decomposition.h"
 #include "stl/gpu/depthwise.h"
 #include "stl/gpu/elementwise.h"
 #include "stl/gpu/moving_glyphs.h"
@@ -19,7 +22,7 @@
 namespace stl::gpu {
 
 /// Changes with every change of this file or of a task: a plugin of another build is not used.
-inline constexpr int kernels_version = 1;
+inline constexpr int kernels_version = 3;
 
 /// Work that is recorded once and then launched as a whole.
 class Graph {
@@ -31,6 +34,9 @@ class Graph {
     virtual void capture(const std::function<void()>& work) = 0;
     virtual void replay() = 0;
 };
+
+/// Times that work runs on a graph's stream before it is captured.
+inline constexpr int graph_warm_ups = 3;
 
 using Stream = void*;
 
@@ -50,6 +56,14 @@ struct Kernels {
     void (*residual_gradient)(const ResidualTask&, Stream);
     void (*gate)(const GateTask&, Stream);
     void (*gate_gradient)(const GateTask&, Stream);
+    void (*batch_norm)(const BatchNormTask&, Stream);
+    void (*batch_norm_gradient_sums)(const BatchNormTask&, Stream);
+    void (*batch_norm_gradient)(const BatchNormTask&, Stream);
+    void (*aggregation)(const AggregationTask&, Stream);
+    void (*aggregation_gradient)(const AggregationTask&, Stream);
+    void (*decomposition)(const DecompositionTask&, Stream);
+    void (*decomposition_gradient_sums)(const DecompositionTask&, Stream);
+    void (*decomposition_gradient)(const DecompositionTask&, Stream);
     void (*adam)(const AdamTask&, Stream);
     void (*moving_glyphs)(const GlyphTask&, Stream);
 };

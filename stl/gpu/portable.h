@@ -1,6 +1,6 @@
-// What the arithmetic of the kernels shares: functions that either compiler takes, bfloat16, and values that
-// are read and written several at a time. No header of LibTorch or CUDA here: nvcc and g++ both read these
-// files, and quickly.
+// What the arithmetic of the kernels shares: functions that either compiler takes, narrow numbers, and values
+// that are read and written several at a time. No header of LibTorch or CUDA here: nvcc and g++ both read
+// these files, and quickly.
 #pragma once
 
 #include <cmath>
@@ -19,21 +19,45 @@ namespace stl::gpu {
 
 using Index = std::int64_t;
 
-enum class Type { float32, bfloat16 };
+enum class Type { float32, bfloat16, float16 };
 
 /// The upper half of a float.
 struct Bf16 {
     std::uint16_t bits;
 };
+/// IEEE 754's half precision.
+struct Fp16 {
+    std::uint16_t bits;
+};
+
+STL_BOTH float float_of(std::uint32_t bits) {
+    float out;
+    memcpy(&out, &bits, sizeof out);
+    return out;
+}
+STL_BOTH std::uint32_t bits_of(float value) {
+    std::uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
 
 STL_BOTH float to_float(float value) {
     return value;
 }
 STL_BOTH float to_float(Bf16 value) {
-    const std::uint32_t bits = static_cast<std::uint32_t>(value.bits) << 16;
+    return float_of(static_cast<std::uint32_t>(value.bits) << 16);
+}
+STL_BOTH float to_float(Fp16 value) {
+#ifdef __CUDA_ARCH__
     float out;
-    memcpy(&out, &bits, sizeof out);
+    asm("cvt.f32.f16 %0, %1;" : "=f"(out) : "h"(value.bits));
     return out;
+#else
+    constexpr float rebias = 0x1p112F;  // from a bias of 15 to one of 127, subnormals included
+    const std::uint32_t sign = (value.bits & 0x8000U) << 16, rest = (value.bits & 0x7fffU) << 13;
+    const bool finite = rest < 0x0f800000U;
+    return float_of(sign | (finite ? bits_of(float_of(rest) * rebias) : rest | 0x7f800000U));
+#endif
 }
 
 STL_BOTH void assign(float& to, float value) {
@@ -44,10 +68,29 @@ STL_BOTH void assign(Bf16& to, float value) {
 #ifdef __CUDA_ARCH__
     asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(to.bits) : "f"(value));
 #else
-    std::uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
+    const std::uint32_t bits = bits_of(value);
     const std::uint32_t rounded = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;
     to.bits = static_cast<std::uint16_t>(value != value ? 0x7fffU : rounded);
+#endif
+}
+/// Likewise; what is too large becomes infinite.
+STL_BOTH void assign(Fp16& to, float value) {
+#ifdef __CUDA_ARCH__
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(to.bits) : "f"(value));
+#else
+    constexpr std::uint32_t smallest_normal = 0x38800000U, beyond = 0x47800000U, infinite = 0x7f800000U;
+    const std::uint32_t bits = bits_of(value), rest = bits & 0x7fffffffU;
+    std::uint32_t half;
+    if (rest > infinite) {
+        half = 0x7fffU;
+    } else if (rest >= beyond) {
+        half = 0x7c00U;
+    } else if (rest < smallest_normal) {  // beside 0.5 a float's last bit is worth a subnormal's
+        half = bits_of(float_of(rest) + 0.5F) - bits_of(0.5F);
+    } else {
+        half = ((rest + 0x0fffU + ((rest >> 13) & 1U)) >> 13) - (112U << 10);
+    }
+    to.bits = static_cast<std::uint16_t>((bits >> 16 & 0x8000U) | half);
 #endif
 }
 
@@ -81,6 +124,16 @@ STL_BOTH Range part_of(Index size, int parts, int part) {
 
 STL_BOTH float sigmoid(float x) {
     return 1.0F / (1.0F + expf(-x));
+}
+/// x times the normal distribution's share below x.
+STL_BOTH float gelu(float x) {
+    constexpr float root_half = 0.70710678F;
+    return 0.5F * x * (1.0F + erff(x * root_half));
+}
+/// d gelu(x) / dx
+STL_BOTH float gelu_slope(float x) {
+    constexpr float root_half = 0.70710678F, density = 0.39894228F;  // of the normal distribution at 0
+    return 0.5F * (1.0F + erff(x * root_half)) + x * density * expf(-0.5F * x * x);
 }
 STL_BOTH float silu(float x) {
     return x * sigmoid(x);

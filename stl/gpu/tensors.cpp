@@ -16,7 +16,8 @@ bool is_aligned(const torch::Tensor& x) {
 Type type_of(const torch::Tensor& x) {
     if (x.scalar_type() == torch::kFloat32) return Type::float32;
     if (x.scalar_type() == torch::kBFloat16) return Type::bfloat16;
-    fail("GPU kernels: a tensor of {}, expected Float or BFloat16", c10::toString(x.scalar_type()));
+    if (x.scalar_type() == torch::kFloat16) return Type::float16;
+    fail("GPU kernels: a tensor of {}, expected Float, BFloat16 or Half", c10::toString(x.scalar_type()));
 }
 
 const Kernels& kernels_of(const torch::Tensor& x) {

@@ -8,7 +8,7 @@
 
 namespace stl::gpu {
 
-/// Error unless float32 or bfloat16.
+/// Error unless float32, bfloat16 or float16.
 Type type_of(const torch::Tensor& x);
 /// Of x's device, which takes() has seen to have some.
 const Kernels& kernels_of(const torch::Tensor& x);

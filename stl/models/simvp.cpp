@@ -108,17 +108,22 @@ torch::Tensor SimVPImpl::forward(const torch::Tensor& x) {
     return y.reshape(x.sizes());
 }
 
-torch::Tensor SimVPImpl::predict(const torch::Tensor& x, std::int64_t frames) {
-    auto last = forward(x);
+torch::Tensor rolled_out(const std::function<torch::Tensor(const torch::Tensor&)>& pass,
+                         const torch::Tensor& x, std::int64_t frames) {
+    auto last = pass(x);
     if (frames <= last.size(1)) return last.narrow(1, 0, frames);
     std::vector<torch::Tensor> passes{last};
     std::int64_t made = last.size(1);
     while (made < frames) {
-        last = forward(last);
+        last = pass(last);
         passes.push_back(last.narrow(1, 0, std::min(last.size(1), frames - made)));
         made += passes.back().size(1);
     }
     return torch::cat(passes, 1);
+}
+
+torch::Tensor SimVPImpl::predict(const torch::Tensor& x, std::int64_t frames) {
+    return rolled_out([this](const torch::Tensor& input) { return forward(input); }, x, frames);
 }
 
 torch::Tensor SimVPImpl::predict(const torch::Tensor& x) {

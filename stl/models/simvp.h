@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -89,5 +90,9 @@ class SimVPImpl : public torch::nn::Module, public CostRule {
     SimVPOptions options_;
 };
 TORCH_MODULE(SimVP);
+
+/// What predict() makes of a pass, [B,T,C,H,W] -> [B,T,C,H,W]: `frames` frames.
+torch::Tensor rolled_out(const std::function<torch::Tensor(const torch::Tensor&)>& pass,
+                         const torch::Tensor& x, std::int64_t frames);
 
 }  // namespace stl

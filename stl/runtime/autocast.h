@@ -1,5 +1,7 @@
-// Automatic mixed precision (bfloat16) for one scope.
+// Automatic mixed precision for one scope.
 #pragma once
+
+#include <string>
 
 #include "stl/runtime/torch.h"
 
@@ -7,8 +9,10 @@ namespace stl {
 
 class Autocast {
   public:
-    /// Leaves everything as it is where `on` is false.
+    /// In bfloat16. Leaves everything as it is where `on` is false.
     Autocast(torch::DeviceType device, bool on);
+    /// In `type`; float32 leaves everything as it is.
+    Autocast(torch::DeviceType device, torch::Dtype type);
     ~Autocast();
     Autocast(const Autocast&) = delete;
     Autocast& operator=(const Autocast&) = delete;
@@ -19,6 +23,10 @@ class Autocast {
     torch::DeviceType device_;
     bool on_;
     bool before_ = false;
+    torch::Dtype type_before_ = torch::kBFloat16;
 };
+
+/// The type of products in a precision: of "fp32", "bf16" or "fp16". Error: another name.
+torch::Dtype product_type(const std::string& precision);
 
 }  // namespace stl

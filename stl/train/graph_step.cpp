@@ -118,12 +118,4 @@ std::unique_ptr<TrainStep> make_train_step(SimVP model, Optimizer& optimizer, co
     return make_plain_step(std::move(model), optimizer, options);
 }
 
-void set_channels_last(SimVPImpl& model) {
-    for (auto& p : model.parameters()) {
-        // contiguous() would leave filters of one input channel as they are, in both orders at once, and ATen
-        // would then take their convolution (of gray frames) for NCHW.
-        if (p.dim() == 4) p.set_data(p.detach().clone(torch::MemoryFormat::ChannelsLast));
-    }
-}
-
 }  // namespace stl

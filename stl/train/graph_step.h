@@ -14,7 +14,7 @@
 namespace stl {
 
 /// Steps that run on the graph's stream before it is captured; they train as any other.
-inline constexpr int graph_warm_up_steps = 3;
+inline constexpr int graph_warm_up_steps = gpu::graph_warm_ups;
 
 /// Takes every batch of the first one's shape that comes without a check, and leaves the others to the plain
 /// step. Where the work cannot be captured it says so once (`reporter`) and is the plain step from then on.
@@ -25,9 +25,5 @@ std::unique_ptr<TrainStep> make_graph_step(SimVP model, Optimizer& optimizer, co
 /// The fastest there is for the model's device; says which, and why it is no better, where that is a GPU.
 std::unique_ptr<TrainStep> make_train_step(SimVP model, Optimizer& optimizer, const TrainOptions& options,
                                            Reporter& reporter);
-
-/// Weights of convolutions channels last, which is how a GPU's convolutions and our kernels read them. To be
-/// done before an optimizer is made; checkpoints are the same as ever.
-void set_channels_last(SimVPImpl& model);
 
 }  // namespace stl

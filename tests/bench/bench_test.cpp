@@ -105,6 +105,17 @@ TEST(Bench, fast_inference_in_bf16_where_the_processor_multiplies_it) {
     find_bench_work("train").make(options, "fast").run();
 }
 
+TEST(Bench, fp16_is_for_inference_on_a_gpu) {
+    auto options = small_options();
+    options.precision = "fp16";
+    for (const auto* path : {"plain", "fast"}) {
+        EXPECT_THAT(test::error_of([&] { find_bench_work("infer").make(options, path); }),
+                    testing::HasSubstr("precision fp16 needs a GPU"));
+        EXPECT_THAT(test::error_of([&] { find_bench_work("train").make(options, path); }),
+                    testing::HasSubstr("fp16 is for inference"));
+    }
+}
+
 TEST(Record, spans_count_without_those_in_them) {
     fast::Trace trace;
     {

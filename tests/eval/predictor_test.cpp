@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "stl/cuda/emulated/kernels.h"
+#include "stl/gpu/plugin.h"
 #include "stl/kernels/isa.h"
 #include "tests/eval/small_run.h"
 #include "tests/support/distance.h"
@@ -73,7 +75,32 @@ TEST(Predictor, InBf16ItIsNearFp32) {
     EXPECT_EQ(fast.precision(), multiplies ? "bf16" : "fp32");
     EXPECT_LT(test::distance(fast.predict(x, 4), exact), multiplies ? 0.05 : 1e-5);
     options.precision = "fp16";
-    EXPECT_EQ(error_of([&] { Predictor{options}; }), "precision 'fp16' is not known, expected fp32 or bf16");
+    EXPECT_THAT(error_of([&] { Predictor{options}; }), HasSubstr("precision fp16 needs a GPU"));
+    options.precision = "fp8";
+    EXPECT_THAT(error_of([&] { Predictor{options}; }), HasSubstr("'fp8' is not known, expected fp32, bf16"));
+}
+
+/// As on a GPU, its kernels emulated.
+TEST(Predictor, TheFastPathOfAGpuAgreesWithThePlainOne) {
+    const TemporaryFolder folder;
+    auto model = write_small_checkpoint(folder / "a.pth", 4);
+    auto options = plain(folder / "a.pth");
+    options.path = "fast";
+    const gpu::KernelsForCpu emulated(gpu::emulated_kernels());
+    for (const auto& [precision, bound] : {std::pair{"fp32", 1e-5}, {"bf16", 0.05}, {"fp16", 0.01}}) {
+        SCOPED_TRACE(precision);
+        options.precision = precision;
+        Predictor predictor(options);
+        EXPECT_EQ(predictor.precision(), precision);
+        EXPECT_EQ(predictor.model().translator, "gsta");
+        for (const std::int64_t batch : {3, 3, 3, 3, 3, 1}) {
+            const auto x = torch::rand({batch, 3, 1, 16, 16});
+            const auto expected = model->predict(x, 5).detach();
+            const auto off = test::distance(predictor.predict(x, 5), expected);
+            EXPECT_LT(off, bound);
+            EXPECT_EQ(off > 1e-5, options.precision != "fp32");
+        }
+    }
 }
 
 TEST(Predictor, MeanAndDeviationAreAppliedAndUndone) {

@@ -1,4 +1,4 @@
-// Each kernel alone, over sizes that fill no block, vector or strip, in float32 and bfloat16: what it
+// Each kernel alone, over sizes that fill no block, vector or strip, in every type: what it
 // computes against ATen in float64, that it writes every element of its outputs and none beside them and
 // reads nothing beside its inputs, and that the order in which a block's threads run leaves every bit as it
 // is.
@@ -19,6 +19,7 @@ using gpu::emulated::Order;
 using test::between_nans;
 using test::bf16_bound;
 using test::float_bound;
+using test::fp16_bound;
 using test::Outputs;
 using test::Tensors;
 using torch::Tensor;
@@ -72,9 +73,10 @@ int as_int(std::int64_t x) {
     return static_cast<int>(x);
 }
 double bound_of(torch::Dtype type) {
-    return type == torch::kFloat32 ? float_bound : bf16_bound;
+    if (type == torch::kFloat32) return float_bound;
+    return type == torch::kFloat16 ? fp16_bound : bf16_bound;
 }
-constexpr auto types = {torch::kFloat32, torch::kBFloat16};
+constexpr auto types = {torch::kFloat32, torch::kBFloat16, torch::kFloat16};
 
 // --- GroupNorm and SiLU
 
@@ -302,6 +304,203 @@ TEST_P(DepthwiseKernels, AreTheGroupedConvolution) {
     }
 }
 
+// --- BatchNorm
+
+struct PixelCase {
+    std::int64_t pixels, channels;
+    int parts;
+};
+const std::vector<PixelCase> pixel_cases{
+    {3, 1, 1},     // one channel (of two values the gradient is nothing but rounding)
+    {7, 3, 9},     // single values; more parts than pixels
+    {35, 4, 3},    // a pack of four
+    {300, 8, 2},   // pixels beyond the lanes of a block
+    {11, 130, 3},  // 130 single values: five columns of blocks
+    {9, 264, 2},   // 33 packs of eight, 66 of four: columns of which the last is not full
+    {3, 2056, 2},  // more packs than a row of threads
+};
+
+class BatchNormKernels : public GpuKernels {
+  protected:
+    void check(const PixelCase& c, bool of_gelu, torch::Dtype type) {
+        constexpr double momentum = 0.25, eps = 1e-5;
+        const auto x = random({c.pixels, c.channels}, type), grad = random({c.pixels, c.channels}, type),
+                   gamma = random({c.channels}), beta = random({c.channels}), old_mean = random({c.channels}),
+                   old_var = between_nans(torch::rand({c.channels}).to(device));
+        gpu::BatchNormTask t;
+        t.type = gpu::type_of(x);
+        t.gelu = of_gelu;
+        t.channels = as_int(c.channels);
+        t.pixels = c.pixels;
+        t.parts = c.parts;
+        t.eps = eps;
+        t.momentum = momentum;
+        t.x = x.const_data_ptr();
+        t.gamma = gamma.const_data_ptr<float>();
+        t.beta = beta.const_data_ptr<float>();
+        const auto forward = run([&](Outputs& outputs) {
+            t.y = outputs.make(x.sizes(), type).mutable_data_ptr();
+            t.sums = outputs.make({c.parts, 2, c.channels}).mutable_data_ptr<float>();
+            t.mean = outputs.make({c.channels}).mutable_data_ptr<float>();
+            t.rstd = outputs.make({c.channels}).mutable_data_ptr<float>();
+            t.running_mean = outputs.made_from(old_mean).mutable_data_ptr<float>();
+            t.running_var = outputs.made_from(old_var).mutable_data_ptr<float>();
+            kernels().batch_norm(t, stream());
+        });
+        t.mean = forward[2].mutable_data_ptr<float>();
+        t.rstd = forward[3].mutable_data_ptr<float>();
+        t.grad = grad.const_data_ptr();
+        const auto sums =
+            run([&](Outputs& outputs) {
+                t.gradient_sums = outputs.make({c.parts, 2, c.channels}).mutable_data_ptr<float>();
+                kernels().batch_norm_gradient_sums(t, stream());
+            })[0]
+                .sum(0);
+        const auto means = between_nans(sums / static_cast<double>(c.pixels));
+        t.means_of = means.const_data_ptr<float>();
+        const auto x_grad = run([&](Outputs& outputs) {
+            t.x_grad = outputs.make(x.sizes(), type).mutable_data_ptr();
+            kernels().batch_norm_gradient(t, stream());
+        })[0];
+
+        const auto x_ = exact(x).requires_grad_(), gamma_ = exact(gamma).requires_grad_(),
+                   beta_ = exact(beta).requires_grad_();
+        const auto mean = exact(old_mean).clone(), var = exact(old_var).clone();
+        const auto y = torch::batch_norm(of_gelu ? torch::gelu(x_) : x_, gamma_, beta_, mean, var,
+                                         /*training=*/true, momentum, eps, /*cudnn_enabled=*/false);
+        y.backward(exact(grad));
+        expect_near(forward[0], y, bound_of(type), "y");
+        expect_near(forward[4], mean, float_bound, "running mean");
+        expect_near(forward[5], var, float_bound, "running variance");
+        expect_near(x_grad, x_.grad(), bound_of(type), "gradient of x");
+        expect_near(sums[0], gamma_.grad(), bound_of(type), "gradient of gamma");
+        expect_near(sums[1], beta_.grad(), bound_of(type), "gradient of beta");
+    }
+};
+
+TEST_P(BatchNormKernels, AreTrainingsBatchNorm) {
+    torch::manual_seed(6);
+    for (const auto& c : pixel_cases) {
+        for (const bool of_gelu : {false, true}) {
+            for (const auto type : types) {
+                SCOPED_TRACE(
+                    testing::PrintToString(std::tuple(c.pixels, c.channels, c.parts, of_gelu, type)));
+                check(c, of_gelu, type);
+            }
+        }
+    }
+}
+
+// --- MogaNet's channel aggregation
+
+class AggregationKernels : public GpuKernels {
+  protected:
+    void check(const PixelCase& c, torch::Dtype type) {
+        const auto x = random({c.pixels, c.channels}, type), grad = random({c.pixels, c.channels}, type),
+                   weight = between_nans(torch::randn({c.channels}).div(std::sqrt(c.channels)).to(device)),
+                   bias = random({1}), sigma = random({c.channels});
+        gpu::AggregationTask t;
+        t.type = gpu::type_of(x);
+        t.channels = as_int(c.channels);
+        t.pixels = c.pixels;
+        t.parts = c.parts;
+        t.x = x.const_data_ptr();
+        t.weight = weight.const_data_ptr<float>();
+        t.bias = bias.const_data_ptr<float>();
+        t.sigma = sigma.const_data_ptr<float>();
+        const auto forward = run([&](Outputs& outputs) {
+            t.y = outputs.make(x.sizes(), type).mutable_data_ptr();
+            t.dots = outputs.make({c.pixels}).mutable_data_ptr<float>();
+            kernels().aggregation(t, stream());
+        });
+        const auto dots = between_nans(forward[1]);
+        t.dots = dots.mutable_data_ptr<float>();
+        t.grad = grad.const_data_ptr();
+        const auto backward = run([&](Outputs& outputs) {
+            t.x_grad = outputs.make(x.sizes(), type).mutable_data_ptr();
+            t.dot_grads = outputs.make({c.pixels}).mutable_data_ptr<float>();
+            t.sums = outputs.make({c.parts, 2, c.channels}).mutable_data_ptr<float>();
+            kernels().aggregation_gradient(t, stream());
+        });
+
+        const auto x_ = exact(x).requires_grad_(), weight_ = exact(weight).requires_grad_(),
+                   bias_ = exact(bias).requires_grad_(), sigma_ = exact(sigma).requires_grad_();
+        const auto h = torch::gelu(x_);
+        const auto y = h + sigma_ * (h - torch::gelu((h * weight_).sum(1, true) + bias_));
+        y.backward(exact(grad));
+        expect_near(forward[0], y, bound_of(type), "y");
+        expect_near(backward[0], x_.grad(), bound_of(type), "gradient of x");
+        expect_near(backward[1].sum(0, true), bias_.grad(), 10 * float_bound, "gradient of the bias");
+        const auto sums = backward[2].sum(0);
+        expect_near(sums[0], weight_.grad(), float_bound, "gradient of the weight");
+        expect_near(sums[1], sigma_.grad(), float_bound, "gradient of sigma");
+    }
+};
+
+TEST_P(AggregationKernels, AreMogaNetsChannelAggregation) {
+    torch::manual_seed(7);
+    for (const auto& c : pixel_cases) {
+        for (const auto type : types) {
+            SCOPED_TRACE(testing::PrintToString(std::tuple(c.pixels, c.channels, c.parts, type)));
+            check(c, type);
+        }
+    }
+}
+
+// --- MogaNet's feature decomposition
+
+class DecompositionKernels : public GpuKernels {
+  protected:
+    void check(const PixelCase& c, torch::Dtype type) {
+        constexpr std::int64_t batch = 3;
+        const std::vector<std::int64_t> sizes{batch, c.pixels, c.channels};
+        const auto x = random(sizes, type), grad = random(sizes, type), sigma = random({c.channels}),
+                   mean = between_nans(x.to(torch::kFloat32).mean(1));
+        gpu::DecompositionTask t;
+        t.type = gpu::type_of(x);
+        t.batch = as_int(batch);
+        t.channels = as_int(c.channels);
+        t.pixels = c.pixels;
+        t.parts = c.parts;
+        t.x = x.const_data_ptr();
+        t.mean = mean.const_data_ptr<float>();
+        t.sigma = sigma.const_data_ptr<float>();
+        t.grad = grad.const_data_ptr();
+        const auto y = run([&](Outputs& outputs) {
+            t.y = outputs.make(sizes, type).mutable_data_ptr();
+            kernels().decomposition(t, stream());
+        })[0];
+        const auto parts = run([&](Outputs& outputs) {
+            t.sums = outputs.make({batch, c.parts, 2, c.channels}).mutable_data_ptr<float>();
+            kernels().decomposition_gradient_sums(t, stream());
+        })[0];
+        const auto sums = parts.sum(1);
+        const auto means = between_nans(sums.select(1, 0) / static_cast<double>(c.pixels));
+        t.mean_of = means.const_data_ptr<float>();
+        const auto x_grad = run([&](Outputs& outputs) {
+            t.x_grad = outputs.make(sizes, type).mutable_data_ptr();
+            kernels().decomposition_gradient(t, stream());
+        })[0];
+
+        const auto x_ = exact(x).requires_grad_(), sigma_ = exact(sigma).requires_grad_();
+        const auto y_ = torch::silu(x_ + sigma_ * (x_ - x_.mean(1, /*keepdim=*/true)));
+        y_.backward(exact(grad));
+        expect_near(y, y_, bound_of(type), "y");
+        expect_near(x_grad, x_.grad(), bound_of(type), "gradient of x");
+        expect_near(sums.select(1, 1).sum(0), sigma_.grad(), float_bound, "gradient of sigma");
+    }
+};
+
+TEST_P(DecompositionKernels, AreMogaNetsFeatureDecomposition) {
+    torch::manual_seed(8);
+    for (const auto& c : pixel_cases) {
+        for (const auto type : types) {
+            SCOPED_TRACE(testing::PrintToString(std::tuple(c.pixels, c.channels, c.parts, type)));
+            check(c, type);
+        }
+    }
+}
+
 // --- Residual sum and gate
 
 struct ResidualCase {
@@ -348,12 +547,26 @@ class ResidualKernels : public GpuKernels {
             kernels().residual_gradient(t, stream());
         });
 
+        expect_scaled_x(t, x, branch, scale);
+
         const auto kept = c.keep ? exact(keep).view({-1, 1, 1}) : torch::ones({1, 1, 1}, torch::kFloat64);
         expect_near(y, exact(x) + kept * exact(scale) * exact(branch), bound_of(type), "y");
         expect_near(backward[0], kept * exact(scale) * exact(grad), bound_of(narrow), "of the branch");
         expect_near(backward[1].flatten(0, 1).sum(0),
                     (kept * exact(branch) * exact(grad)).flatten(0, 1).sum(0), float_bound,
                     "gradient of the scale");
+    }
+
+  private:
+    /// The sum of a folded block.
+    void expect_scaled_x(gpu::ResidualTask t, const Tensor& x, const Tensor& branch, const Tensor& scale) {
+        t.x_scale = t.scale;
+        t.scale = t.keep = nullptr;
+        const auto y = run([&](Outputs& outputs) {
+            t.y = outputs.make(x.sizes(), x.scalar_type()).mutable_data_ptr();
+            kernels().residual(t, stream());
+        })[0];
+        expect_near(y, exact(scale) * exact(x) + exact(branch), bound_of(x.scalar_type()), "scaled x");
     }
 };
 
@@ -362,12 +575,22 @@ TEST_P(ResidualKernels, ScaleAndKeep) {
     for (const auto& c : residual_cases) {
         for (const auto& [type, narrow] : {std::pair{torch::kFloat32, torch::kFloat32},
                                            {torch::kBFloat16, torch::kBFloat16},
-                                           {torch::kFloat32, torch::kBFloat16}}) {
+                                           {torch::kFloat32, torch::kBFloat16},
+                                           {torch::kFloat16, torch::kFloat16},
+                                           {torch::kFloat32, torch::kFloat16}}) {
             SCOPED_TRACE(testing::PrintToString(
                 std::tuple(c.batch, c.channels, c.pixels, c.parts, c.keep, type, narrow)));
             check(c, type, narrow);
         }
     }
+}
+
+TEST_P(GpuKernels, ResidualTakesNoBranchWiderThanTheSum) {
+    gpu::ResidualTask t;
+    t.type = gpu::Type::bfloat16;
+    t.batch = t.channels = 1;
+    t.pixels = 1;
+    EXPECT_THROW(kernels().residual(t, stream()), std::invalid_argument);
 }
 
 TEST_P(GpuKernels, Gate) {
@@ -539,6 +762,9 @@ TEST_P(GpuKernels, SayWhatTheyCannotLaunch) {
 INSTANTIATE_TEST_SUITE_P(devices, GpuKernels, testing::Values("cpu", "cuda"), test::device_name);
 INSTANTIATE_TEST_SUITE_P(devices, NormSiluKernels, testing::Values("cpu", "cuda"), test::device_name);
 INSTANTIATE_TEST_SUITE_P(devices, DepthwiseKernels, testing::Values("cpu", "cuda"), test::device_name);
+INSTANTIATE_TEST_SUITE_P(devices, BatchNormKernels, testing::Values("cpu", "cuda"), test::device_name);
+INSTANTIATE_TEST_SUITE_P(devices, AggregationKernels, testing::Values("cpu", "cuda"), test::device_name);
+INSTANTIATE_TEST_SUITE_P(devices, DecompositionKernels, testing::Values("cpu", "cuda"), test::device_name);
 INSTANTIATE_TEST_SUITE_P(devices, ResidualKernels, testing::Values("cpu", "cuda"), test::device_name);
 
 }  // namespace

@@ -12,6 +12,7 @@ namespace {
 using test::bf16_bound;
 using test::distance;
 using test::float_bound;
+using test::fp16_bound;
 using test::Tensors;
 using torch::Tensor;
 
@@ -19,10 +20,12 @@ class GpuLayers : public test::KernelTest {
   protected:
     using Operation = std::function<Tensor(const Tensors&)>;
 
-    /// The first `pictures` inputs have each of the two types, the rest stay float32.
+    /// The first `pictures` inputs have each of the types, the rest stay float32.
     void expect_same(const Tensors& inputs, std::size_t pictures, const Operation& ours,
                      const Operation& plain) {
-        for (const auto type : {torch::kFloat32, torch::kBFloat16}) {
+        for (const auto& [type, bound] : {std::pair{torch::kFloat32, float_bound},
+                                          {torch::kBFloat16, bf16_bound},
+                                          {torch::kFloat16, fp16_bound}}) {
             SCOPED_TRACE(type);
             Tensors given, exact;
             for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -31,8 +34,7 @@ class GpuLayers : public test::KernelTest {
                 exact.push_back(x.to(torch::kFloat64));
             }
             if (given[0].dim() == 4) given[0] = given[0].contiguous(torch::MemoryFormat::ChannelsLast);
-            compare(test::with_gradients(given, ours), test::with_gradients(exact, plain),
-                    type == torch::kFloat32 ? float_bound : bf16_bound);
+            compare(test::with_gradients(given, ours), test::with_gradients(exact, plain), bound);
         }
     }
 
@@ -154,6 +156,24 @@ TEST_P(GpuLayers, ResidualKeepsAWideSumOfNarrowBranches) {
     EXPECT_LT(distance(found[3], expected[3]), float_bound);
 }
 
+TEST_P(GpuLayers, ScaledSumScalesTheWiderOne) {
+    torch::manual_seed(10);
+    const auto x = torch::randn({2, 6, 5, 3}), branch = torch::randn({2, 6, 5, 3}), scale = torch::randn({6});
+    for (const auto& [wide, narrow, bound] : {std::tuple{torch::kFloat32, torch::kFloat32, float_bound},
+                                              {torch::kFloat32, torch::kBFloat16, float_bound},
+                                              {torch::kFloat32, torch::kFloat16, float_bound},
+                                              {torch::kBFloat16, torch::kBFloat16, bf16_bound},
+                                              {torch::kFloat16, torch::kFloat16, fp16_bound}}) {
+        SCOPED_TRACE(testing::PrintToString(std::pair(wide, narrow)));
+        const auto a = x.to(wide), b = branch.to(narrow);
+        const auto y = gpu::scaled_sum(a.to(device), scale.to(device), b.to(device));
+        EXPECT_EQ(y.scalar_type(), wide);
+        const auto expected =
+            scale.to(torch::kFloat64).view({6, 1, 1}) * a.to(torch::kFloat64) + b.to(torch::kFloat64);
+        EXPECT_LT(distance(y, expected), bound);
+    }
+}
+
 TEST_P(GpuLayers, GateIsTheProductOfBoth) {
     torch::manual_seed(7);
     for (const auto& size : {std::vector<std::int64_t>{2, 16, 5, 4}, {1, 3, 5, 7}}) {
@@ -162,6 +182,80 @@ TEST_P(GpuLayers, GateIsTheProductOfBoth) {
             {3 * torch::randn(size), 3 * torch::randn(size)}, 2,
             [](const Tensors& t) { return gpu::gate(t[0], t[1]); },
             [](const Tensors& t) { return torch::silu(t[0]) * torch::silu(t[1]); });
+    }
+}
+
+TEST_P(GpuLayers, BatchNormIsTrainingsOwn) {
+    torch::manual_seed(11);
+    for (const auto& size : {std::vector<std::int64_t>{3, 16, 5, 4}, {1, 6, 7, 9}, {3, 1, 1, 1}}) {
+        for (const bool of_gelu : {false, true}) {
+            SCOPED_TRACE(testing::PrintToString(std::pair(size, of_gelu)));
+            const auto channels = size[1];
+            const auto mean = torch::randn({channels}), var = torch::rand({channels});
+            const auto norm = [&](const Tensors& t, const Tensor& m, const Tensor& v) {
+                return torch::batch_norm(of_gelu ? torch::gelu(t[0]) : t[0], t[1], t[2], m, v, true, 0.1,
+                                         1e-5, false);
+            };
+            Tensor moved_mean, moved_var, plain_mean, plain_var;  // of the last type, which is float16
+            expect_same(
+                {2 * torch::randn(size) + 3, torch::randn({channels}), torch::randn({channels})}, 1,
+                [&](const Tensors& t) {
+                    moved_mean = mean.to(t[0].device(), torch::kFloat32, false, /*copy=*/true);
+                    moved_var = var.to(t[0].device(), torch::kFloat32, false, /*copy=*/true);
+                    return gpu::batch_norm(t[0], {t[1], t[2], moved_mean, moved_var, 0.1, 1e-5}, of_gelu);
+                },
+                [&](const Tensors& t) {
+                    plain_mean = mean.to(torch::kFloat64);
+                    plain_var = var.to(torch::kFloat64);
+                    return norm(t, plain_mean, plain_var);
+                });
+            EXPECT_LT(distance(moved_mean, plain_mean), float_bound);
+            EXPECT_LT(distance(moved_var, plain_var), float_bound);
+        }
+    }
+}
+
+TEST_P(GpuLayers, BatchNormKeepsItsDigitsBesideALargeMean) {
+    torch::manual_seed(12);
+    const auto x = torch::randn({4, 8, 16, 16}) + 1000;
+    const auto ones = torch::ones({8}).to(device), zeros = torch::zeros({8}).to(device);
+    const auto found =
+        gpu::batch_norm(x.to(device), {ones, zeros, zeros.clone(), ones.clone(), 0.1, 1e-5}, false);
+    const auto expected = torch::batch_norm(x.to(torch::kFloat64), {}, {}, {}, {}, true, 0.1, 1e-5, false);
+    EXPECT_LT(distance(found, expected), 3e-4);
+}
+
+TEST_P(GpuLayers, BatchNormNeedsTwoValues) {
+    EXPECT_TRUE(gpu::takes_batch_norm(torch::zeros({1, 4, 1, 2}, device)));
+    EXPECT_FALSE(gpu::takes_batch_norm(torch::zeros({1, 4, 1, 1}, device)));
+}
+
+TEST_P(GpuLayers, ChannelAggregationIsMogaNets) {
+    torch::manual_seed(13);
+    for (const auto& size : {std::vector<std::int64_t>{2, 16, 5, 4}, {1, 6, 7, 9}, {3, 300, 2, 1}}) {
+        SCOPED_TRACE(testing::PrintToString(size));
+        const auto channels = size[1];
+        expect_same(
+            {torch::randn(size), torch::randn({1, channels, 1, 1}) / std::sqrt(channels), torch::randn({1}),
+             torch::randn({1, channels, 1, 1})},
+            1, [](const Tensors& t) { return gpu::channel_aggregation(t[0], t[1], t[2], t[3]); },
+            [](const Tensors& t) {
+                const auto h = torch::gelu(t[0]);
+                return h + t[3] * (h - torch::gelu(torch::conv2d(h, t[1], t[2])));
+            });
+    }
+}
+
+TEST_P(GpuLayers, DecomposeSiluIsMogaNets) {
+    torch::manual_seed(14);
+    for (const auto& size : {std::vector<std::int64_t>{2, 16, 5, 4}, {1, 6, 7, 9}, {3, 300, 2, 1}}) {
+        SCOPED_TRACE(testing::PrintToString(size));
+        expect_same(
+            {2 * torch::randn(size) + 1, torch::randn({1, size[1], 1, 1})}, 1,
+            [](const Tensors& t) { return gpu::decompose_silu(t[0], t[1]); },
+            [](const Tensors& t) {
+                return torch::silu(t[0] + t[1] * (t[0] - t[0].mean({2, 3}, /*keepdim=*/true)));
+            });
     }
 }
 
@@ -189,7 +283,7 @@ TEST_P(GpuLayers, TakesNothingElse) {
     EXPECT_TRUE(gpu::takes(at(torch::kFloat32)));
     EXPECT_TRUE(gpu::takes(at(torch::kBFloat16)));
     EXPECT_FALSE(gpu::takes(at(torch::kFloat64)));
-    EXPECT_FALSE(gpu::takes(at(torch::kFloat16)));
+    EXPECT_TRUE(gpu::takes(at(torch::kFloat16)));
     EXPECT_FALSE(gpu::takes(torch::zeros({4, 3, 3}, device)));
     EXPECT_FALSE(gpu::takes(torch::zeros({0, 4, 3, 3}, device)));
     EXPECT_TRUE(gpu::takes_depthwise(at(torch::kFloat32), 7, 3));

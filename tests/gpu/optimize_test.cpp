@@ -7,12 +7,15 @@
 #include "stl/core/error.h"
 #include "stl/train/graph_step.h"
 #include "tests/gpu/subject.h"
+#include "tests/gpu/watched_graph.h"
 
 namespace stl {
 namespace {
 
 using test::distance;
 using test::Tensors;
+using test::Warnings;
+using test::WatchedGraph;
 
 class GpuTraining : public test::KernelTest {
   protected:
@@ -71,40 +74,6 @@ TEST_P(GpuTraining, AnOptimizerWithoutAStepOnTheDeviceSaysSo) {
     EXPECT_THAT([&] { sgd.step_on_device(torch::zeros({2}, device)); },
                 testing::ThrowsMessage<Error>("sgd: has no step with its numbers on the device"));
 }
-
-/// Counts what a graph is asked for, and can fail.
-class WatchedGraph : public gpu::Graph {
-  public:
-    struct Calls {
-        int warm_ups = 0, captures = 0, replays = 0;
-        bool fails = false;
-    };
-    WatchedGraph(std::unique_ptr<gpu::Graph> inner, Calls& calls) : inner_(std::move(inner)), calls_(calls) {}
-    void warm_up(const std::function<void()>& work) override {
-        ++calls_.warm_ups;
-        inner_->warm_up(work);
-    }
-    void capture(const std::function<void()>& work) override {
-        ++calls_.captures;
-        if (calls_.fails)
-            throw std::runtime_error("operation not permitted when stream is capturing\nand more");
-        inner_->capture(work);
-    }
-    void replay() override {
-        ++calls_.replays;
-        inner_->replay();
-    }
-
-  private:
-    std::unique_ptr<gpu::Graph> inner_;
-    Calls& calls_;
-};
-
-class Warnings : public Reporter {
-  public:
-    void warn(const std::string& line) override { lines.push_back(line); }
-    std::vector<std::string> lines;
-};
 
 struct Outcome {
     std::vector<double> losses;

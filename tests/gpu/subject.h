@@ -54,6 +54,7 @@ inline std::string device_name(const testing::TestParamInfo<std::string>& info) 
 
 constexpr double float_bound = 2e-5;
 constexpr double bf16_bound = 6e-3;  // one rounding to 8 bits
+constexpr double fp16_bound = 8e-4;  // to 11
 
 using Tensors = std::vector<torch::Tensor>;
 

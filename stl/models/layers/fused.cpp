@@ -12,6 +12,14 @@ void set_fused(torch::nn::Module& model, bool fused) {
     }
 }
 
+void set_channels_last(torch::nn::Module& model) {
+    for (auto& p : model.parameters()) {
+        // contiguous() would leave filters of one input channel as they are, in both orders at once, and ATen
+        // would then take their convolution (of gray frames) for NCHW.
+        if (p.dim() == 4) p.set_data(p.detach().clone(torch::MemoryFormat::ChannelsLast));
+    }
+}
+
 namespace fused {
 
 using torch::Tensor;

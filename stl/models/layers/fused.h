@@ -18,6 +18,9 @@ struct HasFusedPath {
 
 /// Sets the path of every layer of `model`.
 void set_fused(torch::nn::Module& model, bool fused);
+/// Weights of convolutions channels last, which is how a GPU's convolutions and our kernels read them. To be
+/// done before an optimizer is made; checkpoints are the same as ever.
+void set_channels_last(torch::nn::Module& model);
 
 namespace fused {
 

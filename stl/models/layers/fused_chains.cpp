@@ -210,7 +210,7 @@ bool takes_chain(const Tensor& x) {
 }
 
 Tensor decompose_silu(const Tensor& x, const Tensor& sigma) {
-    return DecomposeSilu::apply(widened(x), sigma);
+    return gpu::takes(x) ? gpu::decompose_silu(x, sigma) : DecomposeSilu::apply(widened(x), sigma);
 }
 
 Tensor silu_gate(const Tensor& a, const Tensor& b) {

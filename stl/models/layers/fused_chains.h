@@ -8,8 +8,8 @@
 
 namespace stl::fused {
 
-/// Whether those below take x: what fused.h takes, and on a CPU. (gelu() asks itself; silu_gate() takes all
-/// that fused.h does.)
+/// Whether those below take x: what fused.h takes, and on a CPU. (gelu() asks itself; silu_gate() and
+/// decompose_silu() take all that fused.h does.)
 bool takes_chain(const torch::Tensor& x);
 
 /// gelu(x), of any shape, in x's type; the plain one where `fused` is false or x is not to be taken.

@@ -1,5 +1,6 @@
 #include "stl/models/layers/large_kernel.h"
 
+#include "stl/models/layers/folding.h"
 #include "stl/models/layers/fused_chains.h"
 #include "stl/models/layers/init.h"
 #include "stl/models/layers/norms.h"
@@ -24,8 +25,12 @@ LargeKernelAttentionImpl::LargeKernelAttentionImpl(std::int64_t channels,
     proj_2 = register_module("proj_2", pointwise(channels, channels));
 }
 
+torch::Tensor LargeKernelAttentionImpl::branch(const torch::Tensor& x) {
+    return proj_2->forward(spatial_gating_unit->forward(fused::gelu(proj_1->forward(x), fused)));
+}
+
 torch::Tensor LargeKernelAttentionImpl::forward(const torch::Tensor& x) {
-    return proj_2->forward(spatial_gating_unit->forward(fused::gelu(proj_1->forward(x), fused))) + x;
+    return branch(x) + x;
 }
 
 LargeKernelBlock::LargeKernelBlock(const BlockOptions& options, std::shared_ptr<LargeKernelGate> gate)
@@ -40,8 +45,18 @@ LargeKernelBlock::LargeKernelBlock(const BlockOptions& options, std::shared_ptr<
 }
 
 torch::Tensor LargeKernelBlock::forward(const torch::Tensor& input) {
+    if (shortcut_.defined()) {
+        const auto x = scaled_sum(input, shortcut_, attn->branch(input));
+        return x + mlp->forward(x);
+    }
     const auto x = residual(input, attn->forward(norm1->forward(input)), layer_scale_1);
     return residual(x, mlp->forward(norm2->forward(x)), layer_scale_2);
+}
+
+void LargeKernelBlock::fold(const Conv2d& /*next*/) {
+    shortcut_ = fold_around(norm1, attn->proj_1, attn->proj_2, layer_scale_1);
+    fold_before(norm2, mlp->fc1);
+    fold_behind(mlp->fc2, layer_scale_2);
 }
 
 void LargeKernelBlock::draw_weights() {

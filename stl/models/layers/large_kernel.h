@@ -37,6 +37,8 @@ class LargeKernelAttentionImpl : public torch::nn::Module, public HasFusedPath {
   public:
     LargeKernelAttentionImpl(std::int64_t channels, std::shared_ptr<LargeKernelGate> gate);
     torch::Tensor forward(const torch::Tensor& x);
+    /// Without the sum.
+    torch::Tensor branch(const torch::Tensor& x);
 
     Conv2d proj_1{nullptr};
     std::shared_ptr<LargeKernelGate> spatial_gating_unit;
@@ -49,12 +51,16 @@ class LargeKernelBlock : public Block {
     LargeKernelBlock(const BlockOptions& options, std::shared_ptr<LargeKernelGate> gate);
     torch::Tensor forward(const torch::Tensor& x) override;
     void draw_weights() override;
+    void fold(const Conv2d& next) override;
 
     torch::Tensor layer_scale_1, layer_scale_2;  ///< [C]
     BatchNorm2d norm1{nullptr};
     LargeKernelAttention attn{nullptr};
     BatchNorm2d norm2{nullptr};
     MixMlp mlp{nullptr};
+
+  private:
+    torch::Tensor shortcut_;  ///< of the folded attention, [C]; undefined: not folded
 };
 
 }  // namespace stl

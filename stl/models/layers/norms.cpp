@@ -2,6 +2,8 @@
 
 #include "stl/core/array.h"
 #include "stl/core/error.h"
+#include "stl/gpu/layers.h"
+#include "stl/models/layers/fused_chains.h"
 
 namespace stl {
 namespace {
@@ -28,16 +30,27 @@ BatchNorm2dImpl::BatchNorm2dImpl(std::int64_t channels) {
     num_batches_tracked = register_buffer("num_batches_tracked", torch::tensor(0, torch::kInt64));
 }
 
-torch::Tensor BatchNorm2dImpl::forward(const torch::Tensor& x) {
-    if (is_training()) {
-        if (x.numel() == x.size(1)) {
-            fail(
-                "BatchNorm: one value a channel ({}) has no variance to train on; a larger batch or frame "
-                "has",
-                to_string(x.sizes().vec()));
-        }
-        num_batches_tracked += 1;
+void BatchNorm2dImpl::count_batch(const torch::Tensor& x) {
+    if (x.numel() == x.size(1)) {
+        fail("BatchNorm: one value a channel ({}) has no variance to train on, expected more sequences or pixels",
+             to_string(x.sizes().vec()));
     }
+    num_batches_tracked += 1;
+}
+
+torch::Tensor BatchNorm2dImpl::by_our_kernel(const torch::Tensor& x, bool of_gelu) {
+    count_batch(x);
+    return gpu::batch_norm(x, {weight, bias, running_mean, running_var, momentum, eps}, of_gelu);
+}
+
+torch::Tensor BatchNorm2dImpl::of_gelu(const torch::Tensor& x) {
+    if (fused && is_training() && gpu::takes_batch_norm(x)) return by_our_kernel(x, /*of_gelu=*/true);
+    return forward(fused::gelu(x, fused));
+}
+
+torch::Tensor BatchNorm2dImpl::forward(const torch::Tensor& x) {
+    if (fused && is_training() && gpu::takes_batch_norm(x)) return by_our_kernel(x, /*of_gelu=*/false);
+    if (is_training()) count_batch(x);
     return torch::batch_norm(x, weight, bias, running_mean, running_var, is_training(), momentum, eps,
                              at::globalContext().userEnabledCuDNN());
 }

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 
+#include "stl/models/layers/fused.h"
 #include "stl/runtime/torch.h"
 
 namespace stl {
@@ -30,10 +31,12 @@ class GroupNormImpl : public torch::nn::Module {
 TORCH_MODULE(GroupNorm);
 
 /// In training the batch's own statistics, which move the running ones by a tenth; else the running ones.
-class BatchNorm2dImpl : public torch::nn::Module {
+class BatchNorm2dImpl : public torch::nn::Module, public HasFusedPath {
   public:
     explicit BatchNorm2dImpl(std::int64_t channels);
     torch::Tensor forward(const torch::Tensor& x);
+    /// forward(gelu(x))
+    torch::Tensor of_gelu(const torch::Tensor& x);
 
     static constexpr double eps = 1e-5;
     static constexpr double momentum = 0.1;
@@ -42,6 +45,11 @@ class BatchNorm2dImpl : public torch::nn::Module {
     torch::Tensor running_mean;
     torch::Tensor running_var;          ///< unbiased
     torch::Tensor num_batches_tracked;  ///< int64
+
+  private:
+    /// Error: one value a channel, which has no variance.
+    void count_batch(const torch::Tensor& x);
+    torch::Tensor by_our_kernel(const torch::Tensor& x, bool of_gelu);
 };
 TORCH_MODULE(BatchNorm2d);
 

@@ -20,6 +20,12 @@ torch::Tensor Block::residual(const torch::Tensor& x, const torch::Tensor& branc
     return on_gpu ? gpu::residual(x, branch, scale, kept) : fused::scaled_residual(x, branch, scale, kept);
 }
 
+torch::Tensor Block::scaled_sum(const torch::Tensor& x, const torch::Tensor& scale,
+                                const torch::Tensor& branch) const {
+    if (fused && gpu::takes(x) && gpu::takes(branch)) return gpu::scaled_sum(x, scale, branch);
+    return x * scale.view({-1, 1, 1}) + branch;
+}
+
 StackedBlockImpl::StackedBlockImpl(std::shared_ptr<Block> inner, std::int64_t out_channels)
     : block(std::move(inner)) {
     register_module("block", block);
@@ -80,6 +86,10 @@ void BlockStack::draw_weights() {
         stacked->block->draw_weights();
         if (stacked->reduction) draw_convolutions(*stacked->reduction, Init::torch_default);
     }
+}
+
+void BlockStack::fold() {
+    for (auto& stacked : blocks) stacked->block->fold(stacked->reduction);
 }
 
 }  // namespace stl

@@ -21,6 +21,9 @@ class Translator : public torch::nn::Module {
     virtual torch::Tensor forward(const torch::Tensor& z) = 0;
     /// Draws every weight (layers/init.h).
     virtual void draw_weights() = 0;
+    /// BatchNorms and the scales of the branches behind them go into the weights beside them, in place and
+    /// for good (layers/folding.h). In evaluation the results stay the same, up to rounding.
+    virtual void fold() {}
 };
 
 struct BlockOptions {
@@ -44,6 +47,9 @@ class Block : public torch::nn::Module, public HasFusedPath {
     explicit Block(const BlockOptions& block) : options(block) {}
     virtual torch::Tensor forward(const torch::Tensor& x) = 0;
     virtual void draw_weights() = 0;
+    /// As Translator's. next: the 1x1 convolution that alone reads the result, or null; a norm at the end of
+    /// the block goes there.
+    virtual void fold(const Conv2d& /*next*/) {}
 
     const BlockOptions options;
 
@@ -53,6 +59,9 @@ class Block : public torch::nn::Module, public HasFusedPath {
     /// x + scale * branch, likewise. scale: one value a channel.
     torch::Tensor residual(const torch::Tensor& x, const torch::Tensor& branch,
                            const torch::Tensor& scale) const;
+    /// scale * x + branch, without stochastic depth: of a folded block.
+    torch::Tensor scaled_sum(const torch::Tensor& x, const torch::Tensor& scale,
+                             const torch::Tensor& branch) const;
 };
 
 /// A block and, where the stack's width changes, a 1x1 convolution.
@@ -77,6 +86,7 @@ class BlockStack : public Translator {
     BlockStack(const SimVPOptions& options, MakeBlock make_block);
     torch::Tensor forward(const torch::Tensor& z) override;
     void draw_weights() override;
+    void fold() override;
 
     std::vector<StackedBlock> blocks;
 };

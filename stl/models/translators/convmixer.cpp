@@ -1,5 +1,6 @@
 #include "stl/models/translators/convmixer.h"
 
+#include "stl/models/layers/folding.h"
 #include "stl/models/layers/fused_chains.h"
 #include "stl/models/layers/init.h"
 #include "stl/models/layers/norms.h"
@@ -14,12 +15,27 @@ ConvMixerBlock::ConvMixerBlock(const BlockOptions& options) : Block(options) {
 }
 
 torch::Tensor ConvMixerBlock::forward(const torch::Tensor& input) {
+    const auto x = mix_pixels(input);
+    const auto y = conv_pw->forward(x);
+    return last_folded_ ? fused::gelu(y, fused) : norm_2->of_gelu(y);
+}
+
+torch::Tensor ConvMixerBlock::mix_pixels(const torch::Tensor& input) {
+    const bool together = fused && fused::takes_chain(input);
+    if (!together && !scale_1_.defined()) return input + norm_1->of_gelu(conv_dw->forward(input));
     const auto filtered =
-        fused && fused::takes_chain(input)
-            ? fused::depthwise_gelu(input, conv_dw->weight, conv_dw->bias, conv_dw->options.dilation)
-            : torch::gelu(conv_dw->forward(input));
-    const auto x = input + norm_1->forward(filtered);
-    return norm_2->forward(fused::gelu(conv_pw->forward(x), fused));
+        together ? fused::depthwise_gelu(input, conv_dw->weight, conv_dw->bias, conv_dw->options.dilation)
+                 : torch::gelu(conv_dw->forward(input));
+    return scale_1_.defined() ? scaled_sum(filtered, scale_1_, input) : input + norm_1->forward(filtered);
+}
+
+void ConvMixerBlock::fold(const Conv2d& next) {
+    const auto first = Affine::of(norm_1);
+    Map::of(conv_pw).after(torch::ones_like(first.shift), first.shift).store(conv_pw);
+    scale_1_ = first.scale.to(torch::kFloat32);
+    if (!next) return;
+    fold_before(norm_2, next);
+    last_folded_ = true;
 }
 
 void ConvMixerBlock::draw_weights() {

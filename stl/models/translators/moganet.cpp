@@ -1,5 +1,7 @@
 #include "stl/models/translators/moganet.h"
 
+#include "stl/gpu/layers.h"
+#include "stl/models/layers/folding.h"
 #include "stl/models/layers/fused_chains.h"
 #include "stl/models/layers/init.h"
 #include "stl/models/layers/norms.h"
@@ -39,15 +41,18 @@ MultiOrderGatedAggregationImpl::MultiOrderGatedAggregationImpl(std::int64_t chan
     proj_2 = register_module("proj_2", pointwise(channels, channels));
 }
 
-torch::Tensor MultiOrderGatedAggregationImpl::forward(const torch::Tensor& x) {
+torch::Tensor MultiOrderGatedAggregationImpl::branch(const torch::Tensor& x) {
     const auto p = proj_1->forward(x);
-    const auto y = fused && fused::takes_chain(p)
-                       ? fused::decompose_silu(p, sigma)
-                       : torch::silu(p + sigma * (p - p.mean({2, 3}, /*keepdim=*/true)));
+    const auto y = fused && fused::takes(p) ? fused::decompose_silu(p, sigma)
+                                            : torch::silu(p + sigma * (p - p.mean({2, 3}, /*keepdim=*/true)));
     const auto g = gate->forward(y), v = value->forward(y);
     const auto gated = fused && fused::takes(g) && fused::takes(v) ? fused::silu_gate(g, v)
                                                                    : torch::silu(g) * torch::silu(v);
-    return proj_2->forward(gated) + x;
+    return proj_2->forward(gated);
+}
+
+torch::Tensor MultiOrderGatedAggregationImpl::forward(const torch::Tensor& x) {
+    return branch(x) + x;
 }
 
 std::int64_t MultiOrderGatedAggregationImpl::pooled_elements(std::int64_t positions) const {
@@ -68,7 +73,10 @@ torch::Tensor ChannelAggregationFFNImpl::forward(const torch::Tensor& x) {
         return fc2->forward(fused::channel_aggregation(fc1->forward(x), dwconv->weight, dwconv->bias,
                                                        decompose->weight, decompose->bias, sigma));
     }
-    const auto h = torch::dropout(torch::gelu(dwconv->forward(fc1->forward(x))), drop, is_training());
+    const auto wide = dwconv->forward(fc1->forward(x));
+    if (fused && gpu::takes(wide) && (drop == 0 || !is_training()))
+        return fc2->forward(gpu::channel_aggregation(wide, decompose->weight, decompose->bias, sigma));
+    const auto h = torch::dropout(torch::gelu(wide), drop, is_training());
     const auto y = h + sigma * (h - torch::gelu(decompose->forward(h)));
     return torch::dropout(fc2->forward(y), drop, is_training());
 }
@@ -84,8 +92,18 @@ MogaBlock::MogaBlock(const BlockOptions& options) : Block(options) {
 }
 
 torch::Tensor MogaBlock::forward(const torch::Tensor& input) {
+    if (shortcut_.defined()) {
+        const auto x = scaled_sum(input, shortcut_, attn->branch(input));
+        return x + mlp->forward(x);
+    }
     const auto x = residual(input, attn->forward(norm1->forward(input)), layer_scale_1);
     return residual(x, mlp->forward(norm2->forward(x)), layer_scale_2);
+}
+
+void MogaBlock::fold(const Conv2d& /*next*/) {
+    shortcut_ = fold_around(norm1, attn->proj_1, attn->proj_2, layer_scale_1);
+    fold_before(norm2, mlp->fc1);
+    fold_behind(mlp->fc2, layer_scale_2);
 }
 
 void MogaBlock::draw_weights() {

@@ -29,6 +29,8 @@ class MultiOrderGatedAggregationImpl : public torch::nn::Module, public CostRule
   public:
     explicit MultiOrderGatedAggregationImpl(std::int64_t channels);
     torch::Tensor forward(const torch::Tensor& x);
+    /// Without the sum.
+    torch::Tensor branch(const torch::Tensor& x);
     std::int64_t pooled_elements(std::int64_t positions) const override;
 
     torch::Tensor sigma;  ///< [1,C,1,1]
@@ -54,12 +56,16 @@ class MogaBlock : public Block {
     explicit MogaBlock(const BlockOptions& options);
     torch::Tensor forward(const torch::Tensor& x) override;
     void draw_weights() override;
+    void fold(const Conv2d& next) override;
 
     torch::Tensor layer_scale_1, layer_scale_2;  ///< [1,C,1,1]
     BatchNorm2d norm1{nullptr};
     MultiOrderGatedAggregation attn{nullptr};
     BatchNorm2d norm2{nullptr};
     ChannelAggregationFFN mlp{nullptr};
+
+  private:
+    torch::Tensor shortcut_;  ///< of the folded aggregation, [C]; undefined: not folded
 };
 
 }  // namespace stl

@@ -1,6 +1,7 @@
 #include "stl/models/translators/uniformer.h"
 
 #include "stl/core/error.h"
+#include "stl/models/layers/folding.h"
 #include "stl/models/layers/init.h"
 #include "stl/models/layers/norms.h"
 #include "stl/models/registry.h"
@@ -34,8 +35,14 @@ UniformerConvBlock::UniformerConvBlock(const BlockOptions& options) : Block(opti
 
 torch::Tensor UniformerConvBlock::forward(const torch::Tensor& input) {
     auto x = input + pos_embed->forward(input);
-    x = residual(x, conv2->forward(attn->forward(conv1->forward(norm1->forward(x)))));
-    return residual(x, mlp->forward(norm2->forward(x)));
+    x = residual(x, conv2->forward(attn->forward(conv1->forward(folded_ ? x : norm1->forward(x)))));
+    return residual(x, mlp->forward(folded_ ? x : norm2->forward(x)));
+}
+
+void UniformerConvBlock::fold(const Conv2d& /*next*/) {
+    fold_before(norm1, conv1);
+    fold_before(norm2, mlp->fc1);
+    folded_ = true;
 }
 
 void UniformerConvBlock::draw_weights() {

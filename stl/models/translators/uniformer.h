@@ -19,6 +19,7 @@ class UniformerConvBlock : public Block {
     explicit UniformerConvBlock(const BlockOptions& options);
     torch::Tensor forward(const torch::Tensor& x) override;
     void draw_weights() override;
+    void fold(const Conv2d& next) override;
 
     Conv2d pos_embed{nullptr};
     BatchNorm2d norm1{nullptr};
@@ -26,6 +27,9 @@ class UniformerConvBlock : public Block {
     Conv2d attn{nullptr};  ///< depthwise 5x5, between the two
     BatchNorm2d norm2{nullptr};
     ConvMlp mlp{nullptr};
+
+  private:
+    bool folded_ = false;
 };
 
 class UniformerAttentionBlock : public Block {

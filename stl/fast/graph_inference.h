@@ -1,0 +1,70 @@
+// SimVP's inference on a GPU, made fast: the same results as SimVP::predict up to rounding, float32.
+// x: [B,T,C,H,W].
+//
+// A copy of the network is made ready once: norms with fixed statistics are folded away, weights lie as
+// convolutions read them and, in half precision, are narrowed once; layers run by kernels of our own where
+// there are some. Passes over batches of a size that comes again and again are
+// then one captured CUDA graph each. The model may be freed
+// or changed afterwards without effect.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "stl/core/reporter.h"
+#include "stl/gpu/kernels.h"
+#include "stl/models/simvp.h"
+#include "stl/runtime/torch.h"
+
+namespace stl {
+
+/// Passes over batches of one size that run kernel by kernel before it gets a graph, which costs some: it may
+/// come no more, as a last, smaller batch does.
+inline constexpr int passes_before_graph = 3;
+/// Sizes of batches that have a graph, each with memory of its own; further ones run kernel by kernel.
+inline constexpr int most_inference_graphs = 4;
+
+class GraphInference {
+  public:
+    using MakeGraph = std::function<std::unique_ptr<gpu::Graph>()>;
+
+    /// The model in evaluation mode, on any device. type: of products; below float32 the rest is as in
+    /// automatic mixed precision. graphs: null where there are none. `reporter` is told once, in a line, what
+    /// cannot be captured; it has to live as long.
+    GraphInference(const SimVPImpl& model, torch::Device device, torch::Dtype type, MakeGraph graphs,
+                   Reporter& reporter);
+    GraphInference(const GraphInference&) = delete;
+    GraphInference& operator=(const GraphInference&) = delete;
+
+    /// As SimVP's. The next pass overwrites the result.
+    torch::Tensor forward(const torch::Tensor& x);
+    /// As SimVP's; the result stays.
+    torch::Tensor predict(const torch::Tensor& x, std::int64_t frames);
+
+  private:
+    /// Of the passes over batches of one shape.
+    struct Passes {
+        int made = 0;
+        std::unique_ptr<gpu::Graph> graph;  ///< null: kernel by kernel
+        torch::Tensor input, output;        ///< the graph's
+    };
+    torch::Tensor pass(const torch::Tensor& x);
+    /// False where there is to be no graph.
+    bool capture(Passes& passes, const torch::Tensor& x);
+
+    SimVP network_;
+    torch::Dtype type_;
+    MakeGraph make_graph_;
+    Reporter& reporter_;
+    std::map<std::vector<std::int64_t>, Passes> passes_;
+    int graphs_ = 0;
+};
+
+/// With the device's graphs; says which, and why it is no better, where there are none.
+std::unique_ptr<GraphInference> make_graph_inference(const SimVPImpl& model, torch::Device device,
+                                                     torch::Dtype type, Reporter& reporter);
+
+}  // namespace stl

@@ -1,0 +1,50 @@
+// A graph that is watched, and what a reporter is told.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "stl/core/reporter.h"
+#include "stl/gpu/kernels.h"
+
+namespace stl::test {
+
+/// Counts what a graph is asked for, and can fail.
+class WatchedGraph : public gpu::Graph {
+  public:
+    struct Calls {
+        int warm_ups = 0, captures = 0, replays = 0;
+        bool fails = false;
+    };
+    WatchedGraph(std::unique_ptr<gpu::Graph> inner, Calls& calls) : inner_(std::move(inner)), calls_(calls) {}
+    void warm_up(const std::function<void()>& work) override {
+        ++calls_.warm_ups;
+        inner_->warm_up(work);
+    }
+    void capture(const std::function<void()>& work) override {
+        ++calls_.captures;
+        if (calls_.fails)
+            throw std::runtime_error("operation not permitted when stream is capturing\nand more");
+        inner_->capture(work);
+    }
+    void replay() override {
+        ++calls_.replays;
+        inner_->replay();
+    }
+
+  private:
+    std::unique_ptr<gpu::Graph> inner_;
+    Calls& calls_;
+};
+
+/// Keeps what it is warned of.
+class Warnings : public Reporter {
+  public:
+    void warn(const std::string& line) override { lines.push_back(line); }
+    std::vector<std::string> lines;
+};
+
+}  // namespace stl::test
