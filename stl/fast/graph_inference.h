@@ -3,9 +3,8 @@
 //
 // A copy of the network is made ready once: norms with fixed statistics are folded away, weights lie as
 // convolutions read them and, in half precision, are narrowed once; layers run by kernels of our own where
-// there are some. Passes over batches of a size that comes again and again are
-// then one captured CUDA graph each. The model may be freed
-// or changed afterwards without effect.
+// there are some. Passes over batches of a size that comes again and again are then one captured CUDA graph
+// each. The model may be freed or changed afterwards without effect.
 #pragma once
 
 #include <functional>

@@ -48,7 +48,8 @@ class StoredSource : public PredictionSource {
         }
         auto rows = torch::empty({n, wanted_.frames, s.channels, s.height, s.width});
         for (std::int64_t i = 0; i < n; ++i) {
-            reader_->read(done_++, 1, {sequence_.data_ptr<float>(), static_cast<std::size_t>(sequence_.numel())});
+            reader_->read(done_++, 1,
+                          {sequence_.data_ptr<float>(), static_cast<std::size_t>(sequence_.numel())});
             rows[i].copy_(sequence_.narrow(0, 0, wanted_.frames));
         }
         return rows;

@@ -32,8 +32,10 @@ BatchNorm2dImpl::BatchNorm2dImpl(std::int64_t channels) {
 
 void BatchNorm2dImpl::count_batch(const torch::Tensor& x) {
     if (x.numel() == x.size(1)) {
-        fail("BatchNorm: one value a channel ({}) has no variance to train on, expected more sequences or pixels",
-             to_string(x.sizes().vec()));
+        fail(
+            "BatchNorm: one value a channel ({}) has no variance to train on, expected more sequences or "
+            "pixels",
+            to_string(x.sizes().vec()));
     }
     num_batches_tracked += 1;
 }
