@@ -79,16 +79,6 @@ Json with_best(const EvaluateArguments& a, const Json& document, const Predictor
     return record_document(document, predictor, data_files(set), best, best_epoch);
 }
 
-/// record_document() refuses such a run too, but only after an evaluation that may take long.
-void require_finished(const Predictor& predictor) {
-    const auto file = predictor.run()->run_file();
-    std::string state = "not known";
-    if (fs::exists(file)) state = Fields(read_json(file), file.string()).get<std::string>("state", state);
-    if (state == "finished") return;
-    fail("{}: cannot be recorded, its training is not finished (state {})", predictor.checkpoint().string(),
-         state);
-}
-
 void run_evaluate(EvaluateArguments a, Console& console) {
     if (a.record && a.predictor.weights != "last") {
         throw UsageError("--record takes the last weights, and the best beside them; leave out --weights");
@@ -100,7 +90,7 @@ void run_evaluate(EvaluateArguments a, Console& console) {
     if (a.record) {
         record = record_file(a.results, predictor);
         refuse_existing(record, a.force);
-        require_finished(predictor);
+        require_finished(predictor);  // before an evaluation that may take long
     }
     const auto set = test_set_options({a.data, a.layout, a.frames}, predictor);
     const auto data = open_test_set(set);

@@ -81,6 +81,9 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
         pixel_aspect = size.pixel_aspect;
         predict = scaled(predict, size);
     }
+    std::error_code not_there;
+    if (fs::equivalent(arguments.input, arguments.output, not_there))
+        fail("{}: is the input, choose another --output", arguments.output);
     require_memory(2 * static_cast<std::uint64_t>(shape.elements()) * sizeof(float), arguments.input);
     const auto sink =
         open_sink(arguments.output, source->count(), shape,

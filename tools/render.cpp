@@ -281,11 +281,12 @@ void run_render(RenderArguments a, Console& console) {
     add_scores(m, a, a.panels.range);
     if (still) {
         write_figure(a, m, a.panels, extension == ".svg");
-        console.info(fmt::format("{}: {} sequences", a.output, m.sequences.size()));
+        console.info(fmt::format("{}: {}", a.output, counted(std::ssize(m.sequences), "sequence")));
     } else {
         if (extension == ".gif") a.panels.max_width = 1000, a.panels.max_height = 720;  // GIF files grow fast
         const auto frames = write_frames(a, m, a.panels, console);
-        console.info(fmt::format("{}: {} sequences, {} frames", a.output, m.sequences.size(), frames));
+        console.info(fmt::format("{}: {}, {}", a.output, counted(std::ssize(m.sequences), "sequence"),
+                                 counted(static_cast<std::int64_t>(frames), "frame")));
     }
 }
 

@@ -35,7 +35,18 @@ Json training_of(const RunFolder* run) {
     return training;
 }
 
+void require_finished(const Json& training, const Predictor& predictor) {
+    const auto state = inside(training, {"state"});
+    if (state == "finished") return;
+    fail("{}: cannot be recorded, its training is not finished (state {})", predictor.checkpoint().string(),
+         state.is_string() ? state.get<std::string>() : "not known");
+}
+
 }  // namespace
+
+void require_finished(const Predictor& predictor) {
+    require_finished(training_of(predictor.run()), predictor);
+}
 
 Json evaluation_document(const Predictor& predictor, const std::string& weights,
                          const Evaluation& evaluation) {
@@ -64,11 +75,7 @@ Json evaluation_document(const Predictor& predictor, const std::string& weights,
 
 Json record_document(Json document, const Predictor& predictor, const std::vector<fs::path>& data_files,
                      const std::optional<Evaluation>& best, std::int64_t best_epoch) {
-    const auto state = inside(document, {"training", "state"});
-    if (state != "finished") {
-        fail("{}: cannot be recorded, its training is not finished (state {})",
-             predictor.checkpoint().string(), state.is_null() ? "not known" : state.get<std::string>());
-    }
+    require_finished(inside(document, {"training"}), predictor);
     if (document["mse"].is_null())
         fail("{}: cannot be recorded, its MSE is no finite number", predictor.checkpoint().string());
     document["data_files"] = Json::array();

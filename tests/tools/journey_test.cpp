@@ -55,6 +55,11 @@ TEST_F(JourneyTest, FromDataToVideo) {
             << key;
     }
 
+    const auto own = stl("predict run --input test.h5 --output test.h5 --force");
+    EXPECT_EQ(own.status, 1);
+    EXPECT_THAT(own.err, HasSubstr("test.h5: is the input"));
+    EXPECT_EQ(stl("evaluate run --data ''").status, 2) << "empty is not the experiment's own";
+
     good("render run --data test.h5 --output out.gif");
     EXPECT_TRUE(fs::exists(folder_ / "out.gif"));
     EXPECT_GT(json("info run --json")["parameters"].get<std::int64_t>(), 0);
@@ -86,12 +91,18 @@ TEST_F(JourneyTest, CtrlCSavesAndTheRunGoesOn) {
 }
 
 TEST_F(JourneyTest, SeedsRepeatARun) {
-    const std::string train = "train tiny.json --run run --device cpu --seeds 2 --set train.steps=2";
+    const std::string train = "train tiny.json --run run/ --device cpu --seeds 2 --set train.steps=2";
     good(train);
     EXPECT_EQ(json("info run-seed1 --json")["parameters"], json("info run-seed2 --json")["parameters"]);
     EXPECT_EQ(parse_json(read_text(folder_ / "run-seed2/experiment.json"), "")["train"]["seed"], 2);
     EXPECT_EQ(stl(train).status, 1) << "both are there already";
     fs::remove_all(folder_ / "run-seed2");
+    const auto unfinished = "train tiny.json --run 'run three' --device cpu --max-minutes 0.000001";
+    EXPECT_THAT(stl(unfinished).err, HasSubstr("'run three'"));
+    const auto record = stl("evaluate 'run three' --record --results results --json");
+    EXPECT_EQ(record.status, 1);
+    EXPECT_THAT(record.err, HasSubstr("its training is not finished"));
+    EXPECT_EQ(record.out, "") << "before the evaluation";
     good(train + " --resume");
     EXPECT_TRUE(fs::exists(folder_ / "run-seed2/checkpoints/last.pth"));
 }
