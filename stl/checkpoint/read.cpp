@@ -61,11 +61,12 @@ void for_each_tensor(const File& file, const Dict& dict, Function function) {
     }
 }
 
-/// The only element where Lightning keeps a list (one optimizer, one scheduler).
-Value only_element(Value value, const std::string& where) {
+/// The only element where Lightning keeps a list (one optimizer, one scheduler). hint: for the Error that
+/// there are several.
+Value only_element(Value value, const std::string& where, std::string_view hint = "") {
     const auto* list = value.as<List>();
     if (list == nullptr || list->items.empty()) return {};
-    if (list->items.size() > 1) fail("{}: {} where one was expected", where, list->items.size());
+    if (list->items.size() > 1) fail("{}: {} where one was expected{}", where, list->items.size(), hint);
     return list->items[0];
 }
 
@@ -111,12 +112,8 @@ OptimizerState::PerParameter read_moments(const File& file, Value state, const s
 std::optional<OptimizerState> read_optimizer(const File& file, Value value, const std::string& where) {
     const auto groups = value.find("param_groups");
     if (groups.is_none()) return std::nullopt;
-    const auto* all_groups = groups.as<List>();
-    if (all_groups != nullptr && all_groups->items.size() > 1) {
-        fail("{}.param_groups: {} where one was expected (stl convert --weights-only leaves them out)", where,
-             all_groups->items.size());
-    }
-    const auto group = only_element(groups, where + ".param_groups");
+    const auto group =
+        only_element(groups, where + ".param_groups", " (stl convert --weights-only leaves them out)");
     const auto* parameters = group.find("params").as<List>();
     if (parameters == nullptr) fail("{}.param_groups[0].params: a list was expected", where);
     OptimizerState out;

@@ -53,8 +53,13 @@ struct Kind<std::vector<E>> {
     static bool fits(const Json& j) { return j.is_array() && std::ranges::all_of(j, Kind<E>::fits); }
 };
 
+/// What is not UTF-8 becomes U+FFFD. indent -1: on one line.
+std::string dumped(const Json& json, int indent) {
+    return json.dump(indent, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+}
+
 std::string shown(const Json& value) {
-    auto text = value.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+    auto text = dumped(value, -1);
     return text.size() <= 60 ? text : text.substr(0, 57) + "...";
 }
 
@@ -89,7 +94,7 @@ Json read_json(const fs::path& path) {
 }
 
 std::string to_text(const Json& json) {
-    return json.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+    return dumped(json, 2);
 }
 
 void write_json(const fs::path& path, const Json& json) {

@@ -23,10 +23,7 @@ fs::path checkpoint_of(const PredictorOptions& options, std::optional<RunFolder>
         return source;
     }
     run = RunFolder::open(source);
-    auto file = run->checkpoint(options.weights);
-    if (!fs::exists(file))
-        fail("{}: has no {} checkpoint ({})", source.string(), options.weights, file.string());
-    return file;
+    return run->existing_checkpoint(options.weights);
 }
 
 /// The configuration given beside the checkpoint, with the frame size of the data where nothing tells it.
@@ -54,7 +51,7 @@ SimVPOptions resized(SimVPOptions model, const PredictorOptions& options, const 
 }  // namespace
 
 struct Predictor::Parts {
-    Parts(const PredictorOptions& options, Reporter& reporter) : file(checkpoint_of(options, run)) {
+    Parts(const PredictorOptions& options, Reporter* told) : file(checkpoint_of(options, run)) {
         if (options.path != "fast" && options.path != "plain") {
             fail("path '{}' is not known, expected fast or plain", options.path);
         }
@@ -82,7 +79,7 @@ struct Predictor::Parts {
         if (options.path == "plain") {
             network->to(device);
         } else if (on_gpu) {
-            graphs = make_graph_inference(*network, device, type, reporter);
+            graphs = make_graph_inference(*network, device, type, told != nullptr ? *told : silent);
             network = nullptr;
         } else {
             if (!kernels::multiplies_bfloat16(kernels::best_isa())) precision = "fp32";
@@ -108,6 +105,7 @@ struct Predictor::Parts {
     fs::path file;
     torch::Device device = torch::kCPU;
     SimVPOptions model;
+    Reporter silent;
     // One of the three predicts:
     SimVP network{nullptr};                  ///< the plain path
     std::unique_ptr<FastSimVP> fast;         ///< a CPU's fast path
@@ -120,7 +118,8 @@ struct Predictor::Parts {
 };
 
 Predictor::Predictor(const PredictorOptions& options, Reporter& reporter)
-    : parts_(std::make_unique<Parts>(options, reporter)) {}
+    : parts_(std::make_unique<Parts>(options, &reporter)) {}
+Predictor::Predictor(const PredictorOptions& options) : parts_(std::make_unique<Parts>(options, nullptr)) {}
 Predictor::~Predictor() = default;
 Predictor::Predictor(Predictor&&) noexcept = default;
 Predictor& Predictor::operator=(Predictor&&) noexcept = default;
@@ -133,11 +132,6 @@ torch::Tensor Predictor::predict(const torch::Tensor& x, std::int64_t frames) {
     if (parts_->graphs) return parts_->normalizer.undo(parts_->graphs->predict(input, wanted));
     const Autocast autocast(parts_->device.type(), product_type(parts_->precision));
     return parts_->normalizer.undo(parts_->network->predict(input, wanted).to(torch::kFloat32));
-}
-
-Reporter& Predictor::silent() {
-    static Reporter reporter;
-    return reporter;
 }
 
 const std::string& Predictor::precision() const {

@@ -42,7 +42,9 @@ class Predictor {
     /// Error: nothing there, no checkpoint, weights that do not fit, a configuration that must be asked for,
     /// fp16 without a GPU. reporter: told in a line why a GPU is not as fast as it could be; has to live as
     /// long.
-    explicit Predictor(const PredictorOptions& options, Reporter& reporter = silent());
+    Predictor(const PredictorOptions& options, Reporter& reporter);
+    /// Tells nobody.
+    explicit Predictor(const PredictorOptions& options);
     ~Predictor();
     Predictor(Predictor&&) noexcept;
     Predictor& operator=(Predictor&&) noexcept;
@@ -70,8 +72,6 @@ class Predictor {
     std::int64_t epoch() const;
 
   private:
-    static Reporter& silent();
-
     struct Parts;
     std::unique_ptr<Parts> parts_;
 };

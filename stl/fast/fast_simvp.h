@@ -3,10 +3,10 @@
 //
 // Everything is planned once from the model's weights: norms with fixed statistics, layer scales and
 // shortcuts are folded into the maps beside them, weights are packed for the kernels (stl/kernels),
-// activations have their channels last. In bfloat16 the products' factors are rounded (for
-// Winograd's convolutions at their points), and nothing else: sums, norms and what goes from layer to layer
-// stay float32. Buffers are made in the first call and used again. The model may be freed or changed
-// afterwards without effect.
+// activations have their channels last. In bfloat16 the products' factors are rounded (for Winograd's
+// convolutions at their points), and nothing else: sums, norms and what goes from layer to layer stay
+// float32. Buffers are made in the first call and used again. The model may be freed or changed afterwards
+// without effect.
 #pragma once
 
 #include <functional>

@@ -38,13 +38,13 @@ Index size_of(Precision stored) {
 
 // A filter at each point is its (1, x, x^2) there, divided by the product of the point's distances to the
 // others.
-constexpr double p = 0.70710678118654752, q = 1.41421356237309505;
+constexpr double point_p = 0.70710678118654752, point_q = 1.41421356237309505;
 constexpr double at_p = 2 * 0.5 * (0.5 - 2.0), at_q = 2 * 2.0 * (2.0 - 0.5);
 constexpr double at_points[6][3] = {{1, 0, 0},
-                                    {1 / at_p, p / at_p, 0.5 / at_p},
-                                    {1 / at_p, -p / at_p, 0.5 / at_p},
-                                    {1 / at_q, q / at_q, 2.0 / at_q},
-                                    {1 / at_q, -q / at_q, 2.0 / at_q},
+                                    {1 / at_p, point_p / at_p, 0.5 / at_p},
+                                    {1 / at_p, -point_p / at_p, 0.5 / at_p},
+                                    {1 / at_q, point_q / at_q, 2.0 / at_q},
+                                    {1 / at_q, -point_q / at_q, 2.0 / at_q},
                                     {0, 0, 1}};
 
 /// Where the output of a pixel goes.

@@ -183,13 +183,13 @@ void require_same(const Experiment& e, const std::string& key, const Json& of_da
          stated->dump(), of_data.dump());
 }
 
-}  // namespace
-
 /// For a message of one line.
 std::string shortened(const std::string& text) {
     constexpr std::size_t longest = 200;
     return text.size() <= longest ? text : text.substr(0, longest) + "...";
 }
+
+}  // namespace
 
 Setting parse_setting(const std::string& text) {
     const auto equals = text.find('=');

@@ -78,6 +78,12 @@ void RunFolder::lock() {
     fail("{}: another stl train{} is writing here", path_.string(), process);
 }
 
+fs::path RunFolder::existing_checkpoint(const std::string& which) const {
+    auto file = checkpoint(which);
+    if (!fs::exists(file)) fail("{}: has no {} checkpoint ({})", path_.string(), which, file.string());
+    return file;
+}
+
 std::string RunFolder::name() const {
     auto whole = fs::absolute(path_).lexically_normal();
     if (!whole.has_filename()) whole = whole.parent_path();

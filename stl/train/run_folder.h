@@ -33,6 +33,8 @@ class RunFolder {
     fs::path evaluation_file() const { return path_ / "evaluation.json"; }
     /// "last" or "best".
     fs::path checkpoint(const std::string& which) const { return path_ / "checkpoints" / (which + ".pth"); }
+    /// The same. Error: it is not there.
+    fs::path existing_checkpoint(const std::string& which) const;
 
     void append_metrics(const Json& line) const;
     /// Drops the lines after `step`: what a run wrote that stopped later than its last checkpoint. With

@@ -85,10 +85,7 @@ std::int64_t total_steps(const Experiment& experiment, std::int64_t steps_per_ep
 
 /// Of a run that stands for its last weights, that checkpoint.
 fs::path checkpoint_of(const fs::path& source) {
-    if (!fs::is_directory(source)) return source;
-    auto file = RunFolder::open(source).checkpoint("last");
-    if (!fs::exists(file)) fail("{}: has no last checkpoint ({})", source.string(), file.string());
-    return file;
+    return fs::is_directory(source) ? RunFolder::open(source).existing_checkpoint("last") : source;
 }
 
 void load_initial_weights(SimVPImpl& model, const Experiment& experiment) {

@@ -100,6 +100,11 @@ Tensor in_channels_last(const Tensor& t) {
     return t.suggest_memory_format() == channels_last ? t : t.clone(channels_last);
 }
 
+/// The pixels that 1x1 filters see going in steps of `stride`.
+Tensor strided_pixels(const Tensor& x, std::int64_t stride) {
+    return x.slice(2, 0, c10::nullopt, stride).slice(3, 0, c10::nullopt, stride);
+}
+
 /// The outputs of a convolution in front of a shuffle, the four places of a pixel one after the other: from
 /// c * 4 + place to place * C + c.
 Tensor by_place(const Tensor& t) {
@@ -108,28 +113,23 @@ Tensor by_place(const Tensor& t) {
 
 }  // namespace
 
-Tensor conv_norm_silu(const Tensor& x_, const Convolution& convolution, const Norm& norm, bool shuffle) {
-    // oneDNN writes beside its memory in the gradient of strided 1x1 filters over under 16 channels, channels
-    // last: the pixels that such filters see are taken first.
-    const bool of_pixels = convolution.weight.size(2) == 1 && convolution.padding == 0;
-    const auto x =
-        of_pixels && convolution.stride > 1
-            ? x_.slice(2, 0, c10::nullopt, convolution.stride).slice(3, 0, c10::nullopt, convolution.stride)
-            : x_;
-    const auto stride = of_pixels ? 1 : convolution.stride;
-    const auto convolve = [&](const Tensor& in, const Tensor& weight, const Tensor& bias) {
-        return torch::conv2d(in, weight, bias, stride, convolution.padding);
-    };
+Tensor conv_norm_silu(const Tensor& x, const Convolution& convolution, const Norm& norm, bool shuffle) {
+    const auto padding = convolution.padding;
     if (gpu::takes(x)) {
-        return gpu::norm_silu(convolve(x, convolution.weight, convolution.bias), norm.groups, norm.gamma,
-                              norm.beta, norm.eps, shuffle);
+        return gpu::norm_silu(
+            torch::conv2d(x, convolution.weight, convolution.bias, convolution.stride, padding), norm.groups,
+            norm.gamma, norm.beta, norm.eps, shuffle);
     }
+    // oneDNN writes beside its memory in the gradient of strided 1x1 filters over under 16 channels, channels
+    // last: their pixels are taken first.
+    const bool of_pixels = convolution.weight.size(2) == 1 && padding == 0 && convolution.stride > 1;
+    const auto stride = of_pixels ? 1 : convolution.stride;
     const auto weight = shuffle ? by_place(convolution.weight) : convolution.weight;
     const auto bias = shuffle ? by_place(convolution.bias) : convolution.bias;
-    const auto in = in_channels_last(x);
-    const auto y = takes_winograd(in, weight, stride, convolution.padding)
+    const auto in = in_channels_last(of_pixels ? strided_pixels(x, convolution.stride) : x);
+    const auto y = takes_winograd(in, weight, stride, padding)
                        ? winograd(in, weight, bias)
-                       : convolve(in, in_channels_last(weight), bias);
+                       : torch::conv2d(in, in_channels_last(weight), bias, stride, padding);
     return GroupNormSilu::apply(y, norm.gamma, norm.beta, norm.groups, norm.eps, shuffle);
 }
 
