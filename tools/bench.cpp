@@ -249,7 +249,11 @@ void add_bench(CLI::App& app, Console& console) {
         ->add_option("--set", arguments->settings, "KEY=VALUE: override a key of the experiment (repeatable)")
         ->allow_extra_args(false)
         ->needs(experiment);
-    command->add_option("--work", arguments->work, work_help())->capture_default_str();
+    std::vector<std::string> works;
+    for (const auto& work : bench_works()) works.push_back(work.name);
+    command->add_option("--work", arguments->work, work_help())
+        ->check(CLI::IsMember(works))
+        ->capture_default_str();
     command->add_option("--translator", arguments->translators, "names, or all")->delimiter(',');
     command->add_option("--batch", arguments->batch, "sequences at a time (default: 1, or the experiment's)")
         ->check(positive);

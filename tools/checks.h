@@ -2,17 +2,22 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 
 #include "stl/core/error.h"
 
 namespace stl::tools {
 
+/// CLI11 takes what is no 64-bit integer for the nearest one that is.
+constexpr double kNumbersEnd = 0x1p63;
+
 /// "--frames: 0, expected a number over 0"
 inline const CLI::Validator positive(
     [](std::string& text) {
         double value = 0;
-        if (CLI::detail::lexical_cast(text, value) && value > 0) return std::string();
-        return fmt::format("{}, expected a number over 0", text);
+        if (!CLI::detail::lexical_cast(text, value) || !(value > 0))
+            return fmt::format("{}, expected a number over 0", text);
+        return value < kNumbersEnd ? std::string() : fmt::format("{} is too large", text);
     },
     "POSITIVE");
 
@@ -20,10 +25,20 @@ inline const CLI::Validator positive(
 inline const CLI::Validator not_negative(
     [](std::string& text) {
         double value = 0;
-        if (CLI::detail::lexical_cast(text, value) && value >= 0) return std::string();
-        return fmt::format("{}, expected 0 or a number over it", text);
+        if (!CLI::detail::lexical_cast(text, value) || !(value >= 0))
+            return fmt::format("{}, expected 0 or a number over it", text);
+        return value < kNumbersEnd ? std::string() : fmt::format("{} is too large", text);
     },
     "NONNEGATIVE");
+
+/// "--mean: nan, expected a number"
+inline const CLI::Validator finite(
+    [](std::string& text) {
+        double value = 0;
+        if (CLI::detail::lexical_cast(text, value) && std::isfinite(value)) return std::string();
+        return fmt::format("{}, expected a number", text);
+    },
+    "NUMBER");
 
 /// "--run: empty, expected a name"
 inline const CLI::Validator not_empty(

@@ -5,8 +5,10 @@
 #include <thread>
 
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/data/generate.h"
 #include "stl/data/sets/moving.h"
+#include "tools/checks.h"
 #include "tools/command.h"
 
 namespace stl::tools {
@@ -66,6 +68,9 @@ void run_generate(GenerateArguments arguments, Console& console) {
     if (options.threads == 0)
         options.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     set_own_options(arguments);
+    if (options.compression > 0 &&
+        lower_case(split_file_name(arguments.output).path.extension().string()) == ".npy")
+        throw UsageError("generate: --compress goes with .h5");
     console.set_quiet(arguments.quiet || arguments.json);
 
     const auto started = std::chrono::steady_clock::now();
@@ -147,8 +152,7 @@ void add_generate(CLI::App& app, Console& console) {
     command->add_option("--sequences", a.sequences, "how many (default: 10000, of validation 1000)")
         ->check(kCount);
     command->add_option("--seed", a.seed, "of the random numbers; the published test sets have 0")
-        ->check(CLI::Range(std::int64_t{0}, INT64_MAX))
-
+        ->check(not_negative)
         ->capture_default_str();
     command->add_option("--dtype", a.dtype, "uint8 or float32")
         ->check(CLI::IsMember({"uint8", "float32"}))

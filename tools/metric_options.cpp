@@ -8,6 +8,7 @@
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/metrics/lpips.h"
+#include "tools/checks.h"
 
 namespace stl::tools {
 namespace {
@@ -79,8 +80,8 @@ void MetricArguments::add_to(CLI::App& command, bool scales) {
     lpips->needs(heads);
     heads->needs(lpips);
     if (!scales) return;
-    auto* mean = command.add_option("--mean", mean_, "both are read as value * S + M");
-    auto* std = command.add_option("--std", std_, "likewise");
+    auto* mean = command.add_option("--mean", mean_, "both are read as value * S + M")->check(finite);
+    auto* std = command.add_option("--std", std_, "likewise")->check(positive);
     mean->needs(std);
     std->needs(mean);
     command.add_option("--clip", clip_, "A,B: the prediction's range for SSIM and PSNR")

@@ -97,10 +97,6 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
 
 void check_sizes(PredictArguments& a, bool stream) {
     const bool video = !stream && is_video_input(a.input);
-    if (a.at && !video) throw UsageError("predict: --at is for videos");
-    if (a.source.every > 0 && !video) throw UsageError("predict: --every is for videos");
-    if (a.full_size && !video) throw UsageError("predict: --full-size is for videos");
-    if (a.tile && stream) throw UsageError("predict: --tile is for files");
     if (!a.tile_size.empty()) {
         const auto size = parse_frame_size(a.tile_size, "predict: --tile-size");
         a.predictor.size = {size.height, size.width};
@@ -111,12 +107,20 @@ void check_sizes(PredictArguments& a, bool stream) {
 
 /// Options that the chosen kind of input has no use for.
 void refuse_unused(const PredictArguments& a, const CLI::App& command) {
-    if (a.input != "-") {
-        if (!a.raw.empty()) throw UsageError("predict: --raw is for streams (--input - --output -)");
-        return;
+    const auto refuse = [&](std::initializer_list<const char*> names, const char* why) {
+        for (const char* name : names) {
+            if (command.count(name) > 0) throw UsageError(fmt::format("predict: {} {}", name, why));
+        }
+    };
+    if (a.input == "-") {
+        refuse({"--frames", "--batch", "--layout", "--force", "--tile"}, "is not for streams");
+    } else {
+        refuse({"--raw"}, "is for streams (--input - --output -)");
     }
-    for (const char* name : {"--frames", "--batch", "--layout", "--stream", "--max-pixels", "--force"}) {
-        if (command.count(name) > 0) throw UsageError(fmt::format("predict: {} is not for streams", name));
+    if (a.input != "-" && is_video_input(a.input)) {
+        refuse({"--layout"}, "is for sequence files");
+    } else {
+        refuse({"--at", "--every", "--full-size", "--stream", "--max-pixels"}, "is for videos");
     }
 }
 
@@ -175,7 +179,7 @@ void add_predict(CLI::App& app, Console& console) {
         ->add_option("--stream", a.source.stream,
                      "of a video: number of the stream, as ffprobe counts (default: the best)")
         ->check(not_negative);
-    command->add_option("--max-pixels", a.source.max_pixels, "of a video: larger frames are refused")
+    command->add_option("--max-pixels", a.source.max_pixels, "of a video: frames of more pixels are refused")
         ->check(positive)
         ->capture_default_str();
     command->add_flag("--full-size", a.full_size, "of a video: predictions scaled to the clip's own size");

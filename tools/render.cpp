@@ -311,9 +311,13 @@ void add_render(CLI::App& app, Console& console) {
                         "of runs: FILE[:DATASET] to show (default: the experiment's test set)");
     command->add_option("--layout", a.test.layout, "axes of that file, e.g. TNHW or NTHWC");
     command->add_option("--frames", a.test.frames, "of runs: frames to predict")->check(positive);
-    command->add_option("--sequences", a.sequences, "how many, from the first (default: 8, of a figure 1)")
-        ->check(positive);
-    command->add_option("--index", a.index, "numbers of the sequences to show, from 0")->delimiter(',');
+    auto* sequences =
+        command
+            ->add_option("--sequences", a.sequences, "how many, from the first (default: 8, of a figure 1)")
+            ->check(positive);
+    command->add_option("--index", a.index, "numbers of the sequences to show, from 0")
+        ->delimiter(',')
+        ->excludes(sequences);
     command->add_option("--fps", a.fps, "frames a second (default: the file's, or 5)")->check(positive);
     command->add_option("--quality", a.quality, "of .mp4 and .webm, 0-100")
         ->check(CLI::Range(0, 100))

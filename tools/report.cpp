@@ -34,6 +34,7 @@ void run_report(const ReportArguments& a, Console& console) {
     if (!a.output.empty()) refuse_existing(a.output, a.force);
     const auto experiments = experiments_folder();
     if (!experiments) fail("experiments/published.json: not found in this folder or beside the program");
+    if (!a.results.empty() && !fs::is_directory(a.results)) fail("--results {}: no such folder", a.results);
     auto records = read_records(a.results.empty() ? *experiments / "results" : fs::path(a.results));
     std::vector<LearningCurve> curves;
     for (const auto& run : a.runs) {

@@ -71,6 +71,11 @@ RunFolder RunFolder::go_on(const fs::path& path) {
     return folder;
 }
 
+void RunFolder::require_available(const fs::path& path, bool resume, bool force) {
+    if (!resume) refuse_taken(path, force);
+    if (resume || is_run(path)) open(path).lock();
+}
+
 void RunFolder::lock() {
     lock_ = std::make_shared<FileLock>(path_ / kLockFile);
     if (lock_->state() != FileLock::State::taken) return;

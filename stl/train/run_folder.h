@@ -21,6 +21,8 @@ class RunFolder {
     /// Opens one to go on training in it, and removes what a killed process left half written. Error if it is
     /// none, or is being trained.
     static RunFolder go_on(const fs::path& path);
+    /// The errors of go_on() (to `resume`) or create(), before anything is prepared; nothing is changed.
+    static void require_available(const fs::path& path, bool resume, bool force);
     /// True if `path` holds an experiment.json.
     static bool is_run(const fs::path& path);
 

@@ -162,6 +162,7 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
       experiment_(request.experiment),
       options_(request.experiment.train),
       device_(open_device(request.device)) {
+    RunFolder::require_available(request.run, request.resume, request.force);
     set_threads(options_.threads);
     train_data_ = make_dataset(experiment_.dataset, Split::train, options_.seed);
     shape_ = train_data_->shape();
@@ -190,7 +191,7 @@ void Trainer::build_network() {
         require_room();
         torch::manual_seed(options_.seed);
         model_->draw_weights();
-        load_initial_weights(*model_, experiment_);
+        if (!request_.resume) load_initial_weights(*model_, experiment_);
         model_->to(device_);
         if (device_.is_cuda()) set_channels_last(*model_);
         optimizer_ = std::make_unique<Optimizer>(model_->parameters(), options_.optimizer);
@@ -272,6 +273,7 @@ void Trainer::restore() {
     const auto path = folder_->checkpoint("last");
     if (!fs::exists(path)) {
         reporter_.warn(path.string() + " is not there yet: the run starts anew");
+        load_initial_weights(*model_, experiment_);
         folder_->drop_metrics_after(0);
         return;
     }
@@ -283,6 +285,8 @@ void Trainer::restore() {
     optimizer_->load(*checkpoint.optimizer, path.string());
     Fields stored(checkpoint.stl, path.string() + ": stl");
     step_ = stored.require<std::int64_t>("step");
+    if (step_ < 0 || step_ > schedule_.total_steps)
+        fail("{}: stl.step: {}, expected 0 to {}", path.string(), step_, schedule_.total_steps);
     epoch_sum_before_ = stored.get<double>("epoch_sum", 0.0);
     seconds_before_ = stored.get<double>("seconds", 0.0);
     best_loss_ = stored.get<double>("best_loss", best_loss_);

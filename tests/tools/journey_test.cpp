@@ -143,6 +143,16 @@ TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
     good("generate mmnist --split test --sequences 1 --output a.h5");
     refused("predict none.pth --input a.h5 --output b.h5", 1, "none.pth");
     refused("predict --input a.h5 --output b.h5", 2, "RUN or CHECKPOINT");
+    refused("predict run --input a.h5 --output b.h5 --stream 1", 2, "--stream is for videos");
+    refused("predict run --input a.mp4 --output b.h5 --layout NTCHW", 2, "--layout is for sequence files");
+    refused("generate mmnist --sequences 1 --output a.npy --compress 1", 2, "--compress goes with .h5");
+    refused("generate mmnist --output b.h5 --seed 99999999999999999999", 2,
+            "--seed: 99999999999999999999 is too large");
+    refused("render a.h5 --output a.png --index 0 --sequences 1", 2, "--sequences excludes --index");
+    refused("metrics a.h5 a.h5 --mean nan --std 1", 2, "--mean: nan, expected a number");
+    refused("metrics a.h5 a.h5 --mean 0 --std 0", 2, "--std: 0, expected a number over 0");
+    refused("bench --work fast", 2, "--work: fast not in");
+    refused("report --results none", 1, "--results none: no such folder");
     refused("evaluate none", 1, "none");
     write_text(folder_ / "empty.h5", "");
     refused("render empty.h5 --output a.gif", 1, "empty.h5");

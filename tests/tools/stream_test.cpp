@@ -60,12 +60,16 @@ TEST_F(StreamTest, EndsWellWhenNobodyReadsAnyMore) {
 }
 
 TEST_F(StreamTest, RefusesWhatAStreamHasNoUseFor) {
-    for (const std::string option : {"--frames 8", "--batch 3", "--layout TNHW", "--stream 1"}) {
+    const auto refused = [&](const std::string& option, const std::string& why) {
         shell("$STL predict run --input - --raw 64x64:gray --output - " + option +
               " 2>.err </dev/null; echo $? >.status");
         EXPECT_EQ(status(), "2\n") << option;
-        EXPECT_THAT(told(), HasSubstr(option.substr(0, option.find(' ')) + " is not for streams"));
-    }
+        EXPECT_THAT(told(), HasSubstr(option.substr(0, option.find(' ')) + why));
+    };
+    for (const std::string option : {"--frames 8", "--batch 3", "--layout TNHW", "--tile"})
+        refused(option, " is not for streams");
+    for (const std::string option : {"--stream 1", "--max-pixels 99", "--at 1", "--full-size"})
+        refused(option, " is for videos");
 }
 
 TEST_F(StreamTest, ACutFrameIsTold) {

@@ -279,6 +279,12 @@ TEST_F(TrainerTest, AnExistingRunIsRefusedAndStaysAsItIs) {
     const auto before = read_text(folder_ / "run/metrics.jsonl");
     EXPECT_THAT([&] { train(request(), silent_); }, ThrowsMessage<Error>(HasSubstr("exists already")));
     EXPECT_EQ(read_text(folder_ / "run/metrics.jsonl"), before);
+    EXPECT_THAT(
+        [&] {
+            train(request({{"init", "nofile.pth"}}), silent_);
+        },
+        ThrowsMessage<Error>(HasSubstr("exists already")))
+        << "before anything is prepared";
 }
 
 /// Trains a second run in the folder of the first while that takes its steps.
@@ -387,6 +393,35 @@ TEST_F(TrainerTest, StartsFromTheLastWeightsOfARun) {
         const auto a = read_checkpoint(folder_ / "run/checkpoints/last.pth").state;
         const auto b = read_checkpoint(folder_ / "next/checkpoints/last.pth").state;
         EXPECT_TRUE(torch::allclose(a[0].second, b[0].second, 0, 1e-9)) << source;
+    }
+}
+
+TEST_F(TrainerTest, WhatItStartedFromIsNotNeededToGoOn) {
+    train(request(), silent_);
+    const auto init = folder_ / "init.pth";
+    fs::rename(folder_ / "run/checkpoints/last.pth", init);
+    auto next = request({{"init", init.string()}});
+    next.run = folder_ / "next";
+    train(next, silent_, [] { return true; });
+    fs::remove(init);
+    next.resume = true;
+    EXPECT_TRUE(train(next, silent_).finished());
+    fs::remove(folder_ / "next/checkpoints/last.pth");  // now it has to start anew
+    EXPECT_THAT([&] { train(next, silent_); }, ThrowsMessage<Error>(HasSubstr("train.init: ")));
+}
+
+TEST_F(TrainerTest, AStepThatTheRunDoesNotHaveIsRefused) {
+    train(request(), silent_);
+    const auto last = folder_ / "run/checkpoints/last.pth";
+    auto checkpoint = read_checkpoint(last);
+    auto again = request();
+    again.resume = true;
+    for (const std::int64_t step : {std::int64_t{-1}, std::int64_t{13}, INT64_MAX}) {
+        checkpoint.stl["step"] = step;
+        write_checkpoint(last, checkpoint);
+        EXPECT_THAT(
+            [&] { train(again, silent_); },
+            ThrowsMessage<Error>(fmt::format("{}: stl.step: {}, expected 0 to 12", last.string(), step)));
     }
 }
 
