@@ -63,6 +63,25 @@ std::string short_reason(const std::string& text) {
     return end == std::string::npos ? text : text.substr(begin + mark.size(), end - begin - mark.size());
 }
 
+/// Error: packed by what this HDF5 library has no filter for, such as h5py's "lzf".
+void require_filters(hid_t dataset, const std::string& where) {
+    const Handle creation(H5Dget_create_plist(dataset), H5Pclose);
+    const int count = H5Pget_nfilters(creation.get());
+    for (int i = 0; i < count; ++i) {
+        unsigned flags = 0, config = 0;
+        std::size_t values = 0;
+        std::array<char, 64> name{};
+        const auto filter = H5Pget_filter2(creation.get(), static_cast<unsigned>(i), &flags, &values, nullptr,
+                                           name.size() - 1, name.data(), &config);
+        if (H5Zfilter_avail(filter) <= 0) {
+            fail(
+                "{}: packed by the filter '{}' (number {}), which the HDF5 library here lacks; store it with "
+                "gzip",
+                where, name.data(), filter);
+        }
+    }
+}
+
 }  // namespace
 
 Lock::Lock() : lock_(library_mutex()) {
@@ -118,7 +137,10 @@ std::vector<std::string> dataset_names(hid_t file) {
 
 Handle open_dataset(hid_t file, const std::string& name, const std::string& path) {
     Handle dataset(H5Dopen2(file, name.c_str(), H5P_DEFAULT), H5Dclose);
-    if (dataset.valid()) return dataset;
+    if (dataset.valid()) {
+        require_filters(dataset.get(), fmt::format("{}: dataset '{}'", path, name));
+        return dataset;
+    }
     const auto why = reason();
     const auto names = dataset_names(file);
     if (std::ranges::find(names, name) != names.end())

@@ -209,6 +209,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"h5py.h5:none", "", {"[0, 4, 2, 5, 6] is empty"}},
         Refusal{"h5py.h5:text", "", {"holds neither integers nor floats"}},
         Refusal{"h5py.h5:integers", "", {"int32 values, expected uint8, float32"}},
+        Refusal{"lzf.h5", "", {"lzf.h5: dataset 'sequences': packed by the filter 'lzf' (number 32000)"}},
         Refusal{"thw_u8.npy", "", {"[4, 5, 6] has 3 axes", "--layout THW"}},
         Refusal{"int32.npy", "", {"int32.npy: int32 values, expected uint8, float32"}},
         Refusal{"big_endian.npy", "", {"big-endian values ('>f4')"}},
