@@ -18,11 +18,6 @@ struct ConvertArguments {
     bool force = false;
 };
 
-fs::path checkpoint_file(const ConvertArguments& arguments) {
-    if (!fs::is_directory(arguments.input)) return arguments.input;
-    return RunFolder::open(arguments.input).checkpoint(arguments.weights);
-}
-
 /// The configuration goes into the file, checked against the weights. Where it can't be told, and none was
 /// given, the file goes without.
 void record_model(Checkpoint& checkpoint, const ConvertArguments& arguments, const std::string& where,
@@ -51,7 +46,7 @@ void run_convert(const ConvertArguments& arguments, Console& console) {
         fail("{}: unknown format '{}', expected .pth or .safetensors", arguments.output, extension.string());
     }
     const bool safetensors = extension == ".safetensors";
-    const auto input = checkpoint_file(arguments);
+    const auto input = checkpoint_of(arguments.input, arguments.weights);
     auto checkpoint = read_checkpoint(input, !arguments.weights_only && !safetensors);
     record_model(checkpoint, arguments, input.string(), console);
     write_checkpoint(output, checkpoint, {.half = arguments.half});

@@ -11,6 +11,7 @@
 #include "stl/data/locate.h"
 #include "stl/gpu/plugin.h"
 #include "stl/media/media_info.h"
+#include "stl/media/video_writer.h"
 #include "stl/runtime/device.h"
 #include "stl/runtime/torch.h"
 #include "tools/command.h"

@@ -63,8 +63,7 @@ void print_evaluation(const Json& document, const Evaluation& e, const Predictor
 
 /// The record has the best weights by validation beside the last.
 Json with_best(const EvaluateArguments& a, const Json& document, const Predictor& predictor,
-               const DatasetOptions& set, const Dataset& data, const EvaluateOptions& options,
-               Console& console) {
+               const Dataset& data, const EvaluateOptions& options, Console& console) {
     std::optional<Evaluation> best;
     std::int64_t best_epoch = 0;
     if (fs::exists(predictor.run()->checkpoint("best"))) {
@@ -76,7 +75,7 @@ Json with_best(const EvaluateArguments& a, const Json& document, const Predictor
         best = evaluate(best_predictor, data, pass, console, interrupted);
         best_epoch = best_predictor.epoch();
     }
-    return record_document(document, predictor, data_files(set), best, best_epoch);
+    return record_document(document, predictor, data.files(), best, best_epoch);
 }
 
 void run_evaluate(EvaluateArguments a, Console& console) {
@@ -112,7 +111,7 @@ void run_evaluate(EvaluateArguments a, Console& console) {
         write_run_report(predictor.run()->path(), console);
     }
     if (!a.record) return;
-    write_json(record, with_best(a, document, predictor, set, *data, options, console));
+    write_json(record, with_best(a, document, predictor, *data, options, console));
     console.info("recorded in " + record.string());
 }
 

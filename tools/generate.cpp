@@ -34,8 +34,8 @@ struct GenerateArguments {
 /// Options that only some of the data sets have.
 void set_own_options(GenerateArguments& a) {
     auto& o = a.options;
-    const bool noisy = o.dataset == "noisymmnist";
-    const bool colour = moving_kind(o.dataset).over_cifar;
+    const auto& kind = moving_kind(o.dataset);
+    const bool noisy = kind.noisy, colour = kind.over_cifar;
     if (!noisy && (a.noise_type || a.input_frames || a.sigma || a.mis_prob))
         throw UsageError(
             "generate: --noise-type, --input-frames, --sigma and --mis-prob go with noisymmnist");

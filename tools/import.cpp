@@ -6,6 +6,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
+#include "stl/data/sets/stored.h"
 #include "stl/import/layouts/layout.h"
 #include "tools/checks.h"
 #include "tools/command.h"
@@ -28,11 +29,6 @@ std::string split_text(const ImportReport& report) {
                        report.per_split[2]);
 }
 
-/// "datasets/kth/kth.h5": where the data set of that name looks for it.
-std::string usual_output(const std::string& layout) {
-    return fmt::format("datasets/{}/{}.h5", layout, layout);
-}
-
 void run_layout(const ImportArguments& a, const CLI::App& command, Console& console) {
     static const std::set<std::string> known{"INPUT",         "--from",          "--output",
                                              "--length",      "--variable",      "--first-year",
@@ -47,7 +43,7 @@ void run_layout(const ImportArguments& a, const CLI::App& command, Console& cons
     if (a.options.inputs.size() != 1) throw UsageError("import: --from reads one FOLDER");
     auto o = a.layout;
     o.folder = a.options.inputs.front();
-    o.output = a.options.output.empty() ? usual_output(o.name) : a.options.output;
+    o.output = a.options.output.empty() ? "datasets/" + imported_file(o.name) : a.options.output;
     o.length = command.count("--length") > 0 ? a.options.length : 0;
     o.compression = a.options.compression;
     o.force = a.options.force;

@@ -48,9 +48,8 @@ SimVP model_of_checkpoint(const fs::path& file, const InfoArguments& a) {
 SimVP model_of(const InfoArguments& a) {
     const fs::path source(a.source);
     if (!fs::exists(source)) fail("{}: no such experiment, run or checkpoint", a.source);
-    if (fs::is_directory(source))
-        return model_of_checkpoint(RunFolder::open(source).checkpoint(a.weights), a);
-    return source.extension() == ".json" ? model_of_json(a) : model_of_checkpoint(source, a);
+    const bool json = source.extension() == ".json" && !fs::is_directory(source);
+    return json ? model_of_json(a) : model_of_checkpoint(checkpoint_of(source, a.weights), a);
 }
 
 std::uint64_t float_bytes(std::int64_t elements) {

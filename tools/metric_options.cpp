@@ -79,6 +79,7 @@ void MetricArguments::add_to(CLI::App& command, bool scales) {
     auto* heads = command.add_option("--lpips-heads", lpips_heads_, "and the file of its heads' weights");
     lpips->needs(heads);
     heads->needs(lpips);
+    command.add_flag("--spatial-norm", spatial_norm_, "MSE and MAE per value instead of summed over a frame");
     if (!scales) return;
     auto* mean = command.add_option("--mean", mean_, "both are read as value * S + M")->check(finite);
     auto* std = command.add_option("--std", std_, "likewise")->check(positive);
@@ -86,7 +87,6 @@ void MetricArguments::add_to(CLI::App& command, bool scales) {
     std->needs(mean);
     command.add_option("--clip", clip_, "A,B: the prediction's range for SSIM and PSNR")
         ->capture_default_str();
-    command.add_flag("--spatial-norm", spatial_norm_, "MSE and MAE per value instead of summed over a frame");
     command.add_option("--channel-names", channel_names_, "a,b: MSE and MAE per group of channels, averaged");
 }
 

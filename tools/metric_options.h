@@ -10,7 +10,8 @@
 
 namespace stl::tools {
 
-/// --ssim, --lpips, --lpips-heads and, where `scales`, the options that change how values are read.
+/// --ssim, --lpips, --lpips-heads, --spatial-norm and, where `scales`, the options that change how values are
+/// read.
 class MetricArguments {
   public:
     void add_to(CLI::App& command, bool scales);

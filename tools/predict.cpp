@@ -81,9 +81,6 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
         pixel_aspect = size.pixel_aspect;
         predict = scaled(predict, size);
     }
-    std::error_code not_there;
-    if (fs::equivalent(arguments.input, arguments.output, not_there))
-        fail("{}: is the input, choose another --output", arguments.output);
     require_memory(2 * static_cast<std::uint64_t>(shape.elements()) * sizeof(float), arguments.input);
     const auto sink =
         open_sink(arguments.output, source->count(), shape,
@@ -135,6 +132,9 @@ void run_predict(PredictArguments arguments, Console& console) {
         // Before any work is done.
         const auto output = split_file_name(arguments.output).path;
         refuse_existing(output, arguments.force);
+        std::error_code not_there;
+        if (fs::equivalent(split_file_name(arguments.input).path, output, not_there))
+            fail("{}: is the input, choose another --output", output.string());
     }
     check_sizes(arguments, stream);
     Predictor predictor(arguments.predictor, console);

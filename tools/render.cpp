@@ -129,17 +129,57 @@ Material stored_predictions(const RenderArguments& a) {
     return m;
 }
 
-std::string model_name(const Predictor& predictor, bool several) {
-    if (!several) return "";
-    return predictor.run() ? predictor.run()->path().filename().string()
-                           : predictor.checkpoint().stem().string();
+/// Of the test set: the sequences to show, under its file's name.
+Material test_sequences(const RenderArguments& a, const DatasetOptions& set, const std::string& source) {
+    const auto data = open_test_set(set);
+    const auto files = data->files();
+    const bool stored = !data->generated() && !files.empty();
+    Material m{data->shape(), data->fps(), stored ? files.front().filename().string() : set.name, {}, {}};
+    for (const auto i : chosen(a, data->size(), source)) {
+        auto& values = new_values(m, m.shape.elements(), source);
+        data->fetch(0, i, values);
+        m.sequences.push_back({fmt::format("#{}", i),
+                               part(values, 0, set.input_frames, m.shape),
+                               part(values, set.input_frames, set.output_frames, m.shape),
+                               {}});
+    }
+    return m;
+}
+
+/// Networks beside each other see and predict the same frames.
+void require_alike(const Predictor& predictor, const DatasetOptions& set, const DatasetOptions& first,
+                   const SequenceShape& shape, const std::string& source) {
+    const auto& model = predictor.model();
+    if (model.frames == first.input_frames && set.output_frames == first.output_frames &&
+        model.channels == shape.channels && model.height == shape.height && model.width == shape.width)
+        return;
+    fail("{}: takes {} frames of {}x{}x{}, the others {} of {}x{}x{}", source, model.frames, model.channels,
+         model.height, model.width, first.input_frames, shape.channels, shape.height, shape.width);
+}
+
+void add_predictions(Material& m, Predictor& predictor, const DatasetOptions& set, const std::string& name) {
+    for (auto& s : m.sequences) {
+        if (interrupted()) throw Interrupted("render: interrupted, nothing written");
+        const auto x =
+            torch::from_blob(const_cast<float*>(s.input.data()),
+                             {1, set.input_frames, m.shape.channels, m.shape.height, m.shape.width});
+        const auto y = predictor.predict(x, set.output_frames).to(torch::kCPU).contiguous();
+        const float* first = y.const_data_ptr<float>();
+        const auto& values = m.values.emplace_back(first, first + y.numel());
+        s.models.push_back({name, values, {}, {}});
+    }
+}
+
+/// Where several are shown.
+std::string model_name(const Predictor& predictor) {
+    return predictor.run() ? predictor.run()->name() : predictor.checkpoint().stem().string();
 }
 
 /// RUN...: test sequences and what every network makes of them.
 Material predicted_sequences(const RenderArguments& a, Console& console) {
     Material m;
-    std::vector<std::int64_t> numbers;
-    std::int64_t inputs = 0, outputs = 0;
+    DatasetOptions first;
+    const bool several = a.sources.size() > 1;
     for (const auto& source : a.sources) {
         PredictorOptions options = a.predictor;
         options.source = source;
@@ -147,41 +187,13 @@ Material predicted_sequences(const RenderArguments& a, Console& console) {
         Predictor predictor(options, console);
         const DatasetOptions set = test_set_options(a.test, predictor);
         if (m.sequences.empty()) {
-            const auto data = open_test_set(set);
-            m.shape = data->shape();
-            const std::string file = a.test.data.empty() ? set.own.value("path", "") : a.test.data;
-            if (!file.empty()) m.fps = open_sequences(file, {.layout = a.test.layout})->info().fps;
-            inputs = set.input_frames;
-            outputs = set.output_frames;
-            m.title = file.empty() ? set.name : fs::path(file).filename().string();
-            if (a.sources.size() == 1) m.title += ": " + predictor.model().translator;
-            numbers = chosen(a, data->size(), source);
-            for (const auto i : numbers) {
-                auto& values = new_values(m, m.shape.elements(), source);
-                data->fetch(0, i, values);
-                m.sequences.push_back({fmt::format("#{}", i),
-                                       part(values, 0, inputs, m.shape),
-                                       part(values, inputs, outputs, m.shape),
-                                       {}});
-            }
+            first = set;
+            m = test_sequences(a, set, source);
+            if (!several) m.title += ": " + predictor.model().translator;
         }
-        const auto& model = predictor.model();
-        if (model.frames != inputs || set.output_frames != outputs || model.channels != m.shape.channels ||
-            model.height != m.shape.height || model.width != m.shape.width) {
-            fail("{}: takes {} frames of {}x{}x{}, the others {} of {}x{}x{}", source, model.frames,
-                 model.channels, model.height, model.width, inputs, m.shape.channels, m.shape.height,
-                 m.shape.width);
-        }
+        require_alike(predictor, set, first, m.shape, source);
         console.progress({0, 0, "predicting", source});
-        for (auto& s : m.sequences) {
-            if (interrupted()) throw Interrupted("render: interrupted, nothing written");
-            const auto x = torch::from_blob(const_cast<float*>(s.input.data()),
-                                            {1, inputs, m.shape.channels, m.shape.height, m.shape.width});
-            const auto y = predictor.predict(x, outputs).to(torch::kCPU).contiguous();
-            const float* first = y.const_data_ptr<float>();
-            const auto& values = m.values.emplace_back(first, first + y.numel());
-            s.models.push_back({model_name(predictor, a.sources.size() > 1), values, {}, {}});
-        }
+        add_predictions(m, predictor, set, several ? model_name(predictor) : "");
     }
     console.progress_end();
     return m;

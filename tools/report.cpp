@@ -57,10 +57,10 @@ void run_report(const ReportArguments& a, Console& console) {
     } else if (format == "csv") {
         text = report_csv(tables);
     } else {
-        text = format == "json" ? report_json(tables).dump(2) + "\n" : report_markdown(tables);
+        text = format == "json" ? to_text(report_json(tables)) + "\n" : report_markdown(tables);
     }
     if (a.output.empty()) {
-        text.pop_back();
+        if (text.ends_with('\n')) text.pop_back();
         console.print(text);
     } else {
         write_text(a.output, text);

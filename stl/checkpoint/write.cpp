@@ -168,7 +168,7 @@ void write_weights(const fs::path& path, const std::string& where, const Checkpo
     }
     std::map<std::string, std::string> metadata{{"format", "pt"},
                                                 {"epoch", std::to_string(checkpoint.epoch)}};
-    if (!checkpoint.stl.is_null()) metadata["stl"] = checkpoint.stl.dump();
+    if (!checkpoint.stl.is_null()) metadata["stl"] = to_line(checkpoint.stl);
     pickle::write_safetensors(path, where, tensors, metadata);
 }
 

@@ -53,13 +53,13 @@ struct Kind<std::vector<E>> {
     static bool fits(const Json& j) { return j.is_array() && std::ranges::all_of(j, Kind<E>::fits); }
 };
 
-/// What is not UTF-8 becomes U+FFFD. indent -1: on one line.
+/// indent -1: on one line.
 std::string dumped(const Json& json, int indent) {
     return json.dump(indent, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
 }
 
 std::string shown(const Json& value) {
-    auto text = dumped(value, -1);
+    auto text = to_line(value);
     return text.size() <= 60 ? text : text.substr(0, 57) + "...";
 }
 
@@ -97,8 +97,16 @@ std::string to_text(const Json& json) {
     return dumped(json, 2);
 }
 
+std::string to_line(const Json& json) {
+    return dumped(json, -1);
+}
+
 void write_json(const fs::path& path, const Json& json) {
     write_text(path, to_text(json) + "\n");
+}
+
+std::string key_path(const std::string& where, const std::string& key) {
+    return where + (where.find(": ") == std::string::npos ? ": " : ".") + key;
 }
 
 Fields::Fields(Json object, std::string where) : object_(std::move(object)), where_(std::move(where)) {
@@ -107,8 +115,7 @@ Fields::Fields(Json object, std::string where) : object_(std::move(object)), whe
 }
 
 std::string Fields::where(const std::string& key) const {
-    // "file: model" + key -> "file: model.key"; "file" + key -> "file: key".
-    return where_ + (where_.find(": ") == std::string::npos ? ": " : ".") + key;
+    return key_path(where_, key);
 }
 
 const Json* Fields::look_up(const std::string& key) {

@@ -20,8 +20,13 @@ Json parse_json(std::string_view text, const std::string& where);
 Json read_json(const fs::path& path);
 /// Indented text; what is not UTF-8 (a file's name may be so) becomes U+FFFD.
 std::string to_text(const Json& json);
+/// The same on one line.
+std::string to_line(const Json& json);
 /// Writes indented JSON atomically.
 void write_json(const fs::path& path, const Json& json);
+
+/// "a.json: model" and "hid_T" -> "a.json: model.hid_T"; "a.json" and "model" -> "a.json: model".
+std::string key_path(const std::string& where, const std::string& key);
 
 /// A strict view of one JSON object. Ask for every key that may be there, then finish().
 ///

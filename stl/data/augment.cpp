@@ -33,6 +33,8 @@ class AugmentedDataset : public Dataset {
     std::string describe() const override { return data_->describe(); }
     bool generated() const override { return data_->generated(); }
     Normalization normalization() const override { return data_->normalization(); }
+    double fps() const override { return data_->fps(); }
+    std::vector<fs::path> files() const override { return data_->files(); }
 
     void fetch(std::int64_t epoch, std::int64_t index, std::span<float> out) const override {
         const auto whole = data_->shape();

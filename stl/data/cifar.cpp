@@ -70,6 +70,12 @@ void CifarPictures::open_file() {
     files_.push_back(std::move(file));
 }
 
+std::vector<fs::path> CifarPictures::files() const {
+    std::vector<fs::path> paths;
+    for (const auto& file : files_) paths.push_back(file.path());
+    return paths;
+}
+
 std::span<const std::uint8_t> CifarPictures::picture(std::int64_t index) const {
     const auto bytes = files_.at(static_cast<std::size_t>(index / per_file_)).bytes();
     const auto record = bytes.subspan(static_cast<std::size_t>(index % per_file_ * kRecordBytes + 1),

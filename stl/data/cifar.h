@@ -28,6 +28,7 @@ class CifarPictures {
     /// [3,32,32]
     std::span<const std::uint8_t> picture(std::int64_t index) const;
     const fs::path& path() const { return path_; }
+    std::vector<fs::path> files() const;
 
   private:
     void open_folder();

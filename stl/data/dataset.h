@@ -51,6 +51,10 @@ class Dataset {
     virtual bool generated() const { return false; }
     /// What the data's own file says of mean and deviation.
     virtual Normalization normalization() const { return {}; }
+    /// Frames a second; 0: not known.
+    virtual double fps() const { return 0; }
+    /// What the sequences are read or made from.
+    virtual std::vector<fs::path> files() const { return {}; }
 };
 
 /// The named split, or null where the data set has none (validation of an unmarked file).

@@ -89,4 +89,10 @@ GlyphSet load_glyphs(const fs::path& file_or_folder) {
     return parse_idx(read_maybe_gzip(path), path.string());
 }
 
+std::vector<fs::path> glyph_files(const fs::path& file_or_folder) {
+    if (!fs::is_directory(file_or_folder)) return {file_or_folder};
+    if (const auto idx = holds_idx(file_or_folder)) return {*idx};
+    return list_pictures(file_or_folder);
+}
+
 }  // namespace stl

@@ -28,6 +28,9 @@ struct GlyphSet {
 /// different sizes, none in the folder.
 GlyphSet load_glyphs(const fs::path& file_or_folder);
 
+/// The files that load_glyphs() reads.
+std::vector<fs::path> glyph_files(const fs::path& file_or_folder);
+
 /// IDX bytes as they are after unpacking.
 GlyphSet parse_idx(std::string_view bytes, const std::string& where);
 

@@ -9,8 +9,8 @@
 
 namespace stl {
 
-/// Reading a row touches only its chunk. Any dataset that HDF5 can convert to uint8 or float32 is read,
-/// through `options.layout` with 3 to 5 axes. Error: no HDF5 file, truncated, no such dataset (the message
+/// Reading a row touches only its chunk. Datasets of uint8, float32 and float64 are read, through
+/// `options.layout` with 3 to 5 axes. Error: no HDF5 file, truncated, no such dataset (the message
 /// lists those there are), wrong rank or type, a `split` that doesn't fit.
 std::unique_ptr<SequenceReader> open_hdf5(const fs::path& path, const ReadOptions& options);
 

@@ -5,6 +5,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
+#include "stl/core/utf8.h"
 
 namespace stl::hdf5 {
 namespace {
@@ -33,16 +34,6 @@ herr_t collect_dataset(hid_t /*group*/, const char* name, const H5O_info_t* info
     return ++found.objects < kMostObjects ? 0 : 1;
 }
 
-/// Whether the bytes can stand in a JSON text (attributes may hold anything).
-bool is_utf8(const Json& value) {
-    try {
-        (void)value.dump();
-        return true;
-    } catch (const Json::exception&) {
-        return false;
-    }
-}
-
 /// A text of fixed length. HDF5 1.10 trusts a file's heap of variable-length strings: a damaged one would end
 /// the program.
 Json read_text_attribute(hid_t attribute, hid_t type) {
@@ -51,7 +42,7 @@ Json read_text_attribute(hid_t attribute, hid_t type) {
     std::string text(H5Tget_size(type), '\0');
     if (H5Aread(attribute, type, text.data()) < 0) return nullptr;
     text.erase(std::find(text.begin(), text.end(), '\0'), text.end());
-    return is_utf8(text) ? Json(text) : Json(nullptr);
+    return is_utf8(text) ? Json(text) : Json(nullptr);  // an attribute may hold anything
 }
 
 /// Of what the system refused HDF5 tells time, file names and addresses; the system's own words are enough.
@@ -192,19 +183,26 @@ Json read_attribute(hid_t object, const std::string& name) {
 }
 
 void write_attribute(hid_t object, const std::string& name, const Json& value, const std::string& where) {
-    const Handle scalar(H5Screate(H5S_SCALAR), H5Sclose);
+    const bool list = value.is_array() && !value.empty() &&
+                      std::ranges::all_of(value, [](const Json& item) { return item.is_number(); });
+    const auto numbers = list ? value.get<std::vector<double>>() : std::vector<double>();
+    const hsize_t count = numbers.size();
+    const Handle space(list ? H5Screate_simple(1, &count, nullptr) : H5Screate(H5S_SCALAR), H5Sclose);
     const auto write = [&](hid_t type, const void* data) {
-        const Handle attribute(H5Acreate2(object, name.c_str(), type, scalar.get(), H5P_DEFAULT, H5P_DEFAULT),
+        const Handle attribute(H5Acreate2(object, name.c_str(), type, space.get(), H5P_DEFAULT, H5P_DEFAULT),
                                H5Aclose);
         if (!attribute.valid() || H5Awrite(attribute.get(), type, data) < 0) {
             fail("{}: attribute '{}' cannot be written ({})", where, name, reason());
         }
     };
-    if (value.is_number()) {
+    if (list) {
+        write(H5T_NATIVE_DOUBLE, numbers.data());
+    } else if (value.is_number()) {
         const auto number = value.get<double>();
         write(H5T_NATIVE_DOUBLE, &number);
     } else {
-        const auto text = value.is_string() ? value.get<std::string>() : value.dump();
+        const auto line = to_line(value);  // in UTF-8, as file names may not be
+        const auto text = value.is_string() ? parse_json(line, name).get<std::string>() : line;
         const Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
         H5Tset_size(type.get(), std::max<std::size_t>(text.size(), 1));
         H5Tset_cset(type.get(), H5T_CSET_UTF8);

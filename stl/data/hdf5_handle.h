@@ -62,7 +62,7 @@ DType dataset_dtype(hid_t dataset, const std::string& where);
 /// A number (as double), a list of them, or a text of fixed length; null where there is no such attribute or
 /// it is of another kind.
 Json read_attribute(hid_t object, const std::string& name);
-/// Numbers as double, texts as they are, everything else as JSON text (at most 64 KiB).
+/// Numbers and lists of them as double, texts as they are, everything else as JSON text (at most 64 KiB).
 void write_attribute(hid_t object, const std::string& name, const Json& value, const std::string& where);
 
 }  // namespace stl::hdf5

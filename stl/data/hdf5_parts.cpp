@@ -59,6 +59,82 @@ void BlockReader::read_packed(std::span<const hsize_t> start, std::span<const hs
     std::memcpy(out, values.data(), elements * wanted_size);
 }
 
+RowWriter::RowWriter(const fs::path& file, Layout layout, std::string where)
+    : layout_(std::move(layout)), where_(std::move(where)) {
+    const Lock lock;
+    file_ = Handle(H5Fcreate(file.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
+    if (!file_.valid()) fail("{}: cannot be written ({})", where_, reason());
+    create_dataset();
+}
+
+RowWriter::~RowWriter() {
+    const Lock lock;
+    dataset_.close();
+    file_.close();
+}
+
+std::vector<hsize_t> RowWriter::extent(std::int64_t rows) const {
+    std::vector<hsize_t> sizes{static_cast<hsize_t>(rows)};
+    sizes.insert(sizes.end(), layout_.row.begin(), layout_.row.end());
+    return sizes;
+}
+
+void RowWriter::create_dataset() {
+    const bool growing = layout_.count == unknown_count;
+    const auto size = extent(growing ? 0 : layout_.count);
+    auto largest = size;
+    if (growing) largest[0] = H5S_UNLIMITED;
+    const auto rank = static_cast<int>(size.size());
+    const std::vector<hsize_t> chunk(layout_.chunk.begin(), layout_.chunk.end());
+    const Handle creation = timeless_creation();
+    H5Pset_chunk(creation.get(), rank, chunk.data());
+    // Of a chunk of several rows the last may be written in part.
+    if (chunk.front() == 1) H5Pset_fill_time(creation.get(), H5D_FILL_TIME_NEVER);
+    if (layout_.compression > 0) {
+        H5Pset_shuffle(creation.get());
+        H5Pset_deflate(creation.get(), static_cast<unsigned>(layout_.compression));
+    }
+    // Whole chunks are written once: without a cache they go straight to the file.
+    const Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
+    H5Pset_chunk_cache(access.get(), 1, 0, 1.0);
+    const Handle groups(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
+    H5Pset_create_intermediate_group(groups.get(), 1);
+    const Handle space(H5Screate_simple(rank, size.data(), largest.data()), H5Sclose);
+    const hid_t type = layout_.dtype == DType::u8 ? H5T_STD_U8LE : H5T_IEEE_F32LE;
+    dataset_ = Handle(H5Dcreate2(file_.get(), layout_.dataset.c_str(), type, space.get(), groups.get(),
+                                 creation.get(), access.get()),
+                      H5Dclose);
+    if (!dataset_.valid()) fail("{}: dataset '{}' cannot be made ({})", where_, layout_.dataset, reason());
+}
+
+void RowWriter::append(const void* values, std::int64_t rows) {
+    if (rows == 0) return;
+    const auto size = extent(rows);
+    std::vector<hsize_t> start(size.size());
+    start[0] = static_cast<hsize_t>(rows_);
+    const hid_t type = layout_.dtype == DType::u8 ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT;
+    const Lock lock;
+    if (layout_.count == unknown_count && H5Dset_extent(dataset_.get(), extent(rows_ + rows).data()) < 0)
+        fail_writing(where_);
+    const Handle there(H5Dget_space(dataset_.get()), H5Sclose);
+    const Handle here(H5Screate_simple(static_cast<int>(size.size()), size.data(), nullptr), H5Sclose);
+    if (H5Sselect_hyperslab(there.get(), H5S_SELECT_SET, start.data(), nullptr, size.data(), nullptr) < 0 ||
+        H5Dwrite(dataset_.get(), type, here.get(), there.get(), H5P_DEFAULT, values) < 0) {
+        fail_writing(where_);
+    }
+    rows_ += rows;
+}
+
+void RowWriter::close() {
+    const Lock lock;
+    if (H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) < 0 || !dataset_.close() || !file_.close())
+        fail_writing(where_);
+}
+
+void fail_writing(const std::string& where) {
+    fail("{}: cannot be written ({}; is the disk full?)", where, reason());
+}
+
 void read_description(hid_t dataset, hid_t file, SequenceInfo& info) {
     const auto attribute = [&](const char* name) {
         auto value = read_attribute(dataset, name);
@@ -83,6 +159,9 @@ void write_description(hid_t dataset, const WriteOptions& options, const std::st
     if (settings.contains("source")) {
         write_attribute(dataset, "source", settings["source"], where);
         settings.erase("source");
+    }
+    for (const char* name : {"mean", "std"}) {
+        if (settings.contains(name)) write_attribute(dataset, name, settings[name], where);
     }
     if (!settings.empty()) write_attribute(dataset, "settings", settings, where);
 }
@@ -113,7 +192,7 @@ void write_marks(hid_t file, const std::string& name, std::span<const std::uint8
                        H5Dclose);
     if (!split.valid() ||
         H5Dwrite(split.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, marks.data()) < 0) {
-        fail("{}: cannot be written ({}; is the disk full?)", where, reason());
+        fail_writing(where);
     }
 }
 

@@ -29,6 +29,44 @@ class BlockReader {
     std::unique_ptr<ChunkReader> chunks_;  ///< null: H5Dread does it
 };
 
+/// A new file with a dataset that is written row by row, a row being what an index of the first axis names.
+class RowWriter {
+  public:
+    struct Layout {
+        std::string dataset;                 ///< "group/name" makes the group too
+        DType dtype = DType::u8;             ///< or f32
+        std::int64_t count = unknown_count;  ///< rows; unknown_count: it grows
+        Shape row;                           ///< without the first axis
+        Shape chunk;                         ///< with it
+        int compression = 0;                 ///< deflate level
+    };
+    /// `where` stands in messages. Error: file or dataset cannot be made.
+    RowWriter(const fs::path& file, Layout layout, std::string where);
+    ~RowWriter();
+    RowWriter(const RowWriter&) = delete;
+    RowWriter& operator=(const RowWriter&) = delete;
+
+    /// Dense rows of the layout's type. Error: the disk is full.
+    void append(const void* values, std::int64_t rows);
+    std::int64_t rows() const { return rows_; }  ///< written
+    hid_t file() const { return file_.get(); }
+    hid_t dataset() const { return dataset_.get(); }
+    /// The last call. Error: the disk is full.
+    void close();
+
+  private:
+    std::vector<hsize_t> extent(std::int64_t rows) const;
+    void create_dataset();
+
+    Layout layout_;
+    std::string where_;
+    Handle file_, dataset_;
+    std::int64_t rows_ = 0;
+};
+
+/// "...: cannot be written (why; is the disk full?)"
+[[noreturn]] void fail_writing(const std::string& where);
+
 /// `fps`, `source`, `mean`, `std` and the JSON object `settings`, of the dataset or else of the file, into
 /// info.
 void read_description(hid_t dataset, hid_t file, SequenceInfo& info);

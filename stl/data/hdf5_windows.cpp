@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <numeric>
+#include <optional>
 
 #include "stl/core/error.h"
 #include "stl/data/file_checks.h"
@@ -132,18 +133,16 @@ class WindowWriter::File {
         // Small frames share a chunk: about 64 KiB is cheap to unpack for one of them and quick for all.
         constexpr std::int64_t chunk_bytes = 64 << 10;
         per_chunk_ = std::clamp<std::int64_t>(chunk_bytes / frame_bytes(), 1, shape.frames);
+        rows_.emplace(
+            output_.temporary(),
+            hdf5::RowWriter::Layout{.dataset = kFrames,
+                                    .dtype = dtype_,
+                                    .row = {shape.channels, shape.height, shape.width},
+                                    .chunk = {per_chunk_, shape.channels, shape.height, shape.width},
+                                    .compression = options.compression},
+            name_);
         const hdf5::Lock lock;
-        file_ =
-            Handle(H5Fcreate(output_.temporary().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
-        if (!file_.valid()) fail("{}: cannot be written ({})", name_, hdf5::reason());
-        create_dataset(options.compression);
-        hdf5::write_description(dataset_.get(), options, name_);
-    }
-
-    ~File() {
-        const hdf5::Lock lock;
-        dataset_.close();
-        file_.close();
+        hdf5::write_description(rows_->dataset(), options, name_);
     }
 
     void append(const void* values, std::size_t bytes, DType type) {
@@ -177,8 +176,8 @@ class WindowWriter::File {
         const hdf5::Lock lock;
         write_waiting();
         write_windows();
-        hdf5::write_marks(file_.get(), kSplit, marks_, name_);
-        if (H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) < 0 || !dataset_.close() || !file_.close()) give_up();
+        hdf5::write_marks(rows_->file(), kSplit, marks_, name_);
+        rows_->close();
         output_.commit();
     }
 
@@ -187,67 +186,24 @@ class WindowWriter::File {
     std::int64_t length() const { return shape_.frames; }
 
   private:
-    using Sizes = std::array<hsize_t, 4>;
-
     std::int64_t frame_bytes() const {
         return shape_.frame_elements() * static_cast<std::int64_t>(dtype_size(dtype_));
     }
-    Sizes sizes(std::int64_t n) const {
-        return {static_cast<hsize_t>(n), static_cast<hsize_t>(shape_.channels),
-                static_cast<hsize_t>(shape_.height), static_cast<hsize_t>(shape_.width)};
-    }
-    [[noreturn]] void give_up() const {
-        fail("{}: cannot be written ({}; is the disk full?)", name_, hdf5::reason());
-    }
-
-    void create_dataset(int compression) {
-        const auto none = sizes(0);
-        auto any = none;
-        any[0] = H5S_UNLIMITED;
-        const auto chunk = sizes(per_chunk_);
-        const Handle creation = hdf5::timeless_creation();
-        H5Pset_chunk(creation.get(), 4, chunk.data());
-        if (compression > 0) {
-            H5Pset_shuffle(creation.get());
-            H5Pset_deflate(creation.get(), static_cast<unsigned>(compression));
-        }
-        const Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
-        H5Pset_chunk_cache(access.get(), 1, 0, 1.0);
-        const Handle space(H5Screate_simple(4, none.data(), any.data()), H5Sclose);
-        const hid_t type = dtype_ == DType::u8 ? H5T_STD_U8LE : H5T_IEEE_F32LE;
-        dataset_ = Handle(
-            H5Dcreate2(file_.get(), kFrames, type, space.get(), H5P_DEFAULT, creation.get(), access.get()),
-            H5Dclose);
-        if (!dataset_.valid()) give_up();
-    }
 
     void write_waiting() {
-        const auto n = std::ssize(waiting_) / frame_bytes();
-        if (n == 0) return;
-        const Sizes start{static_cast<hsize_t>(frames_ - n)};
-        const auto size = sizes(n);
-        const hid_t type = dtype_ == DType::u8 ? H5T_NATIVE_UINT8 : H5T_NATIVE_FLOAT;
-        const hdf5::Lock lock;
-        if (H5Dset_extent(dataset_.get(), sizes(frames_).data()) < 0) give_up();
-        const Handle there(H5Dget_space(dataset_.get()), H5Sclose);
-        const Handle here(H5Screate_simple(4, size.data(), nullptr), H5Sclose);
-        if (H5Sselect_hyperslab(there.get(), H5S_SELECT_SET, start.data(), nullptr, size.data(), nullptr) <
-                0 ||
-            H5Dwrite(dataset_.get(), type, here.get(), there.get(), H5P_DEFAULT, waiting_.data()) < 0) {
-            give_up();
-        }
+        rows_->append(waiting_.data(), std::ssize(waiting_) / frame_bytes());
         waiting_.clear();
     }
 
     void write_windows() const {
         const std::array<hsize_t, 2> size{marks_.size(), static_cast<hsize_t>(shape_.frames)};
         const Handle space(H5Screate_simple(2, size.data(), nullptr), H5Sclose);
-        const Handle windows(H5Dcreate2(file_.get(), kWindows, H5T_STD_I64LE, space.get(), H5P_DEFAULT,
+        const Handle windows(H5Dcreate2(rows_->file(), kWindows, H5T_STD_I64LE, space.get(), H5P_DEFAULT,
                                         hdf5::timeless_creation().get(), H5P_DEFAULT),
                              H5Dclose);
         if (!windows.valid() ||
             H5Dwrite(windows.get(), H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, windows_.data()) < 0) {
-            give_up();
+            hdf5::fail_writing(name_);
         }
     }
 
@@ -256,7 +212,7 @@ class WindowWriter::File {
     SequenceShape shape_;
     DType dtype_;
     std::int64_t per_chunk_ = 1;
-    Handle file_, dataset_;
+    std::optional<hdf5::RowWriter> rows_;
     std::vector<std::byte> waiting_;  ///< frames of a chunk that is not full yet
     std::int64_t frames_ = 0;
     std::vector<std::int64_t> windows_;

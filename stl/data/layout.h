@@ -2,8 +2,9 @@
 //
 // A layout is one letter an axis, in stored order: N sequences, T frames, C channels, H rows, W columns; N
 // and C may be missing (one sequence, one channel). Without a stated layout:
-//   5 axes           NTCHW, unless an NPY/NPZ holds uint8 with a last axis of 1 or 3 and a third axis over 4:
-//   TNHWC 4 axes, NPY/NPZ  TNHW, the Moving MNIST convention; its values are 0-255, whatever their type
+//   5 axes           NTCHW; of an NPY/NPZ that holds uint8, with a last axis of 1 or 3 and a third axis
+//                    over 4: TNHWC
+//   4 axes, NPY/NPZ  TNHW, the Moving MNIST convention; its values are 0-255, whatever their type
 #pragma once
 
 #include <cstddef>

@@ -3,11 +3,11 @@
 #include <fmt/ranges.h>
 
 #include <cstdlib>
+#include <set>
 
 #include "stl/core/error.h"
-#include "stl/data/cifar.h"
+#include "stl/data/moving_scene.h"
 #include "stl/data/registry.h"
-#include "stl/data/sets/stored.h"
 
 namespace stl {
 namespace {
@@ -37,14 +37,14 @@ std::optional<fs::path> locate_dataset(const std::string& name) {
 
 std::vector<std::pair<std::string, std::optional<fs::path>>> locate_datasets() {
     std::vector<std::pair<std::string, std::optional<fs::path>>> found;
-    for (const auto* name : {"mnist", "fashion-mnist"}) {
-        auto file = locate_dataset(std::string(name) + "/" + kGlyphFile);
-        found.emplace_back(name, file ? std::optional(file->parent_path()) : std::nullopt);
+    std::set<std::string> glyphs;
+    for (const auto& kind : moving_kinds()) {
+        if (!glyphs.insert(kind.glyphs).second) continue;
+        auto file = locate_dataset(kind.glyphs + "/" + kGlyphFile);
+        found.emplace_back(kind.glyphs, file ? std::optional(file->parent_path()) : std::nullopt);
     }
-    found.emplace_back("mmnist_cifar", locate_dataset(cifar_folder));
     for (const auto& info : datasets()) {
-        if (info.make == make_imported)
-            found.emplace_back(info.name, locate_dataset(imported_file(info.name)));
+        if (!info.data.empty()) found.emplace_back(info.name, locate_dataset(info.data));
     }
     return found;
 }

@@ -14,7 +14,8 @@ namespace stl {
 /// the source tree's datasets/<name>; `name` may also be a path in there, "mmnist/mnist_test_seq.npy".
 std::optional<fs::path> locate_dataset(const std::string& name);
 
-/// Every data set of the registry whose data lies in a folder of its own, and where it is; for `stl doctor`.
+/// The shipped glyphs, and every data set of the registry that needs data of its own, and where they are; for
+/// `stl doctor`.
 std::vector<std::pair<std::string, std::optional<fs::path>>> locate_datasets();
 
 /// The shipped training glyphs of "mnist" or "fashion-mnist". Error: where they were looked for.

@@ -9,7 +9,7 @@
 
 #include "stl/core/array.h"
 #include "stl/core/error.h"
-#include "stl/data/parts.h"
+#include "stl/core/parts.h"
 
 namespace stl {
 namespace {
@@ -309,7 +309,7 @@ void render_sequences(std::span<const MovingGlyphPlan> plans, const MovingGlyphO
     const auto end = (count - 1) * strides.sequence + (options.frames - 1) * strides.frame +
                      options.canvas * options.canvas;
     if (end > std::ssize(out)) fail("moving glyphs: {} pixels, room for {}", end, out.size());
-    in_parts(count, threads, [&](std::int64_t first, std::int64_t last) {
+    in_parts(count, threads, [&](std::int64_t /*part*/, std::int64_t first, std::int64_t last) {
         for (auto i = first; i < last; ++i) {
             render(plans[static_cast<std::size_t>(i)], options, glyphs,
                    {out.data() + i * strides.sequence, strides.frame});

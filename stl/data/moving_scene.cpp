@@ -4,9 +4,9 @@
 #include <cstring>
 
 #include "stl/core/error.h"
+#include "stl/core/parts.h"
 #include "stl/data/cubic.h"
 #include "stl/data/locate.h"
-#include "stl/data/parts.h"
 
 namespace stl {
 namespace {
@@ -26,7 +26,7 @@ const std::vector<MovingKind>& moving_kinds() {
         {"mmnist_cifar", "Moving MNIST over CIFAR-10", "mnist", "mmnist_cifar/mnist_cifar_test_seq.npy",
          true},
         // The reference tests on the clean set of Moving MNIST.
-        {"noisymmnist", "Noisy Moving MNIST", "mnist", "mmnist/mnist_test_seq.npy"},
+        {"noisymmnist", "Noisy Moving MNIST", "mnist", "mmnist/mnist_test_seq.npy", false, true},
     };
     return list;
 }
@@ -54,6 +54,13 @@ SequenceShape MovingScene::shape() const {
     return {options_.frames, pictures_ ? CifarPictures::channels : 1, options_.canvas, options_.canvas};
 }
 
+std::vector<fs::path> MovingScene::files() const {
+    auto files = glyph_files(glyph_path_);
+    const auto pictures = pictures_ ? pictures_->files() : std::vector<fs::path>();
+    files.insert(files.end(), pictures.begin(), pictures.end());
+    return files;
+}
+
 std::string MovingScene::sources_text() const {
     auto text = fmt::format("{} glyphs of {}", glyphs_.count, glyph_path_.string());
     if (pictures_) text += fmt::format(", {} pictures of {}", pictures_->count(), pictures_->path().string());
@@ -66,7 +73,7 @@ void MovingScene::render(std::span<const MovingGlyphPlan> plans, int threads,
     const auto one = shape().elements();
     const auto count = std::ssize(plans);
     if (count * one > std::ssize(out)) fail("moving glyphs: {} pixels, room for {}", count * one, out.size());
-    in_parts(count, threads, [&](std::int64_t first, std::int64_t last) {
+    in_parts(count, threads, [&](std::int64_t /*part*/, std::int64_t first, std::int64_t last) {
         for (auto i = first; i < last; ++i)
             render_over_picture(plans[static_cast<std::size_t>(i)], out.data() + i * one);
     });

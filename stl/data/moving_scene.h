@@ -25,6 +25,7 @@ struct MovingKind {
     std::string glyphs;     ///< the shipped ones: "mnist"
     std::string test_file;  ///< the published test set, below datasets/
     bool over_cifar = false;
+    bool noisy = false;  ///< its input frames are disturbed
 };
 const std::vector<MovingKind>& moving_kinds();
 /// Error: no moving-glyph data set of this name.
@@ -51,6 +52,8 @@ class MovingScene {
     const CifarPictures* pictures() const { return pictures_.get(); }
     /// Of one sequence.
     SequenceShape shape() const;
+    /// Of glyphs and pictures.
+    std::vector<fs::path> files() const;
     /// "60000 glyphs of a.gz, 60000 pictures of cifar-10-batches-bin"
     std::string sources_text() const;
 

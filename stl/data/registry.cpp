@@ -1,6 +1,7 @@
 #include "stl/data/registry.h"
 
 #include "stl/core/names.h"
+#include "stl/data/cifar.h"
 #include "stl/data/sets/moving.h"
 #include "stl/data/sets/stored.h"
 
@@ -31,23 +32,25 @@ const std::vector<DatasetInfo>& datasets() {
         {"mfmnist", "Moving Fashion-MNIST: pieces of clothing that bounce", moving_keys, moving_frame,
          make_moving},
         {"mmnist_cifar", "Moving MNIST over CIFAR-10 pictures, in colour", cifar_keys, cifar_frame,
-         make_moving},
+         make_moving, "", cifar_folder},
         {"noisymmnist", "Moving MNIST whose input frames are disturbed", noisy_keys, moving_frame,
          make_moving},
         {"file", "sequences of an .h5, .npy or .npz file", stored_keys, stored_frame, make_stored},
         {"taxibj", "TaxiBJ: taxis' in- and outflow in Beijing, imported", imported_keys, always<2, 32, 32>,
-         make_imported,
-         "https://github.com/chengtan9907/OpenSTL/releases/download/v0.1.0/taxibj_dataset.zip"},
+         make_imported, "https://github.com/chengtan9907/OpenSTL/releases/download/v0.1.0/taxibj_dataset.zip",
+         imported_file("taxibj")},
         {"kth", "KTH actions, imported", imported_keys, always<1, 128, 128>, make_imported,
-         "https://www.csc.kth.se/cvap/actions/"},
+         "https://www.csc.kth.se/cvap/actions/", imported_file("kth")},
         {"human", "Human3.6M, imported", imported_keys, always<3, 256, 256>, make_imported,
-         "http://vision.imar.ro/human3.6m/"},
+         "http://vision.imar.ro/human3.6m/", imported_file("human")},
         {"kitticaltech", "KITTI and Caltech pedestrians, imported", imported_keys, always<3, 128, 160>,
          make_imported,
          "https://figshare.com/articles/dataset/KITTI_hkl_files/7985684 and "
-         "https://data.caltech.edu/records/f6rph-90m20"},
+         "https://data.caltech.edu/records/f6rph-90m20",
+         imported_file("kitticaltech")},
         {"weather", "WeatherBench: one variable of the weather on a globe, imported", imported_keys,
-         imported_frame<1, 32, 64>, make_imported, "https://github.com/pangeo-data/WeatherBench"},
+         imported_frame<1, 32, 64>, make_imported, "https://github.com/pangeo-data/WeatherBench",
+         imported_file("weather")},
     };
     return list;
 }

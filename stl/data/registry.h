@@ -1,7 +1,7 @@
 // The data sets. Adding one takes three things and nothing else:
 //
 //   1. sets/<name>.h and .cpp: a class derived from Dataset (or the call of one that is there) and its keys.
-//   2. one line in the list of registry.cpp: name, help, keys, frame, constructor.
+//   2. one line in the list of registry.cpp: name, help, keys, frame, constructor; source and data, if any.
 //   3. datasets/<name>/README.md and spec.json.
 #pragma once
 
@@ -25,6 +25,8 @@ struct DatasetInfo {
     std::unique_ptr<Dataset> (*make)(const DatasetOptions& options, Split split, std::uint64_t seed);
     /// Where people get it, of sets that `stl import --from <name>` makes a file of.
     std::string source = {};
+    /// What has to be there for it, below datasets/; for `stl doctor`.
+    std::string data = {};
 };
 
 /// Every member, in the order of the list.

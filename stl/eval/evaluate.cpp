@@ -1,10 +1,10 @@
 #include "stl/eval/evaluate.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include "stl/core/array.h"
+#include "stl/core/clock.h"
 #include "stl/core/error.h"
 #include "stl/data/loader.h"
 #include "stl/eval/trivial.h"
@@ -13,12 +13,6 @@
 
 namespace stl {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 void check_frames(const Predictor& predictor, const Dataset& data) {
     const auto& model = predictor.model();
@@ -144,8 +138,10 @@ Evaluation evaluate(Predictor& predictor, const Dataset& data, const EvaluateOpt
     const auto batch_size = std::min(options.batch_size, data.size());
     require_room(predictor, batch_size);
     Pass pass(predictor, data, options);
-    Loader loader(
-        data, {.batch_size = batch_size, .shuffle = false, .allocate = batch_allocator(predictor.device())});
+    Loader loader(data, {.batch_size = batch_size,
+                         .shuffle = false,
+                         .threads = loader_threads(predictor.device()),
+                         .allocate = batch_allocator(predictor.device())});
     std::int64_t done = 0;
     try {
         for (std::int64_t i = 0; i < loader.batches_per_epoch(); ++i) {

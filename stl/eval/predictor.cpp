@@ -13,17 +13,14 @@
 namespace stl {
 namespace {
 
-fs::path checkpoint_of(const PredictorOptions& options, std::optional<RunFolder>& run) {
+fs::path find_checkpoint(const PredictorOptions& options, std::optional<RunFolder>& run) {
     if (options.weights != "last" && options.weights != "best") {
         fail("weights '{}' are not known, expected last or best", options.weights);
     }
     const fs::path source(options.source);
-    if (!fs::is_directory(source)) {
-        if (!fs::exists(source)) fail("{}: no such run or checkpoint", source.string());
-        return source;
-    }
-    run = RunFolder::open(source);
-    return run->existing_checkpoint(options.weights);
+    if (!fs::exists(source)) fail("{}: no such run or checkpoint", source.string());
+    if (fs::is_directory(source)) run = RunFolder::open(source);
+    return checkpoint_of(source, options.weights);
 }
 
 /// The configuration given beside the checkpoint, with the frame size of the data where nothing tells it.
@@ -51,7 +48,7 @@ SimVPOptions resized(SimVPOptions model, const PredictorOptions& options, const 
 }  // namespace
 
 struct Predictor::Parts {
-    Parts(const PredictorOptions& options, Reporter* told) : file(checkpoint_of(options, run)) {
+    Parts(const PredictorOptions& options, Reporter* told) : file(find_checkpoint(options, run)) {
         if (options.path != "fast" && options.path != "plain") {
             fail("path '{}' is not known, expected fast or plain", options.path);
         }

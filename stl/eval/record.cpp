@@ -4,7 +4,6 @@
 
 #include "stl/core/error.h"
 #include "stl/core/version.h"
-#include "stl/data/locate.h"
 #include "stl/eval/published.h"
 #include "stl/models/complexity.h"
 
@@ -68,7 +67,9 @@ Json evaluation_document(const Predictor& predictor, const std::string& weights,
     document["revision"] = revision();
     document["training"] = training_of(predictor.run());
     const auto experiments = experiments_folder();
-    document["published"] = experiments ? published_row(experiment, *experiments) : Json(nullptr);
+    // The published figures are sums over a frame.
+    const bool comparable = experiments && !evaluation.metric_options.spatial_norm;
+    document["published"] = comparable ? published_row(experiment, *experiments) : Json(nullptr);
     document["experiment"] = experiment;
     return document;
 }
@@ -96,23 +97,7 @@ fs::path record_file(const fs::path& results, const Predictor& predictor) {
         fail("{}: only a run can be recorded (a folder with experiment.json)",
              predictor.checkpoint().string());
     }
-    auto name = fs::absolute(predictor.run()->path()).lexically_normal();
-    if (!name.has_filename()) name = name.parent_path();
-    return results / dataset.get<std::string>() / (name.filename().string() + ".json");
-}
-
-std::vector<fs::path> data_files(const DatasetOptions& options) {
-    std::vector<fs::path> files;
-    if (!options.own.is_object()) return files;
-    if (options.own.value("glyphs", "?").empty()) {
-        files.push_back(locate_glyphs(options.name == "mfmnist" ? "fashion-mnist" : "mnist"));
-    }
-    for (const auto& [key, value] : options.own.items()) {
-        if (!value.is_string() || value.get<std::string>().empty()) continue;
-        const auto file = split_file_name(value.get<std::string>()).path;
-        if (fs::is_regular_file(file)) files.push_back(file);
-    }
-    return files;
+    return results / dataset.get<std::string>() / (predictor.run()->name() + ".json");
 }
 
 }  // namespace stl

@@ -28,7 +28,4 @@ Json record_document(Json document, const Predictor& predictor, const std::vecto
 /// results/<dataset>/<run's name>.json
 fs::path record_file(const fs::path& results, const Predictor& predictor);
 
-/// The files that a data set reads, as its options name them.
-std::vector<fs::path> data_files(const DatasetOptions& options);
-
 }  // namespace stl

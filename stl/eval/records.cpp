@@ -17,7 +17,9 @@ void check_record(const Json& document, const std::string& where) {
     if (document.contains("mse") && document["mse"].is_null())
         fail("{}: no finite number (were the predictions NaN?)", fields.where("mse"));
     fields.require<double>("mse");
-    Fields(fields.require<Json>("experiment"), fields.where("experiment")).require<Json>("model");
+    Fields experiment(fields.require<Json>("experiment"), fields.where("experiment"));
+    for (const char* key : {"dataset", "model"})
+        Fields(experiment.require<Json>(key), experiment.where(key));  // are objects
     Fields(fields.require<Json>("per_frame"), fields.where("per_frame")).require<std::vector<double>>("mse");
 }
 
@@ -46,8 +48,7 @@ Record read_run_record(const fs::path& run) {
     const auto folder = RunFolder::open(run);
     const auto file = folder.evaluation_file();
     if (!fs::exists(file)) fail("{}: was not evaluated yet (stl evaluate {})", run.string(), run.string());
-    return read_record(
-        file, run.filename().empty() ? run.parent_path().filename().string() : run.filename().string());
+    return read_record(file, folder.name());
 }
 
 }  // namespace stl

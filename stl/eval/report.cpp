@@ -51,7 +51,8 @@ Setting setting_of(const Record& record, const fs::path& experiments) {
     Setting s;
     s.text = length_text(train);
     s.epochs = train.contains("steps") ? 0 : train.value("epochs", std::int64_t{0});
-    s.benchmark = record.document["ssim_mode"] == "openstl" && is_benchmark(experiment, experiments);
+    const bool sums = record.document.value("spatial_norm", Json()) != Json(true);
+    s.benchmark = record.document["ssim_mode"] == "openstl" && sums && is_benchmark(experiment, experiments);
     if (s.benchmark) {
         s.key = s.text;
         return s;
@@ -68,6 +69,7 @@ Setting setting_of(const Record& record, const fs::path& experiments) {
         s.text += fmt::format(", {} sequence{} an epoch", count.dump(), count == 1 ? "" : "s");
     }
     s.text += fmt::format(", SSIM {}", record.document["ssim_mode"].get<std::string>());
+    if (!sums) s.text += ", MSE and MAE per value";
     s.key = "~" + s.text + model.dump() + dataset.dump();
     return s;
 }

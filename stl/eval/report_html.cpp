@@ -4,6 +4,7 @@
 #include "stl/core/error.h"
 #include "stl/core/version.h"
 #include "stl/eval/report.h"
+#include "stl/eval/report_cells.h"
 #include "stl/eval/svg_plot.h"
 
 namespace stl {
@@ -54,11 +55,6 @@ const show = (e) => {
 };
 for (const kind of ['pointerover', 'focusin', 'click']) document.addEventListener(kind, show);
 )";
-
-/// Small sums need more digits: 0.3106 beside 25.57.
-std::string shown(double value, int digits) {
-    return fmt::format("{:.{}f}", value, std::abs(value) < 1 ? std::max(digits, 4) : digits);
-}
 
 std::string emphasized(const std::string& text, bool best) {
     return best ? "<b>" + text + "</b>" : text;

@@ -4,16 +4,12 @@
 #include "stl/core/error.h"
 #include "stl/core/version.h"
 #include "stl/eval/report.h"
+#include "stl/eval/report_cells.h"
 
 namespace stl {
 namespace {
 
 constexpr const char* kMissing = "–";
-
-/// Small sums need more digits: 0.3106 beside 25.57.
-std::string shown(double value, int digits) {
-    return fmt::format("{:.{}f}", value, std::abs(value) < 1 ? std::max(digits, 4) : digits);
-}
 
 std::string emphasized(std::string text, bool best) {
     return best ? "**" + text + "**" : text;
@@ -52,8 +48,8 @@ std::string best_cell(const ReportRow& row) {
     std::vector<std::string> values;
     for (const auto* record : row.records) {
         const auto best = record->document.find("best");
-        if (best == record->document.end() || !best->is_object() || !(*best)["mse"].is_number()) continue;
-        values.push_back(shown((*best)["mse"], 2));
+        if (best == record->document.end() || !best->is_object()) continue;
+        if (const auto mse = best->value("mse", Json()); mse.is_number()) values.push_back(shown(mse, 2));
     }
     return values.empty() ? kMissing : fmt::format("{}", fmt::join(values, ", "));
 }
@@ -85,6 +81,7 @@ Json json(const std::optional<T>& value) {
 }  // namespace
 
 std::string report_markdown(const std::vector<ReportTable>& tables) {
+    if (tables.empty()) return "No recorded run.\n";
     std::string text;
     for (const auto& table : tables) {
         const auto columns = table.columns();

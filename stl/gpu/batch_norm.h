@@ -3,8 +3,7 @@
 // x, y: [P,C], P the pixels of all pictures; gamma, beta and statistics: [C] float32.
 //
 //   forward   batch_norm_part sums parts of the pixels; batch_norm_merge makes mean and 1/deviation of them
-//   and
-//             moves the running statistics; batch_norm_apply
+//             and moves the running statistics; batch_norm_apply
 //   backward  batch_norm_gradient_sums, whose sums over parts are the gradients of gamma and beta; with their
 //             means over P, batch_norm_gradient
 // Source: Ioffe & Szegedy, "Batch Normalization" (ICML 2015).

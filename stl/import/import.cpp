@@ -1,10 +1,10 @@
 #include "stl/import/import.h"
 
 #include <algorithm>
-#include <chrono>
 #include <set>
 #include <utility>
 
+#include "stl/core/clock.h"
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/import/ahead.h"
@@ -17,12 +17,6 @@
 
 namespace stl {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 void check(const ImportOptions& o) {
     if (o.length < 1 || o.stride < 0) fail("length {} and stride {}: no such sequences", o.length, o.stride);
@@ -41,6 +35,7 @@ class Importer {
           sources_(find_sources(options.inputs)),
           splits_(options, sources_.size()) {
         refuse_existing(split_file_name(options.output).path, options.force);
+        refuse_inputs();
         choose_format();
     }
 
@@ -72,6 +67,15 @@ class Importer {
         std::int64_t sequences;
         ChannelStatistics values;
     };
+
+    void refuse_inputs() const {
+        const auto output = split_file_name(options_.output).path;
+        for (const auto& source : sources_) {
+            std::error_code not_there;
+            if (fs::equivalent(split_file_name(source.name).path, output, not_there))
+                fail("{}: is an input, choose another --output", output.string());
+        }
+    }
 
     /// The first source that can be read decides what the options leave open; one array of floats makes all
     /// float.
@@ -134,8 +138,8 @@ class Importer {
 
     void read_source(std::size_t index, FrameStream& stream, RowQueue& queue) {
         const std::string& name = sources_[index].name;
+        const std::int64_t before = report_.sequences;
         try {
-            const std::int64_t before = report_.sequences;
             read_frames(index, stream, queue);
             ++report_.sources;
             if (report_.sequences == before) {
@@ -147,8 +151,9 @@ class Importer {
             throw;
         } catch (const Error& error) {
             if (sources_.size() == 1) throw;
-            ++report_.unusable;
-            reporter_.warn(error.what());
+            const bool used = report_.sequences > before;
+            ++(used ? report_.sources : report_.unusable);
+            reporter_.warn(error.what() + std::string(used ? "; read up to here" : ""));
         }
     }
 
@@ -167,8 +172,7 @@ class Importer {
         });
         SceneCuts cuts(options_.scene_threshold);
         StreamFrame frame;
-        std::int64_t count = 0;
-        for (; stream.next(frame); ++count) {
+        for (; stream.next(frame); ++report_.frames) {
             if (stop_ && stop_()) throw Interrupted("import: interrupted, nothing written");
             const Split now = split_at(frame.position);
             const bool cut = options_.split_scenes && scene_begins(cuts, frame);
@@ -177,9 +181,8 @@ class Importer {
             begun = begun && now == split;
             split = now;
             windows.add(frame.values);
-            show_progress(index, stream, frame, count);
+            show_progress(index, stream, frame);
         }
-        report_.frames += count;
         note_rate(stream.fps());
         if (const std::string damage = stream.damage(); !damage.empty()) reporter_.warn(damage);
     }
@@ -202,10 +205,8 @@ class Importer {
     }
 
     /// Hundredths of a source are counted where there are few.
-    void show_progress(std::size_t index, const FrameStream& stream, const StreamFrame& frame,
-                       std::int64_t count) {
-        const std::int64_t frames = report_.frames + count;
-        if (frames % 16 != 0) return;
+    void show_progress(std::size_t index, const FrameStream& stream, const StreamFrame& frame) {
+        if (report_.frames % 16 != 0) return;
         Progress p{static_cast<std::int64_t>(index), static_cast<std::int64_t>(sources_.size()), "sources",
                    ""};
         if (sources_.size() == 1 && stream.duration() > 0) {
@@ -214,7 +215,7 @@ class Importer {
                  static_cast<std::int64_t>(stream.duration()), array ? "rows" : "seconds", ""};
         }
         p.detail = fmt::format("{} sequences  {:.0f} frames/s", report_.sequences,
-                               static_cast<double>(frames) / std::max(seconds_since(started_), 1e-3));
+                               static_cast<double>(report_.frames) / std::max(seconds_since(started_), 1e-3));
         reporter_.progress(p);
     }
 

@@ -52,8 +52,8 @@ struct ImportOptions {
 };
 
 struct ImportReport {
-    std::int64_t sources = 0;    ///< read
-    std::int64_t unusable = 0;   ///< skipped with a warning
+    std::int64_t sources = 0;    ///< read, to the end or up to damage
+    std::int64_t unusable = 0;   ///< gave nothing, with a warning
     std::int64_t too_short = 0;  ///< gave no sequence
     std::int64_t frames = 0;     ///< decoded and used
     std::int64_t sequences = 0;
@@ -63,8 +63,9 @@ struct ImportReport {
     double seconds = 0;                       ///< of work
 };
 
-/// Writes options.output; it appears when all is done. Error: no source, none that can be read, not one
-/// sequence, shares that cannot be kept. Throws Interrupted when `stop` says so. Damage is told as warnings.
+/// Writes options.output; it appears when all is done. Error: no source, none that can be read, one that is
+/// the output, not one sequence, shares that cannot be kept. Throws Interrupted when `stop` says so. Damage
+/// is told as warnings.
 ImportReport import_sequences(const ImportOptions& options, Reporter& reporter,
                               const StopRequested& stop = {});
 

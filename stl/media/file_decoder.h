@@ -15,6 +15,9 @@ class FileDecoder {
   public:
     /// Error: not a video, audio only, frames of more than `max_pixels`.
     FileDecoder(const fs::path& path, int stream, std::int64_t max_pixels, int threads);
+    /// FFmpeg holds a pointer to complaints_, which has to outlive it.
+    FileDecoder(const FileDecoder&) = delete;
+    FileDecoder& operator=(const FileDecoder&) = delete;
 
     /// Continues at the last key frame at or before `seconds`; false (and nothing happens) where that can't
     /// be done.

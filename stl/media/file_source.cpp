@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <memory>
 
 #include "stl/core/error.h"
 #include "stl/media/file_decoder.h"
@@ -14,76 +15,81 @@ class FileSource : public FrameSource {
     FileSource(const fs::path& path, const VideoOptions& options)
         : path_(path),
           options_(options),
-          decoder_(path, options.stream, options.max_pixels, options.threads),
+          decoder_(open()),
           scaler_(options.height, options.width, options.channels, options.fit) {
         if (options.start.value_or(0) > 0) go_to(*options.start);
     }
 
     std::optional<SourceFrame> next() override {
-        const AVFrame* frame = waiting_ ? waiting_ : decoder_.next();
+        const AVFrame* frame = waiting_ ? waiting_ : decoder_->next();
         waiting_ = nullptr;
         if (!frame) {
             ended_ = true;
-            if (decoder_.frames_given() == 0 && !sought_) {
+            if (decoder_->frames_given() == 0 && !sought_) {
                 fail("{}: not one frame can be decoded{}", path_.string(),
-                     decoder_.complaint().empty() ? "" : " (" + decoder_.complaint() + ")");
+                     decoder_->complaint().empty() ? "" : " (" + decoder_->complaint() + ")");
             }
             return std::nullopt;
         }
         const bool resized = sizes_.changes(frame->height, frame->width);
         const std::shared_ptr<AVFrame> copy(ffmpeg::required(av_frame_clone(frame)), ffmpeg::Closer());
-        return SourceFrame{decoder_.time(), decoder_.frame_duration(), decoder_.after_gap() || resized,
-                           [this, copy, turn = decoder_.orientation(), aspect = decoder_.pixel_aspect()] {
+        return SourceFrame{decoder_->time(), decoder_->frame_duration(), decoder_->after_gap() || resized,
+                           [this, copy, turn = decoder_->orientation(), aspect = decoder_->pixel_aspect()] {
                                return scaler_.scale(*copy, turn, aspect);
                            }};
     }
 
     VideoInfo info() const override {
-        const AVCodecParameters& p = *decoder_.stream().codecpar;
-        const bool turned = decoder_.orientation().transpose;
-        const AVRational stored = decoder_.pixel_aspect();
+        const AVCodecParameters& p = *decoder_->stream().codecpar;
+        const bool turned = decoder_->orientation().transpose;
+        const AVRational stored = decoder_->pixel_aspect();
         const double aspect = stored.num > 0 && stored.den > 0 ? av_q2d(stored) : 1;
-        return {turned ? p.width : p.height, turned ? p.height : p.width, decoder_.fps(),
-                decoder_.total_duration(),   decoder_.frames_stored(),    decoder_.format(),
+        return {turned ? p.width : p.height, turned ? p.height : p.width, decoder_->fps(),
+                decoder_->total_duration(),  decoder_->frames_stored(),   decoder_->format(),
                 turned ? 1 / aspect : aspect};
     }
 
     Loss loss() const override {
         Loss loss;
-        loss.frames = decoder_.frames_damaged();
-        loss.complaints = decoder_.complaints();
-        loss.message = decoder_.complaint();
-        loss.of = decoder_.frames_stored();
+        loss.frames = decoder_->frames_damaged();
+        loss.complaints = decoder_->complaints();
+        loss.message = decoder_->complaint();
+        loss.of = decoder_->frames_stored();
         loss.size_change = sizes_.first_change();
-        if (ended_ && decoder_.seconds_missing() > 0) {
-            loss.ends_early = decoder_.seconds_missing();
-            loss.frames += decoder_.frames_missing();
+        if (ended_ && decoder_->seconds_missing() > 0) {
+            loss.ends_early = decoder_->seconds_missing();
+            loss.frames += decoder_->frames_missing();
         }
         // A frame may be noted twice: as damaged, and as time that passed.
         if (ended_ && !sought_ && loss.of > 0)
-            loss.frames = std::min(loss.frames, std::max<std::int64_t>(loss.of - decoder_.frames_given(), 0));
+            loss.frames =
+                std::min(loss.frames, std::max<std::int64_t>(loss.of - decoder_->frames_given(), 0));
         return loss;
     }
 
   private:
+    std::unique_ptr<FileDecoder> open() const {
+        return std::make_unique<FileDecoder>(path_, options_.stream, options_.max_pixels, options_.threads);
+    }
+
     /// Seeking lands at a key frame before the time, except where a container's index is poor: then from
     /// earlier.
     void go_to(double seconds) {
         for (const double back : {0.0, 10.0, 60.0}) {
-            if (seconds <= back || !decoder_.seek(seconds - back)) break;
+            if (seconds <= back || !decoder_->seek(seconds - back)) break;
             sought_ = true;
-            waiting_ = decoder_.next();
-            if (waiting_ && decoder_.time() <= seconds + decoder_.frame_duration() / 2) return;
+            waiting_ = decoder_->next();
+            if (waiting_ && decoder_->time() <= seconds + decoder_->frame_duration() / 2) return;
         }
         // From the very beginning.
         waiting_ = nullptr;
-        if (sought_) decoder_ = FileDecoder(path_, options_.stream, options_.max_pixels, options_.threads);
+        if (sought_) decoder_ = open();
         sought_ = false;
     }
 
     fs::path path_;
     VideoOptions options_;
-    FileDecoder decoder_;
+    std::unique_ptr<FileDecoder> decoder_;
     FrameScaler scaler_;
     FrameSizes sizes_;
     const AVFrame* waiting_ = nullptr;  ///< decoded already

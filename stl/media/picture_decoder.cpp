@@ -6,7 +6,6 @@
 
 #include "stl/core/array.h"
 #include "stl/core/error.h"
-#include "stl/core/names.h"
 
 namespace stl {
 namespace {
@@ -81,13 +80,6 @@ Image decode_picture(std::span<const std::byte> file, const fs::path& path, Fram
     return scaler.scale(*frame,
                         orientation_of(known ? reinterpret_cast<const std::int32_t*>(turned->data) : nullptr),
                         {0, 1});
-}
-
-bool is_picture_name(const fs::path& path) {
-    constexpr std::array extensions{".png"sv, ".jpg"sv,  ".jpeg"sv, ".tif"sv, ".tiff"sv,
-                                    ".bmp"sv, ".webp"sv, ".pgm"sv,  ".ppm"sv};
-    const std::string extension = lower_case(path.extension().string());
-    return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
 }
 
 }  // namespace stl

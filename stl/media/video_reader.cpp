@@ -194,6 +194,13 @@ bool looks_like_video(const fs::path& path) {
            std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
 }
 
+bool is_picture_name(const fs::path& path) {
+    static constexpr std::array<std::string_view, 9> extensions{".png", ".jpg",  ".jpeg", ".tif", ".tiff",
+                                                                ".bmp", ".webp", ".pgm",  ".ppm"};
+    const std::string extension = lower_case(path.extension().string());
+    return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
+}
+
 std::vector<fs::path> list_pictures(const fs::path& folder) {
     std::vector<fs::path> files;
     std::error_code ec;

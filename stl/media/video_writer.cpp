@@ -9,7 +9,6 @@
 #include "stl/core/names.h"
 #include "stl/media/encoder.h"
 #include "stl/media/frame_spool.h"
-#include "stl/media/media_info.h"
 #include "stl/media/palette.h"
 #include "stl/media/picture_folder.h"
 
@@ -208,12 +207,6 @@ std::unique_ptr<VideoWriter> create_video(const fs::path& path, const VideoWrite
     EncoderSpec spec = kind->spec(kind->container, o);
     if (spec.pixel_format == AV_PIX_FMT_PAL8) return std::make_unique<GifVideo>(path, std::move(spec));
     return std::make_unique<EncodedVideo>(path, std::move(spec));
-}
-
-std::string ffmpeg_version() {
-    const unsigned v = avcodec_version();
-    return fmt::format("libavcodec {}.{}.{} (FFmpeg {})", v >> 16, v >> 8 & 0xFFU, v & 0xFFU,
-                       av_version_info());
 }
 
 std::vector<OutputFormat> output_formats() {

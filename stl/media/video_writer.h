@@ -1,12 +1,16 @@
 // Writes pictures as a video, by extension:
-//   .mp4 .m4v .mov .mkv   H.264, yuv420p, BT.709, faststart: plays in browsers and phones (odd sizes are
-//   padded) .webm                 VP9 .gif                  one palette for all frames, made from all of them
-//   (they wait on disk until then) .apng                 lossless no extension          a folder of
-//   frame_0000.png, ...
+//   .mp4 .m4v .mov .mkv   H.264, yuv420p, BT.709, faststart: plays in browsers and phones
+//                         (odd sizes are padded)
+//   .webm                 VP9
+//   .gif                  one palette for all frames, made from all of them (they wait on disk until then)
+//   .apng                 lossless
+//   no extension          a folder of frame_0000.png, ...
 // The result appears under its name only at finish(), and the same pictures give the same bytes.
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "stl/core/file.h"
 #include "stl/media/image.h"
@@ -34,5 +38,12 @@ std::unique_ptr<VideoWriter> create_video(const fs::path& path, const VideoWrite
 
 /// True if create_video() knows the extension.
 bool is_video_output(const fs::path& path);
+
+struct OutputFormat {
+    std::string extension;  ///< ".mp4"
+    std::string encoder;    ///< "libx264"; empty: this FFmpeg has none for it
+};
+/// The kinds of file that create_video() writes, with the encoder that each would use.
+std::vector<OutputFormat> output_formats();
 
 }  // namespace stl

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <thread>
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
+#include "stl/core/parts.h"
 #include "stl/metrics/frame_sums.h"
 #include "stl/metrics/lpips.h"
 
@@ -45,18 +45,6 @@ FrameSumOptions frame_options(const MetricOptions& o) {
     return f;
 }
 
-/// Runs work(part, begin, end) for [0, count) in `parts` contiguous parts, each on a thread of its own.
-/// (LibTorch's parallel_for runs serially in code that is compiled without OpenMP.)
-template <class Work>
-void in_parts(std::int64_t count, std::int64_t parts, const Work& work) {
-    std::vector<std::jthread> threads;
-    for (std::int64_t i = 1; i < parts; ++i) {
-        threads.emplace_back(
-            [&work, i, count, parts] { work(i, count * i / parts, count * (i + 1) / parts); });
-    }
-    work(0, 0, count / parts);
-}
-
 /// Each frame's sums on the CPU. prediction, truth: [N,C,H,W] float or double, contiguous.
 template <class T>
 void sums_on_cpu(const torch::Tensor& prediction, const torch::Tensor& truth, const FrameSumOptions& options,
@@ -70,13 +58,14 @@ void sums_on_cpu(const torch::Tensor& prediction, const torch::Tensor& truth, co
     std::vector<FrameKernel> kernels(
         static_cast<std::size_t>(parts),
         FrameKernel(prediction.size(1), prediction.size(2), prediction.size(3), options));
-    in_parts(prediction.size(0), parts, [&](std::int64_t part, std::int64_t begin, std::int64_t end) {
-        for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
-            kernels[static_cast<std::size_t>(part)](p.subspan(i * elements, elements),
-                                                    t.subspan(i * elements, elements),
-                                                    out.subspan(i * size, size));
-        }
-    });
+    in_parts(prediction.size(0), static_cast<int>(parts),
+             [&](std::int64_t part, std::int64_t begin, std::int64_t end) {
+                 for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i) {
+                     kernels[static_cast<std::size_t>(part)](p.subspan(i * elements, elements),
+                                                             t.subspan(i * elements, elements),
+                                                             out.subspan(i * size, size));
+                 }
+             });
 }
 
 /// Each frame's sums, by operations on the tensors' device.
@@ -290,6 +279,7 @@ Json MetricValues::to_json(const MetricOptions& options) const {
                  {"psnr", number(psnr)}};
     if (lpips) json["lpips"] = number(*lpips);
     json["ssim_mode"] = ssim_mode_name(options.ssim);
+    if (options.spatial_norm) json["spatial_norm"] = true;
     json["sequences"] = sequences;
     for (const auto& [name, value] : groups) json[name] = number(value);
     json["per_frame"] = {{"mse", numbers(frame_mse)},

@@ -45,7 +45,7 @@ struct MetricValues {
     std::vector<std::pair<std::string, double>> groups;  ///< "mse_<name>", "mae_<name>", ... where asked for
 
     /// {"mse", "mae", "rmse", "ssim", "psnr", "ssim_mode", "sequences", "per_frame": {...}}; infinities are
-    /// null. "lpips" and the channel groups stand there where they were asked for.
+    /// null. "spatial_norm" (true), "lpips" and the channel groups stand there where they were asked for.
     Json to_json(const MetricOptions& options) const;
 };
 

@@ -107,10 +107,6 @@ const TranslatorInfo& find_translator(const std::string& name, const std::string
     fail_unknown(where, "translator", name, names);
 }
 
-std::string key_path(const std::string& where, const std::string& key) {
-    return where + (where.find(": ") == std::string::npos ? ": " : ".") + key;
-}
-
 void require_divisible(const SimVPOptions& options, const std::string& where, std::int64_t divisor,
                        const std::string& what) {
     if (options.hid_T % divisor != 0) {

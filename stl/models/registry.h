@@ -42,9 +42,6 @@ const std::vector<TranslatorInfo>& translators();
 /// By name or alias, in any case. Error: "<where>: unknown translator 'mogant' (did you mean 'moganet'?)".
 const TranslatorInfo& find_translator(const std::string& name, const std::string& where);
 
-/// "a.json: model" and "hid_T" -> "a.json: model.hid_T", as Fields names keys.
-std::string key_path(const std::string& where, const std::string& key);
-
 /// Error unless T*hid_S and hid_T are both divisible by `divisor`, e.g. "heads".
 void require_divisible(const SimVPOptions& options, const std::string& where, std::int64_t divisor,
                        const std::string& what);

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "stl/core/error.h"
-#include "stl/pickle/utf8.h"
+#include "stl/core/utf8.h"
 
 namespace stl::pickle {
 namespace {

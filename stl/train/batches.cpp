@@ -1,5 +1,8 @@
 #include "stl/train/batches.h"
 
+#include <algorithm>
+#include <thread>
+
 #include "stl/train/device_glyphs.h"
 
 namespace stl {
@@ -15,6 +18,7 @@ class LoadedBatches : public BatchSource {
                    .shuffle = plan.shuffle && !data.generated(),
                    .drop_last = true,
                    .seed = plan.seed,
+                   .threads = loader_threads(plan.device),
                    .allocate = batch_allocator(plan.device)},
                   plan.first_epoch, plan.first_batch) {}
 
@@ -73,6 +77,11 @@ std::function<std::shared_ptr<float[]>(std::int64_t)> batch_allocator(torch::Dev
         const auto memory = torch::empty({elements}, torch::TensorOptions().pinned_memory(true));
         return std::shared_ptr<float[]>(memory.data_ptr<float>(), [memory](float*) {});
     };
+}
+
+int loader_threads(torch::Device device) {
+    if (!device.is_cuda()) return 1;
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency() / 2));
 }
 
 std::unique_ptr<BatchSource> open_batches(const Dataset& data, const BatchPlan& plan) {

@@ -18,6 +18,10 @@ TrainBatch split_batch(const Batch& batch, const SequenceShape& shape, std::int6
 /// LoaderOptions::allocate for a device: pinned memory where copies to it gain from that, else null.
 std::function<std::shared_ptr<float[]>(std::int64_t)> batch_allocator(torch::Device device);
 
+/// LoaderOptions::threads for a device: one beside a network that uses the cores itself, half of them beside
+/// a GPU.
+int loader_threads(torch::Device device);
+
 /// Batch after batch, epoch after epoch, without end.
 class BatchSource {
   public:

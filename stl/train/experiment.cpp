@@ -5,6 +5,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
+#include "stl/core/utf8.h"
 #include "stl/models/registry.h"
 
 namespace stl {
@@ -167,7 +168,7 @@ void apply(Json& json, const Setting& setting, Origins& origins) {
 }
 
 SimVPOptions complete_model(const Experiment& e, const SequenceShape& shape) {
-    const auto where = Fields(Json::object(), e.file).where("model");
+    const auto where = key_path(e.file, "model");
     Json complete = e.model;
     if (!complete.is_object()) fail("{}: is no object {{...}}", where);
     complete["in_shape"] = {e.dataset.input_frames, shape.channels, shape.height, shape.width};
@@ -179,8 +180,8 @@ SimVPOptions complete_model(const Experiment& e, const SequenceShape& shape) {
 void require_same(const Experiment& e, const std::string& key, const Json& of_data) {
     const auto stated = e.model.find(key);
     if (stated == e.model.end() || stated->is_null() || *stated == of_data) return;
-    fail("{}: {}, but the data set's is {}", Fields(Json::object(), e.file).where("model." + key),
-         stated->dump(), of_data.dump());
+    fail("{}: {}, but the data set's is {}", key_path(e.file, "model." + key), stated->dump(),
+         of_data.dump());
 }
 
 /// For a message of one line.
@@ -197,6 +198,8 @@ Setting parse_setting(const std::string& text) {
         throw UsageError(fmt::format("--set {}: expected KEY=VALUE, e.g. train.lr=0.01", text));
     }
     Setting setting{text.substr(0, equals), {}, "--set " + shortened(text)};
+    // JSON and checkpoints hold nothing else.
+    if (!is_utf8(text)) throw UsageError(fmt::format("--set {}: not UTF-8", shortened(setting.key)));
     if (setting.key.front() == '.' || setting.key.back() == '.' ||
         setting.key.find("..") != std::string::npos) {
         throw UsageError(fmt::format("--set {}: '{}' is no key, expected e.g. train.lr", text, setting.key));

@@ -74,7 +74,8 @@ void LossLog::end_epoch(Json line) {
     folder_.append_metrics(whole);
     events_.add(last_step_, scalars);
     epoch_sum_ = 0;
-    // Validation's time is no training time.
+    // Validation's time is no training time, and the steps before it have had theirs.
+    window_step_ = last_step_;
     window_start_ = std::chrono::steady_clock::now();
 }
 

@@ -89,6 +89,10 @@ fs::path RunFolder::existing_checkpoint(const std::string& which) const {
     return file;
 }
 
+fs::path checkpoint_of(const fs::path& source, const std::string& which) {
+    return fs::is_directory(source) ? RunFolder::open(source).existing_checkpoint(which) : source;
+}
+
 std::string RunFolder::name() const {
     auto whole = fs::absolute(path_).lexically_normal();
     if (!whole.has_filename()) whole = whole.parent_path();
@@ -97,7 +101,7 @@ std::string RunFolder::name() const {
 
 void RunFolder::append_metrics(const Json& line) const {
     std::ofstream out(metrics_file(), std::ios::app);
-    out << line.dump() << '\n';
+    out << to_line(line) << '\n';
     out.flush();
     if (!out) fail("{}: cannot be written (is the disk full?)", metrics_file().string());
 }
@@ -120,7 +124,7 @@ void RunFolder::drop_metrics_after(std::int64_t step, bool epoch_too) const {
     for (const auto& line : read_metrics()) {
         const bool keep = line.contains("step") ? line.value("step", std::int64_t{0}) <= step
                                                 : line.value("steps", std::int64_t{0}) <= last_epoch;
-        if (keep) kept += line.dump() + "\n";
+        if (keep) kept += to_line(line) + "\n";
     }
     write_text(metrics_file(), kept);
 }

@@ -53,4 +53,8 @@ class RunFolder {
     std::shared_ptr<const FileLock> lock_;  ///< null: not opened for training
 };
 
+/// Of a run's folder its checkpoint `which` ("last" or "best"), else `source` itself, a checkpoint's file.
+/// Error: a folder that is no run, or has no such checkpoint.
+fs::path checkpoint_of(const fs::path& source, const std::string& which);
+
 }  // namespace stl

@@ -32,9 +32,8 @@ struct ScheduleValue {
 };
 
 /// What the optimizer uses for step `step` (from 0).
-///   onecycle  torch.optim.lr_scheduler.OneCycleLR with cosine annealing, per step; beta1 goes 0.95 -> 0.85
-///   -> 0.95.
-///             Source: Smith & Topin, "Super-Convergence", 2018.
+///   onecycle  torch.optim.lr_scheduler.OneCycleLR with cosine annealing, per step; beta1 goes
+///             0.95 -> 0.85 -> 0.95. Source: Smith & Topin, "Super-Convergence", 2018.
 ///   cosine    timm 0.6's CosineLRScheduler, per epoch. Source: Loshchilov & Hutter, "SGDR", 2017.
 ///   step      timm 0.6's StepLRScheduler, per epoch.
 ///   constant  lr throughout.

@@ -4,13 +4,13 @@
 #include <torch/version.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <ctime>
 #include <limits>
 
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/core/array.h"
+#include "stl/core/clock.h"
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/core/version.h"
@@ -27,12 +27,6 @@
 namespace stl {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 std::string utc_now() {
     const std::time_t now = std::time(nullptr);
     std::tm parts{};
@@ -48,8 +42,10 @@ at::Generator default_generator(torch::Device device) {
 
 /// Settings that a resumed run may change: they leave the losses as they are.
 Json without_free_settings(Json experiment) {
+    const auto train = experiment.find("train");
+    if (train == experiment.end() || !train->is_object()) return experiment;
     for (const char* key : {"save_every", "log_every", "threads", "checkpoint_activations"})
-        experiment["train"].erase(key);
+        train->erase(key);
     return experiment;
 }
 
@@ -83,15 +79,10 @@ std::int64_t total_steps(const Experiment& experiment, std::int64_t steps_per_ep
     return train.epochs * steps_per_epoch;
 }
 
-/// Of a run that stands for its last weights, that checkpoint.
-fs::path checkpoint_of(const fs::path& source) {
-    return fs::is_directory(source) ? RunFolder::open(source).existing_checkpoint("last") : source;
-}
-
 void load_initial_weights(SimVPImpl& model, const Experiment& experiment) {
     if (experiment.train.init.empty()) return;
     try {
-        const auto file = checkpoint_of(experiment.train.init);
+        const auto file = checkpoint_of(experiment.train.init, "last");
         load_weights(model, read_checkpoint(file, /*with_optimizer=*/false).state, file.string());
     } catch (const Error& error) {
         fail("{}: train.init: {}", experiment.file, error.what());
@@ -108,6 +99,8 @@ class Trainer {
     void require_room() const;
     void warn_of_missing_sequences() const;
     void open_folder();
+    /// Those that the run, which is to go on, was started with.
+    void require_settings(const Json& resolved) const;
     void restore();
     void train_until_stopped();
     void make_step(const TrainBatch& batch);
@@ -116,6 +109,8 @@ class Trainer {
     std::optional<Validation> validate_unless(const StopRequested& stop);
     void save(const std::string& which);
     void write_run_file(const std::string& state) const;
+    /// What ended training is to be told, whatever comes in between.
+    void note_failure() const;
     void report_progress();
     bool stop_asked();
     /// Asked to, or out of time.
@@ -254,11 +249,7 @@ void Trainer::open_folder() {
     const auto resolved = resolved_experiment();
     if (request_.resume) {
         folder_ = RunFolder::go_on(request_.run);
-        const auto before = without_free_settings(read_json(folder_->experiment_file()));
-        for (const auto& change : Json::diff(before, without_free_settings(resolved))) {
-            fail("{}: {} is not what the run was started with; a run goes on with the settings it has",
-                 folder_->experiment_file().string(), change.value("path", "").substr(1));
-        }
+        require_settings(resolved);
         restore();
     } else {
         folder_ = RunFolder::create(request_.run, request_.force);
@@ -267,6 +258,17 @@ void Trainer::open_folder() {
     losses_ = std::make_unique<LossLog>(
         *folder_, LossLog::Settings{options_.log_every, options_.batch_size, steps_per_epoch_});
     losses_->start_at(step_, epoch_sum_before_);
+}
+
+void Trainer::require_settings(const Json& resolved) const {
+    const auto file = folder_->experiment_file();
+    const auto before = Fields(read_json(file), file.string()).object();
+    for (const auto& change : Json::diff(without_free_settings(before), without_free_settings(resolved))) {
+        auto key = change.value("path", "").substr(1);
+        std::ranges::replace(key, '/', '.');
+        fail("{}: {} is not what the run was started with; a run goes on with the settings it has",
+             file.string(), key);
+    }
 }
 
 void Trainer::restore() {
@@ -312,7 +314,7 @@ TrainOutcome Trainer::run() {
             train_until_stopped();
         } catch (const std::exception& error) {
             reporter_.progress_end();
-            write_run_file("failed");
+            note_failure();
             if (!is_out_of_memory(error)) throw;
             const auto fits = fitting_batch();
             if (fits == 0) fail("out of memory on {}: not even a batch of 1 fits", device_.str());
@@ -483,6 +485,14 @@ void Trainer::write_run_file(const std::string& state) const {
                                      {"steps", step_},
                                      {"total_steps", schedule_.total_steps},
                                      {"seconds", seconds_before_ + seconds_since(started_)}});
+}
+
+void Trainer::note_failure() const {
+    try {
+        write_run_file("failed");
+    } catch (const Error& error) {
+        reporter_.warn(error.what());
+    }
 }
 
 std::int64_t Trainer::fitting_batch() {

@@ -31,6 +31,7 @@ Validation validate(SimVP model, const Dataset& data, std::int64_t batch_size, t
     LoaderOptions loading;
     loading.batch_size = std::min(batch_size, data.size());
     loading.shuffle = false;
+    loading.threads = loader_threads(device);
     loading.allocate = batch_allocator(device);
     Loader loader(data, loading);
     const auto frames = model->options().frames;

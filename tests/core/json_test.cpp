@@ -37,6 +37,12 @@ TEST(Json, DepthIsBounded) {
     EXPECT_THAT(parse_error(objects), HasSubstr("nested deeper than 200"));
 }
 
+TEST(Json, WhatIsNoUtf8IsReplaced) {
+    const Json json = {{"name", "a\xe4"}, {"n", 1}};
+    EXPECT_EQ(to_line(json), "{\"name\":\"a\xef\xbf\xbd\",\"n\":1}");
+    EXPECT_EQ(to_text(json), "{\n  \"name\": \"a\xef\xbf\xbd\",\n  \"n\": 1\n}");
+}
+
 TEST(Json, KeysStandOnce) {
     EXPECT_THAT(parse_error(R"({"a": 1, "a": 2})"), HasSubstr("a.json: key 'a' stands twice"));
     EXPECT_NO_THROW(parse_json(R"({"a": {"b": 1}, "c": {"b": 1}})", "a.json"));

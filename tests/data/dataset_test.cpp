@@ -183,12 +183,34 @@ TEST(MovingDataset, StoredTestSetsAreTaken) {
         make_dataset(options(R"({"name": "mmnist", "digits": 3, "test_sequences": 3})"), Split::test, 1);
     unsetenv("STL_DATA");
     EXPECT_THAT(published->describe(), HasSubstr("mnist_test_seq.npy"));
+    EXPECT_THAT(published->files(), testing::ElementsAre(folder / "mmnist/mnist_test_seq.npy"));
     EXPECT_EQ(other->size(), 3) << "the file has two digits";
+    ASSERT_EQ(other->files().size(), 1U);
+    EXPECT_EQ(other->files()[0].filename(), "train-images-idx3-ubyte.gz");
 
     const auto wrong = fmt::format(R"({{"name": "mmnist", "canvas": 96, "test_path": "{}"}})",
                                    (folder / "mine.npy").string());
     EXPECT_THAT(error_of([&] { make_dataset(options(wrong), Split::test, 1); }),
                 HasSubstr("20 frames of 1x64x64, expected 20 frames of 1x96x96"));
+}
+
+TEST(FileDataset, ItsFileAndFrameRateAreThoseOfTheSplit) {
+    const test::TemporaryFolder folder;
+    for (const auto& [name, fps] : {std::pair("a.h5", 5.0), std::pair("b.h5", 7.0)}) {
+        const auto writer =
+            create_sequences((folder / name).string() + ":frames", 1, {2, 1, 2, 3}, {.fps = fps});
+        writer->append(std::vector<std::uint8_t>(12));
+        writer->finish();
+    }
+    const auto both =
+        options(fmt::format(R"({{"name": "file", "path": "{0}/a.h5", "test_path": "{0}/b.h5:frames",
+        "input_frames": 1, "output_frames": 1, "augment": {{"flip": "horizontal"}}}})",
+                            folder.path().string()));
+    const auto train = make_dataset(both, Split::train, 1), tested = make_dataset(both, Split::test, 1);
+    EXPECT_EQ(train->fps(), 5);
+    EXPECT_EQ(tested->fps(), 7);
+    EXPECT_THAT(train->files(), testing::ElementsAre(folder / "a.h5"));
+    EXPECT_THAT(tested->files(), testing::ElementsAre(folder / "b.h5"));
 }
 
 TEST(FileDataset, FirstFramesOfLongerSequencesAreTaken) {

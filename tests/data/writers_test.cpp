@@ -1,4 +1,6 @@
 // Writing of sequence files: what was written is read back, and nothing is left of what failed.
+#include <hdf5.h>
+
 #include <chrono>
 #include <numeric>
 #include <thread>
@@ -176,6 +178,36 @@ TEST(Hdf5Writer, KeepsAttributesNameAndChunks) {
     for (const auto& [key, value] : attributes.items())
         EXPECT_EQ(reader->info().attributes.at(key), value) << key;
     EXPECT_EQ(open_sequences(file)->info().count, kCount);  // the only one there is
+}
+
+TEST(Hdf5Writer, MeanAndDeviationAreNumbers) {
+    const test::TemporaryFolder folder;
+    const auto write = [&](const std::string& name, const Json& mean, const Json& deviation) {
+        const WriteOptions options{.attributes = {{"mean", mean}, {"std", deviation}}};
+        const auto writer = create_sequences((folder / name).string(), kCount, kShape, options);
+        writer->append(std::span<const std::uint8_t>(bytes()));
+        writer->finish();
+    };
+    // As any program of HDF5 reads them.
+    const auto stored = [&](const std::string& name, const char* key) {
+        std::vector<double> values(2);
+        const auto file = H5Fopen((folder / name).c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+        const auto attribute = H5Aopen_by_name(file, "sequences", key, H5P_DEFAULT, H5P_DEFAULT);
+        const auto space = H5Aget_space(attribute);
+        values.resize(static_cast<std::size_t>(std::max<hssize_t>(H5Sget_simple_extent_npoints(space), 0)));
+        if (!values.empty()) H5Aread(attribute, H5T_NATIVE_DOUBLE, values.data());
+        H5Sclose(space);
+        H5Aclose(attribute);
+        H5Fclose(file);
+        return values;
+    };
+    write("two.h5", {0.25, 0.5}, {2, 3});
+    EXPECT_THAT(stored("two.h5", "mean"), ElementsAre(0.25, 0.5));
+    EXPECT_THAT(stored("two.h5", "std"), ElementsAre(2, 3));
+    write("one.h5", 0.25, {0.5});
+    EXPECT_THAT(stored("one.h5", "mean"), ElementsAre(0.25));
+    EXPECT_THAT(stored("one.h5", "std"), ElementsAre(0.5));
+    EXPECT_EQ(open_sequences((folder / "two.h5").string())->info().attributes.at("std"), Json({2, 3}));
 }
 
 TEST(Hdf5Writer, GrowsAndMarksSplits) {

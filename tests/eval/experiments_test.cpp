@@ -208,6 +208,15 @@ TEST(PublishedRow, BelongsToTheBenchmarksExperimentsAlone) {
         EXPECT_TRUE(published_row(resolved(file, shape, {change}), kExperiments).is_null()) << change.key;
     }
     EXPECT_TRUE(published_row(nullptr, kExperiments).is_null());
+    // Where a set lies; other glyphs are another set.
+    const auto colour = [&](const char* key) {
+        return published_row(
+            resolved(kExperiments / "mmnist_cifar/moganet.json", {20, 3, 64, 64}, {{key, "elsewhere"}}),
+            kExperiments);
+    };
+    EXPECT_TRUE(colour("dataset.backgrounds").is_object());
+    EXPECT_TRUE(colour("dataset.test_path").is_object());
+    EXPECT_TRUE(colour("dataset.glyphs").is_null());
 }
 
 TEST(Published, RefusesWhatIsNoTable) {

@@ -146,11 +146,40 @@ TEST(Report, RefusesWhatIsNoRecord) {
     const auto records = read_records(folder / "results");
     ASSERT_EQ(records.size(), 1U);
     EXPECT_EQ(records[0].name, "a");
+    for (const char* part : {"dataset", "model"}) {
+        auto without = record("a", 26, 1).document;
+        without["experiment"].erase(part);
+        write_json(folder / "parts/a.json", without);
+        EXPECT_THAT(error_of([&] { read_records(folder / "parts"); }),
+                    HasSubstr(fmt::format("a.json: experiment.{}: missing", part)));
+        without["experiment"][part] = "none";
+        write_json(folder / "parts/a.json", without);
+        EXPECT_THAT(error_of([&] { read_records(folder / "parts"); }),
+                    HasSubstr(fmt::format("a.json: experiment.{}: \"none\" is no object", part)));
+    }
     EXPECT_TRUE(read_records(folder / "nothing").empty());
     EXPECT_THAT(error_of([&] { make_tables(records, kExperiments, "minst"); }),
                 HasSubstr("data set 'minst'"));
     testing::write_small_run(folder / "run");
     EXPECT_THAT(error_of([&] { read_run_record(folder / "run"); }), HasSubstr("not evaluated yet"));
+    write_json(folder / "run/evaluation.json", record("a", 26, 1).document);
+    EXPECT_EQ(read_run_record(folder / "run/.").name, "run");
+}
+
+TEST(Report, TheBestEpochMayHaveNoFigure) {
+    std::vector<Record> records{record("a", 26.0, 1)};
+    records[0].document["best"] = Json::object();
+    EXPECT_THAT(report_markdown(make_tables(records, kExperiments, "mmnist")), Not(HasSubstr("| 25.50 |")));
+}
+
+TEST(Report, SumsAndMeansAreKeptApart) {
+    std::vector<Record> records{record("a", 26.0, 1), record("b", 0.006, 1)};
+    records[1].document["spatial_norm"] = true;
+    const auto tables = make_tables(records, kExperiments, "mmnist");
+    ASSERT_EQ(tables.size(), 3U);
+    EXPECT_FALSE(tables[2].benchmark);
+    EXPECT_THAT(tables[2].setting, HasSubstr("MSE and MAE per value"));
+    EXPECT_EQ(table_of(tables, "200 epochs").rows[11].figure("mse")->mean, 26.0);
 }
 
 TEST(SvgPlot, TicksAreRound) {

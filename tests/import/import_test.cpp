@@ -364,6 +364,60 @@ TEST_F(ImportTest, WarnsOfBadSourcesAndGoesOn) {
     EXPECT_THAT(notes_.warnings[1], AllOf(HasSubstr("c.mkv"), HasSubstr("too short")));
 }
 
+/// Sequences of six 16x16 frames of noise, packed; those of the second half are damaged.
+void half_damaged(const std::string& name) {
+    const SequenceShape shape{6, 1, 16, 16};
+    auto writer = create_sequences(name, 8, shape, {.compression = 4});
+    std::vector<std::uint8_t> values(static_cast<std::size_t>(8 * shape.elements()));
+    std::uint32_t state = 1;
+    for (auto& value : values)
+        value = static_cast<std::uint8_t>((state = state * 1664525U + 1013904223U) >> 24);
+    writer->append(std::span<const std::uint8_t>(values));
+    writer->finish();
+    auto bytes = read_text(name);
+    for (std::size_t i = bytes.size() / 2; i < bytes.size() * 3 / 4; ++i) bytes[i] = 'x';
+    write_text(name, bytes);
+}
+
+TEST_F(ImportTest, WhatADamagedSourceGaveIsCounted) {
+    half_damaged(file("a.h5"));
+    counting_clip("b.mkv", 10);
+    auto o = options({file("a.h5"), file("b.mkv")});
+    const ImportReport report = import_sequences(o, notes_);
+    EXPECT_EQ(report.sources, 2);
+    EXPECT_EQ(report.unusable, 0);
+    EXPECT_GT(report.sequences, 2);
+    EXPECT_EQ(open_sequences(o.output)->info().count, report.sequences);
+    ASSERT_EQ(notes_.warnings.size(), 1U);
+    EXPECT_THAT(notes_.warnings[0],
+                AllOf(HasSubstr("a.h5"), HasSubstr("damaged"), HasSubstr("read up to here")));
+}
+
+TEST_F(ImportTest, NamesThatAreNoUtf8AreNotedAsTheyCanBe) {
+    counting_clip("a.mkv", 5);
+    fs::rename(file("a.mkv"), file("a\xe4.mkv"));
+    const auto o = options({file("a\xe4.mkv")});
+    EXPECT_EQ(import_sequences(o, notes_).sequences, 1);
+    const auto noted = open_sequences(o.output)->info().attributes;
+    EXPECT_EQ(noted["sources"][0], "a\xef\xbf\xbd.mkv");
+    EXPECT_THAT(noted["source"].get<std::string>(), HasSubstr("a\xef\xbf\xbd.mkv"));
+}
+
+TEST_F(ImportTest, TheOutputMayNotBeAnInput) {
+    auto writer = create_sequences(file("a.h5"), 1, {6, 1, 4, 4}, {});
+    writer->append(std::vector<std::uint8_t>(6 * 16, 9));
+    writer->finish();
+    const auto before = read_text(file("a.h5"));
+    counting_clip("b.mkv", 10);
+    for (const auto& input : {file("a.h5"), file("a.h5:sequences"), folder_.path().string()}) {
+        auto o = options({file("b.mkv"), input});
+        o.output = (folder_ / "./a.h5").string();
+        o.force = true;
+        EXPECT_THAT(error_of([&] { import_sequences(o, notes_); }), HasSubstr("a.h5: is an input"));
+    }
+    EXPECT_TRUE(read_text(file("a.h5")) == before) << "it was replaced";
+}
+
 TEST_F(ImportTest, LeavesNothingWhenItFails) {
     counting_clip("a.mkv", 23);
     write_text(file("b.mp4"), "not a video at all");

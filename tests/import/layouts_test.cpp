@@ -9,6 +9,7 @@
 
 #include "stl/archive/zip.h"
 #include "stl/core/error.h"
+#include "stl/data/normalization.h"
 #include "stl/data/registry.h"
 #include "stl/import/layouts/pictures.h"
 #include "stl/import/layouts/weather.h"
@@ -624,9 +625,9 @@ TEST_F(WeatherLayout, YearsSplitAndTrainingTellsMeanAndDeviation) {
     EXPECT_EQ(info.shape, (SequenceShape{3, 1, 2, 3}));
     EXPECT_EQ(info.dtype, DType::f32);
     const auto [mean, deviation] = training();
-    ASSERT_EQ(info.attributes.at("mean").size(), 1U);
-    EXPECT_NEAR(info.attributes.at("mean")[0].get<double>(), mean, 1e-9);
-    EXPECT_NEAR(info.attributes.at("std")[0].get<double>(), deviation, 1e-9);
+    const auto normalization = stored_normalization(info, "a");
+    EXPECT_THAT(normalization.mean, ElementsAre(::testing::DoubleNear(mean, 1e-9)));
+    EXPECT_THAT(normalization.deviation, ElementsAre(::testing::DoubleNear(deviation, 1e-9)));
     expect_row(0, 0);
     expect_row(1, 1);
     expect_row(2, kSteps);

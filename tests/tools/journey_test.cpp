@@ -12,6 +12,18 @@ namespace {
 
 using testing::HasSubstr;
 
+/// 32-bit floats as .npy.
+std::string npy(const std::string& shape, const std::vector<float>& values) {
+    std::string text("\x93NUMPY\x01\x00", 8);
+    std::string header = fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': {}, }}", shape);
+    header.resize(117, ' ');
+    header += '\n';
+    text += static_cast<char>(header.size());
+    text += '\0';
+    text += header;
+    return text.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+}
+
 class JourneyTest : public ProgramTest {
   protected:
     void SetUp() override {
@@ -55,9 +67,17 @@ TEST_F(JourneyTest, FromDataToVideo) {
             << key;
     }
 
-    const auto own = stl("predict run --input test.h5 --output test.h5 --force");
-    EXPECT_EQ(own.status, 1);
-    EXPECT_THAT(own.err, HasSubstr("test.h5: is the input"));
+    const auto input = read_text(folder_ / "test.h5");
+    for (const char* names :
+         {"--input test.h5 --output test.h5", "--input test.h5 --output ./test.h5:predictions",
+          "--input test.h5:sequences --output test.h5"}) {
+        for (const char* source : {"run", "none.pth"}) {  // said before the network is read
+            const auto own = stl(fmt::format("predict {} {} --force", source, names));
+            EXPECT_EQ(own.status, 1) << names;
+            EXPECT_THAT(own.err, HasSubstr(": is the input")) << names;
+        }
+    }
+    ASSERT_TRUE(read_text(folder_ / "test.h5") == input) << "it was replaced";
     EXPECT_EQ(stl("evaluate run --data ''").status, 2) << "empty is not the experiment's own";
 
     good("render run --data test.h5 --output out.gif");
@@ -67,6 +87,12 @@ TEST_F(JourneyTest, FromDataToVideo) {
     good("convert run/checkpoints/last.pth last.safetensors");
     good("predict last.safetensors --input test.h5 --output again.h5");
     EXPECT_NEAR(json("metrics again.h5 prediction.h5 --json")["mse"].get<double>(), 0, 1e-9);
+
+    const auto per_value = json("evaluate run --data test.h5 --spatial-norm --json");
+    EXPECT_NEAR(per_value["mse"].get<double>() * 64 * 64, evaluation["mse"].get<double>(),
+                1e-6 * evaluation["mse"].get<double>());
+    EXPECT_TRUE(per_value["spatial_norm"].get<bool>());
+    EXPECT_TRUE(per_value["published"].is_null());
 }
 
 TEST_F(JourneyTest, CtrlCSavesAndTheRunGoesOn) {
@@ -188,22 +214,89 @@ TEST_F(JourneyTest, OutputThatCannotBeWrittenIsAnError) {
 }
 
 TEST_F(JourneyTest, FramesWithoutNumbersAreToldOf) {
-    // One sequence of two 8x8 frames in .npy, whose first value is NaN.
-    std::string npy("\x93NUMPY\x01\x00", 8);
-    std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2, 1, 8, 8), }";
-    header.resize(117, ' ');
-    header += '\n';
-    npy += static_cast<char>(header.size());
-    npy += '\0';
-    npy += header;
+    // One sequence of two 8x8 frames, whose first value is NaN.
     std::vector<float> values(128, 0.5F);
-    const auto bytes = [&] { return std::string(reinterpret_cast<const char*>(values.data()), 512); };
-    write_text(folder_ / "truth.npy", npy + bytes());
+    write_text(folder_ / "truth.npy", npy("(1, 2, 1, 8, 8)", values));
     values[0] = std::numeric_limits<float>::quiet_NaN();
-    write_text(folder_ / "nan.npy", npy + bytes());
+    write_text(folder_ / "nan.npy", npy("(1, 2, 1, 8, 8)", values));
     const auto outcome = good("metrics nan.npy truth.npy --json");
     EXPECT_EQ(outcome.err, "warning: 1 of 2 frames holds NaN; metrics over them are null in JSON\n");
     EXPECT_TRUE(parse_json(outcome.out, "")["psnr"].is_null());
+}
+
+/// For as long as it lives.
+class DataFolder {
+  public:
+    explicit DataFolder(const fs::path& path) { ::setenv("STL_DATA", path.c_str(), 1); }
+    ~DataFolder() { ::unsetenv("STL_DATA"); }
+};
+
+TEST_F(JourneyTest, RenderShowsWhatEvaluateMeasures) {
+    // Of the run's own test set the same pictures, title and rate as of its file.
+    const auto expect_shown = [&](const std::string& run, const std::string& dataset,
+                                  const std::string& data) {
+        write_text(folder_ / "own.json", fmt::format(R"({{
+            "dataset": {{{}, "input_frames": 3, "output_frames": 3}},
+            "model": {{"translator": "gsta", "hid_S": 2, "hid_T": 8, "N_S": 2, "N_T": 2, "mlp_ratio": 2}},
+            "train": {{"steps": 1, "batch_size": 1, "threads": 1}}}})",
+                                                     dataset));
+        good("train own.json --device cpu --run " + run);
+        EXPECT_EQ(json("evaluate " + run + " --json")["mse"],
+                  json("evaluate " + run + " --json " + data)["mse"]);
+        good("render " + run + " --output own.gif --force");
+        good("render " + run + " --output file.gif --force " + data);
+        EXPECT_TRUE(read_text(folder_ / "own.gif") == read_text(folder_ / "file.gif")) << run;
+    };
+    // A layout of the data set's own.
+    write_text(folder_ / "one.npy", npy("(6, 16, 16)", std::vector<float>(6 * 16 * 16, 0.5F)));
+    expect_shown("layout", R"("name": "file", "path": "one.npy", "layout": "THW")",
+                 "--data one.npy --layout THW");
+    // Another file for testing.
+    good("generate mmnist --canvas 32 --frames 6 --sequences 2 --output first.h5");
+    good("generate mmnist --canvas 32 --frames 6 --sequences 2 --seed 1 --output second.h5");
+    expect_shown("second", R"("name": "file", "path": "first.h5", "test_path": "second.h5")",
+                 "--data second.h5");
+    // A file that is found where STL_DATA says.
+    const DataFolder data(folder_ / "data");
+    good("generate mmnist --canvas 128 --frames 6 --sequences 2 --output data/kth/kth.h5");
+    expect_shown("kth", R"("name": "kth")", "--data data/kth/kth.h5");
+}
+
+TEST_F(JourneyTest, ARecordNamesTheFilesThatItsFiguresComeFrom) {
+    const DataFolder data(folder_ / "data");
+    good("generate mmnist --split test --sequences 2 --output data/mmnist/mnist_test_seq.npy");
+    good("train tiny.json --device cpu --run run --set dataset.test_sequences=2");
+    const auto recorded_files = [&] {
+        good("evaluate run --record --results results --force");
+        std::vector<std::string> names;
+        const auto record = read_json(folder_ / "results/mmnist/run.json");
+        for (const auto& file : record["data_files"]) names.push_back(file["path"]);
+        return names;
+    };
+    const auto published = (folder_ / "data/mmnist/mnist_test_seq.npy").string();
+    EXPECT_THAT(recorded_files(), testing::ElementsAre(published));
+    fs::remove(published);
+    EXPECT_THAT(recorded_files(), testing::ElementsAre(HasSubstr("train-images-idx3-ubyte.gz")));
+    // Whatever the file's name is, the report is JSON.
+    fs::rename(folder_ / "results/mmnist/run.json", folder_ / "results/mmnist/r\xe4.json");
+    const auto report = json("report --results results --dataset mmnist --recorded --format json");
+    EXPECT_EQ(report["tables"].size(), 1U);
+}
+
+TEST_F(JourneyTest, AReportOfNothingSaysSo) {
+    fs::create_directories(folder_ / "results");
+    const std::string report = "report --results results --dataset kth --recorded";
+    EXPECT_EQ(good(report).out, "No recorded run.\n");
+    EXPECT_TRUE(json(report + " --format json")["tables"].empty());
+    good(report + " --output report.md");
+    EXPECT_EQ(read_text(folder_ / "report.md"), "No recorded run.\n");
+}
+
+TEST_F(JourneyTest, ASettingThatIsNoUtf8IsRefused) {
+    const auto outcome =
+        stl("train tiny.json --device cpu --run run --set train.init=\"$(printf 'a\\377')\"");
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_THAT(outcome.err, HasSubstr("--set train.init: not UTF-8"));
 }
 
 TEST_F(JourneyTest, HelpAndVersion) {

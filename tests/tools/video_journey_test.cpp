@@ -181,7 +181,9 @@ TEST_F(VideoJourneyTest, SeveralRunsSideBySide) {
         good(std::string("render a b --data clips.h5 --figure --force --output ") + name);
         EXPECT_EQ(read_text(folder_ / name), first) << name << ": not the same bytes";
     }
-    const auto svg = read_text(folder_ / "figure.svg");
+    good("render a/ b/ --data clips.h5 --figure --output slashes.svg");
+    const auto svg = read_text(folder_ / "slashes.svg");
+    EXPECT_EQ(svg, read_text(folder_ / "figure.svg"));
     for (const char* row : {">input<", ">truth<", ">a<", ">b<", "t=8"}) EXPECT_THAT(svg, HasSubstr(row));
     // What is shown is what is stored and predicted, to the last bit.
     const auto reader = open_sequences((folder_ / "clips.h5").string());

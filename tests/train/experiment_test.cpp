@@ -141,6 +141,9 @@ TEST(Setting, NeedsAnEqualsSign) {
     EXPECT_THROW(parse_setting("a.b=" + std::string(60'000, '[') + std::string(60'000, ']')), Error);
     EXPECT_THROW(parse_setting(R"(a={"b": 1, "b": 2})"), Error);
     EXPECT_EQ(parse_setting("a.b=1e-3").value, 1e-3);
+    EXPECT_EQ(parse_setting("a.b=\xc3\xa4").value, "\xc3\xa4");
+    EXPECT_THROW(parse_setting("a.b=\xe4"), UsageError);
+    EXPECT_THROW(parse_setting("\xe4=1"), UsageError);
 }
 
 }  // namespace

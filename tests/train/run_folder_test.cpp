@@ -5,7 +5,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "stl/core/error.h"
+#include "stl/train/loss_log.h"
 #include "stl/train/tensorboard.h"
 
 namespace stl {
@@ -110,6 +113,18 @@ TEST_F(RunFolderTest, DropsTheLinesAfterAStep) {
     run.drop_metrics_after(3, /*epoch_too=*/true);
     EXPECT_EQ(run.read_metrics().size(), 5U);
     EXPECT_EQ(run.read_metrics().back()["step"], 3);
+}
+
+TEST_F(RunFolderTest, StepsAreCountedOverTheirOwnTime) {
+    const auto run = RunFolder::create(folder_, false);
+    LossLog log(run, {.log_every = 10, .batch_size = 1, .steps_per_epoch = 9});
+    log.start_at(0, 0);
+    const auto loss = torch::ones({});
+    for (int step = 1; step <= 9; ++step) log.add(step, 0.1, loss);
+    log.end_epoch(Json::object());
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    log.add(10, 0.1, loss);
+    EXPECT_LE(run.read_metrics().back()["seq_per_s"].get<double>(), 10.0) << "one step in 0.1 s";
 }
 
 TEST(TensorBoard, CrcOfRfc3720) {

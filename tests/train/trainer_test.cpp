@@ -329,7 +329,12 @@ TEST_F(TrainerTest, ARunGoesOnWithItsOwnSettingsOnly) {
     auto other = request({{"lr", 0.001}});
     other.resume = true;
     EXPECT_THAT([&] { train(other, silent_); },
-                ThrowsMessage<Error>(HasSubstr("train/lr is not what the run was started with")));
+                ThrowsMessage<Error>(HasSubstr("train.lr is not what the run was started with")));
+    write_text(folder_ / "run/experiment.json", "{}");
+    EXPECT_THAT([&] { train(other, silent_); },
+                ThrowsMessage<Error>(HasSubstr("dataset is not what the run was started with")));
+    write_text(folder_ / "run/experiment.json", "[]");
+    EXPECT_THAT([&] { train(other, silent_); }, ThrowsMessage<Error>(HasSubstr("is no object")));
 }
 
 TEST_F(TrainerTest, ANonFiniteLossStopsNamesTheStepAndKeepsTheCheckpoint) {
@@ -341,6 +346,31 @@ TEST_F(TrainerTest, ANonFiniteLossStopsNamesTheStepAndKeepsTheCheckpoint) {
     EXPECT_THAT([&] { train(again, silent_); }, ThrowsMessage<Error>(HasSubstr("step 1: the loss is nan")));
     EXPECT_FALSE(fs::exists(folder_ / "nan/checkpoints/last.pth"));
     EXPECT_EQ(read_text(folder_ / "run/checkpoints/last.pth"), kept);
+}
+
+/// Puts a folder in the place of `file`, which cannot be written any more.
+class Obstacle : public Reporter {
+  public:
+    explicit Obstacle(fs::path file) : file_(std::move(file)) {}
+    void progress(const Progress&) override {
+        fs::remove_all(file_);
+        fs::create_directories(file_);
+    }
+    void warn(const std::string& line) override { warnings += line + "\n"; }
+    std::string warnings;
+
+  private:
+    fs::path file_;
+};
+
+TEST_F(TrainerTest, WhatEndedTrainingIsToldThoughItCannotBeWrittenDown) {
+    Obstacle obstacle(folder_ / "run/run.json");
+    EXPECT_THAT(
+        [&] {
+            train(request({{"lr", 1e30}, {"schedule", "constant"}}), obstacle);
+        },
+        ThrowsMessage<Error>(HasSubstr("the loss is")));
+    EXPECT_THAT(obstacle.warnings, HasSubstr("run.json"));
 }
 
 TEST_F(TrainerTest, WeightsThatAreNotFiniteAreNotSavedAndNoCheckpointIsMadeUp) {

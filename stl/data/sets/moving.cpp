@@ -49,6 +49,7 @@ class MovingDataset : public Dataset {
 
     SequenceShape shape() const override { return scene_.shape(); }
     bool generated() const override { return true; }
+    std::vector<fs::path> files() const override { return scene_.files(); }
 
   protected:
     void render(const MovingGlyphPlan& plan, std::span<float> out) const {

@@ -46,6 +46,8 @@ class StoredDataset : public Dataset {
     }
 
     Normalization normalization() const override { return stored_normalization(reader_->info(), path_); }
+    double fps() const override { return reader_->info().fps; }
+    std::vector<fs::path> files() const override { return {split_file_name(path_).path}; }
 
     std::string describe() const override {
         return fmt::format("{}, {} {} sequences", path_, size(), split_name(split_));

@@ -1,4 +1,4 @@
-// Operations of a training step on a CPU, fused: one pass over memory where ATen makes several.
+// Operations of a training step, fused: one pass over memory where ATen makes several.
 //
 // Each equals a chain of ATen operations, which is the plain path and named in its comment; the tests compare
 // the two, forward and backward. x: [B,C,H,W] float32 on a CPU, or bfloat16 under autocast. Results are

@@ -1,8 +1,8 @@
-#include "stl/pickle/utf8.h"
+#include "stl/core/utf8.h"
 
 #include <cstdint>
 
-namespace stl::pickle {
+namespace stl {
 
 bool is_utf8(std::string_view text) {
     std::size_t i = 0;
@@ -28,4 +28,4 @@ bool is_utf8(std::string_view text) {
     return true;
 }
 
-}  // namespace stl::pickle
+}  // namespace stl

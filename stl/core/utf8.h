@@ -3,9 +3,9 @@
 
 #include <string_view>
 
-namespace stl::pickle {
+namespace stl {
 
 /// By the table of RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_utf8(std::string_view text);
 
-}  // namespace stl::pickle
+}  // namespace stl
