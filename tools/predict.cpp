@@ -97,6 +97,11 @@ void check_sizes(PredictArguments& a, bool stream) {
     if (!a.tile_size.empty()) {
         const auto size = parse_frame_size(a.tile_size, "predict: --tile-size");
         a.predictor.size = {size.height, size.width};
+        a.predictor.frame = {0, 0, size.height, size.width};
+    }
+    if (stream) {
+        const auto raw = parse_raw_format(a.raw);
+        a.predictor.frame = {0, raw.channels, raw.height, raw.width};
     }
     // The frames to come tell nothing of the network's size where they are larger.
     if (!stream && !video && !a.tile) take_hints(a.predictor, a.input, a.source.reading.layout);

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/train/run_folder.h"
 #include "tools/command.h"
 
@@ -26,11 +27,16 @@ const std::map<std::string, std::string> kFormatOfExtension{
 /// As asked for, or as the output's name says, or Markdown.
 std::string format_of(const ReportArguments& a) {
     if (!a.format.empty()) return a.format;
-    const auto it = kFormatOfExtension.find(fs::path(a.output).extension().string());
-    return it == kFormatOfExtension.end() ? "md" : it->second;
+    const auto extension = lower_case(fs::path(a.output).extension().string());
+    if (extension.empty()) return "md";
+    const auto it = kFormatOfExtension.find(extension);
+    if (it == kFormatOfExtension.end())
+        fail("{}: expected a name with .md, .html, .csv or .json, or --format", a.output);
+    return it->second;
 }
 
 void run_report(const ReportArguments& a, Console& console) {
+    const auto format = format_of(a);
     if (!a.output.empty()) refuse_existing(a.output, a.force);
     const auto experiments = experiments_folder();
     if (!experiments) fail("experiments/published.json: not found in this folder or beside the program");
@@ -50,7 +56,6 @@ void run_report(const ReportArguments& a, Console& console) {
     auto tables = make_tables(records, *experiments, a.dataset);
     // Asked for runs alone: what has no figure of ours says nothing about them.
     if (a.recorded || (!a.runs.empty() && a.dataset.empty())) keep_recorded(tables);
-    const auto format = format_of(a);
     std::string text;
     if (format == "html") {
         text = report_html(tables, curves);

@@ -32,6 +32,9 @@ struct OptimizerState {
     };
     std::vector<PerParameter> parameters;  ///< empty tensors where the optimizer had no state yet
     Json group;  ///< lr, betas, eps, weight_decay, initial_lr, ...; of SGD momentum instead of betas and eps
+
+    /// Made so far: the parameters' largest number.
+    std::int64_t steps() const;
 };
 
 struct Checkpoint {

@@ -204,4 +204,10 @@ Checkpoint read_checkpoint(const fs::path& path, bool with_optimizer) {
          path.string());
 }
 
+std::int64_t OptimizerState::steps() const {
+    double most = 0;
+    for (const auto& one : parameters) most = std::max(most, one.step);
+    return static_cast<std::int64_t>(most);
+}
+
 }  // namespace stl

@@ -19,7 +19,11 @@ fs::path find_checkpoint(const PredictorOptions& options, std::optional<RunFolde
     }
     const fs::path source(options.source);
     if (!fs::exists(source)) fail("{}: no such run or checkpoint", source.string());
-    if (fs::is_directory(source)) run = RunFolder::open(source);
+    if (fs::is_directory(source)) {
+        run = RunFolder::open(source);
+    } else if (options.weights != "last") {
+        fail("{}: is one checkpoint; weights '{}' are a run's", source.string(), options.weights);
+    }
     return checkpoint_of(source, options.weights);
 }
 

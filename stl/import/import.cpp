@@ -122,10 +122,10 @@ class Importer {
                                                   : fmt::format("{} sources", used.size())},
                       {"made_by", "stl import"},
                       {"fit", fit_name(options_.fit)},
-                      {"fps", options_.fps},
                       {"length", options_.length},
                       {"stride", stride()},
                       {"split_scenes", options_.split_scenes}};
+        if (options_.fps > 0) settings["fps"] = options_.fps;
         constexpr std::size_t most_listed = 200;  // an attribute holds 64 KiB
         for (const std::size_t i : used) {
             if (settings["sources"].size() == most_listed) break;

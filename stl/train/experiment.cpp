@@ -154,6 +154,7 @@ void apply(Json& json, const Setting& setting, Origins& origins) {
             fail("--set {}: {} is no object", setting.key, setting.key.substr(0, begin - 1));
         }
         if (dot == std::string::npos) {
+            if (setting.value.is_null() && place->erase(key) > 0) return;  // what stood there is not wanted
             (*place)[key] = setting.value;
             if (!setting.text.empty()) note_setting(origins, setting.text, setting.key, setting.value);
             return;
@@ -218,6 +219,11 @@ Json read_experiment_json(const fs::path& path, const std::vector<Setting>& sett
     auto& noted = origins != nullptr ? *origins : unasked;
     Json json = read_with_base(path, 0, noted);
     for (const auto& setting : settings) apply(json, setting, noted);
+    // The file's steps would win.
+    const auto is_set = [&](const char* key) { return std::ranges::count(settings, key, &Setting::key) > 0; };
+    if (is_set("train.epochs") && !is_set("train.steps") && json.contains("train") &&
+        json["train"].is_object())
+        json["train"].erase("steps");
     return json;
 }
 

@@ -280,15 +280,18 @@ void Trainer::restore() {
         return;
     }
     const auto checkpoint = read_checkpoint(path);
-    if (!checkpoint.stl.is_object() || !checkpoint.optimizer) {
-        fail("{}: has no training state to go on with", path.string());
-    }
+    if (!checkpoint.optimizer) fail("{}: has no training state to go on with", path.string());
     load_weights(*model_, checkpoint.state, path.string());
     optimizer_->load(*checkpoint.optimizer, path.string());
-    Fields stored(checkpoint.stl, path.string() + ": stl");
-    step_ = stored.require<std::int64_t>("step");
-    if (step_ < 0 || step_ > schedule_.total_steps)
-        fail("{}: stl.step: {}, expected 0 to {}", path.string(), step_, schedule_.total_steps);
+    const bool foreign = !checkpoint.stl.is_object();
+    Fields stored(foreign ? Json::object() : checkpoint.stl, path.string() + ": stl");
+    step_ = foreign ? checkpoint.optimizer->steps() : stored.require<std::int64_t>("step");
+    if (step_ < 0 || step_ > schedule_.total_steps) {
+        fail("{}: {}: {}, expected 0 to {}", path.string(), foreign ? "the optimizer's step" : "stl.step",
+             step_, schedule_.total_steps);
+    }
+    if (foreign)
+        reporter_.warn(fmt::format("{}: not stl's own, goes on after step {}", path.string(), step_));
     epoch_sum_before_ = stored.get<double>("epoch_sum", 0.0);
     seconds_before_ = stored.get<double>("seconds", 0.0);
     best_loss_ = stored.get<double>("best_loss", best_loss_);

@@ -177,6 +177,9 @@ TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
     refused("render a.h5 --output a.png --index 0 --sequences 1", 2, "--sequences excludes --index");
     refused("metrics a.h5 a.h5 --mean nan --std 1", 2, "--mean: nan, expected a number");
     refused("metrics a.h5 a.h5 --mean 0 --std 0", 2, "--std: 0, expected a number over 0");
+    refused("report --output a.pdf", 1, "a.pdf: expected a name with .md, .html, .csv or .json");
+    refused("predict tiny.json --weights best --input a.h5 --output b.h5", 1,
+            "is one checkpoint; weights 'best' are a run's");
     refused("bench --work fast", 2, "--work: fast not in");
     refused("report --results none", 1, "--results none: no such folder");
     refused("evaluate none", 1, "none");

@@ -64,6 +64,22 @@ TEST_F(ExperimentTest, SettingsOverrideAnyKey) {
     EXPECT_FALSE(e.train.shuffle);
 }
 
+TEST_F(ExperimentTest, NullTakesOutWhatTheFileHas) {
+    const auto of_file = R"({"dataset": {"name": "file", "path": "a.h5"}, "model": {}, "train": {}})";
+    EXPECT_EQ(load(of_file, {"dataset.name=mmnist", "dataset.path=null"}).dataset.name, "mmnist");
+    EXPECT_EQ(load(simple_, {"train.epochs=null"}).train.epochs, 200);
+    EXPECT_THROW(load(simple_, {"train.epoch=null"}), Error);
+}
+
+TEST_F(ExperimentTest, EpochsThatAreAskedForWinOverTheFilesSteps) {
+    const auto steps = R"({"dataset": {"name": "mmnist"}, "model": {}, "train": {"epochs": 3, "steps": 9}})";
+    EXPECT_EQ(load(steps).train.steps, 9);
+    const auto asked = load(steps, {"train.epochs=2"});
+    EXPECT_EQ(asked.train.epochs, 2);
+    EXPECT_FALSE(asked.train.steps);
+    EXPECT_EQ(load(steps, {"train.epochs=2", "train.steps=5"}).train.steps, 5);
+}
+
 TEST_F(ExperimentTest, BasesLieUnderneath) {
     file("base.json", simple_);
     const auto e = load(R"({"base": "base.json", "model": {"hid_T": 16}, "train": {"epochs": 7}})");

@@ -440,6 +440,26 @@ TEST_F(TrainerTest, WhatItStartedFromIsNotNeededToGoOn) {
     EXPECT_THAT([&] { train(next, silent_); }, ThrowsMessage<Error>(HasSubstr("train.init: ")));
 }
 
+TEST_F(TrainerTest, ARunGoesOnFromTheReferencesOwnCheckpoint) {
+    const Json no_draws = {{"drop_path_first", 0}};
+    train(request({}, no_draws), silent_);
+    const auto whole = losses(folder_ / "run");
+    auto two_epochs = request({}, no_draws);
+    two_epochs.run = folder_ / "other";
+    train(two_epochs, silent_,
+          [this] { return RunFolder::open(folder_ / "other").read_metrics().size() >= 10; });
+    const auto last = folder_ / "other/checkpoints/last.pth";
+    auto checkpoint = read_checkpoint(last);
+    const auto done = checkpoint.stl["step"].get<std::size_t>();
+    ASSERT_LT(done, whole.size());
+    checkpoint.stl = nullptr;  // as OpenSTL writes it
+    checkpoint.extra.clear();
+    write_checkpoint(last, checkpoint);
+    two_epochs.resume = true;
+    EXPECT_TRUE(train(two_epochs, silent_).finished());
+    EXPECT_EQ(losses(folder_ / "other"), whole);
+}
+
 TEST_F(TrainerTest, AStepThatTheRunDoesNotHaveIsRefused) {
     train(request(), silent_);
     const auto last = folder_ / "run/checkpoints/last.pth";
