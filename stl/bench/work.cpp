@@ -1,5 +1,6 @@
 #include "stl/bench/work.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -336,6 +337,7 @@ std::vector<BenchTiming> time_cases(const std::vector<BenchCase>& cases, torch::
     using Clock = std::chrono::steady_clock;
     std::vector<std::vector<double>> seconds(cases.size());
     std::vector<BenchTiming> timings(cases.size());
+    malloc_trim(0);  // what was freed before is not the cases'
     for (std::size_t c = 0; c < cases.size(); ++c) timings[c].peak_memory = cases[c].capture_peak_memory;
     for (int i = 0; i < warmup + repeats; ++i) {
         for (std::size_t c = 0; c < cases.size(); ++c) {
