@@ -9,34 +9,38 @@
 namespace stl::tools {
 
 /// CLI11 takes what is no 64-bit integer for the nearest one that is.
-constexpr double kNumbersEnd = 0x1p63;
+constexpr double kIntegersEnd = 0x1p63;
+
+/// "" for a number that fits and is below `end`, else what is wrong with `text`.
+inline std::string misfit(const std::string& text, bool (*fits)(double), const char* expected,
+                          double end = kIntegersEnd) {
+    double value = 0;
+    if (!CLI::detail::lexical_cast(text, value) || !fits(value))
+        return fmt::format("{}, expected {}", text, expected);
+    return value < end ? std::string() : fmt::format("{} is too large", text);
+}
 
 /// "--frames: 0, expected a number over 0"
 inline const CLI::Validator positive(
     [](std::string& text) {
-        double value = 0;
-        if (!CLI::detail::lexical_cast(text, value) || !(value > 0))
-            return fmt::format("{}, expected a number over 0", text);
-        return value < kNumbersEnd ? std::string() : fmt::format("{} is too large", text);
+        return misfit(
+            text, [](double v) { return v > 0; }, "a number over 0");
     },
     "POSITIVE");
 
 /// "--start: -1, expected 0 or a number over it"
 inline const CLI::Validator not_negative(
     [](std::string& text) {
-        double value = 0;
-        if (!CLI::detail::lexical_cast(text, value) || !(value >= 0))
-            return fmt::format("{}, expected 0 or a number over it", text);
-        return value < kNumbersEnd ? std::string() : fmt::format("{} is too large", text);
+        return misfit(
+            text, [](double v) { return v >= 0; }, "0 or a number over it");
     },
     "NONNEGATIVE");
 
 /// "--mean: nan, expected a number"
 inline const CLI::Validator finite(
     [](std::string& text) {
-        double value = 0;
-        if (CLI::detail::lexical_cast(text, value) && std::isfinite(value)) return std::string();
-        return fmt::format("{}, expected a number", text);
+        return misfit(
+            text, [](double v) { return std::isfinite(v); }, "a number", HUGE_VAL);
     },
     "NUMBER");
 

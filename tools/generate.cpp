@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "stl/core/clock.h"
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/data/generate.h"
@@ -73,13 +74,13 @@ void run_generate(GenerateArguments arguments, Console& console) {
         throw UsageError("generate: --compress goes with .h5");
     console.set_quiet(arguments.quiet || arguments.json);
 
-    const auto started = std::chrono::steady_clock::now();
+    const auto started = Clock::now();
     auto result = generate(options, arguments.output, console, interrupted);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+    const double took = seconds_since(started);
     if (arguments.json) {
         result["output"] = arguments.output;
         result["dtype"] = arguments.dtype;
-        result["seconds"] = took.count();
+        result["seconds"] = took;
         console.print(result);
         return;
     }
@@ -87,7 +88,7 @@ void run_generate(GenerateArguments arguments, Console& console) {
         fmt::format("{}: {} sequences of {} frames of {}x{} ({}), {} {} set, protocol {}, seed {}, {:.1f} s",
                     arguments.output, options.sequences, options.moving.frames, options.moving.canvas,
                     options.moving.canvas, arguments.dtype, result["source"].get<std::string>(),
-                    arguments.split, result["protocol"].get<std::string>(), options.seed, took.count()));
+                    arguments.split, result["protocol"].get<std::string>(), options.seed, took));
 }
 
 void add_motion_options(CLI::App& command, MovingGlyphOptions& moving) {

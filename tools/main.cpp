@@ -44,7 +44,7 @@ const std::vector<stl::tools::AddCommand> commands{
 };
 
 /// Every step of training frees the large tensors that the next one asks for. By itself glibc gives them back
-/// to the system, and to have them anew, page by page, costs some 5 to 10 % of a step.
+/// to the system, and to have them anew, page by page, costs about a tenth of a step.
 void keep_freed_memory() {
     constexpr int larger_than_tensors = 1 << 30;
     mallopt(M_MMAP_THRESHOLD, larger_than_tensors);

@@ -137,8 +137,7 @@ void run_predict(PredictArguments arguments, Console& console) {
         // Before any work is done.
         const auto output = split_file_name(arguments.output).path;
         refuse_existing(output, arguments.force);
-        std::error_code not_there;
-        if (fs::equivalent(split_file_name(arguments.input).path, output, not_there))
+        if (same_file(arguments.input, arguments.output))
             fail("{}: is the input, choose another --output", output.string());
     }
     check_sizes(arguments, stream);

@@ -4,10 +4,10 @@
 #include <torch/cuda.h>
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <string>
 
+#include "stl/core/clock.h"
 #include "stl/fast/layers.h"
 
 namespace stl {
@@ -17,14 +17,13 @@ constexpr int repeats = 8;
 
 template <class Work>
 double best_seconds(torch::Device device, const Work& work) {
-    using Clock = std::chrono::steady_clock;
     double best = 1e30;
     for (int i = 0; i < repeats; ++i) {
         synchronize(device);
         const auto start = Clock::now();
         work();
         synchronize(device);
-        best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
+        best = std::min(best, seconds_since(start));
     }
     return best;
 }

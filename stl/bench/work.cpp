@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <thread>
 
 #include "stl/bench/peaks.h"
 #include "stl/bench/record.h"
+#include "stl/core/clock.h"
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/data/loader.h"
@@ -334,7 +334,6 @@ SimVPOptions benchmark_model(const std::string& translator) {
 
 std::vector<BenchTiming> time_cases(const std::vector<BenchCase>& cases, torch::Device device, int warmup,
                                     int repeats, const std::function<void()>& before) {
-    using Clock = std::chrono::steady_clock;
     std::vector<std::vector<double>> seconds(cases.size());
     std::vector<BenchTiming> timings(cases.size());
     malloc_trim(0);  // what was freed before is not the cases'
@@ -347,7 +346,7 @@ std::vector<BenchTiming> time_cases(const std::vector<BenchCase>& cases, torch::
             const auto start = Clock::now();
             cases[c].run();
             synchronize(device);
-            const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+            const double elapsed = seconds_since(start);
             if (i >= warmup) seconds[c].push_back(elapsed / static_cast<double>(cases[c].batches));
             timings[c].peak_memory = std::max(timings[c].peak_memory, peak_memory(device));
         }

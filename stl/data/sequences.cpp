@@ -67,6 +67,11 @@ FileName split_file_name(const std::string& file) {
     return {file, ""};
 }
 
+bool same_file(const std::string& a, const std::string& b) {
+    std::error_code not_there;
+    return fs::equivalent(split_file_name(a).path, split_file_name(b).path, not_there);
+}
+
 std::unique_ptr<SequenceReader> open_sequences(const std::string& file, const ReadOptions& options) {
     const auto [path, named] = split_file_name(file);
     if (!fs::exists(path)) fail("{}: no such file", path.string());

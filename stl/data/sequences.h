@@ -67,6 +67,8 @@ struct FileName {
     std::string dataset;  ///< "" where none is named
 };
 FileName split_file_name(const std::string& file);
+/// Whether two such names are of one file that is there, whatever their datasets.
+bool same_file(const std::string& a, const std::string& b);
 
 /// Opens "FILE" or "FILE:DATASET". Error: what was read, what was expected.
 std::unique_ptr<SequenceReader> open_sequences(const std::string& file, const ReadOptions& options = {});

@@ -21,10 +21,11 @@ fs::path find_checkpoint(const PredictorOptions& options, std::optional<RunFolde
     if (!fs::exists(source)) fail("{}: no such run or checkpoint", source.string());
     if (fs::is_directory(source)) {
         run = RunFolder::open(source);
-    } else if (options.weights != "last") {
-        fail("{}: is one checkpoint; weights '{}' are a run's", source.string(), options.weights);
+        return run->existing_checkpoint(options.weights);
     }
-    return checkpoint_of(source, options.weights);
+    if (options.weights != "last")
+        fail("{}: is one checkpoint; weights '{}' are a run's", source.string(), options.weights);
+    return source;
 }
 
 /// The configuration given beside the checkpoint, with the frame size of the data where nothing tells it.

@@ -1,11 +1,12 @@
 // Where the time goes: named spans of work, as a table and as a Chrome trace (chrome://tracing, Perfetto).
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "stl/core/clock.h"
 
 namespace stl::fast {
 
@@ -35,8 +36,7 @@ class Trace {
     };
 
   private:
-    using Clock = std::chrono::steady_clock;
-    double now() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+    double now() const { return seconds_since(start_); }
 
     Clock::time_point start_ = Clock::now();
     std::vector<Span> spans_;

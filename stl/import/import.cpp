@@ -69,11 +69,9 @@ class Importer {
     };
 
     void refuse_inputs() const {
-        const auto output = split_file_name(options_.output).path;
         for (const auto& source : sources_) {
-            std::error_code not_there;
-            if (fs::equivalent(split_file_name(source.name).path, output, not_there))
-                fail("{}: is an input, choose another --output", output.string());
+            if (!same_file(source.name, options_.output)) continue;
+            fail("{}: is an input, choose another --output", split_file_name(options_.output).path.string());
         }
     }
 

@@ -1,8 +1,8 @@
 #include "stl/import/layouts/layout.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "stl/core/clock.h"
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/data/registry.h"
@@ -122,7 +122,7 @@ ImportReport LayoutJob::finish() {
 }
 
 ImportReport import_layout(const LayoutOptions& options, Reporter& reporter, const StopRequested& stop) {
-    const auto started = std::chrono::steady_clock::now();
+    const auto started = Clock::now();
     const auto& info = find_layout(options.name, "import");
     if (options.length < 0) fail("import: length {}, expected at least 1", options.length);
     if (!info.chooses && (!options.variable.empty() || options.first_year != 0)) {
@@ -131,7 +131,7 @@ ImportReport import_layout(const LayoutOptions& options, Reporter& reporter, con
     LayoutJob job(info, options, reporter, stop);
     info.read(job);
     auto report = job.finish();
-    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    report.seconds = seconds_since(started);
     return report;
 }
 
