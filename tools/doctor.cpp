@@ -10,6 +10,7 @@
 #include "stl/core/version.h"
 #include "stl/data/locate.h"
 #include "stl/gpu/plugin.h"
+#include "stl/kernels/isa.h"
 #include "stl/media/media_info.h"
 #include "stl/media/video_writer.h"
 #include "stl/runtime/device.h"
@@ -32,6 +33,7 @@ Json devices() {
     list.push_back(
         {{"device", "cpu"},
          {"name", fmt::format("{} cores, {}", std::thread::hardware_concurrency(), at::get_cpu_capability())},
+         {"kernels", kernels::isa_name(kernels::best_isa())},
          {"free_bytes", available_memory()}});
     int index = 0;
     for (const auto& gpu : list_gpus()) {
@@ -87,8 +89,10 @@ void print_report(const Json& report, Console& console) {
     for (const char* key : {"libtorch", "cuda_kernels", "ffmpeg", "hdf5"})
         line(key, report[key].get<std::string>());
     for (const auto& device : report["devices"]) {
-        line("device", fmt::format("{}: {}, {} free", device["device"].get<std::string>(),
+        const auto kernels = device.value("kernels", std::string());
+        line("device", fmt::format("{}: {}{}, {} free", device["device"].get<std::string>(),
                                    device["name"].get<std::string>(),
+                                   kernels.empty() ? "" : " (kernels of our own: " + kernels + ")",
                                    bytes_text(device["free_bytes"].get<std::uint64_t>())));
     }
     std::string encoders;

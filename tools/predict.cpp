@@ -6,6 +6,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
+#include "stl/core/version.h"
 #include "stl/eval/predictor.h"
 #include "stl/predict/predict.h"
 #include "stl/predict/tiles.h"
@@ -82,9 +83,14 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
         predict = scaled(predict, size);
     }
     require_memory(2 * static_cast<std::uint64_t>(shape.elements()) * sizeof(float), arguments.input);
-    const auto sink =
-        open_sink(arguments.output, source->count(), shape,
-                  {.fps = source->fps(), .pixel_aspect = pixel_aspect, .force = arguments.force});
+    const auto sink = open_sink(arguments.output, source->count(), shape,
+                                {.fps = source->fps(),
+                                 .pixel_aspect = pixel_aspect,
+                                 .attributes = {{"source", fs::path(arguments.input).filename().string()},
+                                                {"made_by", "stl predict"},
+                                                {"model", arguments.predictor.source},
+                                                {"stl", version() + " (" + revision() + ")"}},
+                                 .force = arguments.force});
     const auto count =
         predict_all(*source, *sink, predict, batch_for(shape, arguments.tile ? 1 : arguments.batch), console,
                     interrupted);

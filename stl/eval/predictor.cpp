@@ -23,9 +23,7 @@ fs::path find_checkpoint(const PredictorOptions& options, std::optional<RunFolde
         run = RunFolder::open(source);
         return run->existing_checkpoint(options.weights);
     }
-    if (options.weights != "last")
-        fail("{}: is one checkpoint; weights '{}' are a run's", source.string(), options.weights);
-    return source;
+    return checkpoint_of(source, options.weights);
 }
 
 /// The configuration given beside the checkpoint, with the frame size of the data where nothing tells it.

@@ -1,6 +1,22 @@
 #include "stl/kernels/isa.h"
 
+#include <algorithm>
+#include <cstdlib>
+#include <string_view>
+
 namespace stl::kernels {
+
+namespace {
+
+/// The ceiling that LibTorch takes for its own kernels too.
+Isa allowed_isa() {
+    const char* capability = std::getenv("ATEN_CPU_CAPABILITY");
+    if (capability == nullptr) return Isa::avx512_bf16;
+    if (capability == std::string_view("default")) return Isa::plain;
+    return capability == std::string_view("avx2") ? Isa::avx2 : Isa::avx512_bf16;
+}
+
+}  // namespace
 
 std::string isa_name(Isa isa) {
     switch (isa) {
@@ -32,7 +48,7 @@ std::vector<Isa> available_isas() {
 }
 
 Isa best_isa() {
-    static const Isa best = available_isas().back();
+    static const Isa best = std::min(available_isas().back(), allowed_isa());
     return best;
 }
 

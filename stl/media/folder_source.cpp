@@ -35,8 +35,8 @@ class FolderSource : public FrameSource {
             pending_.pop_front();
             const double time = static_cast<double>(given_++) / options_.folder_fps;
             try {
-                Picture got = picture.get();
-                gap_ = sizes_.changes(got.height, got.width) || gap_;
+                DecodedPicture got = picture.get();
+                gap_ = sizes_.changes(got.file_height, got.file_width) || gap_;
                 return SourceFrame{time, 1 / options_.folder_fps, std::exchange(gap_, false),
                                    [image = std::move(got.image)] { return image; }};
             } catch (const Error& error) {
@@ -70,24 +70,18 @@ class FolderSource : public FrameSource {
     }
 
   private:
-    struct Picture {
-        Image image;
-        int height, width;  ///< in the file
-    };
-
-    Picture read(std::size_t index, int height, int width) const {
-        FrameScaler scaler(height, width, options_.channels, options_.fit);
-        Image image = decode_picture(files_[index], scaler, options_.max_pixels);
-        return {std::move(image), scaler.source_height(), scaler.source_width()};
+    DecodedPicture read(std::size_t index, int height, int width) const {
+        return decode_picture(files_[index],
+                              {height, width, options_.channels, options_.fit, options_.max_pixels});
     }
 
     void fill() {
         if (options_.height == 0 || options_.width == 0) {
             // The first one that can be read gives the size of all.
-            std::promise<Picture> ready;
+            std::promise<DecodedPicture> ready;
             pending_.push_back(ready.get_future());
             try {
-                Picture first = read(given_, 0, 0);
+                DecodedPicture first = read(given_, 0, 0);
                 options_.height = first.image.height;
                 options_.width = first.image.width;
                 ready.set_value(std::move(first));
@@ -110,7 +104,7 @@ class FolderSource : public FrameSource {
     Loss loss_;
     FrameSizes sizes_;
     bool gap_ = false;
-    std::deque<std::future<Picture>> pending_;  ///< of files_[given_...]; last, so that it goes first
+    std::deque<std::future<DecodedPicture>> pending_;  ///< of files_[given_...]; last, so that it goes first
 };
 
 }  // namespace

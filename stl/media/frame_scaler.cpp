@@ -135,13 +135,6 @@ FrameScaler::FrameScaler(int height, int width, int channels, Fit fit)
 FrameScaler::~FrameScaler() = default;
 FrameScaler::FrameScaler(FrameScaler&&) noexcept = default;
 
-int FrameScaler::source_height() const {
-    return plan_->source_height;
-}
-int FrameScaler::source_width() const {
-    return plan_->source_width;
-}
-
 Image FrameScaler::scale(const AVFrame& source, const Orientation& orientation, AVRational aspect) {
     if (source.height <= 0 || source.width <= 0) fail("an empty frame");
     if (height_ == 0 || width_ == 0) {

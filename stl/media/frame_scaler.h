@@ -28,9 +28,6 @@ class FrameScaler {
     /// pixel_aspect: width to height of one pixel (0/1: square). Error: a pixel format that nothing here can
     /// read.
     Image scale(const AVFrame& frame, const Orientation& orientation, AVRational pixel_aspect);
-    /// Of the last frame, as decoded.
-    int source_height() const;
-    int source_width() const;
 
   private:
     struct Plan;

@@ -6,6 +6,7 @@
 
 #include "stl/core/array.h"
 #include "stl/core/error.h"
+#include "stl/media/frame_scaler.h"
 
 namespace stl {
 namespace {
@@ -40,17 +41,17 @@ AVCodecID codec_of(std::string_view bytes) {
 
 }  // namespace
 
-Image decode_picture(const fs::path& path, FrameScaler& scaler, std::int64_t max_pixels) {
+DecodedPicture decode_picture(const fs::path& path, const PictureForm& form) {
     // Not mapped: a file that is cut short under our hands must not end the program.
     std::error_code ec;
     const auto size = fs::file_size(path, ec);
     if (!ec) require_memory(size, path.string());
     const std::string file = read_text(path);
-    return decode_picture(std::as_bytes(std::span(file)), path, scaler, max_pixels);
+    return decode_picture(std::as_bytes(std::span(file)), path, form);
 }
 
-Image decode_picture(std::span<const std::byte> file, const fs::path& path, FrameScaler& scaler,
-                     std::int64_t max_pixels) {
+DecodedPicture decode_picture(std::span<const std::byte> file, const fs::path& path,
+                              const PictureForm& form) {
     ffmpeg::catch_messages();
     ffmpeg::forget_complaints();
     const std::string_view bytes(reinterpret_cast<const char*>(file.data()), file.size());
@@ -61,7 +62,7 @@ Image decode_picture(std::span<const std::byte> file, const fs::path& path, Fram
     ffmpeg::Complaints said;  // outlives the context, whose messages it takes
     const ffmpeg::Codec context(ffmpeg::required(avcodec_alloc_context3(codec)));
     context->opaque = &said;
-    context->max_pixels = max_pixels;
+    context->max_pixels = form.max_pixels;
     context->thread_count = 1;
     if (const int code = avcodec_open2(context.get(), codec, nullptr); code < 0) refuse(path, code, said);
     const ffmpeg::PacketPtr packet = ffmpeg::make_packet();
@@ -77,9 +78,11 @@ Image decode_picture(std::span<const std::byte> file, const fs::path& path, Fram
     }
     const AVFrameSideData* turned = av_frame_get_side_data(frame.get(), AV_FRAME_DATA_DISPLAYMATRIX);
     const bool known = turned && turned->size >= 9 * sizeof(std::int32_t);
-    return scaler.scale(*frame,
-                        orientation_of(known ? reinterpret_cast<const std::int32_t*>(turned->data) : nullptr),
-                        {0, 1});
+    FrameScaler scaler(form.height, form.width, form.channels, form.fit);
+    Image image = scaler.scale(
+        *frame, orientation_of(known ? reinterpret_cast<const std::int32_t*>(turned->data) : nullptr),
+        {0, 1});
+    return {std::move(image), frame->height, frame->width};
 }
 
 }  // namespace stl

@@ -1,5 +1,5 @@
 // One picture file (PNG, JPEG, TIFF, BMP, WebP, PGM, PPM) by FFmpeg's decoders, without the cost of probing a
-// container. Used by the sources of this folder and by the layouts of stl/import.
+// container.
 #pragma once
 
 #include <cstddef>
@@ -7,14 +7,28 @@
 #include <span>
 
 #include "stl/core/file.h"
-#include "stl/media/frame_scaler.h"
+#include "stl/media/fit.h"
+#include "stl/media/image.h"
+#include "stl/media/png.h"
 
 namespace stl {
 
-/// Reads, decodes and scales. Error: no such file, not a picture, damaged, more than `max_pixels`.
-Image decode_picture(const fs::path& path, FrameScaler& scaler, std::int64_t max_pixels);
+/// What a picture file becomes.
+struct PictureForm {
+    int height = 0, width = 0;  ///< 0: its own, turned upright
+    int channels = 3;           ///< 1 or 3
+    Fit fit = Fit::stretch;
+    std::int64_t max_pixels = default_max_pixels;  ///< larger ones are refused
+};
+
+struct DecodedPicture {
+    Image image;
+    int file_height, file_width;  ///< as stored
+};
+
+/// Reads, decodes and scales. Error: no such file, not a picture, damaged, too large.
+DecodedPicture decode_picture(const fs::path& path, const PictureForm& form);
 /// The same of the file's bytes, wherever they come from; `path` is for messages.
-Image decode_picture(std::span<const std::byte> file, const fs::path& path, FrameScaler& scaler,
-                     std::int64_t max_pixels);
+DecodedPicture decode_picture(std::span<const std::byte> file, const fs::path& path, const PictureForm& form);
 
 }  // namespace stl

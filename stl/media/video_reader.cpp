@@ -9,7 +9,6 @@
 #include "stl/core/names.h"
 #include "stl/media/frame_source.h"
 #include "stl/media/natural_order.h"
-#include "stl/media/picture_decoder.h"
 
 namespace stl {
 namespace {

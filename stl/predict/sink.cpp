@@ -17,6 +17,7 @@ class StoredSink : public PredictionSink {
         WriteOptions writing;
         writing.dtype = DType::f32;
         writing.fps = options.fps;
+        writing.attributes = options.attributes;
         writing.force = options.force;
         const auto name = split_file_name(output);
         if (!name.dataset.empty()) writing.dataset = name.dataset;

@@ -10,8 +10,9 @@
 namespace stl {
 
 struct SinkOptions {
-    double fps = 0;           ///< of a video; 0: 10
+    double fps = 0;           ///< 0: not known, and a video's 10
     double pixel_aspect = 1;  ///< of a video: width to height of a pixel
+    Json attributes{};        ///< stored with an HDF5 file: what was predicted from, and by what
     bool force = false;
 };
 

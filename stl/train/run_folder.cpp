@@ -90,7 +90,9 @@ fs::path RunFolder::existing_checkpoint(const std::string& which) const {
 }
 
 fs::path checkpoint_of(const fs::path& source, const std::string& which) {
-    return fs::is_directory(source) ? RunFolder::open(source).existing_checkpoint(which) : source;
+    if (fs::is_directory(source)) return RunFolder::open(source).existing_checkpoint(which);
+    if (which != "last") fail("{}: is one checkpoint; weights '{}' are a run's", source.string(), which);
+    return source;
 }
 
 std::string RunFolder::name() const {

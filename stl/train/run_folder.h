@@ -54,7 +54,7 @@ class RunFolder {
 };
 
 /// Of a run's folder its checkpoint `which` ("last" or "best"), else `source` itself, a checkpoint's file.
-/// Error: a folder that is no run, or has no such checkpoint.
+/// Error: a folder that is no run, or has no such checkpoint; another than the last of a file.
 fs::path checkpoint_of(const fs::path& source, const std::string& which);
 
 }  // namespace stl

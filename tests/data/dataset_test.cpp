@@ -8,6 +8,7 @@
 #include "stl/data/registry.h"
 #include "stl/data/sets/stored.h"
 #include "tests/data/support.h"
+#include "tests/support/environment.h"
 
 namespace stl {
 namespace {
@@ -177,11 +178,10 @@ TEST(MovingDataset, StoredTestSetsAreTaken) {
 
     // The published file, where people put it.
     make_file(folder / "mmnist/mnist_test_seq.npy");
-    setenv("STL_DATA", folder.path().c_str(), 1);
+    const EnvironmentVariable there("STL_DATA", folder.path().string());
     const auto published = make_dataset(options(R"({"name": "mmnist"})"), Split::test, 1);
     const auto other =
         make_dataset(options(R"({"name": "mmnist", "digits": 3, "test_sequences": 3})"), Split::test, 1);
-    unsetenv("STL_DATA");
     EXPECT_THAT(published->describe(), HasSubstr("mnist_test_seq.npy"));
     EXPECT_THAT(published->files(), testing::ElementsAre(folder / "mmnist/mnist_test_seq.npy"));
     EXPECT_EQ(other->size(), 3) << "the file has two digits";

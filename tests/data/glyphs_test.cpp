@@ -6,6 +6,7 @@
 #include "stl/data/locate.h"
 #include "stl/media/png.h"
 #include "tests/data/support.h"
+#include "tests/support/environment.h"
 
 namespace stl {
 namespace {
@@ -113,11 +114,9 @@ TEST(Locate, SearchesTheFolderThatIsNamedFirst) {
     fs::create_directories(folder / "mnist");
     test::write_bytes(folder / "mnist/train-images-idx3-ubyte.gz", "");
     ASSERT_NE(locate_glyphs("mnist"), folder / "mnist/train-images-idx3-ubyte.gz");
-    setenv("STL_DATA", folder.path().c_str(), 1);
+    const EnvironmentVariable data("STL_DATA", folder.path().string());
     EXPECT_EQ(locate_glyphs("mnist"), folder / "mnist/train-images-idx3-ubyte.gz");
-    const auto message = error_of([&] { locate_glyphs("letters"); });
-    unsetenv("STL_DATA");
-    EXPECT_THAT(message,
+    EXPECT_THAT(error_of([&] { locate_glyphs("letters"); }),
                 HasSubstr("letters/train-images-idx3-ubyte.gz: not found in " + folder.path().string()));
 }
 

@@ -156,6 +156,21 @@ TEST_F(PredictTest, DamageIsToldOnce) {
     EXPECT_EQ(notes.warnings.size(), 1U);
 }
 
+TEST_F(PredictTest, ASequenceFileTellsRateAndOrigin) {
+    for (const char* output : {"out.h5", "out.npy"}) {
+        const auto sink =
+            open_sink(path(output), 1, {2, 1, 16, 16},
+                      {.fps = 7.5, .attributes = {{"source", "clip.mp4"}, {"model", "runs/a"}}});
+        sink->append(torch::zeros({1, 2, 1, 16, 16}));
+        sink->finish();
+    }
+    const auto info = open_sequences(path("out.h5"))->info();
+    EXPECT_EQ(info.fps, 7.5);
+    EXPECT_EQ(info.attributes.at("source"), "clip.mp4");
+    EXPECT_EQ(info.attributes.at("model"), "runs/a");
+    EXPECT_EQ(open_sequences(path("out.npy"))->info().count, 1);  // which has no place for them
+}
+
 TEST_F(PredictTest, WritesAVideoOfTheClipsFrameRate) {
     write_clip("in.mp4", 8);
     run("in.mp4", "out.mp4");

@@ -1,10 +1,13 @@
 // The whole way, as a user goes it: make data, train, evaluate, predict, compare, render, convert.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <limits>
 #include <sstream>
 #include <vector>
 
+#include "stl/kernels/isa.h"
+#include "tests/support/environment.h"
 #include "tests/tools/program.h"
 
 namespace stl {
@@ -66,6 +69,10 @@ TEST_F(JourneyTest, FromDataToVideo) {
                     1e-5 * evaluation[key].get<double>())
             << key;
     }
+
+    const auto made = json("inspect prediction.h5 --json");
+    EXPECT_EQ(made["attributes"]["source"], "test.h5");
+    EXPECT_EQ(made["attributes"]["model"], "run");
 
     const auto input = read_text(folder_ / "test.h5");
     for (const char* names :
@@ -227,13 +234,6 @@ TEST_F(JourneyTest, FramesWithoutNumbersAreToldOf) {
     EXPECT_TRUE(parse_json(outcome.out, "")["psnr"].is_null());
 }
 
-/// For as long as it lives.
-class DataFolder {
-  public:
-    explicit DataFolder(const fs::path& path) { ::setenv("STL_DATA", path.c_str(), 1); }
-    ~DataFolder() { ::unsetenv("STL_DATA"); }
-};
-
 TEST_F(JourneyTest, RenderShowsWhatEvaluateMeasures) {
     // Of the run's own test set the same pictures, title and rate as of its file.
     const auto expect_shown = [&](const std::string& run, const std::string& dataset,
@@ -260,13 +260,13 @@ TEST_F(JourneyTest, RenderShowsWhatEvaluateMeasures) {
     expect_shown("second", R"("name": "file", "path": "first.h5", "test_path": "second.h5")",
                  "--data second.h5");
     // A file that is found where STL_DATA says.
-    const DataFolder data(folder_ / "data");
+    const EnvironmentVariable data("STL_DATA", (folder_ / "data").string());
     good("generate mmnist --canvas 128 --frames 6 --sequences 2 --output data/kth/kth.h5");
     expect_shown("kth", R"("name": "kth")", "--data data/kth/kth.h5");
 }
 
 TEST_F(JourneyTest, ARecordNamesTheFilesThatItsFiguresComeFrom) {
-    const DataFolder data(folder_ / "data");
+    const EnvironmentVariable data("STL_DATA", (folder_ / "data").string());
     good("generate mmnist --split test --sequences 2 --output data/mmnist/mnist_test_seq.npy");
     good("train tiny.json --device cpu --run run --set dataset.test_sequences=2");
     const auto recorded_files = [&] {
@@ -306,7 +306,21 @@ TEST_F(JourneyTest, HelpAndVersion) {
     EXPECT_THAT(good("--help").out, HasSubstr("train"));
     EXPECT_THAT(good("train --help").out, HasSubstr("--max-minutes"));
     EXPECT_THAT(good("--version").out, HasSubstr("stl 0."));
-    EXPECT_TRUE(json("doctor --json").contains("devices"));
+}
+
+TEST_F(JourneyTest, TheDoctorTellsWhichInstructionsAreUsed) {
+    const auto kernels = [&] { return json("doctor --json")["devices"][0]["kernels"]; };
+    const auto isas = kernels::available_isas();
+    {
+        const EnvironmentVariable none("ATEN_CPU_CAPABILITY", "default");
+        EXPECT_EQ(kernels(), "plain");
+    }
+    {
+        const EnvironmentVariable some("ATEN_CPU_CAPABILITY", "avx2");
+        EXPECT_EQ(kernels(), isa_name(std::min(isas.back(), kernels::Isa::avx2)));
+    }
+    const EnvironmentVariable all("ATEN_CPU_CAPABILITY", "avx512");
+    EXPECT_EQ(kernels(), isa_name(isas.back()));
 }
 
 }  // namespace

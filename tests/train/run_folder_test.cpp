@@ -98,6 +98,18 @@ TEST_F(RunFolderTest, ItsNameIsTheFoldersOwn) {
     EXPECT_EQ(RunFolder::open(folder_ / "checkpoints/../.").name(), folder_.filename().string());
 }
 
+TEST_F(RunFolderTest, ACheckpointIsOfARunOrAFileItself) {
+    const auto run = RunFolder::create(folder_, false);
+    write_text(run.experiment_file(), "{}");
+    write_text(run.checkpoint("best"), "");
+    EXPECT_EQ(checkpoint_of(folder_, "best"), run.checkpoint("best"));
+    EXPECT_THAT([&] { checkpoint_of(folder_, "last"); },
+                ThrowsMessage<Error>(HasSubstr("has no last checkpoint")));
+    EXPECT_EQ(checkpoint_of(run.checkpoint("best"), "last"), run.checkpoint("best"));
+    EXPECT_THAT([&] { checkpoint_of(run.checkpoint("best"), "best"); },
+                ThrowsMessage<Error>(HasSubstr("best.pth: is one checkpoint; weights 'best' are a run's")));
+}
+
 TEST_F(RunFolderTest, DropsTheLinesAfterAStep) {
     const auto run = RunFolder::create(folder_, false);
     for (int step = 1; step <= 5; ++step) {

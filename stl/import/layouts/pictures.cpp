@@ -146,8 +146,7 @@ std::vector<std::uint8_t> planes_of(const Image& image, bool blue_first) {
 
 Image read_picture(const fs::path& path, int channels) {
     if (!fs::is_regular_file(path)) fail("{}: no such picture", path.string());
-    FrameScaler scaler(0, 0, channels, Fit::stretch);
-    return decode_picture(path, scaler, default_max_pixels);
+    return decode_picture(path, {.channels = channels}).image;
 }
 
 }  // namespace stl

@@ -5,7 +5,6 @@
 
 #include "stl/core/error.h"
 #include "stl/media/picture_decoder.h"
-#include "stl/media/png.h"
 
 namespace stl {
 namespace {
@@ -62,11 +61,9 @@ std::optional<Image> SeqFile::next() {
         fail("{}: cut off within picture {} ({} of {} bytes)", file_.path().string(), number_,
              bytes.size() - at_, size);
     }
-    FrameScaler scaler(0, 0, 3, Fit::stretch);
-    auto image = decode_picture(bytes.subspan(at_ + kSizeBytes, size - kSizeBytes), file_.path(), scaler,
-                                default_max_pixels);
+    auto picture = decode_picture(bytes.subspan(at_ + kSizeBytes, size - kSizeBytes), file_.path(), {});
     at_ = after(at_ + size);
-    return image;
+    return std::move(picture.image);
 }
 
 }  // namespace stl
