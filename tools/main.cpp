@@ -1,8 +1,6 @@
 // The command line: a visible list of subcommands and the one place where errors become a line and an exit
 // status.
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <sstream>
 
@@ -10,6 +8,7 @@
 #include "stl/core/names.h"
 #include "stl/core/version.h"
 #include "stl/runtime/device.h"
+#include "stl/runtime/tensor_memory.h"
 #include "stl/runtime/torch.h"
 #include "tools/command.h"
 
@@ -42,14 +41,6 @@ const std::vector<stl::tools::AddCommand> commands{
     stl::tools::add_report,   stl::tools::add_convert, stl::tools::add_info,    stl::tools::add_list,
     stl::tools::add_bench,    stl::tools::add_doctor,
 };
-
-/// Every step of training frees the large tensors that the next one asks for. By itself glibc gives them back
-/// to the system, and to have them anew, page by page, costs about a tenth of a step.
-void keep_freed_memory() {
-    constexpr int larger_than_tensors = 1 << 30;
-    mallopt(M_MMAP_THRESHOLD, larger_than_tensors);
-    mallopt(M_TRIM_THRESHOLD, -1);  // never
-}
 
 /// LibTorch's messages carry a stack trace after the first line.
 std::string first_line(const std::string& text) {
@@ -133,7 +124,7 @@ int run(int argc, char** argv, stl::tools::Console& console) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    keep_freed_memory();
+    stl::keep_freed_memory();
     stl::tools::hold_standard_streams();
     stl::tools::Console console;
     stl::tools::watch_interrupts();

@@ -1,6 +1,5 @@
 #include "stl/bench/work.h"
 
-#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +20,7 @@
 #include "stl/metrics/metrics.h"
 #include "stl/models/complexity.h"
 #include "stl/runtime/autocast.h"
+#include "stl/runtime/tensor_memory.h"
 #include "stl/train/graph_step.h"
 #include "stl/train/optimizer.h"
 #include "stl/train/step.h"
@@ -336,7 +336,7 @@ std::vector<BenchTiming> time_cases(const std::vector<BenchCase>& cases, torch::
                                     int repeats, const std::function<void()>& before) {
     std::vector<std::vector<double>> seconds(cases.size());
     std::vector<BenchTiming> timings(cases.size());
-    malloc_trim(0);  // what was freed before is not the cases'
+    release_freed_memory();  // what was freed before is not the cases'
     for (std::size_t c = 0; c < cases.size(); ++c) timings[c].peak_memory = cases[c].capture_peak_memory;
     for (int i = 0; i < warmup + repeats; ++i) {
         for (std::size_t c = 0; c < cases.size(); ++c) {
