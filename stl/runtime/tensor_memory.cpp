@@ -74,28 +74,31 @@ void TensorMemory::give_back(void* data) {
 
 TensorMemory::Mapping TensorMemory::take(std::size_t size) {
     const std::scoped_lock lock(mutex_);
-    usage_.in_use += size;
-    usage_.most_in_use = std::max(usage_.most_in_use, usage_.in_use);
+    const auto in_use = usage_.in_use + size, most_in_use = std::max(usage_.most_in_use, in_use);
+    auto mapping = take_kept(size);
+    if (mapping.begin == nullptr) {
+        shrink_to(most_in_use + most_in_use / 8 - in_use);
+        mapping.begin = map(size);
+    }
+    if (mapping.begin == nullptr) {
+        shrink_to(0);
+        mapping.begin = map(size);
+    }
+    TORCH_CHECK_WITH(OutOfMemoryError, mapping.begin != nullptr, "can't allocate memory: ", size, " bytes");
+    usage_.in_use = in_use;
+    usage_.most_in_use = most_in_use;
+    return mapping;
+}
+
+TensorMemory::Mapping TensorMemory::take_kept(std::size_t size) {
     // The one that went last is likeliest to be in the caches.
     const auto found =
         std::ranges::find(kept_.rbegin(), kept_.rend(), size, [](const Mapping& m) { return m.size; });
-    if (found != kept_.rend()) {
-        const auto mapping = *found;
-        kept_.erase(std::prev(found.base()));
-        usage_.kept -= size;
-        return mapping;
-    }
-    shrink_to(usage_.most_in_use + usage_.most_in_use / 8 - usage_.in_use);
-    void* begin = map(size);
-    if (begin == nullptr) {
-        shrink_to(0);
-        begin = map(size);
-    }
-    if (begin == nullptr) {
-        usage_.in_use -= size;
-        TORCH_CHECK_WITH(OutOfMemoryError, false, "can't allocate memory: ", size, " bytes");
-    }
-    return {begin, size};
+    if (found == kept_.rend()) return {nullptr, size};
+    const auto mapping = *found;
+    kept_.erase(std::prev(found.base()));
+    usage_.kept -= size;
+    return mapping;
 }
 
 void TensorMemory::keep(Mapping mapping) {

@@ -52,6 +52,8 @@ class TensorMemory final : public c10::Allocator {
 
     static void give_back(void* data);
     Mapping take(std::size_t size);
+    /// Its begin is null if none of this size is kept.
+    Mapping take_kept(std::size_t size);
     void keep(Mapping mapping);
     /// The oldest go until `size` bytes at most are kept.
     void shrink_to(std::size_t size);

@@ -100,6 +100,7 @@ TEST(TensorMemory, WhatNoSystemHasIsOutOfMemory) {
         EXPECT_TRUE(is_out_of_memory(error)) << error.what();
     }
     EXPECT_EQ(memory.usage().in_use, 0U);
+    EXPECT_LT(memory.usage().most_in_use, 20 * mebibyte) << "what was not given was never in use";
     EXPECT_NO_THROW(memory.allocate(10 * mebibyte).clear());
 }
 
