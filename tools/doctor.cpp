@@ -60,7 +60,7 @@ std::vector<std::string> missing(const Json& report) {
         if (there.is_null()) lines.push_back("no encoder for " + name + ": install an FFmpeg that has one");
     }
     for (const auto& [name, path] : report["datasets"].items()) {
-        if (path.is_null()) lines.push_back("no " + name + " found: see datasets/" + name + "/README.md");
+        if (path.is_null()) lines.push_back(fmt::format("no {0} found: see datasets/{0}/README.md", name));
     }
     return lines;
 }
@@ -92,7 +92,7 @@ void print_report(const Json& report, Console& console) {
         const auto kernels = device.value("kernels", std::string());
         line("device", fmt::format("{}: {}{}, {} free", device["device"].get<std::string>(),
                                    device["name"].get<std::string>(),
-                                   kernels.empty() ? "" : " (kernels of our own: " + kernels + ")",
+                                   kernels.empty() ? "" : fmt::format(" (kernels of our own: {})", kernels),
                                    bytes_text(device["free_bytes"].get<std::uint64_t>())));
     }
     std::string encoders;

@@ -22,7 +22,7 @@ constexpr std::size_t huge_page = std::size_t{2} << 20;
 /// memory.
 std::size_t mapped_size(std::size_t bytes) {
     const auto step = std::bit_floor(bytes) / 8;
-    return (bytes + step - 1) / step * step;
+    return (bytes + step - 1) & ~(step - 1);
 }
 
 /// Begins at a huge page, so that it can consist of them. Null: the system has no more.
@@ -132,8 +132,9 @@ void keep_freed_memory() {
     constexpr int larger_than_any = 1 << 30;
     mallopt(M_MMAP_THRESHOLD, larger_than_any);
     mallopt(M_TRIM_THRESHOLD, -1);  // never
-    // LibTorch has it until the end, as tensors may.
-    c10::SetCPUAllocator(std::make_unique<TensorMemory>().release(), /*priority=*/1);
+    // Never destroyed: tensors may go after everything else.
+    static auto* const memory = std::make_unique<TensorMemory>().release();
+    c10::SetCPUAllocator(memory, /*priority=*/1);
 }
 
 void release_freed_memory() {

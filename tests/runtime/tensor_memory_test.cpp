@@ -108,6 +108,7 @@ TEST(TensorMemory, ServesSeveralThreads) {
     TensorMemory memory;
     {
         std::vector<std::jthread> threads;
+        threads.reserve(4);
         for (int t = 0; t < 4; ++t) {
             threads.emplace_back([&memory, t] {
                 for (int i = 0; i < 20000; ++i) {

@@ -251,7 +251,7 @@ TEST_F(JourneyTest, RenderShowsWhatEvaluateMeasures) {
         EXPECT_TRUE(read_text(folder_ / "own.gif") == read_text(folder_ / "file.gif")) << run;
     };
     // A layout of the data set's own.
-    write_text(folder_ / "one.npy", npy("(6, 16, 16)", std::vector<float>(6 * 16 * 16, 0.5F)));
+    write_text(folder_ / "one.npy", npy("(6, 16, 16)", std::vector<float>(1536, 0.5F)));
     expect_shown("layout", R"("name": "file", "path": "one.npy", "layout": "THW")",
                  "--data one.npy --layout THW");
     // Another file for testing.
