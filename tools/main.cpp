@@ -100,7 +100,7 @@ void refuse_unknown_start(const CLI::App& app, const std::vector<std::string>& a
 
 int run(int argc, char** argv, stl::tools::Console& console) {
     CLI::App app("stl: learns to predict the next frames of videos", "stl");
-    app.set_version_flag("--version", "stl " + stl::version() + " (" + stl::revision() + ")");
+    app.set_version_flag("--version", "stl " + stl::version_and_revision());
     app.require_subcommand(1);
     for (const auto add : commands) add(app, console);
     console.set_arguments({argv + std::min(argc, 1), argv + argc});

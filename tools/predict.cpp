@@ -89,7 +89,7 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
                                  .attributes = {{"source", fs::path(arguments.input).filename().string()},
                                                 {"made_by", "stl predict"},
                                                 {"model", arguments.predictor.source},
-                                                {"stl", version() + " (" + revision() + ")"}},
+                                                {"stl", version_and_revision()}},
                                  .force = arguments.force});
     const auto count =
         predict_all(*source, *sink, predict, batch_for(shape, arguments.tile ? 1 : arguments.batch), console,

@@ -10,5 +10,8 @@ std::string version() {
 std::string revision() {
     return STL_REVISION;
 }
+std::string version_and_revision() {
+    return version() + " (" + revision() + ")";
+}
 
 }  // namespace stl

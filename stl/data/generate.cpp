@@ -42,7 +42,7 @@ Json settings_of(const GenerateOptions& o, const MovingScene& scene) {
         settings["backgrounds"] = pictures->path().filename().string();
         settings["background_count"] = pictures->count();
     }
-    settings["stl"] = version() + " (" + revision() + ")";
+    settings["stl"] = version_and_revision();
     return settings;
 }
 

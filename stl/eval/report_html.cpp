@@ -282,8 +282,8 @@ std::string report_html(const std::vector<ReportTable>& tables, const std::vecto
         "<p>Reproduced figures above, published ones small below them; best in bold; missing: –. MSE and "
         "MAE: "
         "sums over a frame, mean over frames. A row reports the weights after the last epoch, measured once "
-        "on the test set. Made by stl {} ({}).</p>\n",
-        html_text(version()), html_text(revision()));
+        "on the test set. Made by stl {}.</p>\n",
+        html_text(version_and_revision()));
     out += curves_section(curves);
     for (const auto& table : tables) out += section(table);
     out += "<div id=\"tip\" role=\"status\"></div><script>";

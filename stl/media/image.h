@@ -28,6 +28,9 @@ struct Image {
     bool operator==(const Image&) const = default;
 };
 
+/// Decoders refuse pictures of more pixels than this, so that a tiny file can't fill the memory.
+constexpr std::int64_t default_max_pixels = std::int64_t{1} << 26;  // 8192 x 8192
+
 /// One channel: BT.601 luma (0.299 R + 0.587 G + 0.114 B); transparency shows black.
 Image to_gray(const Image& image);
 /// Three channels: gray is repeated; transparency shows black.

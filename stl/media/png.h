@@ -10,9 +10,6 @@
 
 namespace stl {
 
-/// Decoders refuse pictures of more pixels than this, so that a tiny file can't fill the memory.
-constexpr std::int64_t default_max_pixels = std::int64_t{1} << 26;  // 8192 x 8192
-
 /// 8 bits a channel, 1 to 4 channels as in the file (palettes become RGB, 16 bits are rounded to 8). Error if
 /// the file is no PNG, is damaged or truncated, or holds more than `max_pixels`.
 Image read_png(const fs::path& path, std::int64_t max_pixels = default_max_pixels);

@@ -15,7 +15,6 @@
 #include "stl/core/file.h"
 #include "stl/media/fit.h"
 #include "stl/media/image.h"
-#include "stl/media/png.h"
 
 namespace stl {
 

@@ -7,7 +7,7 @@
 
 #include "stl/core/reporter.h"
 #include "stl/data/sequences.h"
-#include "stl/media/png.h"
+#include "stl/media/image.h"
 #include "stl/runtime/torch.h"
 
 namespace stl {

@@ -46,10 +46,10 @@ TensorMemory::~TensorMemory() {
 
 c10::DataPtr TensorMemory::allocate(std::size_t bytes) {
     if (bytes == 0) return {nullptr, nullptr, &give_back, c10::kCPU};
+    const auto all = bytes + sizeof(Header);
     const bool large = bytes >= smallest_mapped;
-    const auto mapping = large ? take(mapped_size(bytes + sizeof(Header)))
-                               : Mapping{c10::alloc_cpu(bytes + sizeof(Header)), 0};
-    auto* const header = ::new (mapping.begin) Header{large ? this : nullptr, mapping};
+    const auto mapping = large ? take(mapped_size(all)) : Mapping{c10::alloc_cpu(all), all};
+    auto* const header = ::new (mapping.begin) Header{large ? this : nullptr, mapping.size};
     void* const data = header + 1;
     return {data, data, &give_back, c10::kCPU};
 }
@@ -64,11 +64,11 @@ void TensorMemory::copy_data(void* to, const void* from, std::size_t bytes) cons
 
 void TensorMemory::give_back(void* data) {
     if (data == nullptr) return;
-    const auto header = *(static_cast<Header*>(data) - 1);
-    if (header.owner != nullptr) {
-        header.owner->keep(header.mapping);
+    auto* const header = static_cast<Header*>(data) - 1;
+    if (header->owner != nullptr) {
+        header->owner->keep({header, header->size});
     } else {
-        c10::free_cpu(header.mapping.begin);
+        c10::free_cpu(header);
     }
 }
 

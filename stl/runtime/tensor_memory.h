@@ -44,10 +44,10 @@ class TensorMemory final : public c10::Allocator {
         void* begin;
         std::size_t size;
     };
-    /// In front of a tensor's data, and as long as its alignment.
+    /// Where a tensor's memory begins, in front of its data, and as long as its alignment.
     struct alignas(64) Header {
         TensorMemory* owner;  ///< null: malloc's
-        Mapping mapping;
+        std::size_t size;     ///< bytes, these included
     };
 
     static void give_back(void* data);
