@@ -23,7 +23,11 @@ __global__ void __launch_bounds__(threads) adam_kernel(const Chunk __grid_consta
     if (threadIdx.x == 0) factors = adam_factors(chunk.task, *tensor.step);
     __syncthreads();
     const Index stride = static_cast<Index>(gridDim.x) * threads;
-    for (Index i = thread_number(); i < tensor.size; i += stride) adam_element(tensor, factors, i);
+    const Index packs = adam_takes_packs(tensor) ? tensor.size / adam_pack : 0;
+    for (Index i = thread_number(); i < packs; i += stride)
+        adam_elements<adam_pack>(tensor, factors, i * adam_pack);
+    for (Index i = packs * adam_pack + thread_number(); i < tensor.size; i += stride)
+        adam_elements<1>(tensor, factors, i);
 }
 
 }  // namespace

@@ -15,11 +15,12 @@ __global__ void __launch_bounds__(threads) forward_kernel(const AggregationTask 
     const Index pixel = pixel_number();
     const int lane = static_cast<int>(threadIdx.x), lanes = static_cast<int>(blockDim.x);
     const bool is_one = pixel < t.pixels;
+    float h[aggregation_kept][V];
     const float dot =
-        add_columns(is_one ? aggregation_dot<T, V>(t, pixel, lane, lanes) : 0.0F, shared) + t.bias[0];
+        add_columns(is_one ? aggregation_dot<T, V>(t, pixel, lane, lanes, h) : 0.0F, shared) + t.bias[0];
     if (!is_one) return;
     if (lane == 0) t.dots[pixel] = dot;
-    aggregation_apply<T, V>(t, pixel, dot, lane, lanes);
+    aggregation_apply<T, V>(t, pixel, dot, lane, lanes, h);
 }
 
 template <class T, int V>
@@ -28,17 +29,19 @@ __global__ void __launch_bounds__(threads) gradient_kernel(const AggregationTask
     const Index pixel = pixel_number();
     const int lane = static_cast<int>(threadIdx.x), lanes = static_cast<int>(blockDim.x);
     const bool is_one = pixel < t.pixels;
-    const float sum = add_columns(is_one ? aggregation_grad_dot<T, V>(t, pixel, lane, lanes) : 0.0F, shared);
+    float grad[aggregation_kept][V];
+    const float sum =
+        add_columns(is_one ? aggregation_grad_dot<T, V>(t, pixel, lane, lanes, grad) : 0.0F, shared);
     if (!is_one) return;
-    const float dot_grad = -sum * gelu_slope(t.dots[pixel]);
+    const float dot_grad = -sum * gelu_with_slope(t.dots[pixel]).slope;
     if (lane == 0) t.dot_grads[pixel] = dot_grad;
-    aggregation_gradient<T, V>(t, pixel, dot_grad, lane, lanes);
+    aggregation_gradient<T, V>(t, pixel, dot_grad, lane, lanes, grad);
 }
 
 /// Grid: columns of packs, part.
 template <class T, int V>
 __global__ void __launch_bounds__(threads) sums_kernel(const AggregationTask t) {
-    __shared__ float shared[threads];
+    __shared__ float shared[threads * V];
     const int part = blockIdx.y;
     const int channel = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x) * V;
     float sums[2][V] = {};
@@ -61,7 +64,7 @@ inline unsigned pixel_blocks(const AggregationTask& t, dim3 block) {
 void aggregation(const AggregationTask& t, Stream stream) {
     with_type<16>(t.type, t.channels, [&](auto type, auto width) {
         constexpr int V = decltype(width)::value;
-        const auto block = column_block(t.channels / V);
+        const auto block = row_block(t.channels / V);
         launch("aggregation", forward_kernel<decltype(type), V>, pixel_blocks(t, block), block, stream, t);
     });
 }
@@ -70,8 +73,8 @@ void aggregation_gradient(const AggregationTask& t, Stream stream) {
     with_type<16>(t.type, t.channels, [&](auto type, auto width) {
         using T = decltype(type);
         constexpr int V = decltype(width)::value;
-        const auto block = column_block(t.channels / V);
-        launch("aggregation_gradient", gradient_kernel<T, V>, pixel_blocks(t, block), block, stream, t);
+        const auto row = row_block(t.channels / V), block = column_block(t.channels / V);
+        launch("aggregation_gradient", gradient_kernel<T, V>, pixel_blocks(t, row), row, stream, t);
         const dim3 grid(column_blocks(t.channels / V, block), t.parts);
         launch("aggregation's sums", sums_kernel<T, V>, grid, block, stream, t);
     });

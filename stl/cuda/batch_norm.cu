@@ -7,7 +7,7 @@ namespace {
 /// Grid: columns of packs, part.
 template <class T, int V, bool backward>
 __global__ void __launch_bounds__(threads) part_kernel(const BatchNormTask t) {
-    __shared__ float shared[threads];
+    __shared__ float shared[threads * V];
     const int part = blockIdx.y;
     const int channel = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x) * V;
     const int lane = static_cast<int>(threadIdx.y), lanes = static_cast<int>(blockDim.y);
@@ -29,7 +29,7 @@ __global__ void __launch_bounds__(threads) part_kernel(const BatchNormTask t) {
 /// Grid: columns of channels. Lanes take the parts in turn.
 template <class T>
 __global__ void __launch_bounds__(threads) merge_kernel(const BatchNormTask t) {
-    __shared__ float shared[threads];
+    __shared__ float shared[threads * 2];
     const int channel = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
     float sums[2] = {};
     for (int part = static_cast<int>(threadIdx.y); part < t.parts && channel < t.channels;

@@ -13,7 +13,7 @@ __global__ void __launch_bounds__(threads) forward_kernel(const DecompositionTas
 /// Grid: columns of packs, part, picture.
 template <class T, int V>
 __global__ void __launch_bounds__(threads) sums_kernel(const DecompositionTask t) {
-    __shared__ float shared[threads];
+    __shared__ float shared[threads * V];
     const int part = blockIdx.y, n = blockIdx.z;
     const int channel = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x) * V;
     float sums[2][V] = {};

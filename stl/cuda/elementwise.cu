@@ -13,7 +13,7 @@ __global__ void __launch_bounds__(threads) residual_kernel(const ResidualTask t)
 /// Grid: columns of packs, part, picture.
 template <class T, class B, int V>
 __global__ void __launch_bounds__(threads) residual_gradient_kernel(const ResidualTask t) {
-    __shared__ float shared[threads];
+    __shared__ float shared[threads * V];
     const int part = blockIdx.y, n = blockIdx.z;
     const int channel = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x) * V;
     float sums[V] = {};

@@ -40,35 +40,49 @@ __device__ __forceinline__ Index thread_number() {
     return static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x;
 }
 
-/// Adds what the lanes (threadIdx.y) of a block hold for each of its columns (threadIdx.x); `sums` of lane 0
-/// is then the block's. `shared`: room for one value of each thread.
+/// Adds what `lanes` threads, a power of two, hold for each of a block's columns; `sums` of lane 0 is then
+/// the block's. `shared`: room for N values of each thread; it may be used again at once.
+template <int N>
+__device__ __forceinline__ void add_lanes(float (&sums)[N], float* shared, unsigned lane, unsigned lanes,
+                                          unsigned column, unsigned columns) {
+    float* own = shared + lane * columns + column;
+    const unsigned size = lanes * columns;
+    STL_UNROLL for (int i = 0; i < N; ++i) own[i * size] = sums[i];
+    __syncthreads();
+    for (unsigned half = lanes / 2; half > 0; half /= 2) {
+        if (lane < half) {
+            STL_UNROLL for (int i = 0; i < N; ++i) {
+                sums[i] += own[i * size + half * columns];
+                own[i * size] = sums[i];
+            }
+        }
+        __syncthreads();
+    }
+}
+/// Lanes along threadIdx.y, columns along threadIdx.x.
 template <int N>
 __device__ __forceinline__ void add_lanes(float (&sums)[N], float* shared) {
-    for (int i = 0; i < N; ++i) {
-        shared[threadIdx.y * blockDim.x + threadIdx.x] = sums[i];
-        __syncthreads();
-        for (unsigned half = blockDim.y / 2; half > 0; half /= 2) {
-            if (threadIdx.y < half)
-                shared[threadIdx.y * blockDim.x + threadIdx.x] +=
-                    shared[(threadIdx.y + half) * blockDim.x + threadIdx.x];
-            __syncthreads();
-        }
-        // Its own place, which no other lane reads before the next barrier.
-        if (threadIdx.y == 0) sums[i] = shared[threadIdx.x];
-    }
+    add_lanes(sums, shared, threadIdx.y, blockDim.y, threadIdx.x, blockDim.x);
 }
 
 /// Adds what the columns (threadIdx.x) of a block hold for each of its lanes; all of them get the sum.
 /// `shared` as above.
 __device__ __forceinline__ float add_columns(float sum, float* shared) {
-    float* of_lane = shared + threadIdx.y * blockDim.x;
+    constexpr unsigned few = 32;
+    const unsigned columns = blockDim.x;
+    float* of_lane = shared + threadIdx.y * columns;
     of_lane[threadIdx.x] = sum;
     __syncthreads();
-    for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
-        if (threadIdx.x < half) of_lane[threadIdx.x] += of_lane[threadIdx.x + half];
+    if (columns > few) {
+        if (threadIdx.x < few) {
+            for (unsigned i = threadIdx.x + few; i < columns; i += few) sum += of_lane[i];
+            of_lane[threadIdx.x] = sum;
+        }
         __syncthreads();
     }
-    return of_lane[0];
+    float all = 0;
+    for (unsigned i = 0; i < columns && i < few; ++i) all += of_lane[i];
+    return all;
 }
 
 /// Writes two sums of V channels to [2,C].
@@ -81,10 +95,14 @@ __device__ __forceinline__ void write_sums(const float (&sums)[2][V], int channe
 
 /// A block of `threads` threads for sums over pixels: columns of packs side by side, lanes of pixels. Both
 /// are powers of two.
-inline dim3 column_block(int packs) {
+inline dim3 column_block(int packs, unsigned most_columns = 32) {
     unsigned columns = 1;
-    while (columns < 32 && static_cast<int>(columns) < packs) columns *= 2;
+    while (columns < most_columns && static_cast<int>(columns) < packs) columns *= 2;
     return {columns, threads / columns, 1};
+}
+/// The same for sums over a pixel's packs: as many of them side by side as a block can have.
+inline dim3 row_block(int packs) {
+    return column_block(packs, threads);
 }
 inline unsigned column_blocks(int packs, dim3 block) {
     return (static_cast<unsigned>(packs) + block.x - 1) / block.x;

@@ -9,12 +9,15 @@ constexpr int most_groups = 64;
 /// Grid: part, group, picture.
 template <class T, int V>
 __global__ void __launch_bounds__(threads) part_kernel(const NormTask t) {
-    __shared__ float shared[threads];
+    __shared__ float shared[threads * 2];
     const int part = blockIdx.x, group = blockIdx.y, n = blockIdx.z;
     const auto mine = norm_part<T, V>(t, n, group, part, static_cast<int>(threadIdx.y), threads);
     float sums[2] = {mine.sum, mine.squares};
     add_lanes(sums, shared);
-    if (threadIdx.y == 0) norm_write_part(t, n, group, part, norm_origin<T>(t, n, group), {sums[0], sums[1]});
+    if (threadIdx.y > 0) return;
+    float* out = norm_sums(t, n, group, part);
+    out[0] = sums[0];
+    out[1] = sums[1];
 }
 
 /// Grid: units, picture. The first block of a picture keeps its statistics for the way back.
@@ -22,21 +25,25 @@ template <class T, int V, int Q>
 __global__ void __launch_bounds__(threads) apply_kernel(const NormTask t) {
     __shared__ NormStats stats[most_groups];
     const int n = blockIdx.y;
+    const Index unit = thread_number();
+    const bool is_one = unit < norm_units<V>(t);
+    const auto u = norm_unit<V>(t, n, is_one ? unit : 0);
+    float values[Q][V];
+    norm_read<T, V, Q>(static_cast<const T*>(t.x) + u.in, values);  // on its way meanwhile
     for (int g = threadIdx.x; g < t.groups; g += threads) {
-        stats[g] = norm_merge(t, n, g);
+        stats[g] = norm_merge<T>(t, n, g);
         if (blockIdx.x > 0) continue;
         t.mean[n * t.groups + g] = stats[g].mean;
         t.rstd[n * t.groups + g] = stats[g].rstd;
     }
     __syncthreads();
-    const Index unit = thread_number();
-    if (unit < norm_units<V>(t)) norm_apply<T, V, Q>(t, stats, n, unit);
+    if (is_one) norm_apply<T, V, Q>(t, stats, u, values);
 }
 
 /// Grid: columns of packs, part, picture.
 template <class T, int V, int Q>
 __global__ void __launch_bounds__(threads) gradient_sums_kernel(const NormTask t) {
-    __shared__ float shared[threads];
+    __shared__ float shared[threads * V];
     const int channels = t.channels_out(), part = blockIdx.y, n = blockIdx.z;
     const int channel = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x) * V;
     float sums[2][V] = {};

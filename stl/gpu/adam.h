@@ -48,15 +48,34 @@ STL_BOTH AdamFactors adam_factors(const AdamTask& t, float step) {
     return f;
 }
 
-STL_BOTH void adam_element(const AdamTensor& t, const AdamFactors& f, Index i) {
-    float p = t.parameter[i] * f.decay;
-    const float grad = t.grad[i] + f.l2 * p;
-    const float m = f.keep1 * t.exp_avg[i] + f.add1 * grad;
-    const float v = f.keep2 * t.exp_avg_sq[i] + f.add2 * grad * grad;
-    p -= f.size * m / (sqrtf(v) * f.root + f.eps);
-    t.parameter[i] = p;
-    t.exp_avg[i] = m;
-    t.exp_avg_sq[i] = v;
+/// Elements that one thread takes at once where a tensor's memory allows it.
+inline constexpr int adam_pack = 4;
+
+STL_BOTH bool adam_takes_packs(const AdamTensor& t) {
+    const auto bits = reinterpret_cast<std::uintptr_t>(t.parameter) |
+                      reinterpret_cast<std::uintptr_t>(t.grad) | reinterpret_cast<std::uintptr_t>(t.exp_avg) |
+                      reinterpret_cast<std::uintptr_t>(t.exp_avg_sq);
+    return bits % (adam_pack * sizeof(float)) == 0;
+}
+
+/// V elements from `first` on.
+template <int V>
+STL_BOTH void adam_elements(const AdamTensor& t, const AdamFactors& f, Index first) {
+    float p[V], grad[V], m[V], v[V];
+    load<float, V>(t.parameter + first, p);
+    load<float, V>(t.grad + first, grad);
+    load<float, V>(t.exp_avg + first, m);
+    load<float, V>(t.exp_avg_sq + first, v);
+    STL_UNROLL for (int i = 0; i < V; ++i) {
+        p[i] *= f.decay;
+        grad[i] += f.l2 * p[i];
+        m[i] = f.keep1 * m[i] + f.add1 * grad[i];
+        v[i] = f.keep2 * v[i] + f.add2 * grad[i] * grad[i];
+        p[i] -= f.size * m[i] / (sqrtf(v[i]) * f.root + f.eps);
+    }
+    store<float, V>(p, t.parameter + first);
+    store<float, V>(m, t.exp_avg + first);
+    store<float, V>(v, t.exp_avg_sq + first);
 }
 
 }  // namespace stl::gpu

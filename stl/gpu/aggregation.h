@@ -30,66 +30,105 @@ struct AggregationTask {
     int parts = 1;               ///< of the pixels
 };
 
-/// Where worker `lane` of `lanes` finds its packs of a pixel: f(channel).
-template <int V, class F>
-STL_BOTH void aggregation_packs(const AggregationTask& t, int lane, int lanes, F f) {
-    for (int channel = lane * V; channel < t.channels; channel += lanes * V) f(channel);
+/// Packs of a pixel that a worker keeps from the pixel's sum to what is made with it; more are read again.
+inline constexpr int aggregation_kept = 2;
+
+/// What worker `lane` of `lanes` does with its packs of a pixel: kept(channel, values) with the first ones,
+/// more(channel) with those beyond.
+template <int V, class Kept, class More>
+STL_BOTH void aggregation_packs(const AggregationTask& t, int lane, int lanes,
+                                float (&values)[aggregation_kept][V], Kept kept, More more) {
+    int channel = lane * V;
+    STL_UNROLL for (int i = 0; i < aggregation_kept; ++i) {
+        if (channel < t.channels) kept(channel, values[i]);
+        channel += lanes * V;
+    }
+    for (; channel < t.channels; channel += lanes * V) more(channel);
 }
 
-/// A worker's share of a pixel's w . GELU(x).
+/// V values of GELU(x).
 template <class T, int V>
-STL_BOTH float aggregation_dot(const AggregationTask& t, Index pixel, int lane, int lanes) {
+STL_BOTH void aggregation_read(const AggregationTask& t, Index pixel, int channel, float (&h)[V]) {
+    load<T, V>(static_cast<const T*>(t.x) + pixel * t.channels + channel, h);
+    STL_UNROLL for (int v = 0; v < V; ++v) h[v] = gelu(h[v]);
+}
+
+template <int V>
+STL_BOTH float aggregation_product(const float (&values)[V], const float* by) {
+    float factors[V], sum = 0;
+    load_floats<V>(by, factors);
+    STL_UNROLL for (int v = 0; v < V; ++v) sum += values[v] * factors[v];
+    return sum;
+}
+
+/// A worker's share of a pixel's w . GELU(x); h: what it keeps of GELU(x).
+template <class T, int V>
+STL_BOTH float aggregation_dot(const AggregationTask& t, Index pixel, int lane, int lanes,
+                               float (&h)[aggregation_kept][V]) {
     float sum = 0;
-    aggregation_packs<V>(t, lane, lanes, [&](int channel) {
-        float x[V];
-        load<T, V>(static_cast<const T*>(t.x) + pixel * t.channels + channel, x);
-        STL_UNROLL for (int v = 0; v < V; ++v) sum += gelu(x[v]) * t.weight[channel + v];
+    const auto add = [&](int channel, float(&values)[V]) {
+        aggregation_read<T, V>(t, pixel, channel, values);
+        sum += aggregation_product<V>(values, t.weight + channel);
+    };
+    aggregation_packs<V>(t, lane, lanes, h, add, [&](int channel) {
+        float values[V];
+        add(channel, values);
     });
     return sum;
 }
 
 /// Its share of the pixel's y.
 template <class T, int V>
-STL_BOTH void aggregation_apply(const AggregationTask& t, Index pixel, float dot, int lane, int lanes) {
+STL_BOTH void aggregation_apply(const AggregationTask& t, Index pixel, float dot, int lane, int lanes,
+                                float (&h)[aggregation_kept][V]) {
     const float shared = gelu(dot);
-    aggregation_packs<V>(t, lane, lanes, [&](int channel) {
-        const Index at = pixel * t.channels + channel;
-        float x[V];
-        load<T, V>(static_cast<const T*>(t.x) + at, x);
-        STL_UNROLL for (int v = 0; v < V; ++v) {
-            const float h = gelu(x[v]);
-            x[v] = h + t.sigma[channel + v] * (h - shared);
-        }
-        store<T, V>(x, static_cast<T*>(t.y) + at);
+    const auto write = [&](int channel, float(&values)[V]) {
+        float sigma[V];
+        load_floats<V>(t.sigma + channel, sigma);
+        STL_UNROLL for (int v = 0; v < V; ++v) values[v] += sigma[v] * (values[v] - shared);
+        store<T, V>(values, static_cast<T*>(t.y) + pixel * t.channels + channel);
+    };
+    aggregation_packs<V>(t, lane, lanes, h, write, [&](int channel) {
+        float values[V];
+        aggregation_read<T, V>(t, pixel, channel, values);
+        write(channel, values);
     });
 }
 
-/// Its share of sigma . grad.
+/// Its share of sigma . grad; grad: what it keeps of that.
 template <class T, int V>
-STL_BOTH float aggregation_grad_dot(const AggregationTask& t, Index pixel, int lane, int lanes) {
+STL_BOTH float aggregation_grad_dot(const AggregationTask& t, Index pixel, int lane, int lanes,
+                                    float (&grad)[aggregation_kept][V]) {
     float sum = 0;
-    aggregation_packs<V>(t, lane, lanes, [&](int channel) {
-        float grad[V];
-        load<T, V>(static_cast<const T*>(t.grad) + pixel * t.channels + channel, grad);
-        STL_UNROLL for (int v = 0; v < V; ++v) sum += grad[v] * t.sigma[channel + v];
+    const auto add = [&](int channel, float(&values)[V]) {
+        load<T, V>(static_cast<const T*>(t.grad) + pixel * t.channels + channel, values);
+        sum += aggregation_product<V>(values, t.sigma + channel);
+    };
+    aggregation_packs<V>(t, lane, lanes, grad, add, [&](int channel) {
+        float values[V];
+        add(channel, values);
     });
     return sum;
 }
 
 /// Its share of the pixel's x_grad.
 template <class T, int V>
-STL_BOTH void aggregation_gradient(const AggregationTask& t, Index pixel, float dot_grad, int lane,
-                                   int lanes) {
-    aggregation_packs<V>(t, lane, lanes, [&](int channel) {
+STL_BOTH void aggregation_gradient(const AggregationTask& t, Index pixel, float dot_grad, int lane, int lanes,
+                                   float (&grad)[aggregation_kept][V]) {
+    const auto write = [&](int channel, float(&values)[V]) {
         const Index at = pixel * t.channels + channel;
-        float x[V], grad[V];
+        float x[V], sigma[V], weight[V];
         load<T, V>(static_cast<const T*>(t.x) + at, x);
-        load<T, V>(static_cast<const T*>(t.grad) + at, grad);
-        STL_UNROLL for (int v = 0; v < V; ++v) {
-            const float of_h = grad[v] * (1.0F + t.sigma[channel + v]) + dot_grad * t.weight[channel + v];
-            x[v] = of_h * gelu_slope(x[v]);
-        }
+        load_floats<V>(t.sigma + channel, sigma);
+        load_floats<V>(t.weight + channel, weight);
+        STL_UNROLL for (int v = 0; v < V; ++v) x[v] =
+            (values[v] * (1.0F + sigma[v]) + dot_grad * weight[v]) * gelu_with_slope(x[v]).slope;
         store<T, V>(x, static_cast<T*>(t.x_grad) + at);
+    };
+    aggregation_packs<V>(t, lane, lanes, grad, write, [&](int channel) {
+        float values[V];
+        load<T, V>(static_cast<const T*>(t.grad) + pixel * t.channels + channel, values);
+        write(channel, values);
     });
 }
 

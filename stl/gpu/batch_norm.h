@@ -86,12 +86,13 @@ STL_BOTH Index batch_norm_units(const BatchNormTask& t) {
 template <class T, int V>
 STL_BOTH void batch_norm_apply(const BatchNormTask& t, Index unit) {
     const int packs = t.channels / V, channel = static_cast<int>(unit % packs) * V;
-    float x[V];
+    float x[V], mean[V], rstd[V], gamma[V], beta[V];
     batch_norm_read<T, V>(t, unit / packs, channel, x);
-    STL_UNROLL for (int v = 0; v < V; ++v) {
-        const int c = channel + v;
-        x[v] = (x[v] - t.mean[c]) * t.rstd[c] * t.gamma[c] + t.beta[c];
-    }
+    load_floats<V>(t.mean + channel, mean);
+    load_floats<V>(t.rstd + channel, rstd);
+    load_floats<V>(t.gamma + channel, gamma);
+    load_floats<V>(t.beta + channel, beta);
+    STL_UNROLL for (int v = 0; v < V; ++v) x[v] = (x[v] - mean[v]) * rstd[v] * gamma[v] + beta[v];
     store<T, V>(x, static_cast<T*>(t.y) + unit * V);
 }
 
@@ -100,12 +101,15 @@ template <class T, int V>
 STL_BOTH void batch_norm_gradient_sums(const BatchNormTask& t, int part, int channel, int lane, int lanes,
                                        float (&sums)[2][V]) {
     const auto range = part_of(t.pixels, t.parts, part);
+    float mean[V], rstd[V];
+    load_floats<V>(t.mean + channel, mean);
+    load_floats<V>(t.rstd + channel, rstd);
     for (Index pixel = range.first + lane; pixel < range.last; pixel += lanes) {
         float x[V], grad[V];
         batch_norm_read<T, V>(t, pixel, channel, x);
         load<T, V>(static_cast<const T*>(t.grad) + pixel * t.channels + channel, grad);
         STL_UNROLL for (int v = 0; v < V; ++v) {
-            sums[0][v] += grad[v] * ((x[v] - t.mean[channel + v]) * t.rstd[channel + v]);
+            sums[0][v] += grad[v] * ((x[v] - mean[v]) * rstd[v]);
             sums[1][v] += grad[v];
         }
     }
@@ -114,14 +118,18 @@ STL_BOTH void batch_norm_gradient_sums(const BatchNormTask& t, int part, int cha
 template <class T, int V>
 STL_BOTH void batch_norm_gradient(const BatchNormTask& t, Index unit) {
     const int packs = t.channels / V, channel = static_cast<int>(unit % packs) * V;
-    float x[V], grad[V];
+    float x[V], grad[V], mean[V], rstd[V], gamma[V], of_normal[V], of_grad[V];
     load<T, V>(static_cast<const T*>(t.x) + unit * V, x);
     load<T, V>(static_cast<const T*>(t.grad) + unit * V, grad);
+    load_floats<V>(t.mean + channel, mean);
+    load_floats<V>(t.rstd + channel, rstd);
+    load_floats<V>(t.gamma + channel, gamma);
+    load_floats<V>(t.means_of + channel, of_normal);
+    load_floats<V>(t.means_of + t.channels + channel, of_grad);
     STL_UNROLL for (int v = 0; v < V; ++v) {
-        const int c = channel + v;
-        const float normal = ((t.gelu ? gelu(x[v]) : x[v]) - t.mean[c]) * t.rstd[c];
-        grad[v] = t.gamma[c] * t.rstd[c] * (grad[v] - t.means_of[t.channels + c] - normal * t.means_of[c]);
-        if (t.gelu) grad[v] *= gelu_slope(x[v]);
+        const auto h = t.gelu ? gelu_with_slope(x[v]) : Gelu{x[v], 1};
+        const float normal = (h.value - mean[v]) * rstd[v];
+        grad[v] = gamma[v] * rstd[v] * (grad[v] - of_grad[v] - normal * of_normal[v]) * h.slope;
     }
     store<T, V>(grad, static_cast<T*>(t.x_grad) + unit * V);
 }

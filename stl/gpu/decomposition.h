@@ -46,22 +46,23 @@ STL_BOTH DecompositionPlace decomposition_place(const DecompositionTask& t, Inde
 template <class T, int V>
 STL_BOTH void decomposition_forward(const DecompositionTask& t, Index unit) {
     const auto place = decomposition_place<V>(t, unit);
-    float x[V];
+    float x[V], sigma[V], mean[V];
     load<T, V>(static_cast<const T*>(t.x) + unit * V, x);
-    STL_UNROLL for (int v = 0; v < V; ++v) x[v] =
-        silu(x[v] + t.sigma[place.channel + v] * (x[v] - t.mean[place.mean + v]));
+    load_floats<V>(t.sigma + place.channel, sigma);
+    load_floats<V>(t.mean + place.mean, mean);
+    STL_UNROLL for (int v = 0; v < V; ++v) x[v] = silu(x[v] + sigma[v] * (x[v] - mean[v]));
     store<T, V>(x, static_cast<T*>(t.y) + unit * V);
 }
 
 /// V values of x, less their means, and u's gradient.
 template <class T, int V>
-STL_BOTH void decomposition_slopes(const DecompositionTask& t, DecompositionPlace place, Index at,
-                                   float (&x)[V], float (&grad)[V]) {
+STL_BOTH void decomposition_slopes(const DecompositionTask& t, const float (&sigma)[V],
+                                   const float (&mean)[V], Index at, float (&x)[V], float (&grad)[V]) {
     load<T, V>(static_cast<const T*>(t.x) + at, x);
     load<T, V>(static_cast<const T*>(t.grad) + at, grad);
     STL_UNROLL for (int v = 0; v < V; ++v) {
-        const float difference = x[v] - t.mean[place.mean + v];
-        grad[v] *= silu_slope(x[v] + t.sigma[place.channel + v] * difference);
+        const float difference = x[v] - mean[v];
+        grad[v] *= silu_slope(x[v] + sigma[v] * difference);
         x[v] = difference;
     }
 }
@@ -71,10 +72,12 @@ template <class T, int V>
 STL_BOTH void decomposition_sums(const DecompositionTask& t, int n, int part, int channel, int lane,
                                  int lanes, float (&sums)[2][V]) {
     const auto range = part_of(t.pixels, t.parts, part);
-    const DecompositionPlace place{channel, static_cast<Index>(n) * t.channels + channel};
+    float sigma[V], mean[V];
+    load_floats<V>(t.sigma + channel, sigma);
+    load_floats<V>(t.mean + static_cast<Index>(n) * t.channels + channel, mean);
     for (Index pixel = range.first + lane; pixel < range.last; pixel += lanes) {
         float x[V], grad[V];
-        decomposition_slopes<T, V>(t, place, (n * t.pixels + pixel) * t.channels + channel, x, grad);
+        decomposition_slopes<T, V>(t, sigma, mean, (n * t.pixels + pixel) * t.channels + channel, x, grad);
         STL_UNROLL for (int v = 0; v < V; ++v) {
             sums[0][v] += grad[v];
             sums[1][v] += grad[v] * x[v];
@@ -85,12 +88,12 @@ STL_BOTH void decomposition_sums(const DecompositionTask& t, int n, int part, in
 template <class T, int V>
 STL_BOTH void decomposition_gradient(const DecompositionTask& t, Index unit) {
     const auto place = decomposition_place<V>(t, unit);
-    float x[V], grad[V];
-    decomposition_slopes<T, V>(t, place, unit * V, x, grad);
-    STL_UNROLL for (int v = 0; v < V; ++v) {
-        const float sigma = t.sigma[place.channel + v];
-        grad[v] += sigma * (grad[v] - t.mean_of[place.mean + v]);
-    }
+    float x[V], grad[V], sigma[V], mean[V], mean_of[V];
+    load_floats<V>(t.sigma + place.channel, sigma);
+    load_floats<V>(t.mean + place.mean, mean);
+    load_floats<V>(t.mean_of + place.mean, mean_of);
+    decomposition_slopes<T, V>(t, sigma, mean, unit * V, x, grad);
+    STL_UNROLL for (int v = 0; v < V; ++v) grad[v] += sigma[v] * (grad[v] - mean_of[v]);
     store<T, V>(grad, static_cast<T*>(t.x_grad) + unit * V);
 }
 

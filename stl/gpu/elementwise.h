@@ -44,9 +44,17 @@ STL_BOTH void residual_forward(const ResidualTask& t, Index unit) {
     float x[V], branch[V];
     load<T, V>(static_cast<const T*>(t.x) + unit * V, x);
     load<B, V>(static_cast<const B*>(t.branch) + unit * V, branch);
-    STL_UNROLL for (int v = 0; v < V; ++v) {
-        if (t.x_scale != nullptr) x[v] *= t.x_scale[channel + v];
-        x[v] += (t.scale != nullptr ? keep * t.scale[channel + v] : keep) * branch[v];
+    if (t.x_scale != nullptr) {
+        float scale[V];
+        load_floats<V>(t.x_scale + channel, scale);
+        STL_UNROLL for (int v = 0; v < V; ++v) x[v] *= scale[v];
+    }
+    if (t.scale != nullptr) {
+        float scale[V];
+        load_floats<V>(t.scale + channel, scale);
+        STL_UNROLL for (int v = 0; v < V; ++v) x[v] += keep * scale[v] * branch[v];
+    } else {
+        STL_UNROLL for (int v = 0; v < V; ++v) x[v] += keep * branch[v];
     }
     store<T, V>(x, static_cast<T*>(t.y) + unit * V);
 }
@@ -57,6 +65,8 @@ STL_BOTH void residual_backward(const ResidualTask& t, int n, int part, int chan
                                 float (&sums)[V]) {
     const auto range = part_of(t.pixels, t.parts, part);
     const float keep = t.kept(n);
+    float scale[V];
+    load_floats<V>(t.scale + channel, scale);
     STL_UNROLL for (int v = 0; v < V; ++v) sums[v] = 0;
     for (Index pixel = range.first + lane; pixel < range.last; pixel += lanes) {
         const Index at = (n * t.pixels + pixel) * t.channels + channel;
@@ -66,7 +76,7 @@ STL_BOTH void residual_backward(const ResidualTask& t, int n, int part, int chan
         STL_UNROLL for (int v = 0; v < V; ++v) {
             grad[v] *= keep;
             sums[v] += grad[v] * branch[v];
-            grad[v] *= t.scale[channel + v];
+            grad[v] *= scale[v];
         }
         store<B, V>(grad, static_cast<B*>(t.branch_grad) + at);
     }

@@ -3,8 +3,8 @@
 //
 // Adding a kernel: its task and arithmetic in a header here, a .cu in stl/cuda, a line in this table and in
 // the two that fill it (stl/cuda/plugin.cpp, stl/cuda/emulated/kernels.cpp), its cases in
-// tests/gpu/kernels_test.cpp. Pointers are to the device's memory; work goes to `stream` and is not waited
-// for. Errors are exceptions.
+// tests/gpu/kernels_test.cpp. Pointers are to the device's memory, at multiples of 16 bytes; work goes to
+// `stream` and is not waited for. Errors are exceptions.
 #pragma once
 
 #include <functional>
@@ -22,7 +22,7 @@
 namespace stl::gpu {
 
 /// Changes with every change of this file or of a task: a plugin of another build is not used.
-inline constexpr int kernels_version = 3;
+inline constexpr int kernels_version = 4;
 
 /// Work that is recorded once and then launched as a whole.
 class Graph {

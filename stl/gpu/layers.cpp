@@ -121,7 +121,7 @@ Tensor convolve(const Tensor& x, const Tensor& filters, const float* bias, std::
 Tensor filter_gradient(const Tensor& x, const Tensor& grad, const Tensor& filters, std::int64_t dilation) {
     auto t = depthwise_task(x, filters, dilation);
     const auto& kernels = kernels_of(x);
-    t.parts = pixel_parts(kernels, 1, t.channels, t.rows());
+    t.parts = pixel_parts(kernels, 2, t.channels, t.rows());  // two blocks fill a multiprocessor
     auto sums = floats(x, {t.parts, filters.size(0) + 1, x.size(1)});
     t.x = x.const_data_ptr();
     t.x_pitch = pitch_of(x);

@@ -3,11 +3,9 @@
 // x: [N,H,W,C]; y: [N,H,W,C], shuffled [N,2H,2W,C/4] with y[2h+i, 2w+j, c] from x[h, w, 4c + 2i + j].
 // gamma, beta: float32, one a channel of y. A group is a run of x's channels, shuffled or not.
 //
-//   forward   norm_part sums each part of a picture; norm_merge makes mean and 1/deviation of them;
-//   norm_apply backward  norm_gradient_sums, whose sums over parts and pictures are the gradients of gamma
-//   and beta;
-//             with what they are in each group, norm_gradient
-// Source: Wu & He, "Group Normalization" (ECCV 2018); merging of parts: Chan, Golub & LeVeque 1979.
+// Forward: norm_part sums each part of a picture; norm_merge makes mean and 1/deviation of them; norm_apply.
+// Backward: norm_gradient_sums, whose sums over parts and pictures are the gradients of gamma and beta; with
+// what they are in each group, norm_gradient. Source: Wu & He, "Group Normalization" (ECCV 2018).
 #pragma once
 
 #include "stl/gpu/portable.h"
@@ -24,7 +22,7 @@ struct NormTask {
     const float* gamma = nullptr;
     const float* beta = nullptr;
     void* y = nullptr;
-    float* sums = nullptr;  ///< [N,parts,G,2]: mean and sum of squared deviations of each part
+    float* sums = nullptr;  ///< [N,parts,G,2]: of differences from the group's first element, and of squares
     float* mean = nullptr;  ///< [N,G]
     float* rstd = nullptr;  ///< [N,G]
     // Backward.
@@ -59,7 +57,8 @@ STL_BOTH NormSums norm_part(const NormTask& t, int n, int group, int part, int l
     const auto* x = static_cast<const T*>(t.x) + n * t.pixels() * t.channels +
                     static_cast<Index>(group) * t.group_channels();
     NormSums out;
-    for (Index i = range.first * packs + lane; i < range.last * packs; i += lanes) {
+    // Several reads at once: there may be no more than two blocks on a multiprocessor.
+    STL_UNROLL_BY_4 for (Index i = range.first * packs + lane; i < range.last * packs; i += lanes) {
         float values[V];
         load<T, V>(x + i / packs * t.channels + i % packs * V, values);
         STL_UNROLL for (int v = 0; v < V; ++v) {
@@ -71,33 +70,25 @@ STL_BOTH NormSums norm_part(const NormTask& t, int n, int group, int part, int l
     return out;
 }
 
-/// Writes a part's mean and sum of squared deviations from all lanes' sums.
-STL_BOTH void norm_write_part(const NormTask& t, int n, int group, int part, float origin, NormSums all) {
-    const auto range = part_of(t.pixels(), t.parts, part);
-    const float count = static_cast<float>((range.last - range.first) * t.group_channels());
-    float* out = t.sums + ((static_cast<Index>(n) * t.parts + part) * t.groups + group) * 2;
-    out[0] = count > 0 ? origin + all.sum / count : 0;
-    out[1] = count > 0 ? all.squares - all.sum * all.sum / count : 0;
+STL_BOTH float* norm_sums(const NormTask& t, int n, int group, int part) {
+    return t.sums + ((static_cast<Index>(n) * t.parts + part) * t.groups + group) * 2;
 }
 
 struct NormStats {
     float mean, rstd;
 };
 
+template <class T>
 STL_BOTH NormStats norm_merge(const NormTask& t, int n, int group) {
-    float count = 0, mean = 0, deviations = 0;
+    float sum = 0, squares = 0;
     for (int part = 0; part < t.parts; ++part) {
-        const auto range = part_of(t.pixels(), t.parts, part);
-        const float more = static_cast<float>((range.last - range.first) * t.group_channels());
-        if (more == 0) continue;
-        const float* in = t.sums + ((static_cast<Index>(n) * t.parts + part) * t.groups + group) * 2;
-        const float delta = in[0] - mean, total = count + more;
-        deviations += in[1] + delta * delta * count * more / total;
-        mean += delta * more / total;
-        count = total;
+        const float* of_part = norm_sums(t, n, group, part);
+        sum += of_part[0];
+        squares += of_part[1];
     }
-    const float variance = deviations > 0 ? deviations / count : 0;
-    return {mean, 1.0F / sqrtf(variance + t.eps)};
+    const float count = static_cast<float>(t.pixels() * t.group_channels()), shift = sum / count;
+    const float deviations = squares - sum * shift, variance = deviations > 0 ? deviations / count : 0;
+    return {norm_origin<T>(t, n, group) + shift, 1.0F / sqrtf(variance + t.eps)};
 }
 
 /// Units of work of one picture for norm_apply and norm_gradient: V channels of y at one of x's pixels.
@@ -149,17 +140,18 @@ STL_BOTH void norm_write(const float (&from)[Q][V], T* x) {
     STL_UNROLL for (int q = 0; q < Q; ++q) store<T, V>(run[q], x + q * V);
 }
 
-/// `stats`: of this picture's groups. Q: 4 with the shuffle, else 1.
+/// Of what norm_read() got for the unit. `stats`: of the picture's groups. Q: 4 with the shuffle, else 1.
 template <class T, int V, int Q>
-STL_BOTH void norm_apply(const NormTask& t, const NormStats* stats, int n, Index unit) {
-    const auto u = norm_unit<V>(t, n, unit);
-    float values[Q][V];
-    norm_read<T, V, Q>(static_cast<const T*>(t.x) + u.in, values);
+STL_BOTH void norm_apply(const NormTask& t, const NormStats* stats, const NormUnit<V>& u,
+                         float (&values)[Q][V]) {
+    float gamma[V], beta[V];
+    load_floats<V>(t.gamma + u.channel, gamma);
+    load_floats<V>(t.beta + u.channel, beta);
     const auto s = stats[u.channel * Q / t.group_channels()];
     STL_UNROLL for (int q = 0; q < Q; ++q) {
         STL_UNROLL for (int v = 0; v < V; ++v) {
             const float normal = (values[q][v] - s.mean) * s.rstd;
-            values[q][v] = silu(normal * t.gamma[u.channel + v] + t.beta[u.channel + v]);
+            values[q][v] = silu(normal * gamma[v] + beta[v]);
         }
         store<T, V>(values[q], static_cast<T*>(t.y) + u.out[q]);
     }
@@ -187,6 +179,9 @@ STL_BOTH void norm_gradient_sums(const NormTask& t, int n, int part, int channel
     const auto range = part_of(t.pixels(), t.parts, part);
     const auto s = norm_stats(t, n, channel * Q / t.group_channels());
     const int packs = t.channels_out() / V;
+    float gamma[V], beta[V];
+    load_floats<V>(t.gamma + channel, gamma);
+    load_floats<V>(t.beta + channel, beta);
     for (Index pixel = range.first + lane; pixel < range.last; pixel += lanes) {
         const auto u = norm_unit<V>(t, n, pixel * packs + channel / V);
         float values[Q][V];
@@ -195,8 +190,7 @@ STL_BOTH void norm_gradient_sums(const NormTask& t, int n, int part, int channel
             float grad[V];
             load<T, V>(static_cast<const T*>(t.grad) + u.out[q], grad);
             STL_UNROLL for (int v = 0; v < V; ++v) {
-                const auto slope =
-                    norm_slope(values[q][v], grad[v], s, t.gamma[channel + v], t.beta[channel + v]);
+                const auto slope = norm_slope(values[q][v], grad[v], s, gamma[v], beta[v]);
                 sums[0][v] += slope.dz * slope.normal;
                 sums[1][v] += slope.dz;
             }
@@ -210,15 +204,16 @@ STL_BOTH void norm_gradient(const NormTask& t, int n, Index unit) {
     const int group = u.channel * Q / t.group_channels();
     const auto s = norm_stats(t, n, group);
     const float* means = t.means_of + (static_cast<Index>(n) * t.groups + group) * 2;
-    float values[Q][V];
+    float values[Q][V], gamma[V], beta[V];
     norm_read<T, V, Q>(static_cast<const T*>(t.x) + u.in, values);
+    load_floats<V>(t.gamma + u.channel, gamma);
+    load_floats<V>(t.beta + u.channel, beta);
     STL_UNROLL for (int q = 0; q < Q; ++q) {
         float grad[V];
         load<T, V>(static_cast<const T*>(t.grad) + u.out[q], grad);
         STL_UNROLL for (int v = 0; v < V; ++v) {
-            const float gamma = t.gamma[u.channel + v];
-            const auto slope = norm_slope(values[q][v], grad[v], s, gamma, t.beta[u.channel + v]);
-            values[q][v] = s.rstd * (gamma * slope.dz - means[1] - slope.normal * means[0]);
+            const auto slope = norm_slope(values[q][v], grad[v], s, gamma[v], beta[v]);
+            values[q][v] = s.rstd * (gamma[v] * slope.dz - means[1] - slope.normal * means[0]);
         }
     }
     norm_write<T, V, Q>(values, static_cast<T*>(t.x_grad) + u.in);

@@ -46,7 +46,8 @@ std::int64_t pitch_of(const torch::Tensor& x) {
 }
 
 torch::Tensor as_floats(const torch::Tensor& x) {
-    return x.to(torch::kFloat32).contiguous();
+    const auto y = x.to(torch::kFloat32).contiguous();
+    return is_aligned(y) ? y : y.clone();
 }
 
 torch::Tensor floats(const torch::Tensor& x, c10::IntArrayRef sizes) {

@@ -20,7 +20,7 @@ torch::Tensor pixels_apart(const torch::Tensor& x);
 /// Elements from a pixel of pixels_apart() to the next.
 std::int64_t pitch_of(const torch::Tensor& x);
 
-/// Contiguous float32.
+/// Contiguous float32, at an address that packs can be read from.
 torch::Tensor as_floats(const torch::Tensor& x);
 /// Uninitialised, on x's device: float32, or of x's type and channels last.
 torch::Tensor floats(const torch::Tensor& x, c10::IntArrayRef sizes);

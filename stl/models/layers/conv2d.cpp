@@ -1,6 +1,19 @@
 #include "stl/models/layers/conv2d.h"
 
+#include "stl/gpu/layers.h"
+
 namespace stl {
+namespace {
+
+/// 1x1 filters over pixels that lie channels last, as a matrix product: a GPU's library adds the bias within
+/// it, where a convolution's bias is another pass over the result.
+torch::Tensor by_product(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
+    const auto pixels = x.permute({0, 2, 3, 1});
+    const auto y = torch::linear(pixels.flatten(0, 2), weight.flatten(1), bias);
+    return y.view({x.size(0), x.size(2), x.size(3), y.size(1)}).permute({0, 3, 1, 2});
+}
+
+}  // namespace
 
 Conv2dImpl::Conv2dImpl(const Conv2dOptions& conv) : options(conv) {
     weight = register_parameter("weight",
@@ -19,9 +32,10 @@ torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
         if (is_depthwise() && options.kernel > 1 && options.kernel <= fused::largest_kernel) {
             return fused::depthwise(x, weight, bias, options.dilation);
         }
-        if (options.kernel == 1 && options.stride == 1 && options.padding == 0 && options.groups == 1 &&
-            options.out <= few) {
-            return fused::few_outputs(x, weight, bias);
+        if (options.kernel == 1 && options.stride == 1 && options.padding == 0 && options.groups == 1) {
+            if (options.out <= few) return fused::few_outputs(x, weight, bias);
+            if (gpu::takes(x) && x.is_contiguous(torch::MemoryFormat::ChannelsLast))
+                return by_product(x, weight, bias);
         }
     }
     return torch::conv2d(x, weight, bias, options.stride, options.padding, options.dilation, options.groups);
