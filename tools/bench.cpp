@@ -14,6 +14,7 @@
 #include "stl/runtime/device.h"
 #include "tools/checks.h"
 #include "tools/command.h"
+#include "tools/compute_options.h"
 
 namespace stl::tools {
 namespace {
@@ -162,6 +163,7 @@ void print_rows(const Session& session, const std::vector<Row>& rows, const Cons
                                   bytes_text(static_cast<std::uint64_t>(row.timing.peak_memory)),
                                   achieved(session, row)));
     }
+    console.flush();  // whatever becomes of the next
 }
 
 void print_profile(const Session& session, const NamedTrace& named, const Console& console) {
@@ -202,13 +204,31 @@ void bench_translator(Session& session, const std::string& translator, const Con
     }
 }
 
+/// One after the other: what stops one, a graph that cannot be captured say, does not stop the next.
+void bench_translators(Session& session, const std::vector<std::string>& names, Console& console) {
+    if (names.size() == 1) return bench_translator(session, names.front(), console);
+    std::vector<std::string> failed;
+    for (const auto& name : names) {
+        try {
+            bench_translator(session, name, console);
+        } catch (const Interrupted&) {
+            throw;
+        } catch (const std::exception& error) {
+            const std::string text = error.what();
+            console.error(name + ": " + text.substr(0, text.find('\n')));
+            failed.push_back(name);
+        }
+    }
+    if (!failed.empty()) fail("could not be timed: {}", fmt::join(failed, ", "));
+}
+
 void run_bench(const BenchArguments& arguments, Console& console) {
     Session session;
     session.arguments = arguments;
     session.work = &find_bench_work(arguments.work);
     if (!arguments.profile.empty()) refuse_existing(arguments.profile, arguments.force);
     set_threads(arguments.threads);
-    session.options.device = open_device(arguments.device);
+    session.options.device = open_device(arguments.device, console);
     // As the trainer has it.
     if (session.options.device.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);
     read_experiment(session);
@@ -227,7 +247,7 @@ void run_bench(const BenchArguments& arguments, Console& console) {
         console.print(fmt::format("{:<11} {:<6} {:>10} {:>10} {:>7} {:>10}  {}", "", "path", "seq/s", "best",
                                   "ratio", "memory", "of the peak (best)"));
     }
-    for (const auto& name : names) bench_translator(session, name, console);
+    bench_translators(session, names, console);
     if (!arguments.profile.empty()) write_json(arguments.profile, chrome_trace(session.traces));
 }
 
@@ -264,12 +284,10 @@ void add_bench(CLI::App& app, Console& console) {
     command->add_option("--frames", arguments->frames, "another number of input frames")->check(positive);
     command->add_flag("--checkpoint-activations", arguments->checkpoint_activations,
                       "train: run layers again for their gradients instead of keeping what they computed");
-    command->add_option("--device", arguments->device, "cpu, cuda, cuda:<number> or auto")
-        ->capture_default_str();
+    add_device_option(*command, arguments->device);
     command->add_option("--precision", arguments->precision, "fp32, bf16, or fp16 for inference on a GPU")
         ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
-    command->add_option("--threads", arguments->threads, "CPU threads (default: all cores)")
-        ->check(CLI::Range(0, 4096));
+    add_threads_option(*command, arguments->threads);
     command->add_option("--warmup", arguments->warmup, "runs that do not count")
         ->capture_default_str()
         ->check(not_negative);

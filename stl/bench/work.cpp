@@ -54,10 +54,11 @@ const gpu::Kernels& kernels_on(torch::Device device) {
 }
 
 /// A graph that cannot be captured is an error here: its time would be that of something else.
+struct Refusing : Reporter {
+    void warn(const std::string& line) override { fail("no fast path: {}", line); }
+};
+
 struct BenchInference {
-    struct Refusing : Reporter {
-        void warn(const std::string& line) override { fail("infer: no fast path: {}", line); }
-    };
     BenchInference(const SimVPImpl& model, const BenchOptions& options)
         : inference(make_graph_inference(model, options.device, product_type(options.precision), reporter)) {}
 
@@ -108,7 +109,7 @@ BenchCase make_infer(const BenchOptions& options, const std::string& path) {
 
 struct Training {
     TrainOptions settings;  // the step refers to them, and to this
-    Reporter silent;
+    Refusing reporter;
     SimVP model{nullptr};
     std::unique_ptr<Optimizer> optimizer;
     std::unique_ptr<TrainStep> step;
@@ -126,20 +127,17 @@ BenchCase make_train(const BenchOptions& options, const std::string& path) {
     training->model->to(options.device);
     training->model->train();
     if (path == "fast") {
-        if (options.device.is_cuda()) {
-            kernels_on(options.device);
-            set_channels_last(*training->model);
-        }
-        set_fused(*training->model, true);
+        if (options.device.is_cuda()) kernels_on(options.device);
+        use_fast_layers(*training->model, options.device);
     }
     set_recompute(*training->model, options.checkpoint_activations || settings.checkpoint_activations);
     training->optimizer = std::make_unique<Optimizer>(training->model->parameters(), settings.optimizer);
-    training->step = path == "fast"
-                         ? make_train_step(training->model, *training->optimizer, settings, training->silent)
-                         : make_plain_step(training->model, *training->optimizer, settings);
+    training->step =
+        path == "fast" ? make_train_step(training->model, *training->optimizer, settings, training->reporter)
+                       : make_plain_step(training->model, *training->optimizer, settings);
     const auto tensor = torch::TensorOptions(options.device);
     auto target = input_sizes(options);
-    if (options.model.output_frames > 0) target[1] = options.model.output_frames;
+    target[1] = options.model.predicted_frames();
     training->batch = {torch::rand(input_sizes(options), tensor), torch::rand(target, tensor)};
     BenchCase made;
     made.path = path;

@@ -6,6 +6,8 @@
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDAGuard.h>
 
+#include <map>
+
 namespace stl::gpu::cuda {
 namespace {
 
@@ -29,6 +31,16 @@ class RandomState {
     at::Generator generator_;
     std::uint64_t seed_, offset_;
 };
+
+/// One for all graphs of a device: cuBLAS keeps a workspace, on Hopper of 32 MiB, for each stream that it has
+/// seen.
+c10::cuda::CUDAStream side_stream() {
+    static std::map<c10::DeviceIndex, c10::cuda::CUDAStream> streams;
+    const auto device = c10::cuda::current_device();
+    const auto found = streams.find(device);
+    return found != streams.end() ? found->second
+                                  : streams.emplace(device, c10::cuda::getStreamFromPool()).first->second;
+}
 
 class CapturedGraph : public Graph {
   public:
@@ -102,7 +114,7 @@ class CapturedGraph : public Graph {
         }
     }
 
-    c10::cuda::CUDAStream stream_ = c10::cuda::getStreamFromPool();
+    c10::cuda::CUDAStream stream_ = side_stream();
     at::cuda::CUDAGraph graph_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <ATen/Context.h>
 
+#include <optional>
+
 #include "stl/core/error.h"
 #include "stl/gpu/layers.h"
 #include "stl/gpu/plugin.h"
@@ -95,6 +97,10 @@ torch::Tensor GraphInference::pass(const torch::Tensor& x) {
 torch::Tensor GraphInference::forward(const torch::Tensor& x) {
     const torch::NoGradGuard no_grad;
     auto& passes = passes_[x.sizes().vec()];
+    // cuDNN keeps what it first chose for a convolution: the size that comes first, and most likely again, is
+    // compared from its first pass on.
+    std::optional<ComparesAlgorithms> compares;
+    if (make_graph_ && passes_.size() == 1 && passes.made == 0) compares.emplace();
     if (passes.graph == nullptr && (++passes.made <= passes_before_graph || !capture(passes, x)))
         return pass(x);
     passes.input.copy_(x, /*non_blocking=*/true);
@@ -104,7 +110,6 @@ torch::Tensor GraphInference::forward(const torch::Tensor& x) {
 
 bool GraphInference::capture(Passes& passes, const torch::Tensor& x) {
     if (!make_graph_ || graphs_ == most_inference_graphs) return false;
-    const ComparesAlgorithms compares;
     try {
         passes.input = torch::empty_like(x, torch::MemoryFormat::Contiguous).copy_(x);
         auto graph = make_graph_();

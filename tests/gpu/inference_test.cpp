@@ -2,6 +2,8 @@
 // CPU and a stand-in for its graphs always, on a GPU where there is one.
 #include "stl/fast/graph_inference.h"
 
+#include <ATen/Context.h>
+#include <ATen/record_function.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -190,6 +192,30 @@ TEST_P(GpuInferenceGraphs, GoesOnAndSaysSoOnceWhereCaptureFails) {
     EXPECT_THAT(warnings.lines,
                 testing::ElementsAre("a pass cannot be captured as a graph, it runs kernel by kernel: "
                                      "operation not permitted when stream is capturing"));
+}
+
+/// Whether cuDNN is to compare its algorithms in some operator of `work`.
+bool compares_algorithms(const std::function<void()>& work) {
+    static thread_local bool some;
+    some = false;
+    const auto handle = at::addThreadLocalCallback(
+        at::RecordFunctionCallback([](const at::RecordFunction&) -> std::unique_ptr<at::ObserverContext> {
+            some = some || at::globalContext().benchmarkCuDNN();
+            return nullptr;
+        }));
+    work();
+    at::removeCallback(handle);
+    return some;
+}
+
+TEST_P(GpuInferenceGraphs, OfTheFirstSizeHaveAlgorithmsThatWereCompared) {
+    // In the first pass: what cuDNN has once chosen it keeps.
+    const auto found = make();
+    const auto x = torch::rand({2, 4, 1, 32, 32}, device), one = torch::rand({1, 4, 1, 32, 32}, device);
+    EXPECT_TRUE(compares_algorithms([&] { found->forward(x); }));
+    EXPECT_FALSE(compares_algorithms([&] { found->forward(x); }));
+    EXPECT_FALSE(compares_algorithms([&] { found->forward(one); }));
+    EXPECT_FALSE(at::globalContext().benchmarkCuDNN());
 }
 
 TEST_P(GpuInferenceGraphs, PredictionsStayAndRollOut) {
