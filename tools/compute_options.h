@@ -1,4 +1,4 @@
-// On what and how a trained network computes: the same options wherever one is used.
+// Which network, on what and how it computes: the same options wherever one is used.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -8,16 +8,31 @@
 
 namespace stl::tools {
 
+inline void add_device_option(CLI::App& command, std::string& device) {
+    command.add_option("--device", device, "cpu, cuda, cuda:<number> or auto")->capture_default_str();
+}
+inline void add_threads_option(CLI::App& command, int& threads,
+                               const char* help = "CPU threads (default: all cores)") {
+    command.add_option("--threads", threads, help)->check(CLI::Range(0, 4096));
+}
+
 /// --device, --precision, --threads.
 inline void add_compute_options(CLI::App& command, PredictorOptions& options) {
-    command.add_option("--device", options.device, "cpu, cuda, cuda:<number> or auto")->capture_default_str();
+    add_device_option(command, options.device);
     command
         .add_option("--precision", options.precision,
                     "fp32, or less exact and quicker: bf16 where the machine multiplies it, fp16 on a GPU")
         ->check(CLI::IsMember({"fp32", "bf16", "fp16"}))
         ->capture_default_str();
-    command.add_option("--threads", options.threads, "CPU threads (default: all cores)")
-        ->check(CLI::Range(0, 4096));
+    add_threads_option(command, options.threads);
+}
+
+/// --weights, --model: of a run or a checkpoint.
+inline void add_checkpoint_options(CLI::App& command, std::string& weights, std::string& model_json) {
+    command.add_option("--weights", weights, "of a run: last or best")
+        ->check(CLI::IsMember({"last", "best"}))
+        ->capture_default_str();
+    command.add_option("--model", model_json, "the model's configuration, where the checkpoint has none");
 }
 
 /// Says so where a network does not compute as it was asked to.

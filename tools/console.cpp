@@ -117,26 +117,22 @@ void Console::error(const std::string& line) {
 void Console::progress(const Progress& state) {
     if (quiet_) return;
     const auto now = std::chrono::steady_clock::now();
-    const bool fresh = state.what != current_;
+    const bool fresh = !first_ || state.what != first_->what;
     if (fresh) {
-        current_ = state.what;
+        first_ = state;
         started_ = now;
         drawn_ = now;
     }
-    last_ = state;
     const double interval = terminal_ ? 0.1 : 10.0;
     if (!fresh && seconds(now - drawn_) < interval) return;
     if (fresh && !terminal_) return;
     drawn_ = now;
 
-    const double elapsed = seconds(now - started_);
     std::string line = fmt::format("{}  {}", state.what, state.done);
     if (state.total > 0) line += fmt::format("/{}", state.total);
     if (!state.detail.empty()) line += "  " + state.detail;
-    if (state.total > 0 && state.done > 0 && state.done < state.total) {
-        line += fmt::format("  {} left", duration_text(elapsed / static_cast<double>(state.done) *
-                                                       static_cast<double>(state.total - state.done)));
-    }
+    if (const auto left = seconds_left(*first_, state, seconds(now - started_)))
+        line += fmt::format("  {} left", duration_text(*left));
     if (!terminal_) {
         log_->info(line);
         return;
@@ -155,7 +151,7 @@ void Console::progress(const Progress& state) {
 
 void Console::progress_end() {
     clear_bar();
-    current_.clear();
+    first_.reset();
 }
 
 void Console::clear_bar() {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,9 +49,8 @@ class Console : public Reporter {
     bool terminal_ = false;
     bool quiet_ = false;
     bool bar_shown_ = false;
-    Progress last_;
+    std::optional<Progress> first_;  ///< of the running bar
     std::chrono::steady_clock::time_point started_, drawn_;
-    std::string current_;  ///< `what` of the running bar
     std::vector<std::string> arguments_;
 };
 

@@ -2,8 +2,10 @@
 
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/train/run_folder.h"
 #include "tools/command.h"
+#include "tools/compute_options.h"
 
 namespace stl::tools {
 namespace {
@@ -41,9 +43,9 @@ void record_model(Checkpoint& checkpoint, const ConvertArguments& arguments, con
 void run_convert(const ConvertArguments& arguments, Console& console) {
     refuse_existing(arguments.output, arguments.force);
     const fs::path output(arguments.output);
-    const auto extension = output.extension();
+    const auto extension = lower_case(output.extension().string());
     if (extension != ".pth" && extension != ".pt" && extension != ".safetensors") {
-        fail("{}: unknown format '{}', expected .pth or .safetensors", arguments.output, extension.string());
+        fail("{}: unknown format '{}', expected .pth or .safetensors", arguments.output, extension);
     }
     const bool safetensors = extension == ".safetensors";
     const auto input = checkpoint_of(arguments.input, arguments.weights);
@@ -65,10 +67,7 @@ void add_convert(CLI::App& app, Console& console) {
         app.add_subcommand("convert", "Write a checkpoint in another format (.pth, .safetensors)");
     command->add_option("IN", a.input, ".pth, .ckpt, .safetensors or a run's folder")->required();
     command->add_option("OUT", a.output, ".pth (opens in Python) or .safetensors (weights only)")->required();
-    command->add_option("--model", a.model, "the model's configuration, where IN has none");
-    command->add_option("--weights", a.weights, "of a run: last or best")
-        ->check(CLI::IsMember({"last", "best"}))
-        ->capture_default_str();
+    add_checkpoint_options(*command, a.weights, a.model);
     command->add_flag("--half", a.half, "store floating-point weights as bf16");
     command->add_flag("--weights-only", a.weights_only, "leave out the optimizer's and the schedule's state");
     command->add_flag("--force", a.force, "replace an existing output");

@@ -55,7 +55,12 @@ std::string cuda_kernels() {
 /// What is not here, each with the way to get it.
 std::vector<std::string> missing(const Json& report) {
     std::vector<std::string> lines;
-    if (report["devices"].size() == 1) lines.push_back("no NVIDIA GPU: everything runs on the CPU");
+    if (report["devices"].size() == 1) {
+        lines.push_back("no NVIDIA GPU: everything runs on the CPU");
+    } else if (!has_cuda_library()) {
+        lines.push_back(
+            "a GPU, but LibTorch has no CUDA part: everything runs on the CPU; tools/setup fetches it");
+    }
     for (const auto& [name, there] : report["encoders"].items()) {
         if (there.is_null()) lines.push_back("no encoder for " + name + ": install an FFmpeg that has one");
     }

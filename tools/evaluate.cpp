@@ -5,12 +5,12 @@
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/eval/record.h"
+#include "stl/eval/test_set.h"
 #include "stl/eval/trivial.h"
 #include "tools/checks.h"
 #include "tools/compute_options.h"
 #include "tools/metric_options.h"
 #include "tools/run_extras.h"
-#include "tools/test_set.h"
 
 namespace stl::tools {
 namespace {
@@ -125,11 +125,7 @@ void add_evaluate(CLI::App& app, Console& console) {
     command->add_option("--data", a.data, "FILE[:DATASET] .h5 .npy .npz (default: the experiment's test set)")
         ->check(not_empty);
     command->add_option("--layout", a.layout, "axes of that file, e.g. TNHW or NTHWC")->check(not_empty);
-    command->add_option("--weights", a.predictor.weights, "of a run: last or best")
-        ->check(CLI::IsMember({"last", "best"}))
-        ->capture_default_str();
-    command->add_option("--model", a.predictor.model_json,
-                        "the model's configuration, where the checkpoint has none");
+    add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);
     command->add_option("--batch", a.batch, "sequences at a time")->check(positive)->capture_default_str();
     command
         ->add_option("--frames", a.frames,

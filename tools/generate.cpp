@@ -6,11 +6,11 @@
 
 #include "stl/core/clock.h"
 #include "stl/core/error.h"
-#include "stl/core/names.h"
 #include "stl/data/generate.h"
 #include "stl/data/sets/moving.h"
 #include "tools/checks.h"
 #include "tools/command.h"
+#include "tools/compute_options.h"
 
 namespace stl::tools {
 namespace {
@@ -70,8 +70,8 @@ void run_generate(GenerateArguments arguments, Console& console) {
         options.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     set_own_options(arguments);
     if (options.compression > 0 &&
-        lower_case(split_file_name(arguments.output).path.extension().string()) == ".npy")
-        throw UsageError("generate: --compress goes with .h5");
+        format_of_name(split_file_name(arguments.output).path) == SequenceFormat::npy)
+        throw UsageError("generate: --compression goes with .h5");
     console.set_quiet(arguments.quiet || arguments.json);
 
     const auto started = Clock::now();
@@ -165,12 +165,11 @@ void add_generate(CLI::App& app, Console& console) {
                         "of mmnist_cifar: CIFAR-10's binary files, a folder or one file (default: "
                         "datasets/cifar-10-batches-bin)");
     add_noise_options(*command, a);
-    command->add_option("--compress", o.compression, "of .h5: deflate level")
+    command->add_option("--compression,--compress", o.compression, "of .h5: deflate level")
         ->check(CLI::Range(0, 9))
         ->capture_default_str();
     o.threads = 0;
-    command->add_option("--threads", o.threads, "CPU threads (default: all cores)")
-        ->check(CLI::Range(0, 4096));
+    add_threads_option(*command, o.threads);
     command->add_flag("--force", o.force, "replace an existing output");
     command->add_flag("--json", a.json, "print what was made as JSON");
     command->add_flag("--quiet", a.quiet, "no progress");

@@ -54,8 +54,8 @@ void run_layout(const ImportArguments& a, const CLI::App& command, Console& cons
 
 void run_import(ImportArguments a, Console& console) {
     ImportOptions& o = a.options;
-    const auto extension = lower_case(split_file_name(o.output).path.extension().string());
-    if (extension != ".h5" && extension != ".hdf5") throw UsageError("import: --output FILE.h5 is required");
+    if (format_of_name(split_file_name(o.output).path) != SequenceFormat::hdf5)
+        throw UsageError("import: --output FILE.h5 is required");
     if (!a.size.empty()) {
         const auto size = parse_frame_size(a.size, "import: --size");
         o.width = size.width;
@@ -138,8 +138,7 @@ void add_import(CLI::App& app, Console& console) {
         ->check(CLI::Range(0.0, 1.0));
     c->add_option("--val", a.val,
                   "share for validation (default: what --train leaves; 0.1 without any share and with three "
-                  "sources and "
-                  "more)")
+                  "sources and more)")
         ->check(CLI::Range(0.0, 1.0));
     c->add_option("--test", a.test, "share for the test (default: as for validation)")
         ->check(CLI::Range(0.0, 1.0));
@@ -149,7 +148,9 @@ void add_import(CLI::App& app, Console& console) {
     c->add_option("--seed", o.seed, "which source goes where")->capture_default_str();
     c->add_option("--dataset", o.dataset, "name inside HDF5 and NPZ files");
     c->add_option("--layout", o.layout, "axes of arrays, e.g. TNHW or NTHWC");
-    c->add_option("--compression", o.compression, "0-9")->check(CLI::Range(0, 9))->capture_default_str();
+    c->add_option("--compression,--compress", o.compression, "deflate level")
+        ->check(CLI::Range(0, 9))
+        ->capture_default_str();
     c->add_option("--max-pixels", o.max_pixels, "larger frames are refused")
         ->check(positive)
         ->capture_default_str();

@@ -8,6 +8,7 @@
 #include "stl/train/experiment.h"
 #include "stl/train/run_folder.h"
 #include "tools/command.h"
+#include "tools/compute_options.h"
 
 namespace stl::tools {
 namespace {
@@ -26,6 +27,7 @@ SimVP model_of_json(const InfoArguments& a) {
     std::vector<Setting> settings;
     for (const auto& text : a.settings) settings.push_back(parse_setting(text));
     if (!a.model_json.empty()) throw UsageError("--model goes with a checkpoint, not with a JSON file");
+    if (a.weights != "last") throw UsageError("--weights goes with a run, not with a JSON file");
     Origins origins;
     const auto json = read_experiment_json(a.source, settings, &origins);
     if (json.is_object() && json.contains("in_shape")) {
@@ -128,10 +130,7 @@ void add_info(CLI::App& app, Console& console) {
         ->add_option("SOURCE", a.source,
                      "an experiment or model file (.json), a run's folder or a checkpoint file")
         ->required();
-    command->add_option("--model", a.model_json, "the model's configuration, where the checkpoint has none");
-    command->add_option("--weights", a.weights, "of a run: last or best")
-        ->check(CLI::IsMember({"last", "best"}))
-        ->capture_default_str();
+    add_checkpoint_options(*command, a.weights, a.model_json);
     command
         ->add_option("--set", a.settings,
                      "KEY=VALUE: override a key of the experiment, e.g. model.N_T=4 (repeatable)")

@@ -116,7 +116,7 @@ void inspect_video(const InspectArguments& a, Console& console) {
     }
     console.progress_end();
     const VideoInfo& info = reader.info();
-    const Loss loss = reader.loss();
+    const Damage damage = reader.damage();
     if (a.json) {
         return console.print(Json{{"file", a.file},
                                   {"format", info.format},
@@ -126,11 +126,11 @@ void inspect_video(const InspectArguments& a, Console& console) {
                                   {"fps", info.fps},
                                   {"duration", info.duration},
                                   {"last_frame_at", last},
-                                  {"frames_lost", loss.frames}});
+                                  {"frames_lost", damage.frames}});
     }
     console.print(fmt::format("{}: {}, {} frames of {}x{}, {:.4g} frames/s, {:.2f} s", a.file, info.format,
                               frames, width, height, info.fps, info.duration));
-    if (loss.any()) console.warn(to_string(loss, a.file));
+    if (damage.any()) console.warn(to_string(damage, a.file));
 }
 
 void run_inspect(const InspectArguments& a, Console& console) {

@@ -7,6 +7,7 @@
 #include "stl/data/sequences.h"
 #include "stl/runtime/device.h"
 #include "tools/checks.h"
+#include "tools/compute_options.h"
 #include "tools/metric_options.h"
 
 namespace stl::tools {
@@ -81,8 +82,7 @@ void add_metrics(CLI::App& app, Console& console) {
     command->add_option("--skip", a.skip, "leave out the truth's first N frames")->check(not_negative);
     command->add_option("--layout", a.layout, "axes of both files, e.g. TNHW or NTHWC");
     a.metrics.add_to(*command, /*scales=*/true);
-    command->add_option("--threads", a.threads, "CPU threads (default: all cores)")
-        ->check(CLI::Range(0, 4096));
+    add_threads_option(*command, a.threads);
     command->add_flag("--json", a.json, "print JSON");
     command->callback([arguments, &console] { run_metrics(*arguments, console); });
 }

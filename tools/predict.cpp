@@ -1,5 +1,7 @@
 // stl predict: predicted frames for any sequence file, video or stream.
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <csignal>
 #include <iostream>
@@ -8,13 +10,14 @@
 #include "stl/core/names.h"
 #include "stl/core/version.h"
 #include "stl/eval/predictor.h"
+#include "stl/eval/test_set.h"
+#include "stl/media/video_writer.h"
 #include "stl/predict/predict.h"
 #include "stl/predict/tiles.h"
 #include "tools/checks.h"
 #include "tools/command.h"
 #include "tools/compute_options.h"
 #include "tools/frame_size.h"
-#include "tools/test_set.h"
 
 namespace stl::tools {
 namespace {
@@ -164,17 +167,14 @@ void add_predict(CLI::App& app, Console& console) {
     auto* command = app.add_subcommand("predict", "Predict the next frames of sequences or a video");
     auto* source = command->add_option("SOURCE", a.predictor.source, "a run's folder or a checkpoint file");
     command->add_option("--checkpoint", a.checkpoint, "the same as SOURCE")->excludes(source);
-    command->add_option("--model", a.predictor.model_json,
-                        "the model's configuration, where the checkpoint has none");
-    command->add_option("--weights", a.predictor.weights, "of a run: last or best")
-        ->check(CLI::IsMember({"last", "best"}))
-        ->capture_default_str();
+    add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);
     command
         ->add_option("--input", a.input, "FILE[:DATASET] .h5 .npy .npz, a video, a folder of pictures, or -")
         ->required();
     command
         ->add_option("--output", a.output,
-                     "FILE[:DATASET] .h5 .npy, .mp4 .webm .gif, a folder for PNGs, or -")
+                     fmt::format("FILE[:DATASET] .h5 .npy, {}, a folder for PNGs, or -",
+                                 fmt::join(video_extensions(), " ")))
         ->required();
     command->add_option("--frames", a.frames, "frames to predict (default: the model's; more roll out)")
         ->check(positive);

@@ -1,6 +1,6 @@
 // stl report: the tables of experiments/results beside the published ones, and runs' learning curves.
 
-#include "stl/eval/report.h"
+#include "stl/report/report.h"
 
 #include <algorithm>
 #include <map>

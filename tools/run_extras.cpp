@@ -4,9 +4,9 @@
 
 #include "stl/core/error.h"
 #include "stl/eval/predictor.h"
-#include "stl/eval/report.h"
 #include "stl/media/png.h"
 #include "stl/render/strips.h"
+#include "stl/report/report.h"
 #include "stl/train/run_folder.h"
 
 namespace stl::tools {

@@ -2,11 +2,13 @@
 
 #include "stl/train/trainer.h"
 
+#include "stl/core/clock.h"
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/train/run_folder.h"
 #include "tools/checks.h"
 #include "tools/command.h"
+#include "tools/compute_options.h"
 #include "tools/run_extras.h"
 
 namespace stl::tools {
@@ -39,11 +41,11 @@ std::vector<Setting> all_settings(const TrainArguments& arguments) {
     return settings;
 }
 
-void run_one(const TrainArguments& arguments, TrainRequest request, Console& console) {
+/// False: its time is up.
+bool run_one(const TrainArguments& arguments, TrainRequest request, Console& console) {
     const auto how = resuming_line(console.arguments());
     request.force = arguments.force;
     request.device = arguments.device;
-    request.max_minutes = arguments.max_minutes;
     request.command = command_line(console.arguments());
 
     const auto outcome = train(request, console, interrupted);
@@ -59,10 +61,11 @@ void run_one(const TrainArguments& arguments, TrainRequest request, Console& con
     if (!outcome.finished()) {
         console.info(fmt::format("stopped after {} minutes at step {} of {}, saved; go on with: {}",
                                  arguments.max_minutes, outcome.steps, outcome.total_steps, how));
-        return;
+        return false;
     }
     console.info(fmt::format("trained {} in {:.0f} s; measure it with: {}", counted(outcome.steps, "step"),
                              outcome.seconds, command_line({"evaluate", request.run.string()})));
+    return true;
 }
 
 /// "runs/a" of "runs/a/", as a shell completes it: names are made from it.
@@ -77,7 +80,12 @@ void run_train(const TrainArguments& arguments, Console& console) {
     request.run = arguments.run.empty() ? fs::path("runs") / request.experiment.default_run_name()
                                         : fs::path(without_last_slashes(arguments.run));
     request.resume = arguments.resume;
-    if (arguments.seeds == 1) return run_one(arguments, std::move(request), console);
+    request.max_minutes = arguments.max_minutes;
+    if (arguments.seeds == 1) {
+        run_one(arguments, std::move(request), console);
+        return;
+    }
+    const auto started = Clock::now();
     const auto first = request.experiment.train.seed;
     for (std::uint64_t seed = first; seed < first + static_cast<std::uint64_t>(arguments.seeds); ++seed) {
         auto one = request;
@@ -85,8 +93,11 @@ void run_train(const TrainArguments& arguments, Console& console) {
         one.run += fmt::format("-seed{}", seed);
         // The whole repetition resumes: runs that it did not come to yet start.
         one.resume = arguments.resume && RunFolder::is_run(one.run);
+        // The time is that of all; each takes a step at least, so that calls come to an end.
+        if (arguments.max_minutes > 0)
+            one.max_minutes = std::max(1e-9, arguments.max_minutes - seconds_since(started) / 60);
         console.info(fmt::format("seed {}: {}", seed, one.run.string()));
-        run_one(arguments, std::move(one), console);
+        if (!run_one(arguments, std::move(one), console)) return;
     }
 }
 
@@ -105,17 +116,18 @@ void add_train(CLI::App& app, Console& console) {
         ->check(not_empty);
     auto* resume = command->add_flag("--resume", arguments->resume, "go on with the run that is there");
     command->add_flag("--force", arguments->force, "replace a run that is there")->excludes(resume);
-    command->add_option("--device", arguments->device, "cpu, cuda, cuda:<number> or auto")
-        ->capture_default_str();
-    command->add_option("--threads", arguments->threads, "CPU threads (default: all cores)")
-        ->check(CLI::Range(0, 4096));
+    add_device_option(*command, arguments->device);
+    add_threads_option(*command, arguments->threads,
+                       "CPU threads (default: what the experiment says, or all cores)");
     command
         ->add_option("--save-every", arguments->save_every,
                      "steps between checkpoints (0: at each epoch's end)")
         ->check(not_negative);
     command->add_option("--log-every", arguments->log_every, "steps between lines of metrics.jsonl")
         ->check(positive);
-    command->add_option("--max-minutes", arguments->max_minutes, "stop after so long, saved")
+    command
+        ->add_option("--max-minutes", arguments->max_minutes,
+                     "stop after so long, saved (--seeds: all together)")
         ->check(positive);
     command->add_flag("--checkpoint-activations", arguments->checkpoint_activations,
                       "run layers again for their gradients instead of keeping what they computed: less "

@@ -75,6 +75,11 @@ bool is_another_process(pid_t process) {
 
 }  // namespace
 
+fs::path program_folder() {
+    std::error_code not_told;
+    return fs::read_symlink("/proc/self/exe", not_told).parent_path();
+}
+
 std::string read_text(const fs::path& path) {
     require_regular_file(path);
     std::ifstream in(path, std::ios::binary);

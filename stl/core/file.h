@@ -12,6 +12,9 @@ namespace stl {
 
 namespace fs = std::filesystem;
 
+/// The folder that this program lies in; empty where the system does not tell.
+fs::path program_folder();
+
 /// The whole file as text. Error if it can't be read.
 std::string read_text(const fs::path& path);
 

@@ -1,5 +1,6 @@
 #include "stl/core/utf8.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace stl {
@@ -26,6 +27,15 @@ bool is_utf8(std::string_view text) {
         }
     }
     return true;
+}
+
+std::string printable(std::string_view text) {
+    constexpr std::size_t most = 80;
+    std::string line(text.substr(0, most));
+    const bool utf8 = is_utf8(line);
+    std::ranges::replace_if(
+        line, [utf8](unsigned char c) { return c < 0x80 ? c < ' ' || c == 0x7f : !utf8; }, '?');
+    return line;
 }
 
 }  // namespace stl

@@ -1,11 +1,16 @@
-// Whether bytes are valid UTF-8 (JSON and messages need it).
+// Bytes from files as text: JSON and messages need valid UTF-8.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace stl {
 
 /// By the table of RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_utf8(std::string_view text);
+
+/// A text out of a file, fit for a message of one line: at most 80 bytes, what is no printable character is
+/// '?'.
+std::string printable(std::string_view text);
 
 }  // namespace stl

@@ -50,11 +50,4 @@ void require_space(const fs::path& path, std::uint64_t bytes) {
     fail("{}: needs {} on disk, {} are free", path.string(), bytes_text(bytes), bytes_text(space.available));
 }
 
-std::string shown(std::string_view text) {
-    std::string line(text.substr(0, 80));
-    std::ranges::replace_if(
-        line, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
-    return line;
-}
-
 }  // namespace stl

@@ -21,9 +21,6 @@ void check_split(std::span<const std::uint8_t> marks, const std::string& where);
 /// The rows marked so; without marks all of them, and none for validation.
 std::vector<std::int64_t> rows_of(std::span<const std::uint8_t> marks, std::int64_t count, Split split);
 
-/// A text out of a file, fit for a message of one line: at most 80 bytes, control characters become '?'.
-std::string shown(std::string_view text);
-
 /// Error if the file system that `path` is to stand on has less than `bytes` free.
 void require_space(const fs::path& path, std::uint64_t bytes);
 

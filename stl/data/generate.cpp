@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "stl/core/error.h"
-#include "stl/core/names.h"
 #include "stl/core/version.h"
 #include "stl/data/layout.h"
 #include "stl/data/sets/moving.h"
@@ -90,7 +89,7 @@ void append(SequenceWriter& writer, const GenerateOptions& options, bool unit_ra
 Json generate(const GenerateOptions& options, const std::string& output, Reporter& reporter,
               const StopRequested& stop) {
     const auto target = split_file_name(output).path;
-    const bool npy = lower_case(target.extension().string()) == ".npy";
+    const bool npy = format_of_name(target) == SequenceFormat::npy;
     refuse_existing(target, options.force);
     const MovingScene scene(moving_kind(options.dataset), options.moving, options.sources,
                             "generate " + options.dataset);

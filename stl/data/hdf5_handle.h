@@ -22,7 +22,7 @@ class Lock {
     std::unique_lock<std::recursive_mutex> lock_;
 };
 
-/// An identifier that is closed at the end. `what` says what failed where it is no valid one.
+/// An identifier that is closed at the end; below 0 where the call that was to give it failed.
 class Handle {
   public:
     Handle() = default;

@@ -16,9 +16,8 @@ std::vector<fs::path> roots() {
     std::vector<fs::path> list;
     if (const char* data = std::getenv("STL_DATA"); data != nullptr && *data != '\0') list.emplace_back(data);
     list.emplace_back("datasets");
-    std::error_code ec;
-    const auto program = fs::read_symlink("/proc/self/exe", ec);
-    if (!ec) list.push_back(program.parent_path().parent_path() / "share/stl/datasets");
+    if (const auto folder = program_folder(); !folder.empty())
+        list.push_back(folder.parent_path() / "share/stl/datasets");
     list.emplace_back(STL_SOURCE_DIR "/datasets");
     return list;
 }

@@ -44,7 +44,7 @@ struct MovingGlyphOptions {
     std::int64_t canvas = 64;  ///< side in pixels
     std::int64_t digits = 2;   ///< glyphs of a sequence
     double step = 0.1;         ///< of the free way, a frame
-    double noise = 0.0;        ///< standard deviation of the background's Gaussian noise, 1 being white
+    double noise = 0.0;        ///< standard deviation of the Gaussian noise on every pixel, 1 being white
     InputNoise input_noise{};
     std::int64_t backgrounds = 0;  ///< pictures that one is drawn of for each sequence; 0: black
 };

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "stl/core/error.h"
+#include "stl/core/utf8.h"
 #include "stl/data/file_checks.h"
 #include "stl/data/npy_file.h"
 
@@ -64,7 +65,7 @@ class LiteralReader {
         return shape;
     }
     [[noreturn]] void bad() const {
-        fail("{}: damaged NPY header (at '{}')", where_, shown(text_.substr(at_, 20)));
+        fail("{}: damaged NPY header (at '{}')", where_, printable(text_.substr(at_, 20)));
     }
 
   private:
@@ -96,9 +97,10 @@ DType parse_descr(const std::string& descr, const std::string& where) {
             ? text.substr(1)
             : text;
     const auto* found = std::ranges::find(known, code, [](const auto& entry) { return entry.first; });
-    if (found == known.end()) fail("{}: values of type '{}', expected uint8 or float32", where, shown(descr));
+    if (found == known.end())
+        fail("{}: values of type '{}', expected uint8 or float32", where, printable(descr));
     if (big && dtype_size(found->second) > 1) {
-        fail("{}: big-endian values ('{}'), expected little-endian", where, shown(descr));
+        fail("{}: big-endian values ('{}'), expected little-endian", where, printable(descr));
     }
     return found->second;
 }

@@ -10,6 +10,7 @@
 #include "stl/archive/zip.h"
 #include "stl/core/error.h"
 #include "stl/core/names.h"
+#include "stl/core/utf8.h"
 #include "stl/data/file_checks.h"
 #include "stl/data/npy_file.h"
 
@@ -39,7 +40,7 @@ std::string choose_array(const ZipReader& zip, const std::string& asked, const s
     std::erase(candidates, "split");
     const auto name = !asked.empty() ? asked : candidates.size() == 1 ? candidates.front() : "sequences";
     if (std::ranges::find(names, name) == names.end()) {
-        for (auto& other : names) other = shown(other);
+        for (auto& other : names) other = printable(other);
         fail("{}: no array '{}'{}", path, name, did_you_mean(name, names));
     }
     return name;
@@ -118,7 +119,7 @@ std::unique_ptr<SequenceReader> open_npz(const fs::path& path, const ReadOptions
                                  [](const ZipEntry& entry) { return array_name(entry.name); });
     };
     const auto where_of = [&](const std::string& array) {
-        return fmt::format("{}: array '{}'", path.string(), shown(array));
+        return fmt::format("{}: array '{}'", path.string(), printable(array));
     };
     const auto read = [&](const ZipEntry& entry, const std::string& array) {
         return naming(where_of(array), [&] { return content_of(file, zip, entry); });

@@ -13,34 +13,32 @@
 namespace stl {
 namespace {
 
-enum class Format { hdf5, npy, npz, unknown };
-
-Format format_of_name(const fs::path& path) {
-    const auto extension = lower_case(path.extension().string());
-    if (extension == ".h5" || extension == ".hdf5") return Format::hdf5;
-    if (extension == ".npy") return Format::npy;
-    if (extension == ".npz") return Format::npz;
-    return Format::unknown;
-}
-
-/// By the first bytes, for files that are named otherwise.
-Format format_of_content(const fs::path& path) {
-    std::array<char, 8> start{};
-    std::ifstream in(path, std::ios::binary);
-    in.read(start.data(), start.size());
-    const std::string_view bytes(start.data(), static_cast<std::size_t>(in.gcount()));
-    if (bytes.starts_with("\x89HDF\r\n\x1a\n")) return Format::hdf5;
-    if (bytes.starts_with("\x93NUMPY")) return Format::npy;
-    if (bytes.starts_with("PK\x03\x04")) return Format::npz;
-    return Format::unknown;
-}
-
 bool is_file(const fs::path& path) {
     std::error_code ec;
     return fs::exists(path, ec) && !fs::is_directory(path, ec);
 }
 
 }  // namespace
+
+SequenceFormat format_of_name(const fs::path& path) {
+    const auto extension = lower_case(path.extension().string());
+    if (extension == ".h5" || extension == ".hdf5") return SequenceFormat::hdf5;
+    if (extension == ".npy") return SequenceFormat::npy;
+    if (extension == ".npz") return SequenceFormat::npz;
+    return SequenceFormat::none;
+}
+
+SequenceFormat format_of_file(const fs::path& path) {
+    if (const auto named = format_of_name(path); named != SequenceFormat::none) return named;
+    std::array<char, 8> start{};
+    std::ifstream in(path, std::ios::binary);
+    in.read(start.data(), start.size());
+    const std::string_view bytes(start.data(), static_cast<std::size_t>(in.gcount()));
+    if (bytes.starts_with("\x89HDF\r\n\x1a\n")) return SequenceFormat::hdf5;
+    if (bytes.starts_with("\x93NUMPY")) return SequenceFormat::npy;
+    if (bytes.starts_with("PK\x03\x04")) return SequenceFormat::npz;
+    return SequenceFormat::none;
+}
 
 std::string to_string(const SequenceShape& shape) {
     return fmt::format("{} frames of {}x{}x{}", shape.frames, shape.channels, shape.height, shape.width);
@@ -62,7 +60,8 @@ FileName split_file_name(const std::string& file) {
          colon = file.rfind(':', colon - 1)) {
         const auto path = file.substr(0, colon);
         const auto format = format_of_name(path);
-        if (format == Format::hdf5 || format == Format::npz) return {path, file.substr(colon + 1)};
+        if (format == SequenceFormat::hdf5 || format == SequenceFormat::npz)
+            return {path, file.substr(colon + 1)};
     }
     return {file, ""};
 }
@@ -78,19 +77,18 @@ std::unique_ptr<SequenceReader> open_sequences(const std::string& file, const Re
     if (fs::is_directory(path)) fail("{}: is a folder, expected an HDF5, NPY or NPZ file", path.string());
     auto chosen = options;
     if (!named.empty()) chosen.dataset = named;
-    const auto by_name = format_of_name(path);
-    switch (by_name == Format::unknown ? format_of_content(path) : by_name) {
-        case Format::hdf5:
+    switch (format_of_file(path)) {
+        case SequenceFormat::hdf5:
             return open_hdf5(path, chosen);
-        case Format::npz:
+        case SequenceFormat::npz:
             return open_npz(path, chosen);
-        case Format::npy:
+        case SequenceFormat::npy:
             if (!chosen.dataset.empty()) {
                 fail("{}: an NPY file holds one array, '{}' names one inside a file", path.string(),
                      chosen.dataset);
             }
             return open_npy(path, chosen);
-        case Format::unknown:
+        case SequenceFormat::none:
             break;
     }
     fail(
@@ -118,17 +116,17 @@ std::unique_ptr<SequenceWriter> create_sequences(const std::string& file, std::i
     auto chosen = options;
     if (!named.empty()) chosen.dataset = named;
     switch (format_of_name(path)) {
-        case Format::hdf5:
+        case SequenceFormat::hdf5:
             return create_hdf5(path, count, shape, chosen);
-        case Format::npy:
+        case SequenceFormat::npy:
             if (!named.empty()) fail("{}: an NPY file holds one array, '{}' names one", path.string(), named);
             if (count == unknown_count) {
                 fail("{}: how many sequences there will be is not known yet, expected a .h5 file",
                      path.string());
             }
             return create_npy(path, count, shape, chosen);
-        case Format::npz:
-        case Format::unknown:
+        case SequenceFormat::npz:
+        case SequenceFormat::none:
             break;
     }
     fail("{}: cannot write this kind of file, expected a name that ends in .h5, .hdf5 or .npy",

@@ -60,6 +60,13 @@ struct ReadOptions {
         dataset{};  ///< name inside an HDF5 or NPZ file; "" means "sequences", or the only one there is
 };
 
+enum class SequenceFormat { hdf5, npy, npz, none };
+/// By the extension alone; none: no name of a sequence file.
+SequenceFormat format_of_name(const fs::path& path);
+/// By the extension or, where that says nothing, by the first bytes (a checkpoint may look like an NPZ: both
+/// are zip files).
+SequenceFormat format_of_file(const fs::path& path);
+
 /// "FILE:DATASET" taken apart. A colon divides where what stands before it is a file, or (for a file yet to
 /// be made) ends as HDF5 files and NPZ do; a path that exists as it stands is a path.
 struct FileName {

@@ -45,18 +45,11 @@ void require_room(const Predictor& predictor, std::int64_t batch) {
          std::max<std::uint64_t>(1, free / each / 2));
 }
 
-/// Half the batch, again and again, until one goes through; 0 if none does.
-std::int64_t fitting_batch(Predictor& predictor, std::int64_t batch, std::int64_t frames) {
+std::int64_t fitting_batch_of(Predictor& predictor, std::int64_t batch, std::int64_t frames) {
     const auto& m = predictor.model();
-    for (batch /= 2; batch >= 1; batch /= 2) {
-        try {
-            predictor.predict(torch::zeros({batch, m.frames, m.channels, m.height, m.width}), frames);
-            return batch;
-        } catch (const std::exception& error) {
-            if (!is_out_of_memory(error)) throw;
-        }
-    }
-    return 0;
+    return fitting_batch(batch, [&](std::int64_t size) {
+        predictor.predict(torch::zeros({size, m.frames, m.channels, m.height, m.width}), frames);
+    });
 }
 
 class Pass {
@@ -154,7 +147,7 @@ Evaluation evaluate(Predictor& predictor, const Dataset& data, const EvaluateOpt
     } catch (const std::exception& error) {
         if (!is_out_of_memory(error)) throw;
         const auto fits =
-            fitting_batch(predictor, batch_size, data.shape().frames - predictor.model().frames);
+            fitting_batch_of(predictor, batch_size, data.shape().frames - predictor.model().frames);
         if (fits == 0) fail("out of memory on {}: not even a batch of 1 fits", predictor.device().str());
         fail("out of memory on {} with --batch {}; {} fits", predictor.device().str(), batch_size, fits);
     }

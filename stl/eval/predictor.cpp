@@ -62,7 +62,7 @@ struct Predictor::Parts {
         const auto model_configuration =
             resized(model_options(checkpoint, hints_of(options, checkpoint, where), where, hints_where),
                     options, where);
-        device = open_device(options.device);
+        device = open_device(options.device, told != nullptr ? *told : silent);
         const bool on_gpu = device.is_cuda() || gpu::kernels_for(device) != nullptr;
         if (type == torch::kFloat16 && !on_gpu)
             fail("precision fp16 needs a GPU; on a CPU there are fp32 and bf16");
@@ -143,7 +143,7 @@ const SimVPOptions& Predictor::model() const {
 }
 
 std::int64_t Predictor::output_frames() const {
-    return model().output_frames > 0 ? model().output_frames : model().frames;
+    return model().predicted_frames();
 }
 
 std::int64_t Predictor::parameters() const {

@@ -44,7 +44,7 @@ std::string text_at(const Json& json, const char* part, const char* key) {
 
 std::optional<fs::path> experiments_folder() {
     std::error_code ec;
-    const auto program = fs::read_symlink("/proc/self/exe", ec).parent_path();
+    const auto program = program_folder();
     for (const auto& folder :
          {fs::path("experiments"), program / "../../experiments", program / "../share/stl/experiments"}) {
         if (fs::is_regular_file(folder / "published.json", ec)) return folder.lexically_normal();

@@ -13,8 +13,7 @@ namespace stl::fast {
 class AttentionPlan {
   public:
     AttentionPlan() = default;
-    /// qkv: C -> 3C in the order q, k, v, each by heads. proj may carry a layer scale. norm: in front of qkv.
-    /// groups: the pixels of each group, all of the same size. bias: [heads, n, n] for groups of n, or
+    /// qkv: C -> 3C in the order q, k, v, each by heads. proj may carry a layer scale. groups: the pixels of each group, all of the same size. bias: [heads, n, n] for groups of n, or
     /// undefined. precision: of qkv and proj; scores and mixtures are float32.
     AttentionPlan(const Map& qkv, const Map& proj, std::vector<std::vector<int>> groups,
                   const torch::Tensor& bias, Precision precision);

@@ -6,6 +6,7 @@
 #include "stl/core/error.h"
 #include "stl/fast/slots.h"
 #include "stl/kernels/parallel.h"
+#include "stl/runtime/autocast.h"
 
 namespace stl {
 namespace {
@@ -22,9 +23,10 @@ const SimVPImpl& checked(const SimVPImpl& model) {
 }  // namespace
 
 kernels::Precision precision_named(const std::string& name) {
-    if (name == "fp32") return kernels::Precision::float32;
-    if (name == "bf16") return kernels::Precision::bfloat16;
-    fail("precision '{}' is not known, expected fp32 or bf16", name);
+    const auto type = product_type(name);
+    if (type == torch::kFloat32) return kernels::Precision::float32;
+    if (type == torch::kBFloat16) return kernels::Precision::bfloat16;
+    fail("precision '{}' needs a GPU; on a CPU there are fp32 and bf16", name);
 }
 
 FastSimVP::FastSimVP(const SimVPImpl& model, kernels::Precision precision, kernels::Isa isa)
@@ -91,7 +93,7 @@ torch::Tensor FastSimVP::predict(const torch::Tensor& x, std::int64_t frames) {
 }
 
 torch::Tensor FastSimVP::predict(const torch::Tensor& x) {
-    return predict(x, options_.output_frames > 0 ? options_.output_frames : options_.frames);
+    return predict(x, options_.predicted_frames());
 }
 
 }  // namespace stl

@@ -43,7 +43,7 @@ const Kernels* for_cpu = nullptr;
 
 fs::path plugin_file() {
     std::error_code error;
-    const auto folder = fs::read_symlink("/proc/self/exe", error).parent_path();
+    const auto folder = program_folder();
     for (const auto& file : {folder / library_name, folder.parent_path() / "lib" / library_name}) {
         if (fs::exists(file, error)) return file;
     }
@@ -59,11 +59,9 @@ std::string why_no_kernels() {
     return opened().problem;
 }
 
-KernelsForCpu::KernelsForCpu(const Kernels& kernels) {
-    for_cpu = &kernels;
-}
+KernelsForCpu::KernelsForCpu(const Kernels& kernels) : before_(std::exchange(for_cpu, &kernels)) {}
 KernelsForCpu::~KernelsForCpu() {
-    for_cpu = nullptr;
+    for_cpu = before_;
 }
 
 }  // namespace stl::gpu

@@ -26,6 +26,9 @@ class KernelsForCpu {
     ~KernelsForCpu();
     KernelsForCpu(const KernelsForCpu&) = delete;
     KernelsForCpu& operator=(const KernelsForCpu&) = delete;
+
+  private:
+    const Kernels* before_;
 };
 
 }  // namespace stl::gpu

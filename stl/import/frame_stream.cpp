@@ -65,8 +65,8 @@ class VideoStream : public FrameStream {
     double fps() const override { return reader_.info().fps; }
     double duration() const override { return length_; }
     std::string damage() const override {
-        const Loss loss = reader_.loss();
-        return loss.any() ? to_string(loss, name_) : "";
+        const Damage damage = reader_.damage();
+        return damage.any() ? to_string(damage, name_) : "";
     }
 
   private:

@@ -49,22 +49,22 @@ class FileSource : public FrameSource {
                 turned ? 1 / aspect : aspect};
     }
 
-    Loss loss() const override {
-        Loss loss;
-        loss.frames = decoder_->frames_damaged();
-        loss.complaints = decoder_->complaints();
-        loss.message = decoder_->complaint();
-        loss.of = decoder_->frames_stored();
-        loss.size_change = sizes_.first_change();
+    Damage damage() const override {
+        Damage damage;
+        damage.frames = decoder_->frames_damaged();
+        damage.complaints = decoder_->complaints();
+        damage.message = decoder_->complaint();
+        damage.of = decoder_->frames_stored();
+        damage.size_change = sizes_.first_change();
         if (ended_ && decoder_->seconds_missing() > 0) {
-            loss.ends_early = decoder_->seconds_missing();
-            loss.frames += decoder_->frames_missing();
+            damage.ends_early = decoder_->seconds_missing();
+            damage.frames += decoder_->frames_missing();
         }
         // A frame may be noted twice: as damaged, and as time that passed.
-        if (ended_ && !sought_ && loss.of > 0)
-            loss.frames =
-                std::min(loss.frames, std::max<std::int64_t>(loss.of - decoder_->frames_given(), 0));
-        return loss;
+        if (ended_ && !sought_ && damage.of > 0)
+            damage.frames =
+                std::min(damage.frames, std::max<std::int64_t>(damage.of - decoder_->frames_given(), 0));
+        return damage;
     }
 
   private:

@@ -40,14 +40,14 @@ class FolderSource : public FrameSource {
                 return SourceFrame{time, 1 / options_.folder_fps, std::exchange(gap_, false),
                                    [image = std::move(got.image)] { return image; }};
             } catch (const Error& error) {
-                if (loss_.message.empty()) loss_.message = error.what();
-                ++loss_.frames;
-                ++loss_.complaints;
+                if (damage_.message.empty()) damage_.message = error.what();
+                ++damage_.frames;
+                ++damage_.complaints;
                 gap_ = true;
             }
         }
-        if (loss_.frames > 0 && static_cast<std::size_t>(loss_.frames) == files_.size() - started_) {
-            fail("{}: not one picture can be decoded ({})", path_.string(), loss_.message);
+        if (damage_.frames > 0 && static_cast<std::size_t>(damage_.frames) == files_.size() - started_) {
+            fail("{}: not one picture can be decoded ({})", path_.string(), damage_.message);
         }
         return std::nullopt;
     }
@@ -62,11 +62,11 @@ class FolderSource : public FrameSource {
                 fmt::format("{} pictures", count)};
     }
 
-    Loss loss() const override {
-        Loss loss = loss_;
-        loss.of = static_cast<std::int64_t>(files_.size());
-        loss.size_change = sizes_.first_change();
-        return loss;
+    Damage damage() const override {
+        Damage damage = damage_;
+        damage.of = static_cast<std::int64_t>(files_.size());
+        damage.size_change = sizes_.first_change();
+        return damage;
     }
 
   private:
@@ -101,7 +101,7 @@ class FolderSource : public FrameSource {
     VideoOptions options_;
     std::vector<fs::path> files_;
     std::size_t ahead_ = 1, started_ = 0, given_ = 0;
-    Loss loss_;
+    Damage damage_;
     FrameSizes sizes_;
     bool gap_ = false;
     std::deque<std::future<DecodedPicture>> pending_;  ///< of files_[given_...]; last, so that it goes first

@@ -35,7 +35,7 @@ class FrameSource {
     virtual ~FrameSource() = default;
     virtual std::optional<SourceFrame> next() = 0;
     virtual VideoInfo info() const = 0;
-    virtual Loss loss() const = 0;
+    virtual Damage damage() const = 0;
 };
 
 /// Starts at or shortly before options.start.

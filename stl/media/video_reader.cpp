@@ -29,26 +29,26 @@ void check(const VideoOptions& o, const fs::path& path) {
 
 }  // namespace
 
-std::string to_string(const Loss& loss, const fs::path& path) {
+std::string to_string(const Damage& damage, const fs::path& path) {
     std::string text = path.string() + ": ";
-    if (!loss.size_change.empty()) {
-        text += fmt::format("frames change their size ({}), and are scaled alike; ", loss.size_change);
-        if (loss.frames == 0 && loss.ends_early <= 0 && loss.complaints == 0)
+    if (!damage.size_change.empty()) {
+        text += fmt::format("frames change their size ({}), and are scaled alike; ", damage.size_change);
+        if (damage.frames == 0 && damage.ends_early <= 0 && damage.complaints == 0)
             return text.substr(0, text.size() - 2);
     }
-    if (loss.ends_early > 0) text += fmt::format("ends {:.1f} s early; ", loss.ends_early);
-    if (loss.frames > 0) {
-        text += loss.of > 0 ? fmt::format("{} of {} frames", loss.frames, loss.of)
-                            : fmt::format("{} frame{}", loss.frames, loss.frames == 1 ? "" : "s");
-        text +=
-            loss.frames == 1 ? " is damaged or missing and left out" : " are damaged or missing and left out";
-    } else if (loss.ends_early <= 0) {
+    if (damage.ends_early > 0) text += fmt::format("ends {:.1f} s early; ", damage.ends_early);
+    if (damage.frames > 0) {
+        text += damage.of > 0 ? fmt::format("{} of {} frames", damage.frames, damage.of)
+                              : fmt::format("{} frame{}", damage.frames, damage.frames == 1 ? "" : "s");
+        text += damage.frames == 1 ? " is damaged or missing and left out"
+                                   : " are damaged or missing and left out";
+    } else if (damage.ends_early <= 0) {
         text += fmt::format("read to its end, but the decoder complained {}",
-                            loss.complaints == 1 ? "once" : fmt::format("{} times", loss.complaints));
+                            damage.complaints == 1 ? "once" : fmt::format("{} times", damage.complaints));
     } else {
         text.resize(text.size() - 2);
     }
-    if (!loss.message.empty()) text += " (" + loss.message + ")";
+    if (!damage.message.empty()) text += " (" + damage.message + ")";
     return text;
 }
 
@@ -75,7 +75,7 @@ class VideoReader::Impl {
     }
 
     const VideoInfo& info() const { return info_; }
-    Loss loss() const { return source_->loss(); }
+    Damage damage() const { return source_->damage(); }
     std::optional<Frame> next() { return options_.fps > 0 ? next_slot() : next_stored(); }
 
   private:
@@ -153,12 +153,12 @@ const VideoInfo& VideoReader::info() const {
 std::optional<Frame> VideoReader::next() {
     return impl_->next();
 }
-Loss VideoReader::loss() const {
-    return impl_->loss();
+Damage VideoReader::damage() const {
+    return impl_->damage();
 }
 
 std::vector<Frame> read_last_frames(const fs::path& path, std::int64_t count, const VideoOptions& options,
-                                    Loss* loss) {
+                                    Damage* damage) {
     if (count <= 0) return {};
     const VideoInfo info = VideoReader(path, options).info();
     const double end = std::min(options.end.value_or(info.duration), info.duration);
@@ -175,7 +175,7 @@ std::vector<Frame> read_last_frames(const fs::path& path, std::int64_t count, co
             last.push_back(std::move(*frame));
         }
         if (static_cast<std::int64_t>(last.size()) < count && start > earliest) continue;
-        if (loss) *loss = reader.loss();
+        if (damage) *damage = reader.damage();
         return {std::make_move_iterator(last.begin()), std::make_move_iterator(last.end())};
     }
 }

@@ -48,7 +48,7 @@ struct Frame {
 };
 
 /// What could not be read.
-struct Loss {
+struct Damage {
     std::int64_t frames = 0;      ///< damaged or missing, as far as can be told
     std::int64_t of = 0;          ///< frames there should be; 0: not known
     double ends_early = 0;        ///< seconds missing at the end
@@ -58,7 +58,7 @@ struct Loss {
     bool any() const { return frames > 0 || ends_early > 0 || complaints > 0 || !size_change.empty(); }
 };
 /// "a.mp4: 3 of 120 frames are damaged and left out (...)"
-std::string to_string(const Loss& loss, const fs::path& path);
+std::string to_string(const Damage& damage, const fs::path& path);
 
 class VideoReader {
   public:
@@ -72,7 +72,7 @@ class VideoReader {
     /// The next frame; empty at the end. Damaged frames are left out.
     std::optional<Frame> next();
     /// After the end: what was lost on the way.
-    Loss loss() const;
+    Damage damage() const;
 
   private:
     class Impl;
@@ -80,9 +80,9 @@ class VideoReader {
 };
 
 /// The last `count` frames (fewer if there are not so many) before options.end, without decoding an hour for
-/// them where the file can be sought in. Memory: `count` frames. `loss`, if given, is told what was damaged.
+/// them where the file can be sought in. Memory: `count` frames. `damage`, if given, is told what was damaged.
 std::vector<Frame> read_last_frames(const fs::path& path, std::int64_t count,
-                                    const VideoOptions& options = {}, Loss* loss = nullptr);
+                                    const VideoOptions& options = {}, Damage* damage = nullptr);
 
 /// True if the name ends like a video or picture (".mp4", ".gif", ".png", ...), or is a folder.
 bool looks_like_video(const fs::path& path);

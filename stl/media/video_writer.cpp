@@ -1,5 +1,7 @@
 #include "stl/media/video_writer.h"
 
+#include <fmt/ranges.h>
+
 #include <array>
 #include <cmath>
 #include <functional>
@@ -186,6 +188,12 @@ class FolderVideo : public VideoWriter {
 
 }  // namespace
 
+std::vector<std::string> video_extensions() {
+    std::vector<std::string> names;
+    for (const auto& kind : kinds) names.emplace_back(kind.extension);
+    return names;
+}
+
 bool is_video_output(const fs::path& path) {
     return !path.has_extension() || kind_of(path) != nullptr;
 }
@@ -197,11 +205,8 @@ std::unique_ptr<VideoWriter> create_video(const fs::path& path, const VideoWrite
     if (!path.has_extension()) return std::make_unique<FolderVideo>(path, o.force);
     const Kind* kind = kind_of(path);
     if (!kind) {
-        fail(
-            "{}: unknown kind of video '{}', expected .mp4, .mov, .mkv, .webm, .gif, .apng, or no extension "
-            "for a "
-            "folder of PNG",
-            path.string(), path.extension().string());
+        fail("{}: unknown kind of video '{}', expected {}, or no extension for a folder of PNG",
+             path.string(), path.extension().string(), fmt::join(video_extensions(), ", "));
     }
     refuse_existing(path, o.force);
     EncoderSpec spec = kind->spec(kind->container, o);

@@ -36,6 +36,8 @@ class VideoWriter {
 /// Error: unknown extension (the known ones are named), no encoder, an existing file without force.
 std::unique_ptr<VideoWriter> create_video(const fs::path& path, const VideoWriteOptions& options = {});
 
+/// ".mp4", ...: the names that create_video() knows, in the order in which they are to be offered.
+std::vector<std::string> video_extensions();
 /// True if create_video() knows the extension.
 bool is_video_output(const fs::path& path);
 

@@ -1,14 +1,15 @@
 // The translators. Adding one takes three things and nothing else:
 //
 //   1. translators/<name>.h and .cpp: a class derived from Block (or, for another frame than a stack of equal
-//   blocks,
-//      from Translator). Its constructor takes BlockOptions and registers parameters and layers in the order
+//      blocks, from Translator). Its constructor takes BlockOptions and registers parameters and layers in the order
 //      in which a checkpoint has them; forward() computes [B,C,H',W'] -> the same; draw_weights() draws what
 //      it registered. Where its layers alone do not tell what it costs, it derives from CostRule too
 //      (layers/cost_rule.h).
 //   2. one line in the list of registry.cpp: names, help, paper, the keys it reads, what it can't have,
-//   constructor.
+//      constructor.
 //   3. experiments/<dataset>/<name>.json.
+//
+// On a CPU it then predicts with its plain layers; a plan in fast/plans/ (fast/block_plan.h) makes it quicker.
 //
 // `stl list`, --help, the checks of an experiment's sizes, `stl info` and the contract test take it from the
 // list.

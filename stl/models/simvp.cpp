@@ -127,7 +127,7 @@ torch::Tensor SimVPImpl::predict(const torch::Tensor& x, std::int64_t frames) {
 }
 
 torch::Tensor SimVPImpl::predict(const torch::Tensor& x) {
-    return predict(x, options_.output_frames > 0 ? options_.output_frames : options_.frames);
+    return predict(x, options_.predicted_frames());
 }
 
 std::int64_t SimVPImpl::child_positions(const std::string& child, std::int64_t positions) const {

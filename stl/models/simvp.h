@@ -49,6 +49,7 @@ struct SimVPOptions {
     /// Throws what the translator can't have: "<where>.hid_T: 500 is not divisible by 8 (heads)".
     void check(const std::string& where) const;
 
+    std::int64_t predicted_frames() const { return output_frames > 0 ? output_frames : frames; }
     /// By how much the encoder shrinks a frame's sides, 2^(N_S/2). Frames are padded to a multiple of it.
     std::int64_t stride() const { return std::int64_t{1} << (N_S / 2); }
     std::int64_t translator_channels() const { return frames * hid_S; }

@@ -77,13 +77,6 @@ enum Op : std::uint8_t {
     BYTEARRAY8 = 0x96,
 };
 
-/// A name out of the file, fit for a message of one line.
-std::string shown(std::string_view name) {
-    std::string text;
-    for (const char c : name.substr(0, 80)) text += c >= ' ' && c <= '~' ? c : '?';
-    return name.size() > 80 ? text + "..." : text;
-}
-
 std::string_view as_text(Bytes bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -238,7 +231,7 @@ bool Machine::step_number(std::uint8_t op) {
             double value = 0;
             const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
             if (code != std::errc{} || end != digits.data() + digits.size()) {
-                fail("'{}' is no number", shown(digits));
+                fail("'{}' is no number", printable(digits));
             }
             make(value);
             break;
@@ -271,7 +264,7 @@ void Machine::decimal(std::string_view digits) {
     std::uint64_t large = 0;
     const auto [end, code] = std::from_chars(digits.data(), end_of_digits, large);
     if (end != end_of_digits || code == std::errc::invalid_argument)
-        fail("'{}' is no integer", shown(digits));
+        fail("'{}' is no integer", printable(digits));
     if (code == std::errc::result_out_of_range) return make(BigInteger{});
     std::string bytes(9, '\0');
     std::memcpy(bytes.data(), &large, sizeof large);
@@ -426,7 +419,7 @@ bool Machine::step_memo(std::uint8_t op) {
         std::uint64_t index = 0;
         const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
         if (code != std::errc{} || end != digits.data() + digits.size())
-            fail("'{}' is no index", shown(digits));
+            fail("'{}' is no index", printable(digits));
         return index;
     };
     switch (op) {
@@ -526,7 +519,7 @@ Value Machine::global(std::string_view module, std::string_view name) {
     const auto known = find_global(module, name);
     if (!known) {
         fail("names {}.{}, which is not on the list of what a checkpoint may hold (nothing was run)",
-             shown(module), shown(name));
+             printable(module), printable(name));
     }
     return arena_.make({*known});
 }

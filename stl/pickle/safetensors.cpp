@@ -10,6 +10,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/json.h"
+#include "stl/core/utf8.h"
 
 namespace stl::pickle {
 namespace {
@@ -27,18 +28,10 @@ constexpr std::array<std::pair<const char*, DType>, 10> dtypes{{{"F32", DType::f
                                                                 {"U8", DType::u8},
                                                                 {"BOOL", DType::boolean}}};
 
-/// A name out of the file, fit for a message of one line.
-std::string shown(const std::string& name) {
-    std::string text = name.substr(0, 80);
-    std::ranges::replace_if(
-        text, [](char c) { return c >= 0 && c < ' '; }, '?');
-    return text;
-}
-
 DType dtype_of(const std::string& name, const std::string& where) {
     const auto* found = std::ranges::find_if(dtypes, [&](const auto& pair) { return name == pair.first; });
     if (found == dtypes.end())
-        fail("{}: elements of type '{}' are not supported", where, shown(name).substr(0, 20));
+        fail("{}: elements of type '{}' are not supported", where, printable(name).substr(0, 20));
     return found->second;
 }
 
@@ -80,7 +73,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
         (depth_ == 1 ? name_ : field_) = text;
         if (depth_ != 1) return true;
         in_metadata_ = text == "__metadata__";
-        if (!names_.insert(text).second) fail("{}: {} stands twice", where_, shown(text));
+        if (!names_.insert(text).second) fail("{}: {} stands twice", where_, printable(text));
         return true;
     }
     bool string(std::string& text) override {
@@ -107,7 +100,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     bool number_unsigned(number_unsigned_t value) override {
         if (!in_list_ || value > INT64_MAX) refuse();
         list()->push_back(static_cast<std::int64_t>(value));
-        if (list()->size() > 16) fail("{}: {}.{}: more than 16 numbers", where_, shown(name_), shown(field_));
+        if (list()->size() > 16)
+            fail("{}: {}.{}: more than 16 numbers", where_, printable(name_), printable(field_));
         return true;
     }
     bool number_integer(number_integer_t /*value*/) override { return refuse(); }
@@ -130,7 +124,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     bool refuse() const {
         if (depth_ < 2) fail("{}: header: expected {{name: {{dtype, shape, data_offsets}}}}", where_);
         fail(
-            "{}: {}.{}: expected {}", where_, shown(name_), shown(field_),
+            "{}: {}.{}: expected {}", where_, printable(name_), printable(field_),
             in_metadata_ ? "a string" : "dtype (a string), shape and data_offsets (lists of numbers from 0)");
     }
 
@@ -182,7 +176,8 @@ SafeTensors::SafeTensors(const fs::path& path) : file(path) {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data() + 8), size);
     nlohmann::json::sax_parse(text, &header);
     for (const auto& member : header.members) {
-        tensors.push_back(read_tensor(member, bytes.subspan(8 + size), where + ": " + shown(member.name)));
+        tensors.push_back(
+            read_tensor(member, bytes.subspan(8 + size), where + ": " + printable(member.name)));
     }
     metadata = std::move(header.metadata);
 }

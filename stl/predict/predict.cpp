@@ -10,6 +10,7 @@
 #include <ostream>
 
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/predict/pictures.h"
 
 namespace stl {
@@ -25,8 +26,8 @@ std::int64_t predict_all(PredictionSource& source, PredictionSink& sink, const P
         const auto expected = source.expected();
         reporter.progress({done, expected > 0 ? std::max(expected, done) : 0, "predicting", ""});
         if (stop && stop())
-            throw Interrupted(fmt::format("stopped after {} prediction{}; nothing was written", done,
-                                          done == 1 ? "" : "s"));
+            throw Interrupted(
+                fmt::format("stopped after {}; nothing was written", counted(done, "prediction")));
     }
     sink.finish();
     reporter.progress_end();

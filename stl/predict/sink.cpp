@@ -1,7 +1,8 @@
 #include "stl/predict/sink.h"
 
+#include <fmt/ranges.h>
+
 #include "stl/core/error.h"
-#include "stl/core/names.h"
 #include "stl/media/video_writer.h"
 #include "stl/predict/pictures.h"
 
@@ -56,20 +57,18 @@ class PictureSink : public PredictionSink {
 }  // namespace
 
 bool needs_count(const std::string& output) {
-    return lower_case(split_file_name(output).path.extension().string()) == ".npy";
+    return format_of_name(split_file_name(output).path) == SequenceFormat::npy;
 }
 
 std::unique_ptr<PredictionSink> open_sink(const std::string& output, std::int64_t count,
                                           const SequenceShape& shape, const SinkOptions& options) {
     const auto path = split_file_name(output).path;
     if (is_video_output(path)) return std::make_unique<PictureSink>(output, options);
-    const auto extension = lower_case(path.extension().string());
-    if (extension != ".h5" && extension != ".hdf5" && extension != ".npy") {
+    if (const auto format = format_of_name(path);
+        format != SequenceFormat::hdf5 && format != SequenceFormat::npy) {
         fail(
-            "{}: cannot write this kind of file, expected .h5, .npy, .mp4, .mov, .mkv, .webm, .gif, .apng, "
-            "or no "
-            "extension for a folder of PNG",
-            output);
+            "{}: cannot write this kind of file, expected .h5, .npy, {}, or no extension for a folder of PNG",
+            output, fmt::join(video_extensions(), ", "));
     }
     return std::make_unique<StoredSink>(output, count, shape, options);
 }

@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <deque>
-#include <fstream>
 
 #include "stl/core/array.h"
 #include "stl/core/error.h"
@@ -90,12 +89,12 @@ class LastFramesSource : public PredictionSource {
         if (at && info.duration > 0 && *at > info.duration + 1) {
             fail("{}: lasts {:.1f} s, --at {:g} s is beyond its end", input, info.duration, *at);
         }
-        Loss loss;
-        const auto frames = read_last_frames(input, shape.frames, options, &loss);
-        if (loss.any()) reporter.warn(to_string(loss, input));
+        Damage damage;
+        const auto frames = read_last_frames(input, shape.frames, options, &damage);
+        if (damage.any()) reporter.warn(to_string(damage, input));
         if (static_cast<std::int64_t>(frames.size()) < shape.frames) {
-            fail("{}: {} frame{}{}, the model expects {}", input, frames.size(),
-                 frames.size() == 1 ? "" : "s", at ? fmt::format(" before {} s", *at) : "", shape.frames);
+            fail("{}: {}{}, the model expects {}", input, counted(std::ssize(frames), "frame"),
+                 at ? fmt::format(" before {} s", *at) : "", shape.frames);
         }
         std::vector<torch::Tensor> tensors;
         for (const auto& frame : frames) tensors.push_back(to_tensor(frame.image));
@@ -161,8 +160,7 @@ class SlidingSource : public PredictionSource {
     }
     std::int64_t windows_in(std::int64_t frames) const {
         if (frames < shape_.frames)
-            fail("{}: {} frame{}, the model expects at least {}", input_, frames, frames == 1 ? "" : "s",
-                 shape_.frames);
+            fail("{}: {}, the model expects at least {}", input_, counted(frames, "frame"), shape_.frames);
         return (frames - shape_.frames) / every_ + 1;
     }
 
@@ -174,7 +172,8 @@ class SlidingSource : public PredictionSource {
             const auto frame = video_.next();
             if (!frame) {
                 ended_ = true;
-                if (const auto loss = video_.loss(); loss.any()) reporter_.warn(to_string(loss, input_));
+                if (const auto damage = video_.damage(); damage.any())
+                    reporter_.warn(to_string(damage, input_));
                 if (frames_.size() < full) windows_in(std::ssize(frames_));
                 return false;
             }
@@ -209,14 +208,7 @@ std::unique_ptr<PredictionSource> open_source(const std::string& input, const Se
 bool is_video_input(const std::string& input) {
     const auto [path, dataset] = split_file_name(input);
     if (looks_like_video(path)) return true;
-    const auto extension = lower_case(path.extension().string());
-    for (const char* name : {".h5", ".hdf5", ".npy", ".npz"}) {
-        if (extension == name) return false;
-    }
-    if (!dataset.empty() || !fs::exists(path)) return false;
-    std::string first(8, '\0');
-    std::ifstream(path, std::ios::binary).read(first.data(), 8);
-    return !first.starts_with("\x89HDF") && !first.starts_with("\x93NUMPY") && !first.starts_with("PK");
+    return dataset.empty() && fs::exists(path) && format_of_file(path) == SequenceFormat::none;
 }
 
 FrameSize video_frame_size(const std::string& input, const SourceOptions& source) {

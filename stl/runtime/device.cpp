@@ -13,6 +13,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/file.h"
+#include "stl/core/names.h"
 
 namespace stl {
 namespace {
@@ -47,13 +48,16 @@ fs::path folder_of_libtorch() {
     return fs::path(info.dli_fname).parent_path();
 }
 
+fs::path cuda_library() {
+    return folder_of_libtorch() / "libtorch_cuda.so";
+}
+
 /// Registers LibTorch's CUDA part with its CPU part; the library stays open, and opening it again does
 /// nothing. Nothing may ask LibTorch for a GPU before this (torch::cuda, manual_seed, a backward pass): it
 /// keeps the answer "none" for the rest of the process.
 void open_cuda_library(const std::string& device) {
     if (list_gpus().empty()) fail("{}: no NVIDIA GPU (or no driver) on this machine", device);
-    const auto path = folder_of_libtorch() / "libtorch_cuda.so";
-    if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
+    if (dlopen(cuda_library().c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
         fail("{}: LibTorch's CUDA part cannot be opened ({}); tools/setup fetches it on a machine with a GPU",
              device, dlerror());
     }
@@ -101,12 +105,20 @@ std::vector<GpuInfo> list_gpus() {
     return gpus;
 }
 
-torch::Device open_device(const std::string& name) {
+bool has_cuda_library() {
+    return fs::exists(cuda_library());
+}
+
+torch::Device open_device(const std::string& name, Reporter& reporter) {
     if (name == "cpu") return torch::kCPU;
     if (name == "auto") {
         if (list_gpus().empty()) return torch::kCPU;
-        open_cuda_library("cuda");
-        return {torch::kCUDA, 0};
+        try {
+            return open_device("cuda", reporter);
+        } catch (const Error& error) {
+            reporter.warn(fmt::format("{}; going on on the CPU", error.what()));
+            return torch::kCPU;
+        }
     }
     int index = 0;
     if (name.starts_with("cuda:")) {
@@ -119,20 +131,28 @@ torch::Device open_device(const std::string& name) {
     }
     open_cuda_library(name);
     const auto count = static_cast<int>(torch::cuda::device_count());
-    if (index >= count)
-        fail("{}: this machine has {} GPU{}, numbered from 0", name, count, count == 1 ? "" : "s");
+    if (index >= count) fail("{}: this machine has {}, numbered from 0", name, counted(count, "GPU"));
     const torch::Device device(torch::kCUDA, static_cast<c10::DeviceIndex>(index));
     // Streams and kernels of our own are those of the current device.
     c10::impl::getDeviceGuardImpl(torch::kCUDA)->setDevice(device);
     return device;
 }
 
+torch::Device open_device(const std::string& name) {
+    Reporter silent;
+    return open_device(name, silent);
+}
+
 void set_threads(int threads) {
     if (threads < 0) fail("threads: {} is negative", threads);
+    const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    const int most = std::max(64, 4 * cores);
+    if (threads > most) fail("threads: {}, expected at most {} on {}", threads, most, counted(cores, "core"));
     if (threads == 0) {
         const char* limit = std::getenv("OMP_NUM_THREADS");
         threads = limit != nullptr ? std::atoi(limit) : 0;
-        if (threads <= 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+        if (threads <= 0) threads = cores;
+        threads = std::min(threads, most);
     }
     at::set_num_threads(threads);
 }
@@ -143,6 +163,18 @@ bool is_out_of_memory(const std::exception& error) {
     const std::string_view text(error.what());
     return text.find("can't allocate memory") != text.npos ||
            text.find("Storage size calculation overflowed") != text.npos;
+}
+
+std::int64_t fitting_batch(std::int64_t batch, const std::function<void(std::int64_t size)>& attempt) {
+    for (batch /= 2; batch >= 1; batch /= 2) {
+        try {
+            attempt(batch);
+            return batch;
+        } catch (const std::exception& error) {
+            if (!is_out_of_memory(error)) throw;
+        }
+    }
+    return 0;
 }
 
 }  // namespace stl

@@ -42,7 +42,7 @@ struct Experiment {
     std::string file;  ///< where it was read, for messages
     Origins origins;   ///< of keys that came from elsewhere too
     DatasetOptions dataset;
-    Json model;  ///< checked once the data set's frame size is known: model_options()
+    Json model;  ///< checked once the data set's frame size is known: model_for()
     TrainOptions train;
 
     /// The model for sequences of `shape` (input frames from the data set's options). Error: a model whose

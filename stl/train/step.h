@@ -19,8 +19,8 @@ struct TrainBatch {
     torch::Tensor target;
 };
 
-/// A step that can be made again and again. Adding a faster one (a captured graph, say) means another member
-/// with the same contract: same loss and same update as the plain one, within its precision.
+/// A step that can be made again and again. A faster one (graph_step.h) gives the same loss and the same
+/// update as the plain one, within its precision.
 class TrainStep {
   public:
     virtual ~TrainStep() = default;

@@ -40,7 +40,7 @@ at::Generator default_generator(torch::Device device) {
     return at::globalContext().defaultGenerator(device);
 }
 
-/// Settings that a resumed run may change: they leave the losses as they are.
+/// Settings that a resumed run may change: the mathematics stay as they are (the last bits follow `threads`).
 Json without_free_settings(Json experiment) {
     const auto train = experiment.find("train");
     if (train == experiment.end() || !train->is_object()) return experiment;
@@ -156,7 +156,7 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
       stop_(stop),
       experiment_(request.experiment),
       options_(request.experiment.train),
-      device_(open_device(request.device)) {
+      device_(open_device(request.device, reporter)) {
     RunFolder::require_available(request.run, request.resume, request.force);
     set_threads(options_.threads);
     train_data_ = make_dataset(experiment_.dataset, Split::train, options_.seed);
@@ -188,14 +188,13 @@ void Trainer::build_network() {
         model_->draw_weights();
         if (!request_.resume) load_initial_weights(*model_, experiment_);
         model_->to(device_);
-        if (device_.is_cuda()) set_channels_last(*model_);
+        use_fast_layers(*model_, device_);
         optimizer_ = std::make_unique<Optimizer>(model_->parameters(), options_.optimizer);
     } catch (const std::exception& error) {
         if (!is_out_of_memory(error)) throw;
         fail("out of memory on {}: the model and its optimizer do not fit", device_.str());
     }
     if (device_.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);
-    set_fused(*model_, true);
     set_recompute(*model_, options_.checkpoint_activations);
     train_step_ = make_train_step(model_, *optimizer_, options_, reporter_);
 }
@@ -328,8 +327,7 @@ TrainOutcome Trainer::run() {
     reporter_.progress_end();
     TrainOutcome outcome{.steps = step_,
                          .total_steps = schedule_.total_steps,
-                         .last_loss = losses_->last(),
-                         .seconds = seconds_since(started_),
+                         .seconds = seconds_before_ + seconds_since(started_),
                          .interrupted = interrupted_,
                          .validation_pending = validation_pending_,
                          .validation = validation_};
@@ -500,19 +498,13 @@ void Trainer::note_failure() const {
 
 std::int64_t Trainer::fitting_batch() {
     train_step_.reset();  // and with it the memory of its graph
-    for (auto size = options_.batch_size / 2; size >= 1; size /= 2) {
-        try {
-            const Autocast autocast(device_.type(), options_.precision == "bf16");
-            optimizer_->zero_grad();
-            const auto x = torch::zeros(
-                {size, model_->options().frames, shape_.channels, shape_.height, shape_.width}, device_);
-            model_->predict(x, shape_.frames - model_->options().frames).mean().backward();
-            return size;
-        } catch (const std::exception& error) {
-            if (!is_out_of_memory(error)) throw;
-        }
-    }
-    return 0;
+    return stl::fitting_batch(options_.batch_size, [&](std::int64_t size) {
+        const Autocast autocast(device_.type(), options_.precision == "bf16");
+        optimizer_->zero_grad();
+        const auto x = torch::zeros(
+            {size, model_->options().frames, shape_.channels, shape_.height, shape_.width}, device_);
+        model_->predict(x, shape_.frames - model_->options().frames).mean().backward();
+    });
 }
 
 }  // namespace

@@ -24,8 +24,7 @@ struct TrainRequest {
 struct TrainOutcome {
     std::int64_t steps = 0;  ///< done in all
     std::int64_t total_steps = 0;
-    double last_loss = 0;
-    double seconds = 0;                      ///< of this call
+    double seconds = 0;                      ///< of all steps, whichever call did them
     bool interrupted = false;                ///< `stop` asked for it
     bool validation_pending = false;         ///< stopped inside the validation of its last epoch
     std::optional<MetricValues> validation;  ///< the last one

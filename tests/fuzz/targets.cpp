@@ -132,7 +132,7 @@ int fuzz_video(Input file) {
             if (!frame) break;
             touch<std::uint8_t>(frame->image.pixels);
         }
-        to_string(reader.loss(), "input");
+        to_string(reader.damage(), "input");
     });
 }
 

@@ -68,9 +68,9 @@ TEST_F(BadVideo, KeepsWhatATruncatedFileHolds) {
         while (reader.next()) ++count;
         EXPECT_GT(count, 60U) << name;
         EXPECT_LT(count, 150U) << name;
-        EXPECT_TRUE(reader.loss().any()) << name;
-        EXPECT_NEAR(reader.loss().ends_early, 8 - static_cast<double>(count) / 25, 0.5) << name;
-        EXPECT_THAT(to_string(reader.loss(), name), HasSubstr("ends")) << name;
+        EXPECT_TRUE(reader.damage().any()) << name;
+        EXPECT_NEAR(reader.damage().ends_early, 8 - static_cast<double>(count) / 25, 0.5) << name;
+        EXPECT_THAT(to_string(reader.damage(), name), HasSubstr("ends")) << name;
     }
     // Without the index at its end nothing of it can be read.
     ffmpeg("-i " + file("a.mp4") + " -c copy " + file("tail.mp4"));
@@ -100,8 +100,8 @@ TEST_F(BadVideo, LeavesOutDamagedFrames) {
         EXPECT_GE(count, 80U) << name;
         EXPECT_LT(count, 100U) << name;
         EXPECT_TRUE(gap) << name;
-        EXPECT_GE(reader.loss().frames, 1) << name;
-        EXPECT_THAT(to_string(reader.loss(), name), HasSubstr("damaged")) << name;
+        EXPECT_GE(reader.damage().frames, 1) << name;
+        EXPECT_THAT(to_string(reader.damage(), name), HasSubstr("damaged")) << name;
     }
 }
 
@@ -116,8 +116,8 @@ TEST_F(BadVideo, TellsOfDamageThatTheDecoderHides) {
         VideoReader reader(file(name));
         while (reader.next()) {
         }
-        EXPECT_TRUE(reader.loss().any()) << name;
-        EXPECT_THAT(to_string(reader.loss(), name), HasSubstr("complained")) << name;
+        EXPECT_TRUE(reader.damage().any()) << name;
+        EXPECT_THAT(to_string(reader.damage(), name), HasSubstr("complained")) << name;
     }
 }
 
@@ -130,8 +130,8 @@ TEST_F(BadVideo, LeavesOutDamagedPictures) {
     std::vector<bool> gaps;
     while (const auto frame = reader.next()) gaps.push_back(frame->after_gap);
     EXPECT_THAT(gaps, ::testing::ElementsAre(true, true, false, false));
-    EXPECT_EQ(reader.loss().frames, 2);
-    EXPECT_THAT(to_string(reader.loss(), "frames"), AllOf(HasSubstr("2 of 6 frames"), HasSubstr("0.png")));
+    EXPECT_EQ(reader.damage().frames, 2);
+    EXPECT_THAT(to_string(reader.damage(), "frames"), AllOf(HasSubstr("2 of 6 frames"), HasSubstr("0.png")));
     for (int i = 0; i < 6; ++i) write_text(file(fmt::format("frames/{}.png", i)), "no picture");
     EXPECT_THAT(error_of_reading("frames"), HasSubstr("not one picture"));
 }
@@ -146,9 +146,9 @@ TEST_F(BadVideo, PicturesThatVanish) {
     fs::remove_all(file("frames"));
     std::int64_t count = 1;
     while (reader.next()) ++count;
-    EXPECT_GT(reader.loss().frames, 30);
-    EXPECT_EQ(count + reader.loss().frames, 40);
-    EXPECT_THAT(to_string(reader.loss(), "frames"), HasSubstr("no such file"));
+    EXPECT_GT(reader.damage().frames, 30);
+    EXPECT_EQ(count + reader.damage().frames, 40);
+    EXPECT_THAT(to_string(reader.damage(), "frames"), HasSubstr("no such file"));
 }
 
 TEST_F(BadVideo, SizeChangesMidStream) {
@@ -162,8 +162,8 @@ TEST_F(BadVideo, SizeChangesMidStream) {
     VideoReader reader(file("ab.ts"));
     while (reader.next()) {
     }
-    EXPECT_EQ(reader.loss().size_change, "96x64, then 48x80");
-    EXPECT_THAT(to_string(reader.loss(), "ab.ts"), HasSubstr("change their size (96x64, then 48x80)"));
+    EXPECT_EQ(reader.damage().size_change, "96x64, then 48x80");
+    EXPECT_THAT(to_string(reader.damage(), "ab.ts"), HasSubstr("change their size (96x64, then 48x80)"));
     for (const auto& frame : frames) EXPECT_EQ(frame.image.width, 96);
     for (std::size_t i = 1; i < frames.size(); ++i) {
         EXPECT_GE(frames[i].time, frames[i - 1].time);
@@ -179,8 +179,8 @@ TEST_F(BadVideo, PicturesOfSeveralSizes) {
     std::vector<bool> gaps;
     while (const auto frame = reader.next()) gaps.push_back(frame->after_gap);
     EXPECT_THAT(gaps, ::testing::ElementsAre(false, false, false, true, false, false));
-    EXPECT_EQ(reader.loss().size_change, "8x8, then 12x8");
-    EXPECT_EQ(reader.loss().frames, 0);
+    EXPECT_EQ(reader.damage().size_change, "8x8, then 12x8");
+    EXPECT_EQ(reader.damage().frames, 0);
 }
 
 /// A piece is cut out of a stream of packets: the time that passed tells how much is gone, and no frame is
@@ -205,7 +205,7 @@ TEST_F(BadVideo, CountsWhatIsGoneWithoutATrace) {
         }
         EXPECT_LT(count, 175) << fps;
         EXPECT_GE(gaps, 1) << fps;
-        EXPECT_NEAR(static_cast<double>(count + reader.loss().frames), 200, 2) << fps;
+        EXPECT_NEAR(static_cast<double>(count + reader.damage().frames), 200, 2) << fps;
     }
 }
 

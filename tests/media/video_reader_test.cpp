@@ -38,7 +38,7 @@ TEST_F(VideoReaderTest, GivesEveryFrameWithItsTime) {
         ++count;
     }
     EXPECT_EQ(count, 50);
-    EXPECT_FALSE(reader.loss().any()) << to_string(reader.loss(), file("a.mp4"));
+    EXPECT_FALSE(reader.damage().any()) << to_string(reader.damage(), file("a.mp4"));
 }
 
 TEST_F(VideoReaderTest, DecodesAndScalesAsFfmpegDoes) {

@@ -124,9 +124,14 @@ TEST_F(JourneyTest, CtrlCSavesAndTheRunGoesOn) {
 }
 
 TEST_F(JourneyTest, SeedsRepeatARun) {
-    const std::string train = "train tiny.json --run run/ --device cpu --seeds 2 --set train.steps=2";
+    const std::string train =
+        "train tiny.json --run run/ --device cpu --seeds 2 --set train.steps=2 --log-every 1";
     good(train);
-    EXPECT_EQ(json("info run-seed1 --json")["parameters"], json("info run-seed2 --json")["parameters"]);
+    const auto first_line = [&](const std::string& run) {
+        const auto lines = read_text(folder_ / run / "metrics.jsonl");
+        return parse_json(lines.substr(0, lines.find('\n')), run);
+    };
+    EXPECT_NE(first_line("run-seed1")["loss"], first_line("run-seed2")["loss"]);
     EXPECT_EQ(parse_json(read_text(folder_ / "run-seed2/experiment.json"), "")["train"]["seed"], 2);
     EXPECT_EQ(stl(train).status, 1) << "both are there already";
     fs::remove_all(folder_ / "run-seed2");
@@ -138,6 +143,8 @@ TEST_F(JourneyTest, SeedsRepeatARun) {
     EXPECT_EQ(record.out, "") << "before the evaluation";
     good(train + " --resume");
     EXPECT_TRUE(fs::exists(folder_ / "run-seed2/checkpoints/last.pth"));
+    good("train tiny.json --run many --device cpu --seeds 2 --max-minutes 0.000001");
+    EXPECT_FALSE(fs::exists(folder_ / "many-seed2")) << "the time is that of all";
 }
 
 TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
@@ -153,6 +160,7 @@ TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
     refused("train tiny.json --sett a=b", 2, "unknown option '--sett' (did you mean '--set'?)");
     refused("--verson", 2, "unknown option '--verson' (did you mean '--version'?)");
     refused("train tiny.json --set train.lr=1 train.seed=2", 2, "repeat it: --set train.seed=2");
+    refused("train tiny.json --threads 4096", 1, "threads: 4096, expected at most");
     refused("train tiny.json --run ''", 2, "--run: empty");
     refused("train tiny.json --max-minutes 0", 2, "--max-minutes: 0, expected a number over 0\n");
     refused("train tiny.json --save-every -1", 2, "--save-every: -1, expected 0 or");
@@ -164,6 +172,7 @@ TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
         1, "of memory");
     refused("train tiny.json --run big --set dataset.val_sequences=10000000000", 1,
             "--set dataset.val_sequences=10000000000: ");
+    refused("info tiny.json --weights best", 2, "--weights");
     refused("info tiny.json --set model.hid_T=65536 --set model.N_T=1024 --set model.mlp_ratio=64", 1,
             "out of memory\n");
     refused("bench --translator nope --work metrics", 1, "'nope'");
@@ -178,9 +187,10 @@ TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
     refused("predict --input a.h5 --output b.h5", 2, "RUN or CHECKPOINT");
     refused("predict run --input a.h5 --output b.h5 --stream 1", 2, "--stream is for videos");
     refused("predict run --input a.mp4 --output b.h5 --layout NTCHW", 2, "--layout is for sequence files");
-    refused("generate mmnist --sequences 1 --output a.npy --compress 1", 2, "--compress goes with .h5");
+    refused("generate mmnist --sequences 1 --output a.npy --compress 1", 2, "--compression goes with .h5");
     refused("generate mmnist --output b.h5 --seed 99999999999999999999", 2,
             "--seed: 99999999999999999999 is too large");
+    refused("render a.h5 --output a.png --channel 1", 1, "--channel 1 of frames with 1 channel");
     refused("render a.h5 --output a.png --index 0 --sequences 1", 2, "--sequences excludes --index");
     refused("metrics a.h5 a.h5 --mean nan --std 1", 2, "--mean: nan, expected a number");
     refused("metrics a.h5 a.h5 --mean 0 --std 0", 2, "--std: 0, expected a number over 0");
@@ -300,6 +310,16 @@ TEST_F(JourneyTest, ASettingThatIsNoUtf8IsRefused) {
         stl("train tiny.json --device cpu --run run --set train.init=\"$(printf 'a\\377')\"");
     EXPECT_EQ(outcome.status, 2);
     EXPECT_THAT(outcome.err, HasSubstr("--set train.init: not UTF-8"));
+}
+
+TEST_F(JourneyTest, TheBenchGoesOnAfterANetworkThatCannotBeTimed) {
+    // No windows of four divide five rows.
+    const auto outcome = stl(
+        "bench --device cpu --translator swin,identity --size 20 --frames 1 --warmup 0 --repeats 1 --json");
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_EQ(Json::parse(outcome.out)["translator"], "identity");
+    EXPECT_THAT(outcome.err, HasSubstr("swin: "));
+    EXPECT_THAT(outcome.err, HasSubstr("could not be timed: swin"));
 }
 
 TEST_F(JourneyTest, HelpAndVersion) {

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
+#include <set>
 
 #include "stl/core/error.h"
 
@@ -53,6 +55,40 @@ TEST_F(ExperimentTest, ReadsKeysAndDefaults) {
     EXPECT_EQ(model.frames, 10);
     EXPECT_EQ(model.width, 48);
     EXPECT_EQ(model.mlp_ratio, 8.0);
+}
+
+/// Another value that the key may have.
+Json another(const std::string& key, const Json& value) {
+    if (value.is_boolean()) return !value.get<bool>();
+    if (value.is_number_integer()) return value.get<std::int64_t>() + 1;
+    if (value.is_number()) return value.get<double>() / 2 + 0.125;
+    if (value.is_array()) return {0.5, 0.25};
+    const std::map<std::string, Json> names{
+        {"optimizer", "adamw"}, {"schedule", "cosine"}, {"precision", "bf16"}, {"init", "other.pth"}};
+    return names.at(key);
+}
+
+TEST_F(ExperimentTest, EveryKeyOfTrainIsReadWrittenAndDocumented) {
+    auto e = load(simple_, {"train.steps=7", "train.init=a.pth"});
+    auto changed = e.train_json();
+    for (auto& [key, value] : changed.items()) value = another(key, value);
+    const Json whole = {{"dataset", {{"name", "mmnist"}}}, {"model", e.model}, {"train", changed}};
+    EXPECT_EQ(load(whole.dump()).train_json(), changed);
+
+    const auto text = read_text(fs::path(STL_SOURCE_DIR) / "docs/experiments.md");
+    const auto section = text.substr(text.find("\n## train"));
+    const auto table = section.substr(0, section.find("\n## ", 1));
+    std::set<std::string> documented, written;
+    for (const auto& [key, value] : changed.items()) written.insert(key);
+    for (std::size_t line = table.find("\n| `"); line != table.npos; line = table.find("\n| `", line + 1)) {
+        const auto end = table.find(" |", line + 3);
+        for (auto at = table.find('`', line); at < end; at = table.find('`', at + 1)) {
+            const auto close = table.find('`', at + 1);
+            documented.insert(table.substr(at + 1, close - at - 1));
+            at = close;
+        }
+    }
+    EXPECT_EQ(documented, written);
 }
 
 TEST_F(ExperimentTest, SettingsOverrideAnyKey) {

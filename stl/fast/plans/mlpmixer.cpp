@@ -15,8 +15,6 @@ namespace {
 
 using kernels::Op;
 
-constexpr double eps = 1e-6;
-
 /// A matrix whose rows are read together, a little apart so that they do not compete for cache lines.
 class Rows {
   public:
@@ -70,6 +68,8 @@ class MlpMixerPlan : public BlockPlan {
         : channels_(static_cast<int>(block.options.channels)),
           gain_(channels(block.norm1->weight)),
           shift_(channels(block.norm1->bias)),
+          eps1_(block.norm1->eps),
+          eps2_(block.norm2->eps),
           fc1_(block.mlp_tokens->fc1, precision),
           fc2_(block.mlp_tokens->fc2, precision) {
         const auto norm2 = Affine::of(block.norm2->weight, block.norm2->bias);
@@ -79,9 +79,9 @@ class MlpMixerPlan : public BlockPlan {
 
     void run(const Frame& frame, Pixels x) const override {
         const auto normal = frame.workspace.pixels(slot::a, frame.rows(), channels_);
-        normalise(frame, x, normal, channels_, eps);
+        normalise(frame, x, normal, channels_, eps1_);
         mix_pixels(frame, normal, x);
-        normalise(frame, x, normal, channels_, eps);
+        normalise(frame, x, normal, channels_, eps2_);
         mlp_.run(frame, normal, x);
     }
 
@@ -129,6 +129,7 @@ class MlpMixerPlan : public BlockPlan {
 
     int channels_;
     kernels::Buffer gain_, shift_;
+    double eps1_, eps2_;
     Rows fc1_, fc2_;
     MlpPlan mlp_;
 };

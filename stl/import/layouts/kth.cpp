@@ -138,7 +138,7 @@ void read_video(const fs::path& path, const Ranges* ranges, ClipReader& reader, 
         reader.add(number, frame->image);
     }
     reader.end_run();
-    if (const auto loss = video.loss(); loss.any()) job.warn(to_string(loss, path));
+    if (const auto damage = video.damage(); damage.any()) job.warn(to_string(damage, path));
 }
 
 /// "person01_boxing_d1" of "person01_boxing_d1_uncomp.avi"

@@ -20,6 +20,11 @@ void set_channels_last(torch::nn::Module& model) {
     }
 }
 
+void use_fast_layers(torch::nn::Module& model, torch::Device device) {
+    if (device.is_cuda()) set_channels_last(model);
+    set_fused(model, true);
+}
+
 namespace fused {
 
 using torch::Tensor;

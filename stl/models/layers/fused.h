@@ -1,8 +1,8 @@
 // Operations of a training step, fused: one pass over memory where ATen makes several.
 //
 // Each equals a chain of ATen operations, which is the plain path and named in its comment; the tests compare
-// the two, forward and backward. x: [B,C,H,W] float32 on a CPU, or bfloat16 under autocast. Results are
-// float32 unless a function says otherwise.
+// the two, forward and backward. x: [B,C,H,W] float32 on a CPU, or bfloat16 under autocast; on a GPU, where
+// our kernels are (gpu/layers.h), also float16. Results are float32 on a CPU unless a function says otherwise.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,8 @@ void set_fused(torch::nn::Module& model, bool fused);
 /// Weights of convolutions channels last, which is how a GPU's convolutions and our kernels read them. To be
 /// done before an optimizer is made; checkpoints are the same as ever.
 void set_channels_last(torch::nn::Module& model);
+/// Both, as `device` trains fastest: channels last on a GPU alone.
+void use_fast_layers(torch::nn::Module& model, torch::Device device);
 
 namespace fused {
 

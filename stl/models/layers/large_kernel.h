@@ -2,8 +2,9 @@
 // alone.
 //
 //   attn(x) = proj_2(gate(GELU(proj_1(x)))) + x
-//   gate: a depthwise 5x5 and a depthwise dilated 7x7 convolution (21x21 pixels seen together), then the
-//   member's own. block:  x + s1 * attn(BN(x)), then x + s2 * mlp(BN(x)), each branch under stochastic depth
+//   gate:   a depthwise 5x5 and a depthwise dilated 7x7 convolution (21x21 pixels seen together), then the
+//           member's own
+//   block:  x + s1 * attn(BN(x)), then x + s2 * mlp(BN(x)), each branch under stochastic depth
 //
 // x: [B,C,H,W] -> the same.
 // Source: Guo et al., "Visual Attention Network" (2022); Tan et al., "SimVPv2" (2022).

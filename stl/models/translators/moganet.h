@@ -1,10 +1,12 @@
 // MogaNet: multi-order gated aggregation over pixels, channel aggregation in the perceptron.
 //
 // Block: x: [B,C,H',W'] -> the same; C is a multiple of 8.
-//   attn(x) = proj_2(SiLU(gate(y)) * SiLU(value(y))) + x,  y = SiLU(p + sigma * (p - mean over pixels of p)),
-//   p = proj_1(x) value: a depthwise 5x5 convolution; of its channels 1/8 pass, 3/8 go through a dilated 5x5
-//   and 4/8 through a dilated 7x7 convolution; a 1x1 convolution over all. mlp(x) = fc2(h + sigma * (h -
-//   GELU(decompose(h)))),  h = GELU(dwconv(fc1(x)))
+//   attn(x) = proj_2(SiLU(gate(y)) * SiLU(value(y))) + x
+//             y = SiLU(p + sigma * (p - mean over pixels of p)),  p = proj_1(x)
+//     value:  a depthwise 5x5 convolution; of its channels 1/8 pass, 3/8 go through a dilated 5x5 and 4/8
+//             through a dilated 7x7 convolution; a 1x1 convolution over all
+//   mlp(x)  = fc2(h + sigma * (h - GELU(decompose(h)))),  h = GELU(dwconv(fc1(x)))
+//
 // Source: Li et al., "MogaNet: Multi-order Gated Aggregation Network" (ICLR 2024).
 #pragma once
 

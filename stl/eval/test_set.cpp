@@ -1,8 +1,8 @@
-#include "tools/test_set.h"
+#include "stl/eval/test_set.h"
 
 #include "stl/core/error.h"
 
-namespace stl::tools {
+namespace stl {
 
 void take_hints(PredictorOptions& options, const std::string& file, const std::string& layout) {
     const auto reader = open_sequences(file, {.layout = layout});
@@ -10,7 +10,7 @@ void take_hints(PredictorOptions& options, const std::string& file, const std::s
     options.normalization = stored_normalization(reader->info(), file);
 }
 
-DatasetOptions test_set_options(const TestSetArguments& a, const Predictor& predictor) {
+DatasetOptions test_set_options(const TestSetOptions& a, const Predictor& predictor) {
     Json json;
     if (!a.data.empty()) {
         json = {{"name", "file"}, {"path", a.data}, {"input_frames", predictor.model().frames}};
@@ -32,4 +32,4 @@ std::unique_ptr<Dataset> open_test_set(const DatasetOptions& options) {
     return data;
 }
 
-}  // namespace stl::tools
+}  // namespace stl

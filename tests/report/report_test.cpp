@@ -1,9 +1,9 @@
-#include "stl/eval/report.h"
+#include "stl/report/report.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "stl/eval/svg_plot.h"
+#include "stl/report/svg_plot.h"
 #include "stl/train/experiment.h"
 #include "tests/eval/small_run.h"
 

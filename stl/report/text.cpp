@@ -3,8 +3,8 @@
 
 #include "stl/core/error.h"
 #include "stl/core/version.h"
-#include "stl/eval/report.h"
-#include "stl/eval/report_cells.h"
+#include "stl/report/cells.h"
+#include "stl/report/report.h"
 
 namespace stl {
 namespace {

@@ -14,7 +14,7 @@ struct PlotPoint {
 
 struct PlotSeries {
     std::string name;
-    std::size_t color = 0;  ///< one of plot_colors()
+    std::size_t color = 0;  ///< plot_color()'s
     bool line = true;       ///< else points
     bool hollow = false;
     std::vector<PlotPoint> points{};
@@ -26,9 +26,7 @@ struct Plot {
     std::vector<PlotSeries> series{};
 };
 
-/// Distinct hues; a colour beyond them starts anew.
-std::size_t plot_colors();
-/// CSS of a colour, light or dark as the page is.
+/// CSS of a colour, light or dark as the page is; beyond the distinct hues they start anew.
 std::string plot_color(std::size_t color);
 
 /// Points that are not finite (or not positive on a logarithmic axis) are left out; empty where none is left.

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "stl/core/error.h"
-#include "stl/eval/report.h"
+#include "stl/report/report.h"
 #include "stl/train/run_folder.h"
 
 namespace stl {

@@ -3,9 +3,9 @@
 
 #include "stl/core/error.h"
 #include "stl/core/version.h"
-#include "stl/eval/report.h"
-#include "stl/eval/report_cells.h"
-#include "stl/eval/svg_plot.h"
+#include "stl/report/cells.h"
+#include "stl/report/report.h"
+#include "stl/report/svg_plot.h"
 
 namespace stl {
 namespace {

@@ -8,9 +8,9 @@
 #include "stl/data/dataset.h"
 #include "stl/eval/predictor.h"
 
-namespace stl::tools {
+namespace stl {
 
-struct TestSetArguments {
+struct TestSetOptions {
     std::string data;         ///< FILE[:DATASET]; "": the experiment's test set
     std::string layout;       ///< axes of that file; "": by its rules
     std::int64_t frames = 0;  ///< output frames; 0: the model's
@@ -20,9 +20,9 @@ struct TestSetArguments {
 void take_hints(PredictorOptions& options, const std::string& file, const std::string& layout);
 
 /// Error: a checkpoint that does not tell its data set, where no file is named.
-DatasetOptions test_set_options(const TestSetArguments& arguments, const Predictor& predictor);
+DatasetOptions test_set_options(const TestSetOptions& arguments, const Predictor& predictor);
 
 /// Error: a data set without a test set.
 std::unique_ptr<Dataset> open_test_set(const DatasetOptions& options);
 
-}  // namespace stl::tools
+}  // namespace stl

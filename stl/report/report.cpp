@@ -1,4 +1,4 @@
-#include "stl/eval/report.h"
+#include "stl/report/report.h"
 
 #include <algorithm>
 #include <cmath>
@@ -34,7 +34,7 @@ std::optional<Figure> mean_of(const std::vector<double>& values) {
 }
 
 /// What makes records comparable, and how a table's title says it.
-struct Setting {
+struct Conditions {
     std::string key, text;
     std::int64_t epochs = 0;
     bool benchmark = false;
@@ -45,10 +45,10 @@ std::string length_text(const Json& train) {
     return train.value("epochs", Json(0)).dump() + " epochs";
 }
 
-Setting setting_of(const Record& record, const fs::path& experiments) {
+Conditions conditions_of(const Record& record, const fs::path& experiments) {
     const auto& experiment = record.document["experiment"];
     const auto train = experiment.value("train", Json::object());
-    Setting s;
+    Conditions s;
     s.text = length_text(train);
     s.epochs = train.contains("steps") ? 0 : train.value("epochs", std::int64_t{0});
     const bool sums = record.document.value("spatial_norm", Json()) != Json(true);
@@ -210,7 +210,7 @@ std::vector<ReportTable> make_tables(const std::vector<Record>& records, const f
     for (const auto& record : records) {
         const auto name = record.document["dataset"].get<std::string>();
         if (!dataset.empty() && dataset != name) continue;
-        const auto setting = setting_of(record, experiments);
+        const auto setting = conditions_of(record, experiments);
         const auto [it, fresh] = places.try_emplace({name, setting.key}, tables.size());
         if (fresh) {
             tables.emplace_back();

@@ -1,4 +1,4 @@
-#include "stl/eval/svg_plot.h"
+#include "stl/report/svg_plot.h"
 
 #include <fmt/format.h>
 
@@ -112,10 +112,6 @@ std::string marks(const PlotSeries& series, const Axis& x, const Axis& y) {
 }
 
 }  // namespace
-
-std::size_t plot_colors() {
-    return std::size(kHues);
-}
 
 std::string plot_color(std::size_t color) {
     return fmt::format("hsl({} 65% var(--tone))", kHues[color % std::size(kHues)]);
