@@ -42,6 +42,7 @@ struct Checkpoint {
     std::optional<OptimizerState> optimizer;
     Json scheduler;  ///< plain values of the scheduler's state (null if absent)
     std::int64_t epoch = 0;
+    std::optional<std::int64_t> global_step;  ///< Lightning's count of optimizer steps
     /// Ours, under the key "stl": {"model": {...}, "experiment": {...}, "step": n, "rng": ..., ...}; null if
     /// absent.
     Json stl;

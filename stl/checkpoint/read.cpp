@@ -164,6 +164,8 @@ Checkpoint read_torch(const fs::path& path, bool with_optimizer) {
     if (optimizer.is_none())
         optimizer = only_element(root.find("optimizer_states"), where + ": optimizer_states");
     out.optimizer = read_optimizer(file, optimizer, where + ": optimizer");
+    if (const auto step = root.find("global_step"); !step.is_none())
+        out.global_step = static_cast<std::int64_t>(scalar(file, step, where + ": global_step"));
     auto scheduler = root.find("scheduler");
     if (scheduler.is_none()) scheduler = only_element(root.find("lr_schedulers"), where + ": lr_schedulers");
     out.scheduler = pickle::to_json(scheduler, where + ": scheduler");

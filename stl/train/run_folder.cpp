@@ -1,6 +1,10 @@
 #include "stl/train/run_folder.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <fstream>
+#include <sstream>
 
 #include "stl/core/error.h"
 
@@ -8,15 +12,31 @@ namespace stl {
 namespace {
 
 constexpr const char* kLockFile = ".lock";
+constexpr const char* kExperimentFile = "experiment.json";
+/// Where earlier contents wait for their removal; hidden.
+constexpr std::string_view kReplaced = ".replaced.tmp";
 
-/// Of everything but the lock's file, which stays so that whoever holds it holds it for the new run too.
-std::vector<fs::path> contents(const fs::path& folder) {
+std::vector<fs::path> entries(const fs::path& folder) {
     std::vector<fs::path> paths;
     std::error_code ec;
-    for (fs::directory_iterator entry(folder, ec), end; !ec && entry != end; entry.increment(ec)) {
-        if (entry->path().filename() != kLockFile) paths.push_back(entry->path());
-    }
+    for (fs::directory_iterator entry(folder, ec), end; !ec && entry != end; entry.increment(ec))
+        paths.push_back(entry->path());
     if (ec) fail("{}: cannot be read ({})", folder.string(), ec.message());
+    return paths;
+}
+
+bool is_hidden(const fs::path& path) {
+    return path.filename().string().starts_with('.');
+}
+
+/// Without hidden files (the lock, which stays so that whoever holds it holds it for the new run too, and what
+/// a killed process left) and an empty checkpoints/.
+std::vector<fs::path> contents(const fs::path& folder) {
+    auto paths = entries(folder);
+    std::erase_if(paths, [](const fs::path& path) {
+        return is_hidden(path) || (path.filename() == "checkpoints" && fs::is_directory(path) &&
+                                   std::ranges::all_of(entries(path), is_hidden));
+    });
     return paths;
 }
 
@@ -33,10 +53,54 @@ void make_folder(const fs::path& path) {
     if (ec) fail("{}: cannot be made ({})", path.string(), ec.message());
 }
 
+/// A line of metrics.jsonl; null where it is none.
+Json metrics_line(const std::string& text) {
+    Json line;
+    try {
+        line = parse_json(text, "");
+    } catch (const Error&) {
+        return nullptr;
+    }
+    if (!line.is_object()) return nullptr;
+    for (const char* count : {"step", "steps"}) {
+        if (line.contains(count) && !line[count].is_number_integer()) return nullptr;
+    }
+    return line;
+}
+
+/// What another process left on its way through remove_earlier().
+void remove_replaced(const fs::path& folder) {
+    for (const auto& path : entries(folder)) {
+        std::error_code in_nobodys_way;
+        if (path.filename().string().starts_with(kReplaced)) fs::remove_all(path, in_nobodys_way);
+    }
+}
+
+/// All or nothing: the contents go aside one by one, experiment.json last (until then the folder is a run, which
+/// can be replaced again), and back if one of them cannot.
+void remove_earlier(const fs::path& folder) {
+    auto earlier = contents(folder);
+    std::ranges::stable_partition(earlier,
+                                  [](const fs::path& path) { return path.filename() != kExperimentFile; });
+    const auto aside = folder / fmt::format("{}{}", kReplaced, ::getpid());
+    if (!earlier.empty()) make_folder(aside);
+    for (auto one = earlier.begin(); one != earlier.end(); ++one) {
+        std::error_code ec;
+        fs::rename(*one, aside / one->filename(), ec);
+        if (!ec) continue;
+        std::error_code lost;
+        for (auto back = earlier.begin(); back != one; ++back)
+            fs::rename(aside / back->filename(), *back, lost);
+        fs::remove(aside, lost);
+        fail("{}: cannot be removed ({}); the run is as it was", one->string(), ec.message());
+    }
+    remove_replaced(folder);
+}
+
 }  // namespace
 
 bool RunFolder::is_run(const fs::path& path) {
-    return fs::is_regular_file(path / "experiment.json");
+    return fs::is_regular_file(path / kExperimentFile);
 }
 
 RunFolder RunFolder::create(const fs::path& path, bool force) {
@@ -45,11 +109,7 @@ RunFolder RunFolder::create(const fs::path& path, bool force) {
     RunFolder folder(path);
     folder.lock();
     refuse_taken(path, force);  // another process may have been here in between
-    for (const auto& earlier : contents(path)) {
-        std::error_code ec;
-        fs::remove_all(earlier, ec);
-        if (ec) fail("{}: cannot be removed ({})", earlier.string(), ec.message());
-    }
+    remove_earlier(path);
     make_folder(path / "checkpoints");
     return folder;
 }
@@ -67,6 +127,7 @@ RunFolder RunFolder::go_on(const fs::path& path) {
     if (folder.lock_->state() == FileLock::State::held) {
         remove_leftovers(path);
         remove_leftovers(path / "checkpoints");
+        remove_replaced(path);
     }
     return folder;
 }
@@ -110,11 +171,10 @@ void RunFolder::append_metrics(const Json& line) const {
 
 std::vector<Json> RunFolder::read_metrics() const {
     std::vector<Json> lines;
-    std::ifstream in(metrics_file());
+    if (!fs::exists(metrics_file())) return lines;
+    std::istringstream in(read_text(metrics_file()));
     for (std::string text; std::getline(in, text);) {
-        // A line that a crash cut off is no line.
-        auto line = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-        if (line.is_object()) lines.push_back(std::move(line));
+        if (auto line = metrics_line(text); !line.is_null()) lines.push_back(std::move(line));
     }
     return lines;
 }
@@ -124,7 +184,7 @@ void RunFolder::drop_metrics_after(std::int64_t step, bool epoch_too) const {
     const auto last_epoch = epoch_too ? step - 1 : step;
     std::string kept;
     for (const auto& line : read_metrics()) {
-        const bool keep = line.contains("step") ? line.value("step", std::int64_t{0}) <= step
+        const bool keep = line.contains("step") ? line["step"].get<std::int64_t>() <= step
                                                 : line.value("steps", std::int64_t{0}) <= last_epoch;
         if (keep) kept += to_line(line) + "\n";
     }

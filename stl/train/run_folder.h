@@ -13,8 +13,10 @@ namespace stl {
 
 class RunFolder {
   public:
-    /// Makes a new one to train in. Error if something is there already; with `force` an earlier run is
-    /// removed first (anything that is no run is refused even so, and a run that is being trained).
+    /// Makes a new one to train in. Error if something is there already (but for hidden files and an empty
+    /// checkpoints/, which a killed process may have left); with `force` an earlier run is removed first
+    /// (anything that is no run is refused even so, and a run that is being trained or cannot be removed; it
+    /// stays as it is).
     static RunFolder create(const fs::path& path, bool force);
     /// Opens one that is there, to read it or to add to it. Error if it is none.
     static RunFolder open(const fs::path& path);
@@ -42,6 +44,7 @@ class RunFolder {
     /// Drops the lines after `step`: what a run wrote that stopped later than its last checkpoint. With
     /// `epoch_too` also the line of the epoch that `step` ends, which is still to be written.
     void drop_metrics_after(std::int64_t step, bool epoch_too = false) const;
+    /// Without lines that are none, as of a process that was killed while it wrote. Error: it cannot be read.
     std::vector<Json> read_metrics() const;
 
   private:

@@ -49,6 +49,35 @@ Json without_free_settings(Json experiment) {
     return experiment;
 }
 
+/// Whether a run has saved before: at an epoch's end it does.
+bool has_history(const RunFolder& folder) {
+    return fs::exists(folder.checkpoint("best")) ||
+           std::ranges::any_of(folder.read_metrics(), [](const Json& line) {
+               return line.contains("epoch") && !line.contains("step");
+           });
+}
+
+/// Steps behind a checkpoint of another program: SGD does not count its own.
+std::int64_t foreign_steps(const Checkpoint& checkpoint, const std::string& where) {
+    if (const auto steps = checkpoint.optimizer->steps(); steps > 0) return steps;
+    if (checkpoint.global_step) return *checkpoint.global_step;
+    // torch's OneCycleLR counts steps; the schedulers that count epochs have other keys.
+    const auto& scheduler = checkpoint.scheduler;
+    if (scheduler.is_object() && scheduler.contains("total_steps") && scheduler.contains("last_epoch") &&
+        scheduler["last_epoch"].is_number_integer()) {
+        return scheduler["last_epoch"].get<std::int64_t>();
+    }
+    fail("{}: does not tell how many steps it has made (no global_step, and SGD counts none)", where);
+}
+
+/// Tells a loss that the data spoil from one that diverges.
+void require_finite_data(const TrainBatch& batch, double loss, std::int64_t step, const RunFolder& folder) {
+    if (torch::isfinite(batch.input).all().item<bool>() && torch::isfinite(batch.target).all().item<bool>())
+        return;
+    fail("step {}: the loss is {}: the training sequences hold values that are not finite; {}", step,
+         shown(loss), what_stays(folder));
+}
+
 /// What training holds at the least on a CPU: weights, their gradients and the optimizer's two moments, the
 /// batches that the loader makes ahead, and the first layer's maps, which the decoder's last layer needs.
 std::uint64_t least_bytes(double parameters, const SimVPOptions& m, const SequenceShape& shape,
@@ -101,6 +130,8 @@ class Trainer {
     void open_folder();
     /// Those that the run, which is to go on, was started with.
     void require_settings(const Json& resolved) const;
+    void require_own(const Json& experiment, const fs::path& path) const;
+    void restore_random_numbers(const Checkpoint& checkpoint, const fs::path& path);
     void restore();
     void train_until_stopped();
     void make_step(const TrainBatch& batch);
@@ -270,9 +301,38 @@ void Trainer::require_settings(const Json& resolved) const {
     }
 }
 
+/// Of the settings that both know, so that a run of an earlier version goes on.
+void Trainer::require_own(const Json& experiment, const fs::path& path) const {
+    if (!experiment.is_object()) return;
+    const auto ours = without_free_settings(resolved_experiment());
+    for (const auto& change : Json::diff(without_free_settings(experiment), ours)) {
+        if (change.value("op", "") != "replace") continue;
+        auto key = change.value("path", "").substr(1);
+        std::ranges::replace(key, '/', '.');
+        fail("{}: is of a run with another {}; train.init starts from its weights", path.string(), key);
+    }
+}
+
+void Trainer::restore_random_numbers(const Checkpoint& checkpoint, const fs::path& path) {
+    auto generator = default_generator(device_);
+    const auto stored =
+        std::ranges::find(checkpoint.extra, "rng", [](const auto& entry) { return entry.first; });
+    if (stored == checkpoint.extra.end()) {
+        fail("{}: stl_tensors.rng: is not there, so the run cannot go on as it was", path.string());
+    }
+    if (stored->second.numel() == generator.get_state().numel()) {
+        generator.set_state(stored->second.clone());
+    } else {
+        reporter_.warn(path.string() + ": from another kind of device; random numbers start anew");
+    }
+}
+
 void Trainer::restore() {
     const auto path = folder_->checkpoint("last");
     if (!fs::exists(path)) {
+        if (has_history(*folder_))
+            fail("{}: is not there, but the run had come to an epoch's end; --force starts anew",
+                 path.string());
         reporter_.warn(path.string() + " is not there yet: the run starts anew");
         load_initial_weights(*model_, experiment_);
         folder_->drop_metrics_after(0);
@@ -284,26 +344,19 @@ void Trainer::restore() {
     optimizer_->load(*checkpoint.optimizer, path.string());
     const bool foreign = !checkpoint.stl.is_object();
     Fields stored(foreign ? Json::object() : checkpoint.stl, path.string() + ": stl");
-    step_ = foreign ? checkpoint.optimizer->steps() : stored.require<std::int64_t>("step");
+    if (!foreign) require_own(stored.get<Json>("experiment", Json()), path);
+    step_ = foreign ? foreign_steps(checkpoint, path.string()) : stored.require<std::int64_t>("step");
     if (step_ < 0 || step_ > schedule_.total_steps) {
         fail("{}: {}: {}, expected 0 to {}", path.string(), foreign ? "the optimizer's step" : "stl.step",
              step_, schedule_.total_steps);
     }
     if (foreign)
         reporter_.warn(fmt::format("{}: not stl's own, goes on after step {}", path.string(), step_));
-    epoch_sum_before_ = stored.get<double>("epoch_sum", 0.0);
+    epoch_sum_before_ = foreign ? 0.0 : stored.require<double>("epoch_sum");
     seconds_before_ = stored.get<double>("seconds", 0.0);
     best_loss_ = stored.get<double>("best_loss", best_loss_);
     validation_pending_ = stored.get<bool>("validation_pending", false);
-    for (const auto& [name, tensor] : checkpoint.extra) {
-        if (name != "rng") continue;
-        auto generator = default_generator(device_);
-        if (tensor.numel() == generator.get_state().numel()) {
-            generator.set_state(tensor.clone());
-        } else {
-            reporter_.warn(path.string() + ": from another kind of device; random numbers start anew");
-        }
-    }
+    if (!foreign) restore_random_numbers(checkpoint, path);
     // A run that was killed after the pending validation may have written its line.
     folder_->drop_metrics_after(step_, validation_pending_);
 }
@@ -373,8 +426,10 @@ void Trainer::make_step(const TrainBatch& batch) {
     const auto settings = schedule_value(schedule_, step_);
     TrainStep::LossCheck check;
     if (device_.is_cpu()) {
-        check = [this](const torch::Tensor& loss) {
-            require_finite_loss(loss.item<double>(), step_ + 1, *folder_);
+        check = [this, &batch](const torch::Tensor& loss) {
+            const auto value = loss.item<double>();
+            if (!std::isfinite(value)) require_finite_data(batch, value, step_ + 1, *folder_);
+            require_finite_loss(value, step_ + 1, *folder_);
         };
     }
     const auto loss = (*train_step_)(normalizer_.apply(batch), settings, check);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <thread>
 
 #include "stl/core/error.h"
@@ -69,6 +70,32 @@ TEST_F(RunFolderTest, AFolderWithALockAloneIsEmpty) {
     EXPECT_NO_THROW(RunFolder::create(folder_, false));
 }
 
+TEST_F(RunFolderTest, WhatWasKilledWhileItBeganIsNoRunInTheWay) {
+    RunFolder::create(folder_, false);
+    write_text(folder_ / fmt::format(".experiment.tmp{}.json", ::getpid()), "{");
+    EXPECT_NO_THROW(RunFolder::require_available(folder_, /*resume=*/false, /*force=*/false));
+    EXPECT_NO_THROW(RunFolder::create(folder_, false));
+    write_text(folder_ / "checkpoints/last.pth", "weights");
+    EXPECT_ANY_THROW(RunFolder::create(folder_, false));
+}
+
+TEST_F(RunFolderTest, ARunThatCannotBeRemovedStaysWhole) {
+    write_text(RunFolder::create(folder_, false).experiment_file(), "{}");
+    write_text(folder_ / "metrics.jsonl", "{}");
+    write_text(folder_ / "checkpoints/last.pth", "weights");
+    // In the place that experiment.json would go to, where a file cannot go.
+    const auto aside = folder_ / fmt::format(".replaced.tmp{}", ::getpid());
+    write_text(aside / "experiment.json/file", "");
+    EXPECT_THAT([&] { RunFolder::create(folder_, true); },
+                ThrowsMessage<Error>(testing::AllOf(HasSubstr("experiment.json: cannot be removed"),
+                                                    HasSubstr("the run is as it was"))));
+    EXPECT_EQ(read_text(folder_ / "metrics.jsonl"), "{}");
+    EXPECT_EQ(read_text(folder_ / "checkpoints/last.pth"), "weights");
+    EXPECT_TRUE(RunFolder::is_run(folder_));
+    RunFolder::go_on(folder_);
+    EXPECT_FALSE(fs::exists(aside)) << "as what a killed process left";
+}
+
 TEST_F(RunFolderTest, NoLockIsLeftInWhatIsNoRun) {
     write_text(folder_ / "thesis.txt", "years of work");
     EXPECT_ANY_THROW(RunFolder::create(folder_, true));
@@ -125,6 +152,27 @@ TEST_F(RunFolderTest, DropsTheLinesAfterAStep) {
     run.drop_metrics_after(3, /*epoch_too=*/true);
     EXPECT_EQ(run.read_metrics().size(), 5U);
     EXPECT_EQ(run.read_metrics().back()["step"], 3);
+}
+
+TEST_F(RunFolderTest, LinesThatAreNoneArePassedOver) {
+    const auto run = RunFolder::create(folder_, false);
+    run.append_metrics({{"step", 1}});
+    const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+    for (const std::string& text : {std::string(R"({"step": "x"})"), std::string(R"({"steps": null})"),
+                                    R"({"step": 2, "a": )" + deep + "}", std::string(R"({"step": 3)")}) {
+        std::ofstream(run.metrics_file(), std::ios::app) << text << "\n";
+    }
+    run.append_metrics({{"step", 4}});
+    ASSERT_EQ(run.read_metrics().size(), 2U);
+    run.drop_metrics_after(4);
+    EXPECT_EQ(run.read_metrics().back()["step"], 4);
+}
+
+TEST_F(RunFolderTest, MetricsThatCannotBeReadStay) {
+    const auto run = RunFolder::create(folder_, false);
+    fs::create_symlink("/proc/self/mem", run.metrics_file());  // opens, and cannot be read, by root either
+    EXPECT_THAT([&] { run.drop_metrics_after(0); }, ThrowsMessage<Error>(HasSubstr("metrics.jsonl: ")));
+    EXPECT_TRUE(fs::is_symlink(run.metrics_file()));
 }
 
 TEST_F(RunFolderTest, StepsAreCountedOverTheirOwnTime) {

@@ -433,11 +433,85 @@ TEST_F(TrainerTest, WhatItStartedFromIsNotNeededToGoOn) {
     auto next = request({{"init", init.string()}});
     next.run = folder_ / "next";
     train(next, silent_, [] { return true; });
+    auto lost = next;
+    lost.run = folder_ / "lost";
+    train(lost, silent_, [] { return true; });
     fs::remove(init);
-    next.resume = true;
+    next.resume = lost.resume = true;
     EXPECT_TRUE(train(next, silent_).finished());
-    fs::remove(folder_ / "next/checkpoints/last.pth");  // now it has to start anew
-    EXPECT_THAT([&] { train(next, silent_); }, ThrowsMessage<Error>(HasSubstr("train.init: ")));
+    fs::remove(folder_ / "lost/checkpoints/last.pth");  // now it has to start anew
+    EXPECT_THAT([&] { train(lost, silent_); }, ThrowsMessage<Error>(HasSubstr("train.init: ")));
+}
+
+TEST_F(TrainerTest, ARunWithAHistoryDoesNotStartAnewUnasked) {
+    train(request(), silent_);
+    const auto lines = RunFolder::open(folder_ / "run").read_metrics();
+    fs::remove(folder_ / "run/checkpoints/last.pth");
+    auto again = request();
+    again.resume = true;
+    EXPECT_THAT(
+        [&] { train(again, silent_); },
+        ThrowsMessage<Error>(HasSubstr("last.pth: is not there, but the run had come to an epoch's end")));
+    EXPECT_EQ(RunFolder::open(folder_ / "run").read_metrics(), lines);
+}
+
+TEST_F(TrainerTest, AnotherRunsCheckpointIsRefused) {
+    train(request(), silent_);
+    auto other = request({{"lr", 0.004}});
+    other.run = folder_ / "other";
+    train(other, silent_, [] { return true; });
+    const auto last = folder_ / "other/checkpoints/last.pth";
+    fs::copy_file(folder_ / "run/checkpoints/last.pth", last, fs::copy_options::overwrite_existing);
+    other.resume = true;
+    EXPECT_THAT([&] { train(other, silent_); },
+                ThrowsMessage<Error>(HasSubstr("last.pth: is of a run with another train.lr")));
+}
+
+TEST_F(TrainerTest, ACheckpointThatCannotGoOnExactlyIsRefused) {
+    train(request(), silent_, [] { return true; });
+    const auto last = folder_ / "run/checkpoints/last.pth";
+    const auto whole = read_checkpoint(last);
+    auto again = request();
+    again.resume = true;
+    auto damaged = whole;
+    damaged.extra.clear();
+    write_checkpoint(last, damaged);
+    EXPECT_THAT([&] { train(again, silent_); },
+                ThrowsMessage<Error>(HasSubstr("stl_tensors.rng: is not there")));
+    damaged = whole;
+    damaged.stl.erase("epoch_sum");
+    write_checkpoint(last, damaged);
+    EXPECT_THAT([&] { train(again, silent_); }, ThrowsMessage<Error>(HasSubstr("epoch_sum")));
+}
+
+TEST_F(TrainerTest, SgdOfAnotherProgramGoesOnAfterTheSchedulersSteps) {
+    const Json no_draws = {{"drop_path_first", 0}}, sgd = {{"optimizer", "sgd"}};
+    train(request(sgd, no_draws), silent_);
+    const auto whole = losses(folder_ / "run");
+    auto parts = request(sgd, no_draws);
+    parts.run = folder_ / "parts";
+    int asked = 0;
+    EXPECT_EQ(train(parts, silent_, [&] { return ++asked == 4; }).steps, 4);
+    const auto last = folder_ / "parts/checkpoints/last.pth";
+    auto checkpoint = read_checkpoint(last);
+    checkpoint.stl = nullptr;
+    checkpoint.extra.clear();
+    write_checkpoint(last, checkpoint);
+    parts.resume = true;
+    EXPECT_TRUE(train(parts, silent_).finished());
+    EXPECT_EQ(losses(folder_ / "parts"), whole);
+
+    checkpoint.scheduler = nullptr;
+    write_checkpoint(last, checkpoint);
+    EXPECT_THAT([&] { train(parts, silent_); },
+                ThrowsMessage<Error>(HasSubstr("does not tell how many steps")));
+}
+
+TEST_F(TrainerTest, DataThatHoldNoNumberAreNamed) {
+    write_data("data.h5", 12, std::numeric_limits<float>::quiet_NaN());
+    EXPECT_THAT([&] { train(request(), silent_); },
+                ThrowsMessage<Error>(HasSubstr(
+                    "step 1: the loss is nan: the training sequences hold values that are not finite")));
 }
 
 TEST_F(TrainerTest, ARunGoesOnFromTheReferencesOwnCheckpoint) {
