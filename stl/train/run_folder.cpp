@@ -127,6 +127,7 @@ RunFolder RunFolder::go_on(const fs::path& path) {
     if (folder.lock_->state() == FileLock::State::held) {
         remove_leftovers(path);
         remove_leftovers(path / "checkpoints");
+        remove_leftovers(path / "samples");
         remove_replaced(path);
     }
     return folder;

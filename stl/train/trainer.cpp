@@ -468,6 +468,11 @@ void Trainer::end_epoch(const StopRequested& stop) {
         line["val_loss"] = result->loss;
         line.update(result->metrics.to_json({}));
         line.erase("per_frame");
+        if (!std::isfinite(result->loss)) {
+            reporter_.warn(
+                fmt::format("step {}: the validation loss is {}, so these weights are not kept as the best",
+                            step_, shown(result->loss)));
+        }
         if (result->loss < best_loss_) {
             best_loss_ = result->loss;
             save("best");

@@ -110,11 +110,14 @@ TEST_F(RunFolderTest, GoingOnRemovesWhatAKilledProcessLeftHalfWritten) {
     write_text(folder_ / "checkpoints/last.pth", "whole");
     write_text(checkpoint, "half");
     write_text(metrics, "half");
+    const auto sample = folder_ / fmt::format("samples/.step-3.tmp{}.png", ::getpid());
+    write_text(sample, "half");
     RunFolder::open(folder_);
     EXPECT_TRUE(fs::exists(checkpoint));
     RunFolder::go_on(folder_);
     EXPECT_FALSE(fs::exists(checkpoint));
     EXPECT_FALSE(fs::exists(metrics));
+    EXPECT_FALSE(fs::exists(sample));
     EXPECT_EQ(read_text(folder_ / "checkpoints/last.pth"), "whole");
 }
 

@@ -507,6 +507,23 @@ TEST_F(TrainerTest, SgdOfAnotherProgramGoesOnAfterTheSchedulersSteps) {
                 ThrowsMessage<Error>(HasSubstr("does not tell how many steps")));
 }
 
+TEST_F(TrainerTest, AValidationWithoutANumberIsTold) {
+    split_ = nine_and_three_;
+    write_data("data.h5", 12, 0.25F);
+    write_data("nan.h5", 12, std::numeric_limits<float>::quiet_NaN());
+    auto r = request();
+    r.experiment.dataset = DatasetOptions::from_json({{"name", "file"},
+                                                      {"path", (folder_ / "data.h5").string()},
+                                                      {"val_path", (folder_ / "nan.h5").string()},
+                                                      {"input_frames", 4},
+                                                      {"output_frames", 4}},
+                                                     "test");
+    Watcher watcher;
+    EXPECT_TRUE(train(r, watcher).finished());
+    EXPECT_THAT(watcher.warnings, testing::Contains(HasSubstr("step 3: the validation loss is nan")));
+    EXPECT_FALSE(fs::exists(folder_ / "run/checkpoints/best.pth"));
+}
+
 TEST_F(TrainerTest, DataThatHoldNoNumberAreNamed) {
     write_data("data.h5", 12, std::numeric_limits<float>::quiet_NaN());
     EXPECT_THAT([&] { train(request(), silent_); },
