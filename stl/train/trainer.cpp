@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <ctime>
-#include <limits>
 
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/core/array.h"
@@ -20,6 +19,7 @@
 #include "stl/train/graph_step.h"
 #include "stl/train/loss_log.h"
 #include "stl/train/normalizer.h"
+#include "stl/train/resume.h"
 #include "stl/train/run_folder.h"
 #include "stl/train/step.h"
 #include "stl/train/validate.h"
@@ -38,36 +38,6 @@ std::string utc_now() {
 
 at::Generator default_generator(torch::Device device) {
     return at::globalContext().defaultGenerator(device);
-}
-
-/// Settings that a resumed run may change: the mathematics stay as they are (the last bits follow `threads`).
-Json without_free_settings(Json experiment) {
-    const auto train = experiment.find("train");
-    if (train == experiment.end() || !train->is_object()) return experiment;
-    for (const char* key : {"save_every", "log_every", "threads", "checkpoint_activations"})
-        train->erase(key);
-    return experiment;
-}
-
-/// Whether a run has saved before: at an epoch's end it does.
-bool has_history(const RunFolder& folder) {
-    return fs::exists(folder.checkpoint("best")) ||
-           std::ranges::any_of(folder.read_metrics(), [](const Json& line) {
-               return line.contains("epoch") && !line.contains("step");
-           });
-}
-
-/// Steps behind a checkpoint of another program: SGD does not count its own.
-std::int64_t foreign_steps(const Checkpoint& checkpoint, const std::string& where) {
-    if (const auto steps = checkpoint.optimizer->steps(); steps > 0) return steps;
-    if (checkpoint.global_step) return *checkpoint.global_step;
-    // torch's OneCycleLR counts steps; the schedulers that count epochs have other keys.
-    const auto& scheduler = checkpoint.scheduler;
-    if (scheduler.is_object() && scheduler.contains("total_steps") && scheduler.contains("last_epoch") &&
-        scheduler["last_epoch"].is_number_integer()) {
-        return scheduler["last_epoch"].get<std::int64_t>();
-    }
-    fail("{}: does not tell how many steps it has made (no global_step, and SGD counts none)", where);
 }
 
 /// Tells a loss that the data spoil from one that diverges.
@@ -128,11 +98,8 @@ class Trainer {
     void require_room() const;
     void warn_of_missing_sequences() const;
     void open_folder();
-    /// Those that the run, which is to go on, was started with.
-    void require_settings(const Json& resolved) const;
-    void require_own(const Json& experiment, const fs::path& path) const;
     void restore_random_numbers(const Checkpoint& checkpoint, const fs::path& path);
-    void restore();
+    void restore(const Json& resolved);
     void train_until_stopped();
     void make_step(const TrainBatch& batch);
     /// Validates and writes the epoch's line; where `stop` says so in validation, neither.
@@ -147,6 +114,8 @@ class Trainer {
     /// Asked to, or out of time.
     bool must_stop();
     std::int64_t parameter_count() const;
+    /// Of the whole run, this call's included.
+    double seconds() const { return seconds_before_ + seconds_since(started_); }
     Json resolved_experiment() const;
     /// Half the batch, again and again, until a step goes through; 0 if none does.
     std::int64_t fitting_batch();
@@ -172,12 +141,9 @@ class Trainer {
     std::unique_ptr<LossLog> losses_;
 
     std::int64_t steps_per_epoch_ = 0;
-    std::int64_t step_ = 0;  ///< steps done
-    double best_loss_ = std::numeric_limits<double>::infinity();
-    double epoch_sum_before_ = 0;
+    Standing now_;  ///< but for epoch_sum, which losses_ counts on, and seconds
     double seconds_before_ = 0;
     bool interrupted_ = false;
-    bool validation_pending_ = false;  ///< of the epoch that step_ ends
     std::optional<MetricValues> validation_;
 };
 
@@ -279,38 +245,15 @@ void Trainer::open_folder() {
     const auto resolved = resolved_experiment();
     if (request_.resume) {
         folder_ = RunFolder::go_on(request_.run);
-        require_settings(resolved);
-        restore();
+        require_settings(*folder_, resolved);
+        restore(resolved);
     } else {
         folder_ = RunFolder::create(request_.run, request_.force);
     }
     write_json(folder_->experiment_file(), resolved);
     losses_ = std::make_unique<LossLog>(
         *folder_, LossLog::Settings{options_.log_every, options_.batch_size, steps_per_epoch_});
-    losses_->start_at(step_, epoch_sum_before_);
-}
-
-void Trainer::require_settings(const Json& resolved) const {
-    const auto file = folder_->experiment_file();
-    const auto before = Fields(read_json(file), file.string()).object();
-    for (const auto& change : Json::diff(without_free_settings(before), without_free_settings(resolved))) {
-        auto key = change.value("path", "").substr(1);
-        std::ranges::replace(key, '/', '.');
-        fail("{}: {} is not what the run was started with; a run goes on with the settings it has",
-             file.string(), key);
-    }
-}
-
-/// Of the settings that both know, so that a run of an earlier version goes on.
-void Trainer::require_own(const Json& experiment, const fs::path& path) const {
-    if (!experiment.is_object()) return;
-    const auto ours = without_free_settings(resolved_experiment());
-    for (const auto& change : Json::diff(without_free_settings(experiment), ours)) {
-        if (change.value("op", "") != "replace") continue;
-        auto key = change.value("path", "").substr(1);
-        std::ranges::replace(key, '/', '.');
-        fail("{}: is of a run with another {}; train.init starts from its weights", path.string(), key);
-    }
+    losses_->start_at(now_.step, now_.epoch_sum);
 }
 
 void Trainer::restore_random_numbers(const Checkpoint& checkpoint, const fs::path& path) {
@@ -327,7 +270,7 @@ void Trainer::restore_random_numbers(const Checkpoint& checkpoint, const fs::pat
     }
 }
 
-void Trainer::restore() {
+void Trainer::restore(const Json& resolved) {
     const auto path = folder_->checkpoint("last");
     if (!fs::exists(path)) {
         if (has_history(*folder_))
@@ -340,31 +283,24 @@ void Trainer::restore() {
     }
     const auto checkpoint = read_checkpoint(path);
     if (!checkpoint.optimizer) fail("{}: has no training state to go on with", path.string());
+    require_own(checkpoint, resolved, path.string());
     load_weights(*model_, checkpoint.state, path.string());
     optimizer_->load(*checkpoint.optimizer, path.string());
-    const bool foreign = !checkpoint.stl.is_object();
-    Fields stored(foreign ? Json::object() : checkpoint.stl, path.string() + ": stl");
-    if (!foreign) require_own(stored.get<Json>("experiment", Json()), path);
-    step_ = foreign ? foreign_steps(checkpoint, path.string()) : stored.require<std::int64_t>("step");
-    if (step_ < 0 || step_ > schedule_.total_steps) {
-        fail("{}: {}: {}, expected 0 to {}", path.string(), foreign ? "the optimizer's step" : "stl.step",
-             step_, schedule_.total_steps);
+    now_ = read_standing(checkpoint, schedule_.total_steps, path.string());
+    if (checkpoint.stl.is_object()) {
+        restore_random_numbers(checkpoint, path);
+    } else {
+        reporter_.warn(fmt::format("{}: not stl's own, goes on after step {}", path.string(), now_.step));
     }
-    if (foreign)
-        reporter_.warn(fmt::format("{}: not stl's own, goes on after step {}", path.string(), step_));
-    epoch_sum_before_ = foreign ? 0.0 : stored.require<double>("epoch_sum");
-    seconds_before_ = stored.get<double>("seconds", 0.0);
-    best_loss_ = stored.get<double>("best_loss", best_loss_);
-    validation_pending_ = stored.get<bool>("validation_pending", false);
-    if (!foreign) restore_random_numbers(checkpoint, path);
+    seconds_before_ = now_.seconds;
     // A run that was killed after the pending validation may have written its line.
-    folder_->drop_metrics_after(step_, validation_pending_);
+    folder_->drop_metrics_after(now_.step, now_.validation_pending);
 }
 
 TrainOutcome Trainer::run() {
     open_folder();
     write_run_file("running");
-    if (step_ < schedule_.total_steps || validation_pending_) {
+    if (now_.step < schedule_.total_steps || now_.validation_pending) {
         try {
             train_until_stopped();
         } catch (const std::exception& error) {
@@ -378,63 +314,63 @@ TrainOutcome Trainer::run() {
         }
     }
     reporter_.progress_end();
-    TrainOutcome outcome{.steps = step_,
+    TrainOutcome outcome{.steps = now_.step,
                          .total_steps = schedule_.total_steps,
-                         .seconds = seconds_before_ + seconds_since(started_),
+                         .seconds = seconds(),
                          .interrupted = interrupted_,
-                         .validation_pending = validation_pending_,
+                         .validation_pending = now_.validation_pending,
                          .validation = validation_};
     write_run_file(outcome.finished() ? "finished" : "stopped");
     return outcome;
 }
 
 void Trainer::train_until_stopped() {
-    if (validation_pending_) {
+    if (now_.validation_pending) {
         // Whatever the time limit: a run in short pieces would never get through it.
         end_epoch([this] { return stop_asked(); });
         save("last");
-        if (validation_pending_) return;
+        if (now_.validation_pending) return;
     }
     const auto batches = open_batches(*train_data_, {.batch_size = options_.batch_size,
                                                      .input_frames = model_->options().frames,
                                                      .shuffle = options_.shuffle,
                                                      .seed = options_.seed,
-                                                     .first_epoch = step_ / steps_per_epoch_,
-                                                     .first_batch = step_ % steps_per_epoch_,
+                                                     .first_epoch = now_.step / steps_per_epoch_,
+                                                     .first_batch = now_.step % steps_per_epoch_,
                                                      .device = device_});
     if (batches->on_device()) reporter_.info("training sequences are made on " + device_.str());
     model_->train();
     std::int64_t saved_at = -1;
-    while (step_ < schedule_.total_steps) {
+    while (now_.step < schedule_.total_steps) {
         make_step(batches->next());
         report_progress();
-        const bool last = step_ == schedule_.total_steps;
+        const bool last = now_.step == schedule_.total_steps;
         const bool stop_now = !last && must_stop();
-        if (step_ % steps_per_epoch_ == 0 || last) {
+        if (now_.step % steps_per_epoch_ == 0 || last) {
             end_epoch([this] { return must_stop(); });
-        } else if (!stop_now && (options_.save_every == 0 || step_ % options_.save_every != 0)) {
+        } else if (!stop_now && (options_.save_every == 0 || now_.step % options_.save_every != 0)) {
             continue;
         }
         save("last");
-        saved_at = step_;
-        if (stop_now || validation_pending_ || must_stop()) break;
+        saved_at = now_.step;
+        if (stop_now || now_.validation_pending || must_stop()) break;
     }
-    if (saved_at != step_) save("last");
+    if (saved_at != now_.step) save("last");
 }
 
 void Trainer::make_step(const TrainBatch& batch) {
-    const auto settings = schedule_value(schedule_, step_);
+    const auto settings = schedule_value(schedule_, now_.step);
     TrainStep::LossCheck check;
     if (device_.is_cpu()) {
         check = [this, &batch](const torch::Tensor& loss) {
             const auto value = loss.item<double>();
-            if (!std::isfinite(value)) require_finite_data(batch, value, step_ + 1, *folder_);
-            require_finite_loss(value, step_ + 1, *folder_);
+            if (!std::isfinite(value)) require_finite_data(batch, value, now_.step + 1, *folder_);
+            require_finite_loss(value, now_.step + 1, *folder_);
         };
     }
     const auto loss = (*train_step_)(normalizer_.apply(batch), settings, check);
-    ++step_;
-    losses_->add(step_, settings.lr, loss);
+    ++now_.step;
+    losses_->add(now_.step, settings.lr, loss);
 }
 
 bool Trainer::stop_asked() {
@@ -447,7 +383,7 @@ bool Trainer::must_stop() {
 }
 
 std::optional<Validation> Trainer::validate_unless(const StopRequested& stop) {
-    reporter_.progress({step_, schedule_.total_steps, "validation", ""});
+    reporter_.progress({now_.step, schedule_.total_steps, "validation", ""});
     try {
         return validate(model_, *validation_data_, options_.batch_size, device_, normalizer_, stop);
     } catch (const Interrupted&) {
@@ -456,13 +392,13 @@ std::optional<Validation> Trainer::validate_unless(const StopRequested& stop) {
 }
 
 void Trainer::end_epoch(const StopRequested& stop) {
-    validation_pending_ = false;
+    now_.validation_pending = false;
     losses_->flush();
-    const auto steps_of_epoch = (step_ - 1) % steps_per_epoch_ + 1;
+    const auto steps_of_epoch = (now_.step - 1) % steps_per_epoch_ + 1;
     Json line = {{"train_loss", losses_->epoch_sum() / static_cast<double>(steps_of_epoch)}};
     if (validation_data_ != nullptr) {
         const auto result = validate_unless(stop);
-        validation_pending_ = !result;
+        now_.validation_pending = !result;
         if (!result) return;
         validation_ = result->metrics;
         line["val_loss"] = result->loss;
@@ -471,17 +407,17 @@ void Trainer::end_epoch(const StopRequested& stop) {
         if (!std::isfinite(result->loss)) {
             reporter_.warn(
                 fmt::format("step {}: the validation loss is {}, so these weights are not kept as the best",
-                            step_, shown(result->loss)));
+                            now_.step, shown(result->loss)));
         }
-        if (result->loss < best_loss_) {
-            best_loss_ = result->loss;
+        if (result->loss < now_.best_loss) {
+            now_.best_loss = result->loss;
             save("best");
         }
     }
-    line["seconds"] = seconds_before_ + seconds_since(started_);
+    line["seconds"] = seconds();
     losses_->end_epoch(line);
     reporter_.progress_end();
-    const auto epoch = (step_ - 1) / steps_per_epoch_ + 1;
+    const auto epoch = (now_.step - 1) / steps_per_epoch_ + 1;
     auto text = fmt::format("epoch {}/{}: train loss {:.5f}", epoch, schedule_.epochs,
                             shown(line["train_loss"].get<double>()));
     if (validation_) {
@@ -499,32 +435,31 @@ void Trainer::save(const std::string& which) {
     checkpoint.state = state_of(*model_);
     for (const auto& [name, tensor] : checkpoint.state) {
         if (torch::isfinite(tensor).all().item<bool>()) continue;
-        fail("step {}: {} is not finite; {}", step_, name, what_stays(*folder_));
+        fail("step {}: {} is not finite; {}", now_.step, name, what_stays(*folder_));
     }
-    checkpoint.epoch = step_ / steps_per_epoch_;
+    checkpoint.epoch = now_.step / steps_per_epoch_;
     checkpoint.stl = {{"version", version()},
                       {"revision", revision()},
                       {"model", model_->options().to_json()},
                       {"experiment", resolved_experiment()},
-                      {"step", step_},
-                      {"total_steps", schedule_.total_steps},
-                      {"epoch_sum", losses_->epoch_sum()},
-                      {"seconds", seconds_before_ + seconds_since(started_)}};
-    if (std::isfinite(best_loss_)) checkpoint.stl["best_loss"] = best_loss_;
-    if (validation_pending_) checkpoint.stl["validation_pending"] = true;
+                      {"total_steps", schedule_.total_steps}};
+    auto standing = now_;
+    standing.epoch_sum = losses_->epoch_sum();
+    standing.seconds = seconds();
+    standing.add_to(checkpoint.stl);
     if (which == "last") {
         checkpoint.optimizer = optimizer_->state();
-        checkpoint.scheduler = torch_scheduler_state(schedule_, step_, checkpoint.optimizer->group);
+        checkpoint.scheduler = torch_scheduler_state(schedule_, now_.step, checkpoint.optimizer->group);
         checkpoint.extra.emplace_back("rng", default_generator(device_).get_state());
     }
     write_checkpoint(folder_->checkpoint(which), checkpoint);
 }
 
 void Trainer::report_progress() {
-    const auto in_epoch = (step_ - 1) % steps_per_epoch_ + 1;
-    const auto epoch = (step_ - 1) / steps_per_epoch_ + 1;
-    const auto settings = schedule_value(schedule_, step_ - 1);
-    reporter_.progress({step_, schedule_.total_steps, "training",
+    const auto in_epoch = (now_.step - 1) % steps_per_epoch_ + 1;
+    const auto epoch = (now_.step - 1) / steps_per_epoch_ + 1;
+    const auto settings = schedule_value(schedule_, now_.step - 1);
+    reporter_.progress({now_.step, schedule_.total_steps, "training",
                         fmt::format("epoch {}/{} step {}/{}  loss {:.5f}  lr {:.2e}  {:.1f} seq/s", epoch,
                                     schedule_.epochs, in_epoch, steps_per_epoch_, losses_->last(),
                                     settings.lr, losses_->sequences_per_second())});
@@ -543,9 +478,9 @@ void Trainer::write_run_file(const std::string& state) const {
                                      {"parameters", parameter_count()},
                                      {"started", started_at_},
                                      {"written", utc_now()},
-                                     {"steps", step_},
+                                     {"steps", now_.step},
                                      {"total_steps", schedule_.total_steps},
-                                     {"seconds", seconds_before_ + seconds_since(started_)}});
+                                     {"seconds", seconds()}});
 }
 
 void Trainer::note_failure() const {

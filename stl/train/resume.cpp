@@ -1,0 +1,92 @@
+#include "stl/train/resume.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "stl/core/error.h"
+
+namespace stl {
+namespace {
+
+/// Settings that a resumed run may change: the mathematics stay as they are (the last bits follow `threads`).
+Json without_free_settings(Json experiment) {
+    const auto train = experiment.find("train");
+    if (train == experiment.end() || !train->is_object()) return experiment;
+    for (const char* key : {"save_every", "log_every", "threads", "checkpoint_activations"})
+        train->erase(key);
+    return experiment;
+}
+
+/// "train.lr" of a change at "/train/lr".
+std::string key_of(const Json& change) {
+    auto key = change.value("path", "").substr(1);
+    std::ranges::replace(key, '/', '.');
+    return key;
+}
+
+/// Steps behind a checkpoint of another program: SGD does not count its own.
+std::int64_t foreign_steps(const Checkpoint& checkpoint, const std::string& where) {
+    if (const auto steps = checkpoint.optimizer->steps(); steps > 0) return steps;
+    if (checkpoint.global_step) return *checkpoint.global_step;
+    // torch's OneCycleLR counts steps; the schedulers that count epochs have other keys.
+    const auto& scheduler = checkpoint.scheduler;
+    if (scheduler.is_object() && scheduler.contains("total_steps") && scheduler.contains("last_epoch") &&
+        scheduler["last_epoch"].is_number_integer()) {
+        return scheduler["last_epoch"].get<std::int64_t>();
+    }
+    fail("{}: does not tell how many steps it has made (no global_step, and SGD counts none)", where);
+}
+
+}  // namespace
+
+void Standing::add_to(Json& record) const {
+    record["step"] = step;
+    record["epoch_sum"] = epoch_sum;
+    record["seconds"] = seconds;
+    if (std::isfinite(best_loss)) record["best_loss"] = best_loss;
+    if (validation_pending) record["validation_pending"] = true;
+}
+
+Standing read_standing(const Checkpoint& checkpoint, std::int64_t total_steps, const std::string& where) {
+    const bool ours = checkpoint.stl.is_object();
+    Fields stored(ours ? checkpoint.stl : Json::object(), where + ": stl");
+    Standing s;
+    s.step = ours ? stored.require<std::int64_t>("step") : foreign_steps(checkpoint, where);
+    if (s.step < 0 || s.step > total_steps) {
+        fail("{}: {}: {}, expected 0 to {}", where, ours ? "stl.step" : "the optimizer's step", s.step,
+             total_steps);
+    }
+    if (ours) s.epoch_sum = stored.require<double>("epoch_sum");
+    s.seconds = stored.get<double>("seconds", s.seconds);
+    s.best_loss = stored.get<double>("best_loss", s.best_loss);
+    s.validation_pending = stored.get<bool>("validation_pending", s.validation_pending);
+    return s;
+}
+
+void require_settings(const RunFolder& folder, const Json& resolved) {
+    const auto file = folder.experiment_file();
+    const auto before = Fields(read_json(file), file.string()).object();
+    for (const auto& change : Json::diff(without_free_settings(before), without_free_settings(resolved))) {
+        fail("{}: {} is not what the run was started with; a run goes on with the settings it has",
+             file.string(), key_of(change));
+    }
+}
+
+void require_own(const Checkpoint& checkpoint, const Json& resolved, const std::string& where) {
+    const auto& record = checkpoint.stl;
+    if (!record.is_object() || !record.contains("experiment") || !record["experiment"].is_object()) return;
+    for (const auto& change :
+         Json::diff(without_free_settings(record["experiment"]), without_free_settings(resolved))) {
+        if (change.value("op", "") == "replace")
+            fail("{}: is of a run with another {}; train.init starts from its weights", where,
+                 key_of(change));
+    }
+}
+
+bool has_history(const RunFolder& folder) {
+    return fs::exists(folder.checkpoint("best")) ||
+           std::ranges::any_of(folder.read_metrics(),
+                               [](const Json& line) { return line.contains("steps"); });
+}
+
+}  // namespace stl
