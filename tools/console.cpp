@@ -130,9 +130,10 @@ void Console::progress(const Progress& state) {
 
     std::string line = fmt::format("{}  {}", state.what, state.done);
     if (state.total > 0) line += fmt::format("/{}", state.total);
-    if (!state.detail.empty()) line += "  " + state.detail;
+    // Before the detail, of which a narrow terminal shows the beginning.
     if (const auto left = seconds_left(*first_, state, seconds(now - started_)))
         line += fmt::format("  {} left", duration_text(*left));
+    if (!state.detail.empty()) line += "  " + state.detail;
     if (!terminal_) {
         log_->info(line);
         return;
