@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <functional>
@@ -189,8 +190,8 @@ class FolderVideo : public VideoWriter {
 }  // namespace
 
 std::vector<std::string> video_extensions() {
-    std::vector<std::string> names;
-    for (const auto& kind : kinds) names.emplace_back(kind.extension);
+    std::vector<std::string> names(kinds.size());
+    std::ranges::transform(kinds, names.begin(), &Kind::extension);
     return names;
 }
 
