@@ -130,7 +130,7 @@ torch::Device open_device(const std::string& name, Reporter& reporter) {
         fail("device {}: expected cpu, cuda, cuda:<number> or auto", name);
     }
     open_cuda_library(name);
-    const auto count = static_cast<int>(torch::cuda::device_count());
+    const int count = static_cast<std::uint8_t>(torch::cuda::device_count());
     if (index >= count) fail("{}: this machine has {}, numbered from 0", name, counted(count, "GPU"));
     const torch::Device device(torch::kCUDA, static_cast<c10::DeviceIndex>(index));
     // Streams and kernels of our own are those of the current device.

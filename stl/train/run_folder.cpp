@@ -80,8 +80,8 @@ void remove_replaced(const fs::path& folder) {
 /// can be replaced again), and back if one of them cannot.
 void remove_earlier(const fs::path& folder) {
     auto earlier = contents(folder);
-    std::ranges::stable_partition(earlier,
-                                  [](const fs::path& path) { return path.filename() != kExperimentFile; });
+    std::stable_partition(earlier.begin(), earlier.end(),
+                          [](const fs::path& path) { return path.filename() != kExperimentFile; });
     const auto aside = folder / fmt::format("{}{}", kReplaced, ::getpid());
     if (!earlier.empty()) make_folder(aside);
     for (auto one = earlier.begin(); one != earlier.end(); ++one) {
