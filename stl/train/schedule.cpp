@@ -25,7 +25,7 @@ ScheduleValue onecycle(const ScheduleOptions& options, std::int64_t step) {
     const auto total = static_cast<double>(options.total_steps);
     const double peak = kWarmPart * total - 1.0;  // the step with the largest rate; may be fractional
     const auto s = static_cast<double>(std::min(step, options.total_steps - 1));
-    if (s <= peak || options.total_steps == 1) {
+    if (s <= peak) {
         const double fraction = peak > 0 ? s / peak : 1.0;
         return {cosine_between(first, options.lr, fraction),
                 cosine_between(kMaxMomentum, kBaseMomentum, fraction)};

@@ -64,9 +64,24 @@ TEST(Schedule, PerEpochSchedulesHoldTheirRateThroughAnEpoch) {
     EXPECT_NE(schedule_value(o, 13).lr, schedule_value(o, 14).lr);
 }
 
-TEST(Schedule, OneStepIsEnough) {
-    const ScheduleOptions o{.total_steps = 1};
-    EXPECT_TRUE(std::isfinite(schedule_value(o, 0).lr));
+TEST(Schedule, VeryShortOneCyclesAreTorchs) {
+    // torch 2.11's OneCycleLR(Adam, max_lr=1e-3, total_steps=1), likewise 2 and 3: rate and beta1 of each step.
+    const std::vector<std::vector<ScheduleValue>> expected{
+        {{4e-09, 0.95}},
+        {{0.0008117456539497629, 0.8688255099070633}, {4e-09, 0.95}},
+        {{0.0009944154354509117, 0.8505584586887436},
+         {0.00046263710266697503, 0.9037365046793212},
+         {4e-09, 0.95}}};
+    for (const auto& run : expected) {
+        const ScheduleOptions o{.total_steps = std::ssize(run)};
+        for (std::int64_t step = 0; step < o.total_steps; ++step) {
+            const auto what = fmt::format("step {} of {}", step, o.total_steps);
+            const auto& [lr, beta1] = run[static_cast<std::size_t>(step)];
+            const auto value = schedule_value(o, step);
+            expect_close(value.lr, lr, what);
+            expect_close(value.beta1.value(), beta1.value(), what);
+        }
+    }
 }
 
 TEST(Schedule, UnknownNameNamesTheNearest) {
