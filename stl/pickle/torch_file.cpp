@@ -1,6 +1,7 @@
 #include "stl/pickle/torch_file.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "stl/core/error.h"
@@ -14,9 +15,24 @@ bool starts_with(Bytes bytes, std::string_view start) {
     return bytes.size() >= start.size() && std::memcmp(bytes.data(), start.data(), start.size()) == 0;
 }
 
-/// The legacy format's first pickle: protocol 2, a LONG1 of ten bytes, 0x1950a86a20f9469cfc6c.
-constexpr std::string_view legacy_magic = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+using namespace std::string_view_literals;
 constexpr std::string_view zip_magic = "PK\x03\x04";
+
+/// The legacy format's first pickle, 0x1950a86a20f9469cfc6c, in protocols 1 to 5: a line of digits, or a LONG1
+/// of ten bytes, in a frame from 4 on. (What torch writes in protocol 0 it cannot read itself.)
+constexpr std::array legacy_magics{
+    "L119547037146038801333356L\n."sv, "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."sv,
+    "\x80\x03\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."sv,
+    "\x80\x04\x95\x0d\0\0\0\0\0\0\0\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."sv,
+    "\x80\x05\x95\x0d\0\0\0\0\0\0\0\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."sv};
+
+/// The bytes of that pickle; 0 if the file starts otherwise.
+std::size_t legacy_magic_size(Bytes start) {
+    for (const auto magic : legacy_magics) {
+        if (starts_with(start, magic)) return magic.size();
+    }
+    return 0;
+}
 
 std::string_view text_at(const List& list, std::size_t index, const char* what) {
     const auto* text = index < list.items.size() ? list.items[index].as<std::string_view>() : nullptr;
@@ -27,7 +43,7 @@ std::string_view text_at(const List& list, std::size_t index, const char* what) 
 }  // namespace
 
 bool TorchFile::looks_like_one(Bytes start) {
-    return starts_with(start, zip_magic) || starts_with(start, legacy_magic);
+    return starts_with(start, zip_magic) || legacy_magic_size(start) > 0;
 }
 
 std::shared_ptr<TorchFile> TorchFile::open(const fs::path& path) {
@@ -43,8 +59,8 @@ std::shared_ptr<TorchFile> TorchFile::open(const fs::path& path) {
 TorchFile::TorchFile(const fs::path& path) : file_(path) {
     if (starts_with(file_.bytes(), zip_magic)) {
         read_zip();
-    } else if (starts_with(file_.bytes(), legacy_magic)) {
-        read_legacy();
+    } else if (const auto size = legacy_magic_size(file_.bytes()); size > 0) {
+        read_legacy(size);
     } else {
         fail("not a file of torch.save");
     }
@@ -86,9 +102,8 @@ Value TorchFile::read_pickle(Bytes bytes, std::size_t& position) {
 // ---- legacy: pickles of magic number, protocol, system, the content and the list of storage keys, then for
 // each key the number of elements (8 bytes) and the elements.
 
-void TorchFile::read_legacy() {
+void TorchFile::read_legacy(std::size_t position) {
     const auto bytes = file_.bytes();
-    std::size_t position = legacy_magic.size();
     const auto protocol = read_pickle(bytes, position);
     if (to_integer(protocol, "the format's version") != 1001) fail("a legacy file of an unknown version");
     const auto system = read_pickle(bytes, position);

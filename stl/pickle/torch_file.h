@@ -46,7 +46,7 @@ class TorchFile {
     };
 
     void read_zip();
-    void read_legacy();
+    void read_legacy(std::size_t position);
     Value read_pickle(Bytes bytes, std::size_t& position);
     void place_legacy_storages(std::size_t position, const List& keys);
     StorageView storage_of(const List& id);

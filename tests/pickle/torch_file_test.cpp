@@ -198,6 +198,29 @@ TEST(TorchFile, TheSchedulersFunctionIsLeftOut) {
     EXPECT_EQ(json["total_steps"], 8);
 }
 
+TEST(TorchFile, LegacyFilesHaveAnyProtocol) {
+    for (const int protocol : {1, 3, 4, 5}) {
+        const auto path = data_folder / fmt::format("legacy_protocol{}.pth", protocol);
+        SCOPED_TRACE(path.string());
+        EXPECT_TRUE(TorchFile::looks_like_one(bytes_of(read_text(path))));
+        const auto file = TorchFile::open(path);
+        EXPECT_EQ(to_json(file->root(), "test"), Json({{"text", "a"}, {"true", true}}));
+        EXPECT_EQ(values(*file, *file->root().find("weight").as<Tensor>()), (std::vector<double>{0, 1}));
+    }
+}
+
+TEST(TorchFile, OtherPicklesAreNoLegacyFiles) {
+    const TemporaryFolder folder;
+    const std::string magic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+    for (const auto& start : {"\x80\x06" + magic, "\x80\x04" + magic, magic, std::string("\x80\x04N."),
+                              std::string("L119547037146038801333357L\n.")}) {
+        write_text(folder / "x.pth", start + std::string(32, 'N'));
+        EXPECT_FALSE(TorchFile::looks_like_one(bytes_of(read_text(folder / "x.pth")))) << start;
+        EXPECT_THAT(error_of([&] { TorchFile::open(folder / "x.pth"); }),
+                    HasSubstr("x.pth: not a file of torch.save"));
+    }
+}
+
 // ---- by hand
 
 /// A torch.save archive whose pickle is `pickle` and whose only storage "0" holds `storage`.
@@ -344,6 +367,8 @@ std::vector<fs::path> files_to_damage() {
                              data_folder / "views_deflated.pth",
                              data_folder / "views_without_crc.pth",
                              data_folder / "objects_legacy.pth",
+                             data_folder / "legacy_protocol1.pth",
+                             data_folder / "legacy_protocol4.pth",
                              data_folder / "objects_protocol1.pth",
                              data_folder / "objects_protocol2.pth",
                              data_folder / "objects_protocol4.pth"};

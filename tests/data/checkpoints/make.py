@@ -100,6 +100,9 @@ def main():
     for protocol in (1, 2, 4, 5):
         torch.save(objects(), folder / f"objects_protocol{protocol}.pth", pickle_protocol=protocol)
     torch.save(objects(), folder / "objects_legacy.pth", _use_new_zipfile_serialization=False)
+    for protocol in (1, 3, 4, 5):
+        torch.save({"weight": torch.arange(2.0), "text": "a", "true": True}, folder / f"legacy_protocol{protocol}.pth",
+                   pickle_protocol=protocol, _use_new_zipfile_serialization=False)
     torch.save(adam(), folder / "adam.pth")
     torch.serialization.set_crc32_options(False)
     torch.save(views(), folder / "views_without_crc.pth")
