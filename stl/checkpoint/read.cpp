@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 #include <unordered_set>
 
 #include "stl/checkpoint/checkpoint.h"
@@ -137,6 +139,27 @@ std::optional<OptimizerState> read_optimizer(const File& file, Value value, cons
     return out;
 }
 
+/// What `epoch` says; 0 where that is no whole number: others keep texts and the like there.
+std::int64_t epoch_of(const File& file, Value value) {
+    if (const auto* number = value.as<std::int64_t>()) return *number;
+    double number = NAN;
+    if (const auto* real = value.as<double>()) number = *real;
+    if (const auto* tensor = value.as<pickle::Tensor>()) {
+        const auto view = view_tensor(file, *tensor);
+        if (view.numel() == 1) number = view.item().toDouble();
+    }
+    constexpr double end = 0x1p63;
+    return std::trunc(number) == number && std::abs(number) < end ? static_cast<std::int64_t>(number) : 0;
+}
+
+/// Likewise of a text.
+std::int64_t epoch_of(const std::string& text) {
+    std::int64_t number = 0;
+    const auto* end = text.data() + text.size();
+    const auto [stop, problem] = std::from_chars(text.data(), end, number);
+    return problem == std::errc() && stop == end ? number : 0;
+}
+
 /// The dictionary of weights: under 'state_dict', or the whole file.
 const Dict& find_state(Value root, const std::string& where) {
     if (const auto* state = root.find("state_dict").as<Dict>()) return *state;
@@ -153,9 +176,7 @@ Checkpoint read_torch(const fs::path& path, bool with_optimizer) {
     for_each_tensor(file, find_state(root, where),
                     [&](auto name, auto tensor) { state.add(name, std::move(tensor)); });
     out.state = state.take();
-    if (const auto epoch = root.find("epoch"); !epoch.is_none()) {
-        out.epoch = static_cast<std::int64_t>(scalar(file, epoch, where + ": epoch"));
-    }
+    out.epoch = epoch_of(file, root.find("epoch"));
     out.stl = pickle::to_json(root.find("stl"), where + ": stl");
     out.hyper_parameters = pickle::to_json(root.find("hyper_parameters"), where + ": hyper_parameters");
     if (!with_optimizer) return out;
@@ -186,10 +207,8 @@ Checkpoint read_safetensors(const fs::path& path) {
     if (const auto record = file->metadata.find("stl"); record != file->metadata.end()) {
         out.stl = parse_json(record->second, where + ": __metadata__.stl");
     }
-    if (const auto epoch = file->metadata.find("epoch"); epoch != file->metadata.end()) {
-        const auto value = parse_json(epoch->second, where + ": __metadata__.epoch");
-        if (value.is_number_integer()) out.epoch = value.get<std::int64_t>();
-    }
+    if (const auto epoch = file->metadata.find("epoch"); epoch != file->metadata.end())
+        out.epoch = epoch_of(epoch->second);
     return out;
 }
 

@@ -1,5 +1,3 @@
-#include "stl/archive/zip.h"
-#include "stl/pickle/writer.h"
 #include "tests/checkpoint/support.h"
 
 namespace stl {
@@ -86,22 +84,11 @@ TEST(LoadWeights, WrappersBeforeTheNamesAreRemoved) {
 
 /// A checkpoint with the given optimizer dictionary, by hand.
 fs::path with_optimizer(const TemporaryFolder& folder, const std::function<void(pickle::Writer&)>& write) {
-    pickle::Writer out;
-    out.begin_dict();
-    out.text("state_dict");
-    out.begin_dict();
-    out.text("weight");
-    out.tensor(DType::f32, {2}, 0);
-    out.end_dict();
-    out.text("optimizer");
-    write(out);
-    out.end_dict();
-    const auto path = folder / "made.pth";
-    ZipWriter zip(path, "made.pth");
-    zip.add("made/data.pkl", out.finish());
-    zip.add("made/data/0", std::string(8, '\0'));
-    zip.finish();
-    return path;
+    return made_by_hand(folder, [&](pickle::Writer& out) {
+        write_weights(out, "state_dict", {"weight"});
+        out.text("optimizer");
+        write(out);
+    });
 }
 
 TEST(ReadOptimizer, OtherOptimizersAndSeveralGroupsAreRefusedOnlyWhenAskedFor) {
