@@ -1,9 +1,9 @@
 // Checkpoints: weights by the reference's names, what the optimizer and the schedule need to go on, and our
 // own record beside them.
 //
-// Read: .pth (training dictionary or plain state dict; zip or legacy), Lightning .ckpt, .safetensors, our
-// own. Written: .pth (opens with torch.load(weights_only=True)) and .safetensors, by extension. Reading a
-// pickle runs nothing: stl/pickle interprets it.
+// Read: .pth (training dictionary, plain state dict, or one inside another dictionary; zip or legacy), Lightning
+// .ckpt, .safetensors, our own. Written: .pth (opens with torch.load(weights_only=True)) and .safetensors, by
+// extension. Reading a pickle runs nothing: stl/pickle interprets it.
 #pragma once
 
 #include <cstdint>

@@ -1,12 +1,16 @@
+#include <fmt/ranges.h>
+
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
+#include <functional>
+#include <ranges>
 #include <unordered_set>
 
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/checkpoint/tensors.h"
 #include "stl/core/error.h"
+#include "stl/core/utf8.h"
 
 namespace stl {
 namespace {
@@ -17,39 +21,61 @@ using pickle::TorchFile;
 using pickle::Value;
 using File = std::shared_ptr<TorchFile>;
 
-/// What training wrappers put before the model's own names: Lightning's module, DataParallel, torch.compile.
-std::string_view without_wrapper(std::string_view name) {
-    constexpr std::array<std::string_view, 3> wrappers{"model.", "module.", "_orig_mod."};
-    for (bool again = true; again;) {
-        again = false;
-        for (const auto wrapper : wrappers) {
-            if (!name.starts_with(wrapper)) continue;
-            name.remove_prefix(wrapper.size());
-            again = true;
-        }
+bool remove_prefix(std::string_view& name, std::string_view prefix) {
+    if (!name.starts_with(prefix)) return false;
+    name.remove_prefix(prefix.size());
+    return true;
+}
+
+/// DataParallel's and torch.compile's.
+bool remove_wrapper(std::string_view& name) {
+    return remove_prefix(name, "module.") || remove_prefix(name, "_orig_mod.");
+}
+
+/// Whether a name stands in the `model` of a LightningModule.
+bool is_in_model(std::string_view name) {
+    while (remove_wrapper(name)) {
+    }
+    return name.starts_with("model.");
+}
+
+/// The model's own name.
+std::string_view without_wrappers(std::string_view name) {
+    while (remove_wrapper(name) || remove_prefix(name, "model.")) {
     }
     return name;
 }
 
-/// Weights by the model's own names. Error if a name stands twice.
+/// Buffers that thop and torch's AveragedModel leave in a model.
+bool is_counter(std::string_view name) {
+    const auto last = name.substr(name.rfind('.') + 1);
+    return last == "total_ops" || last == "total_params" || last == "n_averaged";
+}
+
+/// Weights by the model's own names. Beside Lightning's `model`, other modules (losses, averages) are passed
+/// over. Error if a name stands twice.
 class StateReader {
   public:
     explicit StateReader(std::string where) : where_(std::move(where)) {}
 
     void add(std::string_view stored_name, torch::Tensor tensor) {
-        std::string name(without_wrapper(stored_name));
-        if (!names_.insert(name).second) fail("{}: parameter '{}' stands twice", where_, name);
-        state_.emplace_back(std::move(name), std::move(tensor));
+        if (!is_counter(stored_name)) state_.emplace_back(stored_name, std::move(tensor));
     }
     NamedTensors take() {
+        const auto in_model = [](const auto& item) { return is_in_model(item.first); };
+        if (std::ranges::any_of(state_, in_model)) std::erase_if(state_, std::not_fn(in_model));
         if (state_.empty()) fail("{}: holds no weights (tensors by name were expected)", where_);
+        std::unordered_set<std::string> names;
+        for (auto& [name, tensor] : state_) {
+            name = std::string(without_wrappers(name));
+            if (!names.insert(name).second) fail("{}: parameter '{}' stands twice", where_, printable(name));
+        }
         return std::move(state_);
     }
 
   private:
     std::string where_;
     NamedTensors state_;
-    std::unordered_set<std::string> names_;
 };
 
 /// Calls function(name, tensor) for every tensor of a dictionary; passes over torch's _extra_state and the
@@ -160,11 +186,70 @@ std::int64_t epoch_of(const std::string& text) {
     return problem == std::errc() && stop == end ? number : 0;
 }
 
-/// The dictionary of weights: under 'state_dict', or the whole file.
+/// Whether it holds tensors, and under names as a module's parameters have: with a dot, unlike a loss or a random
+/// state.
+bool holds_weights(const Dict& dict) {
+    return std::ranges::any_of(dict.entries, [](const pickle::Entry& entry) {
+        const auto* name = entry.key.as<std::string_view>();
+        return name != nullptr && name->find('.') != name->npos && entry.value.as<pickle::Tensor>();
+    });
+}
+
+struct Place {
+    std::string name;
+    const Dict* dict;
+};
+
+/// The dictionaries of weights in another, one or two levels down. Each is looked at once, though a small file
+/// can have it in many places.
+std::vector<Place> weights_inside(const Dict& root) {
+    std::vector<Place> found;
+    std::vector<Place> level{{"", &root}};
+    std::unordered_set<const Dict*> seen{&root};
+    for (int depth = 0; depth < 2; ++depth) {
+        std::vector<Place> next;
+        for (const Place& place : level) {
+            for (const pickle::Entry& entry : place.dict->entries) {
+                const auto* key = entry.key.as<std::string_view>();
+                const auto* dict = entry.value.as<Dict>();
+                if (key == nullptr || dict == nullptr || !seen.insert(dict).second) continue;
+                auto& list = holds_weights(*dict) ? found : next;
+                list.push_back({place.name + (depth > 0 ? "." : "") + printable(*key), dict});
+            }
+        }
+        level = std::move(next);
+    }
+    return found;
+}
+
+/// "'a', 'b'", shortened when long.
+template <class Range, class Name>
+std::string quoted(const Range& range, Name name) {
+    constexpr std::size_t shown = 8;
+    std::vector<std::string> names;
+    for (const auto& item : range | std::views::take(shown)) names.push_back(fmt::format("'{}'", name(item)));
+    return fmt::format("{}{}", fmt::join(names, ", "), std::size(range) > shown ? ", ..." : "");
+}
+
+/// The dictionary of weights: under 'state_dict', or the whole file, or the only one in it.
 const Dict& find_state(Value root, const std::string& where) {
     if (const auto* state = root.find("state_dict").as<Dict>()) return *state;
-    if (const auto* whole = root.as<Dict>()) return *whole;
-    fail("{}: holds {}, expected a checkpoint's dictionary", where, root.describe());
+    const auto* whole = root.as<Dict>();
+    if (whole == nullptr) fail("{}: holds {}, expected a checkpoint's dictionary", where, root.describe());
+    if (holds_weights(*whole)) return *whole;
+    const auto found = weights_inside(*whole);
+    if (found.size() == 1) return *found.front().dict;
+    if (found.size() > 1) {
+        fail("{}: holds weights under {}, expected one of them or 'state_dict'", where,
+             quoted(found, [](const Place& place) { return place.name; }));
+    }
+    const auto is_tensor = [](const pickle::Entry& entry) { return entry.value.as<pickle::Tensor>(); };
+    if (whole->entries.empty() || std::ranges::any_of(whole->entries, is_tensor)) return *whole;
+    fail("{}: holds no weights (tensors by name were expected), but {}", where,
+         quoted(whole->entries, [](const pickle::Entry& entry) {
+             const auto* key = entry.key.as<std::string_view>();
+             return key != nullptr ? printable(*key) : entry.key.describe();
+         }));
 }
 
 Checkpoint read_torch(const fs::path& path, bool with_optimizer) {

@@ -2,6 +2,7 @@
 
 #include "stl/pickle/safetensors.h"
 #include "tests/checkpoint/support.h"
+#include "tests/support/bytes.h"
 
 namespace stl {
 namespace {
@@ -61,6 +62,128 @@ TEST(Foreign, MetadataOfOthersIsPassedOverAndOursIsStrict) {
                     read_checkpoint(with_metadata(folder, {{"stl", "{\"step\": "}}));
                 }),
                 HasSubstr("a.safetensors: __metadata__.stl: "));
+}
+
+const std::vector<std::string> weights{"enc.a.weight", "enc.b.weight"};
+
+std::vector<std::string> names_of(const Checkpoint& checkpoint) {
+    std::vector<std::string> names;
+    for (const auto& [name, tensor] : checkpoint.state) names.push_back(name);
+    return names;
+}
+
+std::vector<std::string> names_in(const std::function<void(pickle::Writer&)>& write) {
+    const TemporaryFolder folder;
+    return names_of(read_checkpoint(made_by_hand(folder, write)));
+}
+
+std::string refusal_of(const std::function<void(pickle::Writer&)>& write) {
+    const TemporaryFolder folder;
+    return error_of([&] { read_checkpoint(made_by_hand(folder, write)); });
+}
+
+TEST(Foreign, TheOnlyWeightsAreFoundUnderWhateverName) {
+    for (const auto* key : {"model", "model_state_dict", "net", "params", "module", "state_dict_ema"}) {
+        EXPECT_EQ(names_in([&](pickle::Writer& out) {
+                      out.text("epoch");
+                      out.integer(3);
+                      out.text("loss");
+                      out.tensor(DType::f32, {2}, 0);
+                      out.text("optimizer");
+                      out.json({{"state", {{"0", {{"step", 1}}}}}, {"lr", 0.1}});
+                      out.text("rng");
+                      out.begin_dict();
+                      out.text("torch");
+                      out.tensor(DType::u8, {8}, 0);
+                      out.end_dict();
+                      write_weights(out, key, weights);
+                  }),
+                  weights)
+            << key;
+    }
+    EXPECT_EQ(names_in([](pickle::Writer& out) {
+                  out.text("checkpoint");
+                  out.begin_dict();
+                  write_weights(out, "state_dict", weights);
+                  out.text("epoch");
+                  out.integer(3);
+                  out.end_dict();
+              }),
+              weights);
+}
+
+TEST(Foreign, AStateDictGoesBeforeOtherWeights) {
+    EXPECT_EQ(names_in([](pickle::Writer& out) {
+                  write_weights(out, "state_dict_ema", {"other.a.weight"});
+                  write_weights(out, "state_dict", weights);
+                  write_weights(out, "model", {"other.b.weight"});
+              }),
+              weights);
+}
+
+TEST(Foreign, SeveralOrNoWeightsAreNamed) {
+    EXPECT_THAT(
+        refusal_of([](pickle::Writer& out) {
+            write_weights(out, "model", weights);
+            out.text("ema");
+            out.begin_dict();
+            write_weights(out, "shadow", weights);
+            out.end_dict();
+        }),
+        HasSubstr(
+            "made.pth: holds weights under 'model', 'ema.shadow', expected one of them or 'state_dict'"));
+    EXPECT_THAT(
+        refusal_of([](pickle::Writer& out) {
+            out.text("epoch");
+            out.integer(3);
+            out.text("args\n");
+            out.json({{"lr", 0.1}});
+        }),
+        HasSubstr("made.pth: holds no weights (tensors by name were expected), but 'epoch', 'args?'"));
+    EXPECT_THAT(refusal_of([](pickle::Writer&) {}), HasSubstr("made.pth: holds no weights"));
+}
+
+TEST(Foreign, DictionariesThatStandInManyPlacesAreLookedAtOnce) {
+    // Thirty thousand entries, each the same dictionary of thirty thousand, each the same one again.
+    const auto many = [](const std::string& value) {
+        std::string out = "}(";
+        for (int i = 0; i < 30'000; ++i)
+            out += "X" + test::little_endian(5, 4) + fmt::format("{:05}", i) + value;
+        return out + "u";
+    };
+    const auto pickle =
+        "\x80\x02" + many("N") + "q\x01" + "0" + many("h\x01") + "q\x02" + "0" + many("h\x02") + ".";
+    const TemporaryFolder folder;
+    ZipWriter zip(folder / "made.pth", "made.pth");
+    zip.add("made/data.pkl", pickle);
+    zip.finish();
+    EXPECT_THAT(error_of([&] { read_checkpoint(folder / "made.pth"); }), HasSubstr("holds no weights"));
+}
+
+TEST(Foreign, BesideLightningsModelOtherModulesArePassedOver) {
+    for (const std::string prefix : {"model.", "model.module.", "module.model.", "_orig_mod.model."}) {
+        EXPECT_EQ(names_in([&](pickle::Writer& out) {
+                      write_weights(out, "state_dict",
+                                    {prefix + weights[0], prefix + weights[1], "criterion.weight",
+                                     "ema_model." + weights[0], "module.loss.scale"});
+                  }),
+                  weights)
+            << prefix;
+    }
+}
+
+TEST(Foreign, CountersOfToolsArePassedOver) {
+    for (const std::string prefix : {"", "module.", "model.module."}) {
+        EXPECT_EQ(names_in([&](pickle::Writer& out) {
+                      write_weights(out, "state_dict",
+                                    {prefix + weights[0], prefix + weights[1], "n_averaged", "total_ops",
+                                     prefix + "enc.total_params", prefix + "enc.a.total_ops"});
+                  }),
+                  weights)
+            << prefix;
+    }
+    EXPECT_THAT(refusal_of([](pickle::Writer& out) { write_weights(out, "state_dict", {"n_averaged"}); }),
+                HasSubstr("holds no weights"));
 }
 
 }  // namespace

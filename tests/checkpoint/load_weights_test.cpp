@@ -77,7 +77,7 @@ TEST(LoadWeights, WrappersBeforeTheNamesAreRemoved) {
         }
     }
     Checkpoint twice;
-    twice.state = {{"a", torch::zeros({1})}, {"model.a", torch::zeros({1})}};
+    twice.state = {{"a", torch::zeros({1})}, {"module.a", torch::zeros({1})}};
     write_checkpoint(folder / "twice.pth", twice);
     EXPECT_THAT(error_of([&] { read_checkpoint(folder / "twice.pth"); }), HasSubstr("'a' stands twice"));
 }
