@@ -75,7 +75,8 @@ SimVPOptions model_options(const Checkpoint& checkpoint, const Json& hints, cons
 Json model_keys(Json json, const std::string& where);
 
 /// Copies weights into the model. Error listing missing, unexpected and wrongly shaped names.
-/// Buffers that later versions of the reference do not store may be absent.
+/// Buffers that later versions of the reference do not store may be absent; a mask for another frame size is
+/// passed over.
 void load_weights(SimVPImpl& model, const NamedTensors& state, const std::string& where);
 NamedTensors state_of(const SimVPImpl& model);
 

@@ -25,6 +25,11 @@ bool may_be_absent(const std::string& name) {
     return std::ranges::any_of(ends, [&](const char* end) { return name.ends_with(end); });
 }
 
+/// Swin's mask follows from the frame size, and its values from its shape: a file's of another size says nothing.
+bool is_derived(const std::string& name) {
+    return name.ends_with(".attn_mask");
+}
+
 /// "3 missing (a, b, c)", shortened when long.
 std::string counted(const char* what, const std::vector<std::string>& names) {
     constexpr std::size_t shown = 5;
@@ -60,7 +65,7 @@ void load_weights(SimVPImpl& model, const NamedTensors& state, const std::string
         given.erase(found);
         if (source.sizes() == tensor.sizes()) {
             copies.emplace_back(tensor, &source);
-        } else {
+        } else if (!is_derived(name)) {
             misshapen.push_back(fmt::format("{} {} instead of {}", name, to_string(source.sizes().vec()),
                                             to_string(tensor.sizes().vec())));
         }

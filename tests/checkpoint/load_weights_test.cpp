@@ -64,6 +64,35 @@ TEST(LoadWeights, BuffersThatLaterVersionsDoNotStoreMayBeAbsentOrThere) {
     load_weights(*model, state, "test");
 }
 
+TEST(LoadWeights, AMaskOfAnotherFrameSizeIsTheModels) {
+    const auto swin = [](std::int64_t height, std::int64_t width) {
+        return SimVP(SimVPOptions::from_json({{"translator", "swin"},
+                                              {"in_shape", {4, 1, height, width}},
+                                              {"hid_S", 8},
+                                              {"hid_T", 16},
+                                              {"N_S", 2},
+                                              {"N_T", 3}},
+                                             "test"));
+    };
+    const std::string mask = "hid.enc.1.block.attn_mask";
+    const std::string weight = "hid.enc.1.block.norm1.weight";
+    const auto trained = copy_of(state_of(*swin(32, 32)));
+    auto larger = swin(64, 32);
+    const auto before = find(copy_of(state_of(*larger)), mask);
+    ASSERT_NE(find(trained, mask).sizes(), before.sizes());
+    load_weights(*larger, trained, "test");
+    EXPECT_TRUE(same(find(state_of(*larger), mask), before));
+    EXPECT_TRUE(same(find(state_of(*larger), weight), find(trained, weight)));
+
+    auto other = trained;
+    for (auto& [name, tensor] : other) {
+        if (name == mask) tensor = torch::ones_like(tensor);
+        if (name == weight) tensor = torch::zeros({3});
+    }
+    EXPECT_THAT(error_of([&] { load_weights(*larger, other, "test"); }),
+                HasSubstr("1 of another shape (hid.enc.1.block.norm1.weight"));
+}
+
 TEST(LoadWeights, WrappersBeforeTheNamesAreRemoved) {
     const TemporaryFolder folder;
     const auto state = state_of(*small_model());
