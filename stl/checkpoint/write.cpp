@@ -47,18 +47,15 @@ class TorchWriter {
     std::vector<Pending> tensors_;
 };
 
-/// What torch.optim's Adam or SGD expects in a group beside what training here sets.
+/// What torch.optim's Adam or SGD expects in a group beside what training here sets. (decoupled_weight_decay
+/// is what the group says; where it says nothing, torch's Adam and AdamW know it themselves.)
 Json complete_group(const Json& group) {
     Json out{{"lr", 0.001},        {"weight_decay", 0},       {"maximize", false},
              {"foreach", nullptr}, {"differentiable", false}, {"fused", nullptr}};
     if (group.is_object() && group.contains("momentum")) {
         out.update({{"dampening", 0}, {"nesterov", false}});
     } else {
-        out.update({{"betas", {0.9, 0.999}},
-                    {"eps", 1e-8},
-                    {"amsgrad", false},
-                    {"capturable", false},
-                    {"decoupled_weight_decay", false}});
+        out.update({{"betas", {0.9, 0.999}}, {"eps", 1e-8}, {"amsgrad", false}, {"capturable", false}});
     }
     if (group.is_object()) out.update(group);
     return out;

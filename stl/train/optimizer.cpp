@@ -50,9 +50,10 @@ void sgd(OptimizerTensors& t, const OptimizerOptions& o, double lr, double beta1
 
 const std::vector<OptimizerEntry>& optimizers() {
     static const std::vector<OptimizerEntry> list{
-        {"adam", "Kingma & Ba 2015, fused; weight_decay is an L2 term", true, adam, adam_on_device},
-        {"adamw", "Loshchilov & Hutter 2019, fused; weight_decay is decoupled", true, adamw, adamw_on_device},
-        {"sgd", "with Nesterov momentum betas[0]", false, sgd, nullptr},
+        {"adam", "Kingma & Ba 2015, fused; weight_decay is an L2 term", true, false, adam, adam_on_device},
+        {"adamw", "Loshchilov & Hutter 2019, fused; weight_decay is decoupled", true, true, adamw,
+         adamw_on_device},
+        {"sgd", "with Nesterov momentum betas[0]", false, false, sgd, nullptr},
     };
     return list;
 }
@@ -131,7 +132,9 @@ OptimizerState Optimizer::state() const {
     }
     state.group = {{"lr", last_lr_}, {"weight_decay", options_.weight_decay}, {"initial_lr", options_.lr}};
     if (entry_->adaptive) {
-        state.group.update({{"betas", {last_beta1_, options_.beta2}}, {"eps", options_.eps}});
+        state.group.update({{"betas", {last_beta1_, options_.beta2}},
+                            {"eps", options_.eps},
+                            {"decoupled_weight_decay", entry_->decoupled}});
     } else {
         state.group.update({{"momentum", last_beta1_}, {"nesterov", true}});
     }

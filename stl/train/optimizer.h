@@ -34,7 +34,8 @@ struct OptimizerTensors {
 struct OptimizerEntry {
     std::string name;
     std::string help;
-    bool adaptive;  ///< with second moments and counted steps
+    bool adaptive;   ///< with second moments and counted steps
+    bool decoupled;  ///< weight_decay acts on the parameters, not through the gradients
     void (*step)(OptimizerTensors& tensors, const OptimizerOptions& options, double lr, double beta1);
     /// The same by a kernel of our own, with lr and beta1 in device memory; null: there is none.
     void (*step_on_device)(OptimizerTensors& tensors, const OptimizerOptions& options,

@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "stl/core/error.h"
+#include "tests/support/checks.h"
 
 namespace stl {
 namespace {
@@ -74,6 +75,20 @@ TEST(Optimizer, SgdIsLibTorchsNesterovSgd) {
     expect_same(run_ours(options, 12),
                 run_torch<torch::optim::SGD>(
                     torch::optim::SGDOptions(0.02).momentum(0.9).weight_decay(0.01).nesterov(true), 12));
+}
+
+TEST(Optimizer, ItsGroupSaysHowWeightsDecayAsTorchs) {
+    const test::TemporaryFolder folder;
+    const auto written = [&](const std::string& name) {
+        Checkpoint checkpoint;
+        checkpoint.state = {{"w", torch::zeros({2})}};
+        checkpoint.optimizer = Optimizer({torch::zeros({2}, torch::requires_grad())}, {.name = name}).state();
+        write_checkpoint(folder / "a.pth", checkpoint);
+        return read_checkpoint(folder / "a.pth").optimizer->group;
+    };
+    EXPECT_EQ(written("adam")["decoupled_weight_decay"], false);
+    EXPECT_EQ(written("adamw")["decoupled_weight_decay"], true);
+    EXPECT_FALSE(written("sgd").contains("decoupled_weight_decay"));
 }
 
 void expect_state_to_go_on(const OptimizerOptions& options) {
