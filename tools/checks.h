@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cmath>
 
 #include "stl/core/error.h"
@@ -31,6 +32,18 @@ inline const CLI::Validator positive(
 /// "--start: -1, expected 0 or a number over it"
 inline const CLI::Validator not_negative(
     [](std::string& text) {
+        return misfit(
+            text, [](double v) { return v >= 0; }, "0 or a number over it");
+    },
+    "NONNEGATIVE");
+
+/// Likewise, up to 2^64 - 1.
+inline const CLI::Validator seed_number(
+    [](std::string& text) {
+        std::uint64_t seed = 0;
+        const auto* end = text.data() + text.size();
+        const auto [stop, problem] = std::from_chars(text.data(), end, seed);
+        if (problem == std::errc() && stop == end) return std::string();
         return misfit(
             text, [](double v) { return v >= 0; }, "0 or a number over it");
     },

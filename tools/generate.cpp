@@ -22,7 +22,7 @@ struct GenerateArguments {
     std::string output;
     std::string dtype = "uint8";
     std::optional<std::int64_t> sequences;
-    std::int64_t seed = 0;
+    std::uint64_t seed = 0;
     std::string split = "train";
     std::string protocol;
     std::optional<std::string> noise_type;
@@ -64,7 +64,7 @@ void run_generate(GenerateArguments arguments, Console& console) {
     const bool published = options.split == Split::test || arguments.protocol == "openstl";
     options.protocol = published ? Protocol::openstl : Protocol::stream;
     options.sequences = arguments.sequences.value_or(usual_sequences(options.split));
-    options.seed = static_cast<std::uint64_t>(arguments.seed);
+    options.seed = arguments.seed;
     options.dtype = arguments.dtype == "float32" ? DType::f32 : DType::u8;
     if (options.threads == 0)
         options.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
@@ -153,7 +153,7 @@ void add_generate(CLI::App& app, Console& console) {
     command->add_option("--sequences", a.sequences, "how many (default: 10000, of validation 1000)")
         ->check(kCount);
     command->add_option("--seed", a.seed, "of the random numbers; the published test sets have 0")
-        ->check(not_negative)
+        ->check(seed_number)
         ->capture_default_str();
     command->add_option("--dtype", a.dtype, "uint8 or float32")
         ->check(CLI::IsMember({"uint8", "float32"}))

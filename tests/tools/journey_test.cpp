@@ -188,8 +188,10 @@ TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
     refused("predict run --input a.h5 --output b.h5 --stream 1", 2, "--stream is for videos");
     refused("predict run --input a.mp4 --output b.h5 --layout NTCHW", 2, "--layout is for sequence files");
     refused("generate mmnist --sequences 1 --output a.npy --compress 1", 2, "--compression goes with .h5");
-    refused("generate mmnist --output b.h5 --seed 99999999999999999999", 2,
-            "--seed: 99999999999999999999 is too large");
+    good("generate mmnist --split test --sequences 1 --output s.h5 --seed 18446744073709551615");
+    for (const std::string beyond : {"18446744073709551616", "99999999999999999999"})
+        refused("generate mmnist --output b.h5 --seed " + beyond, 2, "--seed: " + beyond + " is too large");
+    refused("generate mmnist --output b.h5 --seed=-1", 2, "--seed: -1, expected 0 or a number over it");
     refused("render a.h5 --output a.png --channel 1", 1, "--channel 1 of frames with 1 channel");
     refused("render a.h5 --output a.png --index 0 --sequences 1", 2, "--sequences excludes --index");
     refused("metrics a.h5 a.h5 --mean nan --std 1", 2, "--mean: nan, expected a number");
