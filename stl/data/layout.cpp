@@ -1,6 +1,7 @@
 #include "stl/data/layout.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <string_view>
 
@@ -38,6 +39,22 @@ std::string default_layout(const Shape& shape, DType dtype, FileKind kind, const
          to_string(shape), shape.size(), numpy ? " or [T,N,H,W]" : "", shape.size() == 3 ? "THW" : "NTHW");
 }
 
+/// IEEE 754's binary16.
+struct Half {
+    std::uint16_t bits;
+
+    explicit operator float() const {
+        constexpr std::uint32_t least_normal = 0x400;
+        constexpr std::uint32_t infinity = 0x7c00;
+        const std::uint32_t magnitude = bits & 0x7fffU;
+        const std::uint32_t more_exponent = magnitude < infinity ? 112U << 23 : 224U << 23;
+        const float value = magnitude < least_normal
+                                ? static_cast<float>(magnitude) * 0x1p-24F
+                                : std::bit_cast<float>((magnitude << 13) + more_exponent);
+        return (bits & 0x8000U) != 0 ? -value : value;
+    }
+};
+
 template <class T, bool divide>
 void gather_as(const SequenceShape& shape, const std::byte* data, std::span<const std::int64_t, 5> stride,
                std::int64_t count, float* out) {
@@ -74,8 +91,8 @@ std::int64_t StoredArray::size(char axis) const {
 
 StoredArray describe_array(const Shape& shape, DType dtype, FileKind kind, const std::string& layout,
                            const std::string& where) {
-    if (dtype != DType::u8 && dtype != DType::f32 && dtype != DType::f64) {
-        fail("{}: {} values, expected uint8, float32 or float64", where, dtype_name(dtype));
+    if (dtype != DType::u8 && dtype != DType::f16 && dtype != DType::f32 && dtype != DType::f64) {
+        fail("{}: {} values, expected uint8, float16, float32 or float64", where, dtype_name(dtype));
     }
     StoredArray array{layout.empty() ? default_layout(shape, dtype, kind, where) : layout, shape, dtype};
     check_layout(array.layout, shape, where);
@@ -116,6 +133,8 @@ void gather(const StoredArray& array, const std::byte* data, std::span<const std
     switch (array.dtype) {
         case DType::u8:
             return run(std::uint8_t{});
+        case DType::f16:
+            return run(Half{});
         case DType::f32:
             return run(float{});
         case DType::f64:

@@ -40,7 +40,7 @@ StoredArray describe_array(const Shape& shape, DType dtype, FileKind kind, const
 Shape dense_strides(const Shape& shape, std::size_t element_bytes, bool fortran_order = false);
 
 /// Copies `count` sequences from `data` (the first one's first value) into out [count,T,C,H,W]. `strides` are
-/// in bytes, one per stored axis. Types: u8, f32, f64.
+/// in bytes, one per stored axis. Types: u8, f16, f32, f64.
 void gather(const StoredArray& array, const std::byte* data, std::span<const std::int64_t> strides,
             std::int64_t count, float* out);
 

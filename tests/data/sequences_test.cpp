@@ -1,9 +1,13 @@
 // Reading of sequence files that NumPy and h5py wrote, through every rule about their axes.
 #include "stl/data/sequences.h"
 
+#include <limits>
 #include <thread>
 
+#include "stl/archive/zip.h"
+#include "stl/data/npy_file.h"
 #include "tests/data/support.h"
+#include "tests/support/bytes.h"
 
 namespace stl {
 namespace {
@@ -95,6 +99,42 @@ TEST(Sequences, HalfPrecisionIsRead) {
         const auto reader = open_sequences(stored(name));
         EXPECT_THAT(read_all(*reader), testing::Pointwise(testing::FloatNear(5e-4F), expected(3, 2))) << name;
     }
+}
+
+/// An NPY file of float16, by hand.
+std::string half_npy(const Shape& shape, const std::vector<std::uint16_t>& bits) {
+    auto text = npy_header(shape, DType::f32);
+    text.replace(text.find("<f4"), 3, "<f2");
+    for (const auto value : bits) text += test::little_endian(value, 2);
+    return text;
+}
+
+TEST(Sequences, HalfPrecisionOfNumPyIsRead) {
+    const test::TemporaryFolder folder;
+    const std::vector<std::uint16_t> bits{0x0000, 0x3c00, 0xc000, 0x7bff, 0x3555, 0x8001,
+                                          0x03ff, 0x0400, 0x7c00, 0xfc00, 0x5bf8, 0xb800};
+    const auto infinite = std::numeric_limits<float>::infinity();
+    const std::vector<float> values{
+        0, 1, -2, 65504, 0.333251953125F, -0x1p-24F, 0x1.ff8p-15F, 0x1p-14F, infinite, -infinite, 255, -0.5F};
+    const auto whole = half_npy({2, 1, 1, 2, 3}, bits);
+    write_text(folder / "a.npy", whole);
+    ZipWriter zip(folder / "a.npz", "a.npz");
+    zip.add("sequences.npy", whole);
+    zip.finish();
+    for (const auto* name : {"a.npy", "a.npz"}) {
+        const auto reader = open_sequences(folder / name);
+        EXPECT_EQ(reader->info().dtype, DType::f16);
+        EXPECT_EQ(read_all(*reader), values) << name;
+    }
+    auto parts = values;
+    for (auto& value : parts) value /= 255;
+    write_text(folder / "b.npy", half_npy({1, 2, 2, 3}, bits));
+    EXPECT_EQ(read_all(*open_sequences(folder / "b.npy")), parts);
+    write_text(folder / "nan.npy", half_npy({1, 1, 1, 1, 2}, {0x7e00, 0xfc01}));
+    EXPECT_THAT(read_all(*open_sequences(folder / "nan.npy")), testing::Each(testing::IsNan()));
+    write_text(folder / "short.npy", whole.substr(0, whole.size() - 1));
+    EXPECT_THAT(error_of([&] { open_sequences(folder / "short.npy"); }),
+                AllOf(HasSubstr("short.npy: truncated: 23 bytes"), HasSubstr("has 24")));
 }
 
 TEST(Sequences, ChunksThatWereNeverWrittenAreZero) {
@@ -208,10 +248,10 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"h5py.h5:flat", "", {"[5] has 1 axes"}},
         Refusal{"h5py.h5:none", "", {"[0, 4, 2, 5, 6] is empty"}},
         Refusal{"h5py.h5:text", "", {"holds neither integers nor floats"}},
-        Refusal{"h5py.h5:integers", "", {"int32 values, expected uint8, float32"}},
+        Refusal{"h5py.h5:integers", "", {"int32 values, expected uint8, float16, float32"}},
         Refusal{"lzf.h5", "", {"lzf.h5: dataset 'sequences': packed by the filter 'lzf' (number 32000)"}},
         Refusal{"thw_u8.npy", "", {"[4, 5, 6] has 3 axes", "--layout THW"}},
-        Refusal{"int32.npy", "", {"int32.npy: int32 values, expected uint8, float32"}},
+        Refusal{"int32.npy", "", {"int32.npy: int32 values, expected uint8, float16, float32"}},
         Refusal{"big_endian.npy", "", {"big-endian values ('>f4')"}},
         Refusal{"structured.npy", "", {"structured values"}},
         Refusal{"ntchw_u8.npy", "NTHW", {"5 axes, layout 'NTHW' has 4"}},
