@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -27,10 +28,28 @@ class Interrupted : public Error {
     using Error::Error;
 };
 
+/// The machine has no more of something (open files, memory, threads): no fault of the file at hand.
+class Shortage : public Error {
+  public:
+    using Error::Error;
+};
+
+/// Whether errno `code` tells of a Shortage.
+inline bool is_shortage(int code) {
+    return code == EMFILE || code == ENFILE || code == ENOMEM || code == EAGAIN;
+}
+
 /// Throws an Error: fail("{}: {} frames, expected at least {}", path, n, 20).
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
     throw Error(fmt::format(format, std::forward<Args>(args)...));
+}
+
+/// The same of a call that failed with errno `code`: a Shortage where it is one.
+template <class... Args>
+[[noreturn]] void fail_call(int code, fmt::format_string<Args...> format, Args&&... args) {
+    if (is_shortage(code)) throw Shortage(fmt::format(format, std::forward<Args>(args)...));
+    fail(format, std::forward<Args>(args)...);
 }
 
 }  // namespace stl

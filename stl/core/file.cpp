@@ -1,6 +1,7 @@
 #include "stl/core/file.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <openssl/evp.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -22,10 +23,24 @@
 namespace stl {
 namespace {
 
+/// Of a system call that a signal ended; nothing but the wish to stop is caught here.
+[[noreturn]] void stop_reading(const fs::path& path) {
+    throw Interrupted(fmt::format("{}: interrupted while it was read", path.string()));
+}
+
+[[noreturn]] void fail_opening(const fs::path& path, int code) {
+    if (code == EINTR) stop_reading(path);
+    fail_call(code, "{}: cannot be opened ({})", path.string(), std::strerror(code));
+}
+
+[[noreturn]] void fail_writing(const fs::path& path, int code) {
+    fail_call(code, "{}: cannot be written ({})", path.string(), std::strerror(code));
+}
+
 class Descriptor {
   public:
     Descriptor(const fs::path& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC)) {
-        if (fd_ < 0) fail("{}: cannot be opened ({})", path.string(), std::strerror(errno));
+        if (fd_ < 0) fail_opening(path, errno);
     }
     ~Descriptor() { ::close(fd_); }
     Descriptor(const Descriptor&) = delete;
@@ -36,11 +51,50 @@ class Descriptor {
     int fd_;
 };
 
-void require_regular_file(const fs::path& path) {
+/// "a device" of what is no file and no folder, else "".
+std::string special_kind(const fs::file_status& status) {
+    if (fs::is_block_file(status) || fs::is_character_file(status)) return "a device";
+    if (fs::is_fifo(status)) return "a pipe";
+    return fs::is_socket(status) ? "a socket" : "";
+}
+
+void require_no_folder(const fs::path& path) {
     std::error_code ec;
     const auto status = fs::status(path, ec);
-    if (!fs::exists(status)) fail("{}: no such file", path.string());
+    if (status.type() == fs::file_type::not_found) fail("{}: no such file", path.string());
+    if (ec) fail_call(ec.value(), "{}: cannot be read ({})", path.string(), ec.message());
     if (fs::is_directory(status)) fail("{}: is a folder, expected a file", path.string());
+}
+
+/// A device would be taken away, a pipe's reader would get nothing.
+void refuse_special(const fs::path& path) {
+    std::error_code ec;
+    const auto kind = special_kind(fs::status(path, ec));
+    if (!kind.empty()) fail("{}: is {}, expected the name of a file", path.string(), kind);
+}
+
+[[noreturn]] void fail_existing(const fs::path& path) {
+    fail("{}: exists already (--force replaces it)", path.string());
+}
+
+/// Gives `from` a name that nothing has yet. Returns 0 or an errno, EEXIST among them.
+int rename_new(const fs::path& from, const fs::path& to) {
+    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+    if (errno != EINVAL && errno != ENOSYS) return errno;
+    // This file system does not know how. A link fails where there is something already.
+    if (::link(from.c_str(), to.c_str()) == 0) return ::unlink(from.c_str()) == 0 ? 0 : errno;
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) return errno;
+    // Nor does it have links.
+    std::error_code ec;
+    if (fs::exists(fs::symlink_status(to, ec))) return EEXIST;
+    return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+}
+
+int flushed(const Descriptor& fd) {
+    while (::fsync(fd.get()) != 0) {
+        if (errno != EINTR) return errno;
+    }
+    return 0;
 }
 
 /// A process id of nothing but digits; 0: `text` is none.
@@ -80,25 +134,40 @@ fs::path program_folder() {
     return fs::read_symlink("/proc/self/exe", not_told).parent_path();
 }
 
-std::string read_text(const fs::path& path) {
+void require_regular_file(const fs::path& path) {
+    require_no_folder(path);
+    std::error_code ec;
+    const auto kind = special_kind(fs::status(path, ec));
+    if (!kind.empty()) fail("{}: is {}, expected a file", path.string(), kind);
+}
+
+void require_readable_file(const fs::path& path) {
     require_regular_file(path);
-    std::ifstream in(path, std::ios::binary);
-    if (!in) fail("{}: cannot be opened ({})", path.string(), std::strerror(errno));
+    const Descriptor fd(path, O_RDONLY);
+}
+
+std::string read_text(const fs::path& path, std::uint64_t limit) {
+    require_no_folder(path);
+    const Descriptor fd(path, O_RDONLY);
     std::string text;
     constexpr std::size_t block = 1 << 18;
-    for (std::size_t size = 0; in; text.resize(size)) {
+    for (std::size_t size = 0;; text.resize(size)) {
         text.resize(size + block);
-        in.read(text.data() + size, block);
-        size += static_cast<std::size_t>(in.gcount());
+        const auto n = ::read(fd.get(), text.data() + size, block);
+        if (n < 0 && errno == EINTR) stop_reading(path);
+        if (n < 0) fail_call(errno, "{}: cannot be read ({})", path.string(), std::strerror(errno));
+        size += static_cast<std::size_t>(n);
+        if (size > limit) fail("{}: holds more than {} bytes", path.string(), limit);
+        if (n > 0) continue;
+        text.resize(size);
+        return text;
     }
-    if (in.bad()) fail("{}: cannot be read", path.string());
-    return text;
 }
 
 std::string read_maybe_gzip(const fs::path& path, std::uint64_t limit) {
     require_regular_file(path);
     const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path.c_str(), "rb"), gzclose);
-    if (!file) fail("{}: cannot be opened ({})", path.string(), std::strerror(errno));
+    if (!file) fail_opening(path, errno);
     gzbuffer(file.get(), 1 << 18);
     std::string out;
     std::string block(1 << 20, '\0');
@@ -124,7 +193,7 @@ std::string read_maybe_gzip(const fs::path& path, std::uint64_t limit) {
 std::string sha256_file(const fs::path& path) {
     require_regular_file(path);
     std::ifstream in(path, std::ios::binary);
-    if (!in) fail("{}: cannot be opened ({})", path.string(), std::strerror(errno));
+    if (!in) fail_opening(path, errno);
     const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
     if (EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) fail("SHA-256 is not available");
     std::string block(1 << 20, '\0');
@@ -140,10 +209,9 @@ std::string sha256_file(const fs::path& path) {
 }
 
 void refuse_existing(const fs::path& path, bool force) {
+    refuse_special(path);
     std::error_code ec;
-    if (!force && fs::exists(fs::symlink_status(path, ec))) {
-        fail("{}: exists already (--force replaces it)", path.string());
-    }
+    if (!force && fs::exists(fs::symlink_status(path, ec))) fail_existing(path);
 }
 
 MappedFile::MappedFile(const fs::path& path) : path_(path) {
@@ -154,7 +222,8 @@ MappedFile::MappedFile(const fs::path& path) : path_(path) {
     if (info.st_size == 0) return;
     const auto size = static_cast<std::size_t>(info.st_size);
     void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
-    if (address == MAP_FAILED) fail("{}: cannot be mapped ({})", path.string(), std::strerror(errno));
+    if (address == MAP_FAILED)
+        fail_call(errno, "{}: cannot be mapped ({})", path.string(), std::strerror(errno));
     bytes_ = {static_cast<const std::byte*>(address), size};
 }
 
@@ -171,7 +240,8 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
     return *this;
 }
 
-AtomicFile::AtomicFile(fs::path final_path) : final_(std::move(final_path)) {
+AtomicFile::AtomicFile(fs::path final_path, bool replace) : final_(std::move(final_path)), replace_(replace) {
+    refuse_existing(final_, replace_);
     if (final_.has_parent_path()) {
         std::error_code ec;
         fs::create_directories(final_.parent_path(), ec);
@@ -181,7 +251,7 @@ AtomicFile::AtomicFile(fs::path final_path) : final_(std::move(final_path)) {
     temporary_ = temporary_of(final_);
     // Fails now, before hours of work, when the folder can't be written.
     const int fd = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0) fail("{}: cannot be written ({})", final_.string(), std::strerror(errno));
+    if (fd < 0) fail_writing(final_, errno);
     ::close(fd);
 }
 
@@ -191,13 +261,15 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::commit() {
-    {
-        const Descriptor fd(temporary_, O_RDONLY);
-        if (::fsync(fd.get()) != 0) fail("{}: cannot be written ({})", final_.string(), std::strerror(errno));
+    if (const int code = flushed(Descriptor(temporary_, O_RDONLY)); code != 0) fail_writing(final_, code);
+    int code = 0;
+    if (replace_) {
+        code = ::rename(temporary_.c_str(), final_.c_str()) == 0 ? 0 : errno;
+    } else {
+        code = rename_new(temporary_, final_);
     }
-    std::error_code ec;
-    fs::rename(temporary_, final_, ec);
-    if (ec) fail("{}: cannot be written ({})", final_.string(), ec.message());
+    if (code == EEXIST && !replace_) fail_existing(final_);
+    if (code != 0) fail_writing(final_, code);
     committed_ = true;
 }
 
@@ -238,8 +310,8 @@ FileLock::~FileLock() {
     ::close(fd_);
 }
 
-void write_text(const fs::path& path, std::string_view text) {
-    AtomicFile file(path);
+void write_text(const fs::path& path, std::string_view text, bool replace) {
+    AtomicFile file(path, replace);
     {
         errno = 0;
         std::ofstream out(file.temporary(), std::ios::binary);

@@ -15,8 +15,14 @@ namespace fs = std::filesystem;
 /// The folder that this program lies in; empty where the system does not tell.
 fs::path program_folder();
 
-/// The whole file as text. Error if it can't be read.
-std::string read_text(const fs::path& path);
+/// Error: there is nothing at `path`, or something other than a file (a folder, a device, a pipe).
+void require_regular_file(const fs::path& path);
+
+/// The same, and it can be opened.
+void require_readable_file(const fs::path& path);
+
+/// The whole file as text; it may be a pipe. Error if it can't be read, or holds more than `limit` bytes.
+std::string read_text(const fs::path& path, std::uint64_t limit = std::uint64_t{1} << 30);
 
 /// Reads a file, gunzipped where it starts as gzip does. Error on truncated or damaged gzip, and when more
 /// than `limit` bytes come out (a small file must not fill the memory).
@@ -25,7 +31,8 @@ std::string read_maybe_gzip(const fs::path& path, std::uint64_t limit = std::uin
 /// Hexadecimal SHA-256 of a file's bytes, read in blocks.
 std::string sha256_file(const fs::path& path);
 
-/// Throws "<path> exists (--force replaces it)" unless `force` or there is nothing at `path`.
+/// Throws "<path>: exists already (--force replaces it)" unless `force` or there is nothing at `path`. A
+/// device, a pipe or a socket is never replaced.
 void refuse_existing(const fs::path& path, bool force);
 
 /// A read-only memory map; empty files map to an empty span. Movable.
@@ -48,10 +55,11 @@ class MappedFile {
 
 /// A file being written under a temporary name in the same folder. commit() flushes it to disk and gives it
 /// its final name in one step; without commit() nothing is left. Whoever writes may open temporary() with any
-/// library (HDF5, FFmpeg), but must close it before commit(). Missing parent folders are made.
+/// library (HDF5, FFmpeg), but must close it before commit(). Missing parent folders are made. Without
+/// `replace` a file that is there is refused, at once and, as another program may have made it since, at commit().
 class AtomicFile {
   public:
-    explicit AtomicFile(fs::path final_path);
+    explicit AtomicFile(fs::path final_path, bool replace = true);
     ~AtomicFile();
     AtomicFile(const AtomicFile&) = delete;
     AtomicFile& operator=(const AtomicFile&) = delete;
@@ -64,6 +72,7 @@ class AtomicFile {
   private:
     fs::path final_;
     fs::path temporary_;
+    bool replace_;
     bool committed_ = false;
 };
 
@@ -96,6 +105,6 @@ class FileLock {
 };
 
 /// Writes `text` atomically.
-void write_text(const fs::path& path, std::string_view text);
+void write_text(const fs::path& path, std::string_view text, bool replace = true);
 
 }  // namespace stl

@@ -2,9 +2,12 @@
 #include "stl/core/file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
+
+#include <thread>
 
 #include "tests/data/support.h"
 
@@ -44,6 +47,35 @@ TEST(AtomicFile, OldContentStaysWhenWritingFails) {
     EXPECT_THAT(folder.files(), ElementsAre("a"));
     EXPECT_THAT(error_of([&] { write_text(folder.path(), ""); }), HasSubstr("is a folder"));
     EXPECT_THAT(error_of([&] { write_text("/proc/nothing/a", ""); }), HasSubstr("/proc/nothing"));
+}
+
+TEST(AtomicFile, DoesNotReplaceWhatAnotherProgramMadeMeanwhile) {
+    const test::TemporaryFolder folder;
+    {
+        AtomicFile file(folder / "a", /*replace=*/false);
+        test::write_bytes(file.temporary(), "ours");
+        test::write_bytes(folder / "a", "theirs");
+        EXPECT_THAT(error_of([&] { file.commit(); }), HasSubstr("a: exists already (--force replaces it)"));
+    }
+    EXPECT_EQ(read_text(folder / "a"), "theirs");
+    EXPECT_THAT(folder.files(), ElementsAre("a"));
+    EXPECT_THAT(error_of([&] { write_text(folder / "a", "", /*replace=*/false); }),
+                HasSubstr("exists already"));
+    write_text(folder / "b", "new", /*replace=*/false);
+    EXPECT_EQ(read_text(folder / "b"), "new");
+}
+
+TEST(AtomicFile, APipeOrADeviceIsNotReplaced) {
+    const test::TemporaryFolder folder;
+    ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+    fs::create_symlink("/dev/null", folder / "null");
+    for (const bool force : {false, true}) {
+        EXPECT_THAT(error_of([&] { refuse_existing(folder / "pipe", force); }),
+                    HasSubstr("pipe: is a pipe, expected the name of a file"));
+        EXPECT_THAT(error_of([&] { AtomicFile(folder / "null", force); }), HasSubstr("null: is a device"));
+    }
+    EXPECT_TRUE(fs::is_fifo(folder / "pipe"));
+    EXPECT_TRUE(fs::is_symlink(folder / "null"));
 }
 
 /// The id of a process that is no more.
@@ -141,6 +173,38 @@ TEST(File, ExistingOnesAreRefusedWithoutForce) {
     EXPECT_NO_THROW(refuse_existing(folder / "a", true));
     fs::create_symlink("nowhere", folder / "link");
     EXPECT_THAT(error_of([&] { refuse_existing(folder / "link", false); }), HasSubstr("exists already"));
+}
+
+TEST(File, WhatIsReadWholeMayBeAPipeAndHasABound) {
+    const test::TemporaryFolder folder;
+    EXPECT_THAT(error_of([] { read_text("/dev/zero", 1 << 20); }),
+                HasSubstr("/dev/zero: holds more than 1048576 bytes"));
+    write_text(folder / "a", "12345");
+    EXPECT_EQ(read_text(folder / "a", 5), "12345");
+    EXPECT_THAT(error_of([&] { read_text(folder / "a", 4); }), HasSubstr("holds more than 4 bytes"));
+    ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+    std::thread writer([&] { test::write_bytes(folder / "pipe", "{}"); });
+    EXPECT_EQ(read_text(folder / "pipe"), "{}");
+    writer.join();
+}
+
+TEST(File, WhatNeedsPlacesIsNoPipe) {
+    const test::TemporaryFolder folder;
+    ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+    const auto refused = HasSubstr("pipe: is a pipe, expected a file");
+    EXPECT_THAT(error_of([&] { MappedFile(folder / "pipe"); }), refused);
+    EXPECT_THAT(error_of([&] { sha256_file(folder / "pipe"); }), refused);
+    EXPECT_THAT(error_of([&] { read_maybe_gzip(folder / "pipe"); }), refused);
+    EXPECT_THAT(error_of([] { MappedFile("/dev/zero"); }), HasSubstr("is a device"));
+}
+
+TEST(File, AShortageIsToldFromABadFile) {
+    const test::TemporaryFolder folder;
+    write_text(folder / "a", "");
+    const test::NoMoreFiles none;
+    EXPECT_THROW(read_text(folder / "a"), Shortage);
+    EXPECT_THROW(MappedFile(folder / "a"), Shortage);
+    EXPECT_THROW(AtomicFile(folder / "b"), Shortage);
 }
 
 TEST(File, DigestIsSha256) {
