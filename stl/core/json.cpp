@@ -5,6 +5,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
+#include "stl/core/utf8.h"
 
 namespace stl {
 namespace {
@@ -58,6 +59,35 @@ std::string dumped(const Json& json, int indent) {
     return json.dump(indent, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
 }
 
+/// The object being read: its keys so far, to refuse one that stands twice.
+struct OpenObject {
+    std::set<std::string> keys;
+    std::string last;
+};
+
+/// A path would end at it.
+void refuse_nul(const std::string& text, const std::string& where) {
+    if (text.find('\0') != std::string::npos) fail("{}: holds the character \\u0000", where);
+}
+
+/// The parser's words without its prefix "[json.exception. ...]". It quotes what it read, of any length.
+std::string reason_of(const nlohmann::json::exception& error) {
+    constexpr std::size_t most = 200;
+    std::string reason = error.what();
+    if (const auto end = reason.find("] "); end != std::string::npos) reason.erase(0, end + 2);
+    if (const auto colon = reason.find(": "); reason.starts_with("parse error") && colon != std::string::npos)
+        reason.erase(0, colon + 2);
+    return reason.size() <= most ? reason : reason.substr(0, most) + "...";
+}
+
+/// Of a number that no double holds the parser tells no place, but quotes it.
+std::size_t line_of_quoted(std::string_view text, std::string_view what) {
+    const auto begin = what.find('\'');
+    const auto end = what.rfind('\'');
+    if (begin == std::string_view::npos || begin == end) return 1;
+    return line_of(text, text.find(what.substr(begin + 1, end - begin - 1)));
+}
+
 std::string shown(const Json& value) {
     auto text = to_line(value);
     return text.size() <= 60 ? text : text.substr(0, 57) + "...";
@@ -66,26 +96,31 @@ std::string shown(const Json& value) {
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& where) {
-    // Keys of the objects being read, to refuse a key that stands twice.
-    std::vector<std::set<std::string>> open;
+    std::vector<OpenObject> open;
     const auto callback = [&](int depth, nlohmann::detail::parse_event_t event, Json& parsed) {
         using Event = nlohmann::detail::parse_event_t;
         if (depth > kDeepest) fail("{}: nested deeper than {}", where, kDeepest);
         if (event == Event::object_start) open.emplace_back();
         if (event == Event::object_end) open.pop_back();
-        if (event == Event::key && !open.back().insert(parsed.get<std::string>()).second) {
-            fail("{}: key '{}' stands twice in one object", where, parsed.get<std::string>());
+        if (event == Event::key) {
+            open.back().last = parsed.get<std::string>();
+            const auto key = printable(open.back().last);
+            refuse_nul(open.back().last, fmt::format("{}: key '{}'", where, key));
+            if (!open.back().keys.insert(open.back().last).second)
+                fail("{}: key '{}' stands twice in one object", where, key);
+        }
+        if (event == Event::value && parsed.is_string()) {
+            const auto& text = parsed.get_ref<const std::string&>();
+            refuse_nul(text, open.empty() ? where : key_path(where, printable(open.back().last)));
         }
         return true;
     };
     try {
         return Json::parse(text, callback, /*allow_exceptions=*/true, /*ignore_comments=*/true);
     } catch (const nlohmann::json::parse_error& error) {
-        std::string reason = error.what();
-        if (const auto colon = reason.find(": "); colon != std::string::npos) reason.erase(0, colon + 2);
-        fail("{}: line {}: not valid JSON ({})", where, line_of(text, error.byte), reason);
+        fail("{}: line {}: not valid JSON ({})", where, line_of(text, error.byte), reason_of(error));
     } catch (const nlohmann::json::exception& error) {
-        fail("{}: not valid JSON ({})", where, error.what());
+        fail("{}: line {}: not valid JSON ({})", where, line_of_quoted(text, error.what()), reason_of(error));
     }
 }
 
@@ -101,8 +136,8 @@ std::string to_line(const Json& json) {
     return dumped(json, -1);
 }
 
-void write_json(const fs::path& path, const Json& json) {
-    write_text(path, to_text(json) + "\n");
+void write_json(const fs::path& path, const Json& json, bool replace) {
+    write_text(path, to_text(json) + "\n", replace);
 }
 
 std::string key_path(const std::string& where, const std::string& key) {
@@ -159,7 +194,8 @@ void Fields::finish() const {
     for (const auto& [key, value] : object_.items()) {
         if (known_.contains(key)) continue;
         const std::vector<std::string> names(known_.begin(), known_.end());
-        fail("{}: unknown key{}", where(key), did_you_mean(key, names));
+        const auto quoted = printable(key);
+        fail("{}: unknown key{}", where(quoted), did_you_mean(quoted, names));
     }
 }
 

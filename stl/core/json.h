@@ -23,7 +23,7 @@ std::string to_text(const Json& json);
 /// The same on one line.
 std::string to_line(const Json& json);
 /// Writes indented JSON atomically.
-void write_json(const fs::path& path, const Json& json);
+void write_json(const fs::path& path, const Json& json, bool replace = true);
 
 /// "a.json: model" and "hid_T" -> "a.json: model.hid_T"; "a.json" and "model" -> "a.json: model".
 std::string key_path(const std::string& where, const std::string& key);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "stl/core/error.h"
+#include "stl/core/utf8.h"
 
 namespace stl {
 namespace {
@@ -74,8 +75,9 @@ std::string did_you_mean(std::string_view name, std::span<const std::string> can
 
 void fail_unknown(std::string_view where, std::string_view kind, std::string_view name,
                   std::span<const std::string> candidates) {
-    fail("{}{}unknown {} '{}'{}", where, where.empty() ? "" : ": ", kind, name,
-         did_you_mean(name, candidates));
+    const auto quoted = printable(name);
+    fail("{}{}unknown {} '{}'{}", where, where.empty() ? "" : ": ", kind, quoted,
+         did_you_mean(quoted, candidates));
 }
 
 std::string counted(std::int64_t count, std::string_view noun) {

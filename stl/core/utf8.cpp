@@ -38,4 +38,10 @@ std::string printable(std::string_view text) {
     return line;
 }
 
+std::string on_one_line(std::string text) {
+    std::ranges::replace_if(
+        text, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
+    return text;
+}
+
 }  // namespace stl

@@ -13,4 +13,7 @@ bool is_utf8(std::string_view text);
 /// '?'.
 std::string printable(std::string_view text);
 
+/// The whole text as one line: control characters are '?'.
+std::string on_one_line(std::string text);
+
 }  // namespace stl

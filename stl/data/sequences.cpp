@@ -30,6 +30,8 @@ SequenceFormat format_of_name(const fs::path& path) {
 
 SequenceFormat format_of_file(const fs::path& path) {
     if (const auto named = format_of_name(path); named != SequenceFormat::none) return named;
+    std::error_code ec;
+    if (!fs::is_regular_file(path, ec)) return SequenceFormat::none;  // what is read of a pipe is gone
     std::array<char, 8> start{};
     std::ifstream in(path, std::ios::binary);
     in.read(start.data(), start.size());
@@ -41,7 +43,8 @@ SequenceFormat format_of_file(const fs::path& path) {
 }
 
 std::string to_string(const SequenceShape& shape) {
-    return fmt::format("{} frames of {}x{}x{}", shape.frames, shape.channels, shape.height, shape.width);
+    return fmt::format("{} of {}x{}x{}", counted(shape.frames, "frame"), shape.channels, shape.height,
+                       shape.width);
 }
 
 const char* split_name(Split split) {
@@ -75,6 +78,7 @@ std::unique_ptr<SequenceReader> open_sequences(const std::string& file, const Re
     const auto [path, named] = split_file_name(file);
     if (!fs::exists(path)) fail("{}: no such file", path.string());
     if (fs::is_directory(path)) fail("{}: is a folder, expected an HDF5, NPY or NPZ file", path.string());
+    require_regular_file(path);
     auto chosen = options;
     if (!named.empty()) chosen.dataset = named;
     switch (format_of_file(path)) {

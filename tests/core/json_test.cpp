@@ -29,6 +29,28 @@ TEST(Json, MistakesHaveALine) {
     EXPECT_THAT(parse_error("[\"\xff\"]"), HasSubstr("not valid JSON"));
 }
 
+TEST(Json, NumbersThatNoDoubleHoldsHaveALine) {
+    EXPECT_EQ(parse_error("{\n\"a\": 1,\n\"b\": 1e400}"),
+              "a.json: line 3: not valid JSON (number overflow parsing '1e400')");
+}
+
+TEST(Json, TextsHoldNoNul) {
+    EXPECT_EQ(parse_error(R"({"a": {"x": 1}, "path": "tiny.h5\u0000x"})"),
+              R"(a.json: path: holds the character \u0000)");
+    EXPECT_EQ(parse_error(R"({"a": [{"b": 1}, "\u0000"]})"), R"(a.json: a: holds the character \u0000)");
+    EXPECT_EQ(parse_error(R"({"a\u0000b": 1})"), R"(a.json: key 'a?b': holds the character \u0000)");
+    EXPECT_EQ(parse_error(R"("\u0000")"), R"(a.json: holds the character \u0000)");
+}
+
+TEST(Json, MessagesAreShort) {
+    const std::string key(1 << 20, 'k');
+    EXPECT_LT(parse_error("{\"" + key + "\": 1, \"" + key + "\": 2}").size(), 300U);
+    EXPECT_LT(parse_error("{" + key + "}").size(), 300U);
+    EXPECT_LT(parse_error(std::string(1 << 20, '9') + "e999").size(), 300U);
+    Fields fields(Json{{key, 1}}, "a.json");
+    EXPECT_LT(error_of([&] { fields.finish(); }).size(), 300U);
+}
+
 TEST(Json, DepthIsBounded) {
     EXPECT_EQ(parse_json(std::string(150, '[') + std::string(150, ']'), "a.json").size(), 1U);
     EXPECT_THAT(parse_error(std::string(1'000'000, '[')), HasSubstr("a.json: nested deeper than 200"));

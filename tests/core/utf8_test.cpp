@@ -16,5 +16,10 @@ TEST(Printable, KeepsTextAndHidesTheRest) {
     EXPECT_TRUE(is_utf8(printable(std::string(79, 'x') + "ö"))) << "cut inside a character";
 }
 
+TEST(OnOneLine, KeepsAllButControlCharacters) {
+    EXPECT_EQ(on_one_line("größe\n\x1b[2J\x7f" + std::string(200, 'x')),
+              "größe??[2J?" + std::string(200, 'x'));
+}
+
 }  // namespace
 }  // namespace stl
