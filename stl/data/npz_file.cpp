@@ -22,6 +22,8 @@ template <class F>
 auto naming(const std::string& where, F f) {
     try {
         return f();
+    } catch (const Shortage& shortage) {
+        throw Shortage(fmt::format("{}: {}", where, shortage.what()));
     } catch (const Error& error) {
         fail("{}: {}", where, error.what());
     }
@@ -51,7 +53,10 @@ class TemporaryFile {
   public:
     TemporaryFile() : name_((fs::temp_directory_path() / "stl-unpacked-XXXXXX").string()) {
         const int fd = ::mkstemp(name_.data());
-        if (fd < 0) fail("{}: cannot be made ({}; TMPDIR chooses the folder)", name_, std::strerror(errno));
+        if (fd < 0) {
+            fail_call(errno, "{}: cannot be made ({}; TMPDIR chooses the folder)", name_,
+                      std::strerror(errno));
+        }
         file_.reset(::fdopen(fd, "wb"));
         if (file_) return;
         ::close(fd);

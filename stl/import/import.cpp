@@ -88,6 +88,8 @@ class Importer {
                 if (!chosen) format_ = own;
                 if (own.dtype == DType::f32) format_.dtype = DType::f32;
                 chosen = true;
+            } catch (const Shortage&) {
+                throw;
             } catch (const Error& error) {
                 if (reason.empty()) reason = error.what();
             }
@@ -105,6 +107,8 @@ class Importer {
             if (w.fps > 0) break;
             try {
                 w.fps = open_stream(source, options_, format_)->fps();
+            } catch (const Shortage&) {
+                throw;
             } catch (const Error&) {
                 continue;  // told when its turn comes
             }
@@ -147,6 +151,8 @@ class Importer {
             }
         } catch (const Interrupted&) {
             throw;
+        } catch (const Shortage&) {
+            throw;  // what is left out would be missed
         } catch (const Error& error) {
             if (sources_.size() == 1) throw;
             const bool used = report_.sequences > before;

@@ -82,6 +82,14 @@ std::string complaint(int code) {
     return text;
 }
 
+bool is_shortage(int code) {
+    if (code != AVERROR(ENOMEM)) return stl::is_shortage(AVUNERROR(code));
+    constexpr std::size_t large_picture = std::size_t{256} << 20;
+    void* block = av_malloc(large_picture);
+    av_free(block);
+    return block == nullptr;
+}
+
 void forget_complaints() {
     last_message.clear();
 }

@@ -74,6 +74,9 @@ void catch_messages();
 /// What FFmpeg last said in this thread, and forgets it; else the text of `code`.
 std::string complaint(int code);
 void forget_complaints();
+/// Whether FFmpeg's `code` tells of a shortage of open files, threads or memory. It says ENOMEM of absurd
+/// sizes in damaged files too: then there is memory still.
+bool is_shortage(int code);
 /// FFmpeg's message, and the option that helps where its limit of pixels was met.
 std::string with_hint(std::string message);
 

@@ -18,13 +18,19 @@ constexpr int most_stale_in_a_row = 16;
 
 /// FFmpeg says so of absurd sizes in damaged files too.
 void check_memory(int code, const fs::path& path) {
-    if (code == AVERROR(ENOMEM)) fail("{}: is damaged, or takes more memory than there is", path.string());
+    if (code != AVERROR(ENOMEM)) return;
+    const auto text = path.string() + ": is damaged, or takes more memory than there is";
+    if (ffmpeg::is_shortage(code)) throw Shortage(text);
+    throw Error(text);
 }
 
 int checked(int code, const fs::path& path) {
     check_memory(code, path);
-    if (code < 0) fail("{}: is no video that can be read ({})", path.string(), ffmpeg::complaint(code));
-    return code;
+    if (code >= 0) return code;
+    const auto reason = ffmpeg::complaint(code);
+    if (ffmpeg::is_shortage(code))
+        throw Shortage(fmt::format("{}: cannot be read ({})", path.string(), reason));
+    fail("{}: is no video that can be read ({})", path.string(), reason);
 }
 
 /// Containers of text art, which FFmpeg "plays" too.
@@ -52,8 +58,8 @@ std::int64_t duration_stamp(const AVFrame& frame) {
 
 FileDecoder::FileDecoder(const fs::path& path, int stream, std::int64_t max_pixels, int threads)
     : path_(path) {
+    require_regular_file(path);
     std::error_code ec;
-    if (!fs::exists(path, ec)) fail("{}: no such file", path.string());
     if (fs::file_size(path, ec) == 0 && !ec) fail("{}: is empty, expected a video", path.string());
     ffmpeg::catch_messages();
     ffmpeg::forget_complaints();
@@ -160,6 +166,7 @@ void FileDecoder::feed() {
         int code = av_read_frame(input_.get(), packet_.get());
         check_memory(code, path_);
         if (code < 0) {
+            if (code != AVERROR(EAGAIN) && ffmpeg::is_shortage(code)) checked(code, path_);
             if (code != AVERROR_EOF) complaints_->add(ffmpeg::complaint(code));
             if (code == AVERROR_INVALIDDATA && ++errors_in_a_row_ < most_errors_in_a_row) continue;
             avcodec_send_packet(codec_.get(), nullptr);

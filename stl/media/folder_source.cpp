@@ -39,6 +39,8 @@ class FolderSource : public FrameSource {
                 gap_ = sizes_.changes(got.file_height, got.file_width) || gap_;
                 return SourceFrame{time, 1 / options_.folder_fps, std::exchange(gap_, false),
                                    [image = std::move(got.image)] { return image; }};
+            } catch (const Shortage&) {
+                throw;
             } catch (const Error& error) {
                 if (damage_.message.empty()) damage_.message = error.what();
                 ++damage_.frames;

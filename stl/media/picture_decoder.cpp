@@ -33,7 +33,10 @@ AVCodecID codec_of(std::string_view bytes) {
 
 [[noreturn]] void refuse(const fs::path& path, int code, const ffmpeg::Complaints& said) {
     // FFmpeg says so of absurd sizes in damaged files too.
-    if (code == AVERROR(ENOMEM)) fail("{}: is damaged, or takes more memory than there is", path.string());
+    if (code == AVERROR(ENOMEM)) {
+        fail_call(ffmpeg::is_shortage(code) ? ENOMEM : 0,
+                  "{}: is damaged, or takes more memory than there is", path.string());
+    }
     const std::string first = said.first();
     fail("{}: cannot be decoded ({})", path.string(),
          first.empty() ? ffmpeg::complaint(code) : ffmpeg::with_hint(first));
@@ -46,7 +49,7 @@ DecodedPicture decode_picture(const fs::path& path, const PictureForm& form) {
     std::error_code ec;
     const auto size = fs::file_size(path, ec);
     if (!ec) require_memory(size, path.string());
-    const std::string file = read_text(path);
+    const std::string file = read_text(path, INT_MAX);
     return decode_picture(std::as_bytes(std::span(file)), path, form);
 }
 

@@ -1,6 +1,7 @@
 // What is not, or not wholly, a video.
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include "stl/media/png.h"
 #include "stl/media/video_reader.h"
@@ -34,6 +35,23 @@ TEST_F(BadVideo, NotAVideo) {
     EXPECT_THAT(error_of_reading("none.mp4"), HasSubstr("no such file"));
     fs::create_directories(file("folder"));
     EXPECT_THAT(error_of_reading("folder"), HasSubstr("no pictures"));
+}
+
+TEST_F(BadVideo, APipe) {
+    ASSERT_EQ(::mkfifo(file("a.mp4").c_str(), 0600), 0);
+    EXPECT_THAT(error_of_reading("a.mp4"), HasSubstr("a.mp4: is a pipe, expected a file"));
+}
+
+TEST_F(BadVideo, TooFewOpenFilesAreNoFaultOfTheVideo) {
+    ffmpeg("-f lavfi -i testsrc2=size=64x48:rate=10:duration=1 " + file("a.mkv"));
+    fs::create_directories(file("frames"));
+    for (int i = 0; i < 3; ++i) write_png(file(fmt::format("frames/{}.png", i)), Image(8, 8, 1, 50));
+    VideoOptions options;
+    options.height = options.width = 8;
+    VideoReader pictures(file("frames"), options);
+    const test::NoMoreFiles none;
+    EXPECT_THROW(VideoReader(file("a.mkv")), Shortage);
+    EXPECT_THROW(pictures.next(), Shortage);
 }
 
 TEST_F(BadVideo, SoundAlone) {
