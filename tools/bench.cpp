@@ -248,7 +248,8 @@ void run_bench(const BenchArguments& arguments, Console& console) {
                                   "ratio", "memory", "of the peak (best)"));
     }
     bench_translators(session, names, console);
-    if (!arguments.profile.empty()) write_json(arguments.profile, chrome_trace(session.traces));
+    if (!arguments.profile.empty())
+        write_json(arguments.profile, chrome_trace(session.traces), arguments.force);
 }
 
 std::string work_help() {

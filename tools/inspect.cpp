@@ -54,7 +54,7 @@ void write_sheet(const InspectArguments& a, const SequenceReader& reader, const 
     }
     const std::string title = fmt::format("{}: {} sequences of {}", fs::path(a.file).filename().string(),
                                           info.count, to_string(info.shape));
-    write_png(a.sheet, draw_strips(strips, {dark_theme, 0, title}));
+    write_png(a.sheet, draw_strips(strips, {dark_theme, 0, title}), a.force);
 }
 
 void inspect_sequences(const InspectArguments& a, Console& console) {

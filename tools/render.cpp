@@ -60,9 +60,9 @@ void write_figure(const RenderArguments& a, const Material& m, const PanelOption
     }
     const StripOptions options{panels.theme, panels.scale, panels.title};
     if (svg)
-        write_text(a.output, strips_svg(strips, options));
+        write_text(a.output, strips_svg(strips, options), a.force);
     else
-        write_png(a.output, draw_strips(strips, options));
+        write_png(a.output, draw_strips(strips, options), a.force);
 }
 
 std::int64_t write_frames(const RenderArguments& a, const Material& m, const PanelOptions& panels,

@@ -68,7 +68,7 @@ void run_report(const ReportArguments& a, Console& console) {
         if (text.ends_with('\n')) text.pop_back();
         console.print(text);
     } else {
-        write_text(a.output, text);
+        write_text(a.output, text, a.force);
         console.info(a.output + " written");
     }
 }

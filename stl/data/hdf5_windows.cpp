@@ -123,10 +123,7 @@ std::unique_ptr<SequenceReader> open_windows(const fs::path& path) {
 class WindowWriter::File {
   public:
     File(const fs::path& path, const SequenceShape& shape, const WriteOptions& options)
-        : output_((refuse_existing(path, options.force), path)),
-          name_(path.string()),
-          shape_(shape),
-          dtype_(options.dtype) {
+        : output_(path, options.force), name_(path.string()), shape_(shape), dtype_(options.dtype) {
         if ((dtype_ != DType::u8 && dtype_ != DType::f32) || shape.elements() < 1) {
             fail("{}: cannot write {} of {}", name_, to_string(shape), dtype_name(dtype_));
         }

@@ -12,7 +12,7 @@ class Hdf5Writer : public SequenceWriter {
   public:
     Hdf5Writer(const fs::path& path, std::int64_t count, const SequenceShape& shape,
                const WriteOptions& options)
-        : output_((refuse_existing(path, options.force), path)),
+        : output_(path, options.force),
           name_(path.string()),
           dataset_name_(options.dataset),
           count_(count),

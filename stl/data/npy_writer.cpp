@@ -51,7 +51,7 @@ class NpyWriter : public SequenceWriter {
   public:
     NpyWriter(const fs::path& path, std::int64_t count, const SequenceShape& shape,
               const WriteOptions& options)
-        : output_((refuse_existing(path, options.force), path)),
+        : output_(path, options.force),
           name_(path.string()),
           count_(count),
           shape_(shape),

@@ -1,8 +1,11 @@
 #include "stl/media/picture_folder.h"
 
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 
@@ -29,9 +32,31 @@ void check_replaceable(const fs::path& path, bool force) {
     }
 }
 
+/// What is at `old` goes aside first; on failure it comes back. Returns 0 or an errno.
+int rename_over(const fs::path& fresh, const fs::path& old) {
+    auto aside = fresh;
+    aside += ".old";
+    if (::rename(old.c_str(), aside.c_str()) != 0) return errno;
+    const int code = ::rename(fresh.c_str(), old.c_str()) == 0 ? 0 : errno;
+    if (code != 0) return ::rename(aside.c_str(), old.c_str()) == 0 ? code : errno;
+    std::error_code ec;
+    fs::remove_all(aside, ec);
+    return 0;
+}
+
+/// `fresh` in the place of `old`, which is removed: in one step where the file system can. Returns 0 or an
+/// errno.
+int replace_folder(const fs::path& fresh, const fs::path& old) {
+    if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, old.c_str(), RENAME_EXCHANGE) != 0)
+        return errno == EINVAL || errno == ENOSYS ? rename_over(fresh, old) : errno;
+    std::error_code ec;
+    fs::remove_all(fresh, ec);
+    return 0;
+}
+
 }  // namespace
 
-PictureFolder::PictureFolder(fs::path path, bool force) : final_(std::move(path)) {
+PictureFolder::PictureFolder(fs::path path, bool force) : final_(std::move(path)), force_(force) {
     if (!final_.has_filename()) final_ = final_.parent_path();  // "out/"
     check_replaceable(final_, force);
     temporary_ = final_.parent_path() / fmt::format(".{}.tmp{}", final_.filename().string(), ::getpid());
@@ -58,10 +83,13 @@ void PictureFolder::add(const Image& image) {
 }
 
 void PictureFolder::commit() {
-    std::error_code ec;
-    fs::remove_all(final_, ec);
-    fs::rename(temporary_, final_, ec);
-    if (ec) fail("{}: cannot be written ({})", final_.string(), ec.message());
+    // This replaces an empty folder.
+    int code = ::rename(temporary_.c_str(), final_.c_str()) == 0 ? 0 : errno;
+    if (code == ENOTEMPTY || code == EEXIST || code == ENOTDIR) {
+        check_replaceable(final_, force_);  // another program may have been here
+        code = replace_folder(temporary_, final_);
+    }
+    if (code != 0) fail("{}: cannot be written ({})", final_.string(), std::strerror(code));
     temporary_.clear();
 }
 

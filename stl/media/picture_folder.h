@@ -23,6 +23,7 @@ class PictureFolder {
 
   private:
     fs::path final_, temporary_;
+    bool force_;
     std::int64_t count_ = 0;
 };
 

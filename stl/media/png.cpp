@@ -149,8 +149,8 @@ std::string encode_png(const Image& image) {
     return out;
 }
 
-void write_png(const fs::path& path, const Image& image) {
-    write_text(path, encode_png(image));
+void write_png(const fs::path& path, const Image& image, bool replace) {
+    write_text(path, encode_png(image), replace);
 }
 
 }  // namespace stl

@@ -17,6 +17,6 @@ Image read_png(const fs::path& path, std::int64_t max_pixels = default_max_pixel
 /// The file's bytes. The same picture gives the same bytes.
 std::string encode_png(const Image& image);
 /// Atomically.
-void write_png(const fs::path& path, const Image& image);
+void write_png(const fs::path& path, const Image& image, bool replace = true);
 
 }  // namespace stl

@@ -106,7 +106,8 @@ class SameSize {
 
 class EncodedVideo : public VideoWriter {
   public:
-    EncodedVideo(const fs::path& path, EncoderSpec spec) : file_(path), spec_(std::move(spec)) {}
+    EncodedVideo(const fs::path& path, EncoderSpec spec, bool force)
+        : file_(path, force), spec_(std::move(spec)) {}
 
     void add(const Image& frame) override {
         size_.check(frame, file_.final_path());
@@ -133,7 +134,8 @@ class EncodedVideo : public VideoWriter {
 /// Frames wait on disk until the palette of all of them is known.
 class GifVideo : public VideoWriter {
   public:
-    GifVideo(const fs::path& path, EncoderSpec spec) : file_(path), spec_(std::move(spec)), spool_(path) {}
+    GifVideo(const fs::path& path, EncoderSpec spec, bool force)
+        : file_(path, force), spec_(std::move(spec)), spool_(path) {}
 
     void add(const Image& frame) override {
         size_.check(frame, file_.final_path());
@@ -209,10 +211,10 @@ std::unique_ptr<VideoWriter> create_video(const fs::path& path, const VideoWrite
         fail("{}: unknown kind of video '{}', expected {}, or no extension for a folder of PNG",
              path.string(), path.extension().string(), fmt::join(video_extensions(), ", "));
     }
-    refuse_existing(path, o.force);
     EncoderSpec spec = kind->spec(kind->container, o);
-    if (spec.pixel_format == AV_PIX_FMT_PAL8) return std::make_unique<GifVideo>(path, std::move(spec));
-    return std::make_unique<EncodedVideo>(path, std::move(spec));
+    if (spec.pixel_format == AV_PIX_FMT_PAL8)
+        return std::make_unique<GifVideo>(path, std::move(spec), o.force);
+    return std::make_unique<EncodedVideo>(path, std::move(spec), o.force);
 }
 
 std::vector<OutputFormat> output_formats() {

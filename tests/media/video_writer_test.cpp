@@ -197,6 +197,26 @@ TEST_F(VideoWriterTest, RefusesWhatIsThere) {
     EXPECT_FALSE(fs::exists(file("other/frame_0002.png")));
 }
 
+TEST_F(VideoWriterTest, DoesNotReplaceWhatAnotherProgramMadeMeanwhile) {
+    for (const std::string name : {"a.mp4", "a.gif", "frames"}) {
+        const auto writer = create_video(file(name));
+        writer->add(scene(0, 32, 32, 3));
+        write_scenes(file("their_" + name), 3, {});
+        fs::rename(file("their_" + name), file(name));
+        const auto theirs = fs::is_directory(file(name)) ? std::string() : read_text(file(name));
+        EXPECT_THAT(test::error_of([&] { writer->finish(); }), HasSubstr("exists already (--force")) << name;
+        EXPECT_TRUE(fs::is_directory(file(name)) || read_text(file(name)) == theirs) << name;
+    }
+    EXPECT_TRUE(fs::exists(file("frames/frame_0002.png")));
+    VideoWriteOptions force;
+    force.force = true;
+    const auto writer = create_video(file("frames"), force);
+    writer->add(scene(0, 32, 32, 3));
+    write_text(file("frames/thesis.tex"), "precious");
+    EXPECT_THAT(test::error_of([&] { writer->finish(); }), HasSubstr("thesis.tex"));
+    EXPECT_EQ(read_text(file("frames/thesis.tex")), "precious");
+}
+
 TEST_F(VideoWriterTest, LeavesNothingUnfinished) {
     for (const std::string name : {"a.mp4", "a.gif", "a.webm", "frames"}) {
         const auto writer = create_video(file(name));
