@@ -9,7 +9,6 @@ namespace stl {
 namespace {
 
 hdf5::Handle open_file(const fs::path& path) {
-    if (!fs::is_regular_file(path)) fail("{}: no such file", path.string());
     return hdf5::open_for_reading(path);
 }
 

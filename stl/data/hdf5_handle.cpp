@@ -108,10 +108,15 @@ Handle timeless_creation() {
     return creation;
 }
 
-Handle open_for_reading(const fs::path& path) {
-    const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-    // No lock on files that are only read: network and read-only file systems have none.
+Handle lockless_access() {
+    Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
     H5Pset_file_locking(access.get(), false, true);
+    return access;
+}
+
+Handle open_for_reading(const fs::path& path) {
+    require_readable_file(path);
+    const Handle access = lockless_access();
     Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
     if (file.valid()) return file;
     const auto why = reason();

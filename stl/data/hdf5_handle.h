@@ -48,6 +48,9 @@ class Handle {
 /// What HDF5 says about the last failure, in a few words: "truncated file: eof = 800, ...".
 std::string reason();
 
+/// To open or create a file with: network and read-only file systems have no locks, and none is needed: files
+/// that are written appear under their name when they are whole.
+Handle lockless_access();
 Handle open_for_reading(const fs::path& path);
 /// To create a dataset with: without the time of its making, so that the same data give the same file.
 Handle timeless_creation();

@@ -62,7 +62,7 @@ void BlockReader::read_packed(std::span<const hsize_t> start, std::span<const hs
 RowWriter::RowWriter(const fs::path& file, Layout layout, std::string where)
     : layout_(std::move(layout)), where_(std::move(where)) {
     const Lock lock;
-    file_ = Handle(H5Fcreate(file.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), H5Fclose);
+    file_ = Handle(H5Fcreate(file.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, lockless_access().get()), H5Fclose);
     if (!file_.valid()) fail("{}: cannot be written ({})", where_, reason());
     create_dataset();
 }

@@ -62,6 +62,35 @@ TEST_P(Writers, BytesComeBackDividedBy255) {
     EXPECT_EQ(read_all(*reader), expected);
 }
 
+TEST_P(Writers, NeedsNoLocks) {
+    // A lock that somebody else holds is in the way as one that the file system lacks.
+    const fs::path path(file());
+    const auto temporary =
+        folder_ / fmt::format(".{}.tmp{}{}", path.stem().string(), ::getpid(), path.extension().string());
+    const FileLock lock(temporary);
+    ASSERT_EQ(lock.state(), FileLock::State::held);
+    const auto writer = create();
+    write_in_pieces<std::uint8_t>(*writer, bytes());
+    writer->finish();
+    EXPECT_EQ(open_sequences(file())->info().count, kCount);
+}
+
+TEST_P(Writers, ReadingThemTooFewOpenFilesAreAShortage) {
+    const auto writer = create();
+    write_in_pieces<std::uint8_t>(*writer, bytes());
+    writer->finish();
+    const test::NoMoreFiles none;
+    EXPECT_THROW(open_sequences(file()), Shortage);
+}
+
+TEST_P(Writers, DoesNotReplaceWhatAnotherProgramMadeMeanwhile) {
+    const auto writer = create();
+    write_in_pieces<std::uint8_t>(*writer, bytes());
+    test::write_bytes(file(), "theirs");
+    EXPECT_THAT(error_of([&] { writer->finish(); }), HasSubstr("exists already (--force replaces it)"));
+    EXPECT_EQ(read_text(file()), "theirs");
+}
+
 TEST_P(Writers, TheSameDataGiveTheSameBytes) {
     std::vector<std::string> files;
     for (int i = 0; i < 2; ++i) {
