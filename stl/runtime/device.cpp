@@ -8,7 +8,9 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <latch>
 #include <memory>
+#include <system_error>
 #include <thread>
 
 #include "stl/core/error.h"
@@ -66,6 +68,19 @@ void open_cuda_library(const std::string& device) {
     // fp32 is to mean it: LibTorch would let convolutions round to ten bits (TF32).
     at::globalContext().setAllowTF32CuDNN(false);
     at::globalContext().setAllowTF32CuBLAS(false);
+}
+
+/// Where threads cannot be started LibTorch waits for them forever.
+void require_threads(int count) {
+    std::latch all_tried(1);
+    std::vector<std::jthread> threads;  // joined at the end, after the latch is open
+    try {
+        for (int i = 0; i < count; ++i) threads.emplace_back([&] { all_tried.wait(); });
+    } catch (const std::system_error& error) {
+        all_tried.count_down();
+        fail("threads: {} cannot be started ({})", count, error.code().message());
+    }
+    all_tried.count_down();
 }
 
 }  // namespace
@@ -154,6 +169,7 @@ void set_threads(int threads) {
         if (threads <= 0) threads = cores;
         threads = std::min(threads, most);
     }
+    require_threads(threads);
     at::set_num_threads(threads);
 }
 
