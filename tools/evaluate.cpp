@@ -2,6 +2,11 @@
 
 #include "stl/eval/evaluate.h"
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/eval/record.h"
@@ -78,6 +83,17 @@ Json with_best(const EvaluateArguments& a, const Json& document, const Predictor
     return record_document(document, predictor, data.files(), best, best_epoch);
 }
 
+/// A run may lie where nothing can be written; what was measured is told all the same.
+void keep_in_run(const RunFolder& run, const Json& document, Console& console) {
+    if (::access(run.path().c_str(), W_OK) != 0) {
+        const char* reason = std::strerror(errno);
+        console.warn(fmt::format("{}: not written ({})", run.evaluation_file().string(), reason));
+        return;
+    }
+    write_json(run.evaluation_file(), document);
+    write_run_report(run.path(), console);
+}
+
 void run_evaluate(EvaluateArguments a, Console& console) {
     if (a.record && a.predictor.weights != "last") {
         throw UsageError("--record takes the last weights, and the best beside them; leave out --weights");
@@ -106,12 +122,9 @@ void run_evaluate(EvaluateArguments a, Console& console) {
     } else {
         print_evaluation(document, evaluation, predictor, console);
     }
-    if (predictor.run() != nullptr) {
-        write_json(predictor.run()->evaluation_file(), document);
-        write_run_report(predictor.run()->path(), console);
-    }
+    if (predictor.run() != nullptr) keep_in_run(*predictor.run(), document, console);
     if (!a.record) return;
-    write_json(record, with_best(a, document, predictor, *data, options, console));
+    write_json(record, with_best(a, document, predictor, *data, options, console), a.force);
     console.info("recorded in " + record.string());
 }
 

@@ -87,15 +87,17 @@ struct Predictor::Parts {
             network = nullptr;
         }
         epoch = checkpoint.epoch;
+        experiment_file = run ? run->experiment_file() : file;
         if (run) {
-            experiment = read_json(run->experiment_file());
+            experiment = read_json(experiment_file);
         } else if (checkpoint.stl.is_object()) {
             experiment = checkpoint.stl.value("experiment", Json(nullptr));
         }
         auto normalization = options.normalization;
         if (experiment.is_object() && experiment.contains("dataset")) {
-            normalization = Normalization::from_json(experiment["dataset"], where + ": dataset")
-                                .value_or(Normalization{});
+            normalization =
+                Normalization::from_json(experiment["dataset"], experiment_file.string() + ": dataset")
+                    .value_or(Normalization{});
         }
         normalization.check_channels(model_configuration.channels, where);
         normalizer = Normalizer(normalization, device);
@@ -114,6 +116,7 @@ struct Predictor::Parts {
     std::int64_t parameters = 0;
     std::int64_t epoch = 0;
     Json experiment;
+    fs::path experiment_file;
     Normalizer normalizer;
 };
 
@@ -154,6 +157,9 @@ torch::Device Predictor::device() const {
 }
 const Json& Predictor::experiment() const {
     return parts_->experiment;
+}
+const fs::path& Predictor::experiment_file() const {
+    return parts_->experiment_file;
 }
 const RunFolder* Predictor::run() const {
     return parts_->run ? &*parts_->run : nullptr;

@@ -65,6 +65,8 @@ class Predictor {
 
     /// The experiment that made it, complete; null where the checkpoint does not tell.
     const Json& experiment() const;
+    /// The file that tells it.
+    const fs::path& experiment_file() const;
     /// The run that it came from; null for a checkpoint file.
     const RunFolder* run() const;
     const fs::path& checkpoint() const;

@@ -11,19 +11,20 @@ void take_hints(PredictorOptions& options, const std::string& file, const std::s
 }
 
 DatasetOptions test_set_options(const TestSetOptions& a, const Predictor& predictor) {
+    const auto where = a.data.empty() ? predictor.experiment_file().string() + ": dataset" : "--data";
     Json json;
     if (!a.data.empty()) {
         json = {{"name", "file"}, {"path", a.data}, {"input_frames", predictor.model().frames}};
         if (!a.layout.empty()) json["layout"] = a.layout;
     } else if (predictor.experiment().is_object() && predictor.experiment().contains("dataset")) {
         json = predictor.experiment()["dataset"];
+        if (!json.is_object()) fail("{}: {} is no object {{...}}", where, to_line(json));
     } else {
         fail("{}: does not tell its data set; give a test set with --data FILE",
              predictor.checkpoint().string());
     }
     json["output_frames"] = a.frames > 0 ? a.frames : predictor.output_frames();
-    return DatasetOptions::from_json(
-        json, a.data.empty() ? predictor.checkpoint().string() + ": dataset" : "--data");
+    return DatasetOptions::from_json(json, where);
 }
 
 std::unique_ptr<Dataset> open_test_set(const DatasetOptions& options) {
