@@ -14,6 +14,7 @@
 #include <spdlog/spdlog.h>
 
 #include "stl/core/error.h"
+#include "stl/core/utf8.h"
 
 namespace stl::tools {
 namespace {
@@ -21,6 +22,7 @@ namespace {
 volatile std::sig_atomic_t interrupt_count = 0;
 
 void on_interrupt(int signal) {
+    if (signal == SIGHUP && interrupt_count > 0) return;  // a closed terminal's may come twice
     interrupt_count = interrupt_count + 1;
     if (interrupt_count > 1) {
         std::signal(signal, SIG_DFL);
@@ -33,6 +35,16 @@ void on_lost_file(int /*signal*/) {
     constexpr char text[] = "stl: a file was cut short while it was being read, or its disk is gone\n";
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text, sizeof text - 1);
     ::_exit(1);
+}
+
+/// What the parent set to be ignored stays so (nohup, a shell's jobs in the background). No SA_RESTART: a
+/// call that waits for a pipe ends.
+void watch(int signal) {
+    struct sigaction action {};
+    if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) return;
+    action = {};
+    action.sa_handler = on_interrupt;
+    ::sigaction(signal, &action, nullptr);
 }
 
 std::string duration_text(double seconds) {
@@ -62,8 +74,7 @@ bool interrupted() {
 }
 
 void watch_interrupts() {
-    std::signal(SIGINT, on_interrupt);
-    std::signal(SIGTERM, on_interrupt);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) watch(signal);
     std::signal(SIGBUS, on_lost_file);
     std::signal(SIGXFSZ, SIG_IGN);  // files at their size limit fail as on a full disk
 }
@@ -106,12 +117,12 @@ void Console::info(const std::string& line) {
 
 void Console::warn(const std::string& line) {
     clear_bar();
-    log_->warn("warning: {}", line);
+    log_->warn("warning: {}", on_one_line(line));
 }
 
 void Console::error(const std::string& line) {
     clear_bar();
-    log_->error("stl: {}", line);
+    log_->error("stl: {}", on_one_line(line));
 }
 
 void Console::progress(const Progress& state) {

@@ -54,8 +54,9 @@ class Console : public Reporter {
     std::vector<std::string> arguments_;
 };
 
-/// True once Ctrl-C (or SIGTERM) came; a second one ends the program at once.
+/// True once Ctrl-C (or SIGTERM, or SIGHUP) came; a second one ends the program at once.
 bool interrupted();
+/// Has the program hear of them, unless whoever started it had them ignored.
 void watch_interrupts();
 /// A standard stream that the caller closed must not become the first file that is opened.
 void hold_standard_streams();

@@ -50,7 +50,8 @@ SimVP model_of_checkpoint(const fs::path& file, const InfoArguments& a) {
 SimVP model_of(const InfoArguments& a) {
     const fs::path source(a.source);
     if (!fs::exists(source)) fail("{}: no such experiment, run or checkpoint", a.source);
-    const bool json = source.extension() == ".json" && !fs::is_directory(source);
+    // A checkpoint is never read from a pipe.
+    const bool json = fs::is_fifo(source) || (source.extension() == ".json" && !fs::is_directory(source));
     return json ? model_of_json(a) : model_of_checkpoint(checkpoint_of(source, a.weights), a);
 }
 

@@ -2,6 +2,7 @@
 // status.
 
 #include <algorithm>
+#include <filesystem>
 #include <sstream>
 
 #include "stl/core/error.h"
@@ -45,6 +46,13 @@ const std::vector<stl::tools::AddCommand> commands{
 /// LibTorch's messages carry a stack trace after the first line.
 std::string first_line(const std::string& text) {
     return text.substr(0, text.find('\n'));
+}
+
+/// "a/b.json: permission denied"
+std::string told(const std::filesystem::filesystem_error& error) {
+    auto reason = error.code().message();
+    reason.replace(0, 1, stl::lower_case(reason.substr(0, 1)));
+    return error.path1().empty() ? reason : error.path1().string() + ": " + reason;
 }
 
 /// "--run" and "-h" of an option that has both.
@@ -138,6 +146,8 @@ int main(int argc, char** argv) {
         return 2;
     } catch (const stl::Error& error) {
         console.error(error.what());
+    } catch (const std::filesystem::filesystem_error& error) {
+        console.error(told(error));
     } catch (const c10::Error& error) {
         console.error(stl::is_out_of_memory(error) ? "out of memory"
                                                    : first_line(error.what_without_backtrace()));

@@ -83,6 +83,7 @@ std::int64_t predict_stream(std::istream& in, std::ostream& out, const RawFormat
     for (;;) {
         if (stop && stop()) throw Interrupted(fmt::format("stopped after {} frames", written));
         in.read(reinterpret_cast<char*>(raw.pixels.data()), size);
+        if (in.gcount() < size && stop && stop()) continue;  // a signal ended the waiting
         if (in.gcount() == 0) break;
         if (in.gcount() < size) {
             fail("standard input: ends inside frame {} ({} of {} bytes)", read + 1, in.gcount(), size);
@@ -99,6 +100,7 @@ std::int64_t predict_stream(std::istream& in, std::ostream& out, const RawFormat
                   static_cast<std::streamsize>(next.pixels.size()));
         out.flush();
         if (!out && errno == EPIPE) return written;
+        if (!out && errno == EINTR && stop && stop()) continue;
         if (!out)
             fail("standard output: cannot be written after {} frames ({})", written, std::strerror(errno));
         ++written;

@@ -46,16 +46,17 @@ class ProgramTest : public testing::Test {
         EXPECT_EQ(outcome.status, 0) << "stl " << arguments << "\n" << outcome.err;
         return outcome;
     }
-    /// Starts it, and interrupts it (as Ctrl-C does) once `file` has grown.
-    Outcome interrupted(const std::string& arguments, const fs::path& file) const {
+    /// Starts it, and interrupts it (as Ctrl-C does) once `file` has grown. `preparation`: shell commands before it.
+    Outcome interrupted(const std::string& arguments, const fs::path& file, int signal = SIGINT,
+                        const std::string& preparation = "") const {
         const auto size = [&] {
             std::error_code missing;
             const auto bytes = fs::file_size(file, missing);
             return missing ? std::uintmax_t{0} : bytes;
         };
         const auto before = size();
-        const auto command = fmt::format("cd '{}' && exec '{}' {} >.out 2>.err </dev/null", folder_.string(),
-                                         STL_PROGRAM, arguments);
+        const auto command = fmt::format("cd '{}' && {}exec '{}' {} >.out 2>.err </dev/null",
+                                         folder_.string(), preparation, STL_PROGRAM, arguments);
         const pid_t program = ::fork();
         if (program == 0) {
             ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
@@ -70,7 +71,7 @@ class ProgramTest : public testing::Test {
             ended = ::waitpid(program, &status, WNOHANG);
         }
         if (ended == 0) {
-            ::kill(program, SIGINT);
+            ::kill(program, signal);
             ::waitpid(program, &status, 0);
         }
         return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_text(folder_ / ".out"),
