@@ -52,7 +52,7 @@ class SystemTest : public ProgramTest {
 
 TEST_F(SystemTest, OfSeveralAtOneOutputOneWritesIt) {
     bash(R"(for i in 1 2 3 4; do
-                ($STL generate mmnist --sequences 200 --seed $i --output g.h5 2>err$i; echo $? >status$i) &
+                ($STL generate mmnist --sequences 8000 --canvas 32 --frames 8 --seed $i --output g.h5 2>err$i; echo $? >status$i) &
             done; wait)");
     int written = 0;
     for (int i = 1; i <= 4; ++i) {
