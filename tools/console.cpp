@@ -37,11 +37,12 @@ void on_lost_file(int /*signal*/) {
     ::_exit(1);
 }
 
-/// What the parent set to be ignored stays so (nohup, a shell's jobs in the background). No SA_RESTART: a
-/// call that waits for a pipe ends.
+/// nohup's SIGHUP stays ignored; SIGINT, which a script's shell has its background jobs ignore, is heard, so that
+/// `kill -INT` stops them. No SA_RESTART: a call that waits for a pipe ends.
 void watch(int signal) {
     struct sigaction action {};
-    if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN) return;
+    if (signal == SIGHUP && ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN)
+        return;
     action = {};
     action.sa_handler = on_interrupt;
     ::sigaction(signal, &action, nullptr);

@@ -56,7 +56,7 @@ class Console : public Reporter {
 
 /// True once Ctrl-C (or SIGTERM, or SIGHUP) came; a second one ends the program at once.
 bool interrupted();
-/// Has the program hear of them, unless whoever started it had them ignored.
+/// Has the program hear of them (of SIGHUP unless nohup started it).
 void watch_interrupts();
 /// A standard stream that the caller closed must not become the first file that is opened.
 void hold_standard_streams();

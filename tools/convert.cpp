@@ -51,7 +51,7 @@ void run_convert(const ConvertArguments& arguments, Console& console) {
     const auto input = checkpoint_of(arguments.input, arguments.weights);
     auto checkpoint = read_checkpoint(input, !arguments.weights_only && !safetensors);
     record_model(checkpoint, arguments, input.string(), console);
-    write_checkpoint(output, checkpoint, {.half = arguments.half});
+    write_checkpoint(output, checkpoint, {.half = arguments.half, .replace = arguments.force});
     const bool state_kept = checkpoint.optimizer.has_value();
     console.info(fmt::format("{}: {} tensors, {}{}", arguments.output, checkpoint.state.size(),
                              bytes_text(fs::file_size(output)),

@@ -57,7 +57,8 @@ struct Checkpoint {
 Checkpoint read_checkpoint(const fs::path& path, bool with_optimizer = true);
 
 struct CheckpointWriteOptions {
-    bool half = false;  ///< floating-point weights as bf16
+    bool half = false;    ///< floating-point weights as bf16
+    bool replace = true;  ///< a file that is there; else it is an Error
 };
 /// Atomic. The format goes by the extension (.safetensors, else .pth).
 void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint,

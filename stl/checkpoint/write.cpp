@@ -2,6 +2,7 @@
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/checkpoint/tensors.h"
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/pickle/writer.h"
 
 namespace stl {
@@ -173,8 +174,8 @@ void write_weights(const fs::path& path, const std::string& where, const Checkpo
 
 void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint,
                       const CheckpointWriteOptions& options) {
-    AtomicFile file(path);
-    const bool safetensors = path.extension() == ".safetensors";
+    AtomicFile file(path, options.replace);
+    const bool safetensors = lower_case(path.extension().string()) == ".safetensors";
     (safetensors ? write_weights : write_torch)(file.temporary(), path.string(), checkpoint, options.half);
     file.commit();
 }

@@ -92,6 +92,8 @@ TEST_F(JourneyTest, FromDataToVideo) {
     EXPECT_GT(json("info run --json")["parameters"].get<std::int64_t>(), 0);
 
     good("convert run/checkpoints/last.pth last.safetensors");
+    good("convert run/checkpoints/last.pth capitals.SAFETENSORS");
+    EXPECT_EQ(read_text(folder_ / "capitals.SAFETENSORS"), read_text(folder_ / "last.safetensors"));
     good("predict last.safetensors --input test.h5 --output again.h5");
     EXPECT_NEAR(json("metrics again.h5 prediction.h5 --json")["mse"].get<double>(), 0, 1e-9);
 
