@@ -58,12 +58,13 @@ std::string special_kind(const fs::file_status& status) {
     return fs::is_socket(status) ? "a socket" : "";
 }
 
-void require_no_folder(const fs::path& path) {
+fs::file_status require_no_folder(const fs::path& path) {
     std::error_code ec;
     const auto status = fs::status(path, ec);
     if (status.type() == fs::file_type::not_found) fail("{}: no such file", path.string());
     if (ec) fail_call(ec.value(), "{}: cannot be read ({})", path.string(), ec.message());
     if (fs::is_directory(status)) fail("{}: is a folder, expected a file", path.string());
+    return status;
 }
 
 /// A device would be taken away, a pipe's reader would get nothing.
@@ -135,9 +136,7 @@ fs::path program_folder() {
 }
 
 void require_regular_file(const fs::path& path) {
-    require_no_folder(path);
-    std::error_code ec;
-    const auto kind = special_kind(fs::status(path, ec));
+    const auto kind = special_kind(require_no_folder(path));
     if (!kind.empty()) fail("{}: is {}, expected a file", path.string(), kind);
 }
 

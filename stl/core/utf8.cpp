@@ -4,6 +4,13 @@
 #include <cstdint>
 
 namespace stl {
+namespace {
+
+bool is_control(char c) {
+    return static_cast<unsigned char>(c) < ' ' || c == 0x7f;
+}
+
+}  // namespace
 
 bool is_utf8(std::string_view text) {
     std::size_t i = 0;
@@ -34,13 +41,12 @@ std::string printable(std::string_view text) {
     std::string line(text.substr(0, most));
     const bool utf8 = is_utf8(line);
     std::ranges::replace_if(
-        line, [utf8](unsigned char c) { return c < 0x80 ? c < ' ' || c == 0x7f : !utf8; }, '?');
+        line, [utf8](char c) { return is_control(c) || (!utf8 && (c & '\x80') != 0); }, '?');
     return line;
 }
 
 std::string on_one_line(std::string text) {
-    std::ranges::replace_if(
-        text, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
+    std::ranges::replace_if(text, is_control, '?');
     return text;
 }
 

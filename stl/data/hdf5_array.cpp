@@ -8,10 +8,6 @@
 namespace stl {
 namespace {
 
-hdf5::Handle open_file(const fs::path& path) {
-    return hdf5::open_for_reading(path);
-}
-
 std::vector<std::string> fixed_texts(hid_t dataset, std::int64_t count, const std::string& where) {
     const hdf5::Handle type(H5Dget_type(dataset), H5Tclose);
     const auto length = H5Tget_size(type.get());
@@ -88,7 +84,7 @@ struct Hdf5Array::Parts {
 Hdf5Array::Hdf5Array(const fs::path& path, const std::string& dataset) : parts_(std::make_unique<Parts>()) {
     const hdf5::Lock lock;
     auto& p = *parts_;
-    p.file = open_file(path);
+    p.file = hdf5::open_for_reading(path);
     p.dataset = hdf5::open_dataset(p.file.get(), dataset, path.string());
     p.where = fmt::format("{}: dataset '{}'", path.string(), dataset);
     p.shape = hdf5::dataset_shape(p.dataset.get());
@@ -141,13 +137,13 @@ void Hdf5Array::read(std::int64_t first, std::int64_t count, std::span<std::int6
 
 std::vector<std::string> hdf5_dataset_names(const fs::path& path) {
     const hdf5::Lock lock;
-    const auto file = open_file(path);
+    const auto file = hdf5::open_for_reading(path);
     return hdf5::dataset_names(file.get());
 }
 
 std::vector<std::string> read_hdf5_texts(const fs::path& path, const std::string& dataset) {
     const hdf5::Lock lock;
-    const auto file = open_file(path);
+    const auto file = hdf5::open_for_reading(path);
     const auto handle = hdf5::open_dataset(file.get(), dataset, path.string());
     const auto where = fmt::format("{}: dataset '{}'", path.string(), dataset);
     const auto count = element_count(hdf5::dataset_shape(handle.get()), where);

@@ -8,6 +8,8 @@ extern "C" {
 #include <libavutil/log.h>
 }
 
+#include "stl/core/error.h"
+
 namespace stl::ffmpeg {
 namespace {
 
@@ -88,6 +90,12 @@ bool is_shortage(int code) {
     void* block = av_malloc(large_picture);
     av_free(block);
     return block == nullptr;
+}
+
+void check_memory(int code, const fs::path& path) {
+    if (code != AVERROR(ENOMEM)) return;
+    fail_call(is_shortage(code) ? ENOMEM : 0, "{}: is damaged, or takes more memory than there is",
+              path.string());
 }
 
 void forget_complaints() {

@@ -14,6 +14,8 @@ extern "C" {
 #include <string>
 #include <utility>
 
+#include "stl/core/file.h"
+
 namespace stl::ffmpeg {
 
 struct Closer {
@@ -77,6 +79,8 @@ void forget_complaints();
 /// Whether FFmpeg's `code` tells of a shortage of open files, threads or memory. It says ENOMEM of absurd
 /// sizes in damaged files too: then there is memory still.
 bool is_shortage(int code);
+/// Error where `code` is ENOMEM, a Shortage if it tells of one.
+void check_memory(int code, const fs::path& path);
 /// FFmpeg's message, and the option that helps where its limit of pixels was met.
 std::string with_hint(std::string message);
 

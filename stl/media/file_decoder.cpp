@@ -16,16 +16,8 @@ constexpr double longest_pause = 60;
 /// More of them are a clock that was set back.
 constexpr int most_stale_in_a_row = 16;
 
-/// FFmpeg says so of absurd sizes in damaged files too.
-void check_memory(int code, const fs::path& path) {
-    if (code != AVERROR(ENOMEM)) return;
-    const auto text = path.string() + ": is damaged, or takes more memory than there is";
-    if (ffmpeg::is_shortage(code)) throw Shortage(text);
-    throw Error(text);
-}
-
 int checked(int code, const fs::path& path) {
-    check_memory(code, path);
+    ffmpeg::check_memory(code, path);
     if (code >= 0) return code;
     const auto reason = ffmpeg::complaint(code);
     if (ffmpeg::is_shortage(code))
@@ -164,7 +156,7 @@ const AVFrame* FileDecoder::next() {
 void FileDecoder::feed() {
     for (;;) {
         int code = av_read_frame(input_.get(), packet_.get());
-        check_memory(code, path_);
+        ffmpeg::check_memory(code, path_);
         if (code < 0) {
             if (code != AVERROR(EAGAIN) && ffmpeg::is_shortage(code)) checked(code, path_);
             if (code != AVERROR_EOF) complaints_->add(ffmpeg::complaint(code));
@@ -180,14 +172,14 @@ void FileDecoder::feed() {
         }
         av_packet_unref(packet_.get());
         if (!ours) continue;
-        check_memory(code, path_);
+        ffmpeg::check_memory(code, path_);
         if (code < 0 && code != AVERROR(EAGAIN) && code != AVERROR_EOF) note_damage(code);
         return;
     }
 }
 
 void FileDecoder::note_damage(int code) {
-    check_memory(code, path_);
+    ffmpeg::check_memory(code, path_);
     if (complaints_->count() == 0) complaints_->add(ffmpeg::complaint(code));
     ++damaged_;
     ++errors_in_a_row_;

@@ -32,11 +32,7 @@ AVCodecID codec_of(std::string_view bytes) {
 }
 
 [[noreturn]] void refuse(const fs::path& path, int code, const ffmpeg::Complaints& said) {
-    // FFmpeg says so of absurd sizes in damaged files too.
-    if (code == AVERROR(ENOMEM)) {
-        fail_call(ffmpeg::is_shortage(code) ? ENOMEM : 0,
-                  "{}: is damaged, or takes more memory than there is", path.string());
-    }
+    ffmpeg::check_memory(code, path);
     const std::string first = said.first();
     fail("{}: cannot be decoded ({})", path.string(),
          first.empty() ? ffmpeg::complaint(code) : ffmpeg::with_hint(first));

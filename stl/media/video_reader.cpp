@@ -39,7 +39,7 @@ std::string to_string(const Damage& damage, const fs::path& path) {
     if (damage.ends_early > 0) text += fmt::format("ends {:.1f} s early; ", damage.ends_early);
     if (damage.frames > 0) {
         text += damage.of > 0 ? fmt::format("{} of {} frames", damage.frames, damage.of)
-                              : fmt::format("{} frame{}", damage.frames, damage.frames == 1 ? "" : "s");
+                              : counted(damage.frames, "frame");
         text += damage.frames == 1 ? " is damaged or missing and left out"
                                    : " are damaged or missing and left out";
     } else if (damage.ends_early <= 0) {

@@ -65,17 +65,8 @@ const std::string kMissing = R"(<span class="missing">–</span>)";
 std::string metric_cell(const ReportTable& table, const ReportRow& row, const MetricColumn& column) {
     const auto ours = row.figure(column.key);
     const auto theirs = row.published_value(column.key);
-    std::string cell = kMissing;
-    if (ours) {
-        cell = emphasized(shown(ours->mean, column.digits), ours->mean == table.best(column, false));
-        if (ours->deviation) cell += " ± " + shown(*ours->deviation, column.digits);
-        if (const auto difference = row.difference(column.key))
-            cell += fmt::format(" ({:+.1f} %)", 100 * *difference);
-    }
-    if (theirs) {
-        cell += "<small>" + emphasized(shown(*theirs, column.digits), *theirs == table.best(column, true)) +
-                "</small>";
-    }
+    auto cell = ours ? our_figure(table, column, *ours, emphasized) + difference_text(row, column) : kMissing;
+    if (theirs) cell += "<small>" + published_figure(table, column, *theirs, emphasized) + "</small>";
     return "<td>" + cell + "</td>";
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* kMissing = "–";
 
-std::string emphasized(std::string text, bool best) {
+std::string emphasized(const std::string& text, bool best) {
     return best ? "**" + text + "**" : text;
 }
 
@@ -19,17 +19,10 @@ std::string emphasized(std::string text, bool best) {
 std::string metric_cell(const ReportTable& table, const ReportRow& row, const MetricColumn& column) {
     const auto ours = row.figure(column.key);
     const auto theirs = row.published_value(column.key);
-    std::string reproduced = kMissing;
-    if (ours) {
-        reproduced = emphasized(shown(ours->mean, column.digits), ours->mean == table.best(column, false));
-        if (ours->deviation) reproduced += " ± " + shown(*ours->deviation, column.digits);
-    }
+    const auto reproduced = ours ? our_figure(table, column, *ours, emphasized) : kMissing;
     if (!theirs) return reproduced;
-    auto cell =
-        emphasized(shown(*theirs, column.digits), *theirs == table.best(column, true)) + " → " + reproduced;
-    if (const auto difference = row.difference(column.key))
-        cell += fmt::format(" ({:+.1f} %)", 100 * *difference);
-    return cell;
+    return published_figure(table, column, *theirs, emphasized) + " → " + reproduced +
+           difference_text(row, column);
 }
 
 /// "46.8 → 46.84", in millions or 1e9.

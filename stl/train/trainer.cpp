@@ -115,7 +115,7 @@ class Trainer {
     bool must_stop();
     std::int64_t parameter_count() const;
     /// Of the whole run, this call's included.
-    double seconds() const { return seconds_before_ + seconds_since(started_); }
+    double seconds() const { return now_.seconds + seconds_since(started_); }
     Json resolved_experiment() const;
     /// Half the batch, again and again, until a step goes through; 0 if none does.
     std::int64_t fitting_batch();
@@ -141,8 +141,7 @@ class Trainer {
     std::unique_ptr<LossLog> losses_;
 
     std::int64_t steps_per_epoch_ = 0;
-    Standing now_;  ///< but for epoch_sum, which losses_ counts on, and seconds
-    double seconds_before_ = 0;
+    Standing now_;  ///< but for epoch_sum, which losses_ counts on, and seconds: of the calls before this one
     bool interrupted_ = false;
     std::optional<MetricValues> validation_;
 };
@@ -292,7 +291,6 @@ void Trainer::restore(const Json& resolved) {
     } else {
         reporter_.warn(fmt::format("{}: not stl's own, goes on after step {}", path.string(), now_.step));
     }
-    seconds_before_ = now_.seconds;
     // A run that was killed after the pending validation may have written its line.
     folder_->drop_metrics_after(now_.step, now_.validation_pending);
 }
