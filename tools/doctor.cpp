@@ -13,6 +13,7 @@
 #include "stl/kernels/isa.h"
 #include "stl/media/media_info.h"
 #include "stl/media/video_writer.h"
+#include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
 #include "stl/runtime/torch.h"
 #include "tools/command.h"
@@ -60,6 +61,11 @@ std::vector<std::string> missing(const Json& report) {
     } else if (!has_cuda_library()) {
         lines.push_back(
             "a GPU, but LibTorch has no CUDA part: everything runs on the CPU; tools/setup fetches it");
+    }
+    if (!kernels::multiplies_bfloat16(kernels::best_isa())) {
+        lines.push_back(
+            fmt::format("no bfloat16 in this processor: prediction{} in bf16 computes in fp32 there",
+                        multiplies_bfloat16(torch::kCPU) ? "" : " and training"));
     }
     for (const auto& [name, there] : report["encoders"].items()) {
         if (there.is_null()) lines.push_back("no encoder for " + name + ": install an FFmpeg that has one");

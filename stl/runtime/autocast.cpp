@@ -2,6 +2,8 @@
 
 #include <ATen/autocast_mode.h>
 
+#include <ATen/core/dispatch/Dispatcher.h>
+
 #include "stl/core/error.h"
 
 namespace stl {
@@ -28,6 +30,13 @@ Autocast::~Autocast() {
 
 bool Autocast::is_on(torch::DeviceType device) {
     return at::autocast::is_autocast_enabled(device);
+}
+
+bool multiplies_bfloat16(torch::Device device) {
+    if (!device.is_cpu()) return true;
+    if (at::get_cpu_capability() == "AVX2") return false;
+    const auto ask = c10::Dispatcher::singleton().findSchema({"mkldnn::_is_mkldnn_bf16_supported", ""});
+    return ask && ask->typed<bool()>().call();
 }
 
 torch::Dtype product_type(const std::string& precision) {

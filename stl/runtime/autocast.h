@@ -26,6 +26,10 @@ class Autocast {
     torch::Dtype type_before_ = torch::kBFloat16;
 };
 
+/// Whether a device has instructions for products in bfloat16. On a CPU without them LibTorch goes one number at
+/// a time, hundreds of times slower than in float32. What `ATEN_CPU_CAPABILITY` holds to AVX2 counts as such.
+bool multiplies_bfloat16(torch::Device device);
+
 /// The type of products in a precision: of "fp32", "bf16" or "fp16". Error: another name.
 torch::Dtype product_type(const std::string& precision);
 

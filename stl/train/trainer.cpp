@@ -88,6 +88,15 @@ void load_initial_weights(SimVPImpl& model, const Experiment& experiment) {
     }
 }
 
+/// `asked`, but in float32 where mixed precision would take forever.
+TrainOptions as_computed(TrainOptions asked, torch::Device device, Reporter& reporter) {
+    if (asked.precision == "bf16" && !multiplies_bfloat16(device)) {
+        reporter.warn("this processor multiplies no bfloat16: training in fp32 instead");
+        asked.precision = "fp32";
+    }
+    return asked;
+}
+
 class Trainer {
   public:
     Trainer(const TrainRequest& request, Reporter& reporter, const StopRequested& stop);
@@ -127,8 +136,8 @@ class Trainer {
     const std::string started_at_ = utc_now();
 
     const Experiment& experiment_;
-    const TrainOptions& options_;
     torch::Device device_;
+    const TrainOptions options_;  ///< as computed; the run's files keep what was asked for
     std::unique_ptr<Dataset> train_data_, validation_data_;
     SequenceShape shape_;
     Normalization normalization_;
@@ -151,8 +160,8 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
       reporter_(reporter),
       stop_(stop),
       experiment_(request.experiment),
-      options_(request.experiment.train),
-      device_(open_device(request.device, reporter)) {
+      device_(open_device(request.device, reporter)),
+      options_(as_computed(request.experiment.train, device_, reporter)) {
     RunFolder::require_available(request.run, request.resume, request.force);
     set_threads(options_.threads);
     train_data_ = make_dataset(experiment_.dataset, Split::train, options_.seed);
@@ -470,6 +479,7 @@ void Trainer::write_run_file(const std::string& state) const {
                                      {"revision", revision()},
                                      {"libtorch", TORCH_VERSION},
                                      {"device", device_.str()},
+                                     {"precision", options_.precision},
                                      {"threads", at::get_num_threads()},
                                      {"seed", options_.seed},
                                      {"data", train_data_->describe()},

@@ -11,6 +11,7 @@
 #include "stl/core/error.h"
 #include "stl/data/loader.h"
 #include "stl/kernels/isa.h"
+#include "stl/runtime/autocast.h"
 #include "tests/support/checks.h"
 
 namespace stl {
@@ -101,8 +102,20 @@ TEST(Bench, fast_inference_in_bf16_where_the_processor_multiplies_it) {
     } else {
         EXPECT_THAT(test::error_of([&] { infer.make(options, "fast"); }), testing::HasSubstr("no bfloat16"));
     }
-    EXPECT_TRUE(has_fast_path(options, find_bench_work("train")));
-    find_bench_work("train").make(options, "fast").run();
+}
+
+TEST(Bench, training_in_bf16_where_the_processor_multiplies_it) {
+    auto options = small_options();
+    options.precision = "bf16";
+    const auto& training = find_bench_work("train");
+    for (const auto* path : {"plain", "fast"}) {
+        if (multiplies_bfloat16(options.device)) {
+            training.make(options, path).run();
+        } else {
+            EXPECT_THAT(test::error_of([&] { training.make(options, path); }),
+                        testing::HasSubstr("no bfloat16, so that training there is in fp32"));
+        }
+    }
 }
 
 TEST(Bench, fp16_is_for_inference_on_a_gpu) {

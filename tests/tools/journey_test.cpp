@@ -347,5 +347,17 @@ TEST_F(JourneyTest, TheDoctorTellsWhichInstructionsAreUsed) {
     EXPECT_EQ(kernels(), isa_name(isas.back()));
 }
 
+TEST_F(JourneyTest, WithoutBfloat16TrainingIsInFp32AndSaysSo) {
+    if (kernels::available_isas().back() == kernels::Isa::plain) GTEST_SKIP() << "holds a processor to AVX2";
+    const EnvironmentVariable some("ATEN_CPU_CAPABILITY", "avx2");
+    EXPECT_THAT(good("doctor").out, HasSubstr("no bfloat16 in this processor: prediction and training"));
+    const auto told =
+        good("train tiny.json --run run --device cpu --set train.steps=2 --set train.precision=bf16");
+    EXPECT_THAT(told.err, HasSubstr("no bfloat16: training in fp32"));
+    EXPECT_EQ(read_json(folder_ / "run/run.json")["precision"], "fp32");
+    EXPECT_EQ(read_json(folder_ / "run/experiment.json")["train"]["precision"], "bf16");
+    EXPECT_THAT(stl("bench --work train --precision bf16").err, HasSubstr("no bfloat16, so that training"));
+}
+
 }  // namespace
 }  // namespace stl

@@ -7,6 +7,7 @@
 
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/core/error.h"
+#include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
 #include "stl/train/run_folder.h"
 
@@ -614,9 +615,19 @@ TEST_F(TrainerTest, Bf16FollowsFp32) {
     train(a, silent_);
     auto b = request({{"precision", "bf16"}});
     b.run = folder_ / "bf16";
-    train(b, silent_);
+    Watcher told;
+    train(b, told);
     const auto x = losses(a.run);
     const auto y = losses(b.run);
+    EXPECT_EQ(read_json(b.run / "experiment.json")["train"]["precision"], "bf16");
+    if (!multiplies_bfloat16(torch::kCPU)) {
+        EXPECT_THAT(told.warnings, testing::Contains(HasSubstr("no bfloat16: training in fp32")));
+        EXPECT_EQ(read_json(b.run / "run.json")["precision"], "fp32");
+        EXPECT_EQ(x, y);
+        return;
+    }
+    EXPECT_THAT(told.warnings, testing::IsEmpty());
+    EXPECT_EQ(read_json(b.run / "run.json")["precision"], "bf16");
     EXPECT_NE(x, y);
     for (std::size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(x[i], y[i], 0.05 * x[i]) << "step " << i + 1;
 }
