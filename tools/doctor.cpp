@@ -64,8 +64,8 @@ std::vector<std::string> missing(const Json& report) {
     }
     if (!kernels::multiplies_bfloat16(kernels::best_isa())) {
         lines.push_back(
-            fmt::format("no bfloat16 in this processor: prediction{} in bf16 computes in fp32 there",
-                        multiplies_bfloat16(torch::kCPU) ? "" : " and training"));
+            fmt::format("no bfloat16 in this processor: {} asked for in bf16 will be in fp32",
+                        multiplies_bfloat16(torch::kCPU) ? "prediction" : "prediction and training"));
     }
     for (const auto& [name, there] : report["encoders"].items()) {
         if (there.is_null()) lines.push_back("no encoder for " + name + ": install an FFmpeg that has one");

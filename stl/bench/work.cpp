@@ -314,15 +314,17 @@ void require_path(const BenchOptions& options, const BenchWork& work, const std:
         gpu::kernels_for(options.device) == nullptr) {
         fail("{}: precision fp16 needs a GPU; on a CPU there are fp32 and bf16", work.name);
     }
-    if (options.precision == "bf16" && work.mixes_precision && !multiplies_bfloat16(options.device)) {
+    if (options.precision == "bf16" && options.device.is_cpu() && !multiplies_bfloat16(options.device) &&
+        gpu::kernels_for(options.device) == nullptr) {
         fail(
-            "{}: this processor multiplies no bfloat16, so that training there is in fp32 (--precision fp32)",
+            "{}: this processor multiplies no bfloat16; asked for it, stl computes in fp32 (--precision "
+            "fp32)",
             work.name);
     }
     if (path != "fast" || has_fast_path(options, work)) return;
     if (options.device.is_cuda()) kernels_on(options.device);  // says why
-    fail("{}: no fast path in {}: this processor multiplies no bfloat16 (--precision fp32)", work.name,
-         options.precision);
+    fail("{}: no fast path in {}: this processor multiplies no bfloat16 (--compare plain, --precision fp32)",
+         work.name, options.precision);
 }
 
 SimVPOptions benchmark_model(const std::string& translator) {

@@ -71,18 +71,19 @@ struct Predictor::Parts {
         network = SimVP(model, Weights::unset);
         load_weights(*network, checkpoint.state, where);
         network->eval();
-        for (auto& parameter : network->parameters()) {
-            parameter.requires_grad_(false);
-            parameters += parameter.numel();
-        }
+        for (auto& parameter : network->parameters()) parameter.requires_grad_(false);
+        parameters = network->parameter_count();
         precision = options.precision;
-        if (options.path == "plain") {
+        const bool plain = options.path == "plain";
+        if (type == torch::kBFloat16 && device.is_cpu() && (plain || !on_gpu) &&
+            !(plain ? multiplies_bfloat16(device) : kernels::multiplies_bfloat16(kernels::best_isa())))
+            precision = "fp32";
+        if (plain) {
             network->to(device);
         } else if (on_gpu) {
             graphs = make_graph_inference(*network, device, type, told != nullptr ? *told : silent);
             network = nullptr;
         } else {
-            if (!kernels::multiplies_bfloat16(kernels::best_isa())) precision = "fp32";
             fast = std::make_unique<FastSimVP>(*network, precision_named(precision));
             network = nullptr;
         }

@@ -59,8 +59,8 @@ class Predictor {
     std::int64_t output_frames() const;
     std::int64_t parameters() const;
     torch::Device device() const;
-    /// What is computed: what was asked for; but bf16 on a CPU's fast path only where the processor
-    /// multiplies it, since all others are quicker in fp32.
+    /// What is computed: what was asked for; but bf16 on a CPU only where the processor multiplies it (and on
+    /// the fast path our kernels do), since all others are quicker in fp32.
     const std::string& precision() const;
 
     /// The experiment that made it, complete; null where the checkpoint does not tell.

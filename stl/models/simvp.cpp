@@ -11,12 +11,6 @@
 namespace stl {
 namespace {
 
-std::uint64_t parameter_bytes(const torch::nn::Module& module) {
-    std::uint64_t bytes = 0;
-    for (const auto& parameter : module.parameters()) bytes += parameter.nbytes();
-    return bytes;
-}
-
 /// Channels last, and not by chance of a size of 1.
 bool is_channels_last(const torch::Tensor& x) {
     return x.suggest_memory_format() == torch::MemoryFormat::ChannelsLast;
@@ -57,7 +51,8 @@ SimVPImpl::SimVPImpl(const SimVPOptions& options, Weights weights) : options_(op
                           Decoder(options.hid_S, options.channels, options.N_S, options.spatio_kernel_dec));
     hid = register_module("hid", find_translator(options.translator, "model").make(options));
     if (weights == Weights::drawn) {
-        require_memory(parameter_bytes(*this), fmt::format("the weights of '{}'", options.translator));
+        require_memory(sizeof(float) * static_cast<std::uint64_t>(parameter_count()),
+                       fmt::format("the weights of '{}'", options.translator));
         draw_weights();
     }
 }
@@ -67,6 +62,12 @@ void SimVPImpl::draw_weights() {
     draw_convolutions(*dec->dec, Init::small_normal);
     draw_convolutions(*dec->readout, Init::torch_default);
     hid->draw_weights();
+}
+
+std::int64_t SimVPImpl::parameter_count() const {
+    std::int64_t count = 0;
+    for (const auto& parameter : parameters()) count += parameter.numel();
+    return count;
 }
 
 void SimVPImpl::to(torch::Device device, torch::Dtype dtype, bool non_blocking) {

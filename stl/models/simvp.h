@@ -73,6 +73,7 @@ class SimVPImpl : public torch::nn::Module, public CostRule {
     torch::Tensor predict(const torch::Tensor& x);  ///< options().output_frames
 
     void draw_weights();
+    std::int64_t parameter_count() const;
     /// As in Python, and unlike LibTorch's own, whole-number buffers keep their type.
     void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
     void to(torch::Dtype dtype, bool non_blocking = false) override;

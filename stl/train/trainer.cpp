@@ -8,10 +8,8 @@
 #include <ctime>
 
 #include "stl/checkpoint/checkpoint.h"
-#include "stl/core/array.h"
 #include "stl/core/clock.h"
 #include "stl/core/error.h"
-#include "stl/core/names.h"
 #include "stl/core/version.h"
 #include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
@@ -19,6 +17,7 @@
 #include "stl/train/graph_step.h"
 #include "stl/train/loss_log.h"
 #include "stl/train/normalizer.h"
+#include "stl/train/plan.h"
 #include "stl/train/resume.h"
 #include "stl/train/run_folder.h"
 #include "stl/train/step.h"
@@ -48,55 +47,6 @@ void require_finite_data(const TrainBatch& batch, double loss, std::int64_t step
          shown(loss), what_stays(folder));
 }
 
-/// What training holds at the least on a CPU: weights, their gradients and the optimizer's two moments, the
-/// batches that the loader makes ahead, and the first layer's maps, which the decoder's last layer needs.
-std::uint64_t least_bytes(double parameters, const SimVPOptions& m, const SequenceShape& shape,
-                          std::int64_t batch) {
-    constexpr double most = 1e18;
-    const double batches = LoaderOptions{}.read_ahead + 1;
-    const double pixels = double(shape.height) * double(shape.width);
-    const double sequence = double(shape.frames) * double(shape.channels) * pixels;
-    const double maps = double(m.frames) * double(m.hid_S) * pixels;
-    const double values = 4 * parameters + double(batch) * (batches * sequence + maps);
-    return static_cast<std::uint64_t>(std::min(most, sizeof(float) * values));
-}
-
-/// Doubles, which the schedules reckon in, count steps one by one up to here.
-constexpr std::int64_t kMostSteps = std::int64_t{1} << 53;
-
-std::int64_t total_steps(const Experiment& experiment, std::int64_t steps_per_epoch) {
-    const auto& train = experiment.train;
-    const auto at_most = [&](std::int64_t value, std::int64_t most, const char* key) {
-        if (value > most)
-            fail("{}: train.{}: {} is too large, expected at most {}", experiment.file, key, value, most);
-    };
-    if (train.steps) {
-        at_most(*train.steps, kMostSteps, "steps");
-        return *train.steps;
-    }
-    at_most(train.epochs, kMostSteps / steps_per_epoch, "epochs");
-    return train.epochs * steps_per_epoch;
-}
-
-void load_initial_weights(SimVPImpl& model, const Experiment& experiment) {
-    if (experiment.train.init.empty()) return;
-    try {
-        const auto file = checkpoint_of(experiment.train.init, "last");
-        load_weights(model, read_checkpoint(file, /*with_optimizer=*/false).state, file.string());
-    } catch (const Error& error) {
-        fail("{}: train.init: {}", experiment.file, error.what());
-    }
-}
-
-/// `asked`, but in float32 where mixed precision would take forever.
-TrainOptions as_computed(TrainOptions asked, torch::Device device, Reporter& reporter) {
-    if (asked.precision == "bf16" && !multiplies_bfloat16(device)) {
-        reporter.warn("this processor multiplies no bfloat16: training in fp32 instead");
-        asked.precision = "fp32";
-    }
-    return asked;
-}
-
 class Trainer {
   public:
     Trainer(const TrainRequest& request, Reporter& reporter, const StopRequested& stop);
@@ -104,8 +54,6 @@ class Trainer {
 
   private:
     void build_network();
-    void require_room() const;
-    void warn_of_missing_sequences() const;
     void open_folder();
     void restore_random_numbers(const Checkpoint& checkpoint, const fs::path& path);
     void restore(const Json& resolved);
@@ -122,7 +70,6 @@ class Trainer {
     bool stop_asked();
     /// Asked to, or out of time.
     bool must_stop();
-    std::int64_t parameter_count() const;
     /// Of the whole run, this call's included.
     double seconds() const { return now_.seconds + seconds_since(started_); }
     Json resolved_experiment() const;
@@ -169,26 +116,19 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
     normalization_ = experiment_.dataset.normalization.value_or(train_data_->normalization());
     normalization_.check_channels(shape_.channels, experiment_.file + ": dataset");
     normalizer_ = Normalizer(normalization_, device_);
-    if (train_data_->size() < options_.batch_size) {
-        fail("{}: {}, expected at least one batch (train.batch_size is {})", experiment_.file,
-             counted(train_data_->size(), "training sequence"), options_.batch_size);
-    }
-    steps_per_epoch_ = train_data_->size() / options_.batch_size;
-    schedule_ = options_.schedule;
-    schedule_.steps_per_epoch = steps_per_epoch_;
-    schedule_.total_steps = total_steps(experiment_, steps_per_epoch_);
-    schedule_.epochs = (schedule_.total_steps + steps_per_epoch_ - 1) / steps_per_epoch_;
+    schedule_ = planned_schedule(experiment_, train_data_->size());
+    steps_per_epoch_ = schedule_.steps_per_epoch;
 
     build_network();
     validation_data_ = make_dataset(experiment_.dataset, Split::validation, options_.seed);
-    warn_of_missing_sequences();
+    warn_of_missing_sequences(experiment_, *train_data_, validation_data_.get(), reporter);
 }
 
 void Trainer::build_network() {
     try {
         // Nothing is written to the weights yet, so that they take no memory.
         model_ = SimVP(experiment_.model_for(shape_), Weights::unset);
-        require_room();
+        require_room(experiment_, *model_, shape_, device_);
         torch::manual_seed(options_.seed);
         model_->draw_weights();
         if (!request_.resume) load_initial_weights(*model_, experiment_);
@@ -202,44 +142,6 @@ void Trainer::build_network() {
     if (device_.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);
     set_recompute(*model_, options_.checkpoint_activations);
     train_step_ = make_train_step(model_, *optimizer_, options_, reporter_);
-}
-
-/// On a CPU the kernel ends a program that takes too much, so this is asked beforehand.
-void Trainer::require_room() const {
-    const auto parameters = parameter_count();
-    if (!device_.is_cpu()) {
-        // They are drawn in the machine's own memory.
-        return require_memory(sizeof(float) * static_cast<std::uint64_t>(parameters),
-                              fmt::format("{}: a model of {} parameters", experiment_.file, parameters));
-    }
-    require_memory(
-        least_bytes(static_cast<double>(parameters), model_->options(), shape_, options_.batch_size),
-        fmt::format("{}: a model of {} parameters and batches of {} (train.batch_size) of {}",
-                    experiment_.file, parameters, counted(options_.batch_size, "sequence"),
-                    to_string(shape_)));
-}
-
-/// A run on fewer sequences than its experiment asks for must not pass unseen.
-void Trainer::warn_of_missing_sequences() const {
-    const auto& set = experiment_.dataset;
-    const auto warn = [&](const std::string& what) {
-        if (!what.empty()) reporter_.warn(fmt::format("{}: {}", experiment_.file, what));
-    };
-    warn(shortage("dataset.train_sequences", set.train_sequences, *train_data_));
-    if (validation_data_ != nullptr) {
-        warn(shortage("dataset.val_sequences", set.val_sequences, *validation_data_));
-    } else if (set.val_sequences) {
-        warn(fmt::format(
-            "dataset.val_sequences is {}, but no sequence is marked for validation: training does "
-            "without",
-            *set.val_sequences));
-    }
-}
-
-std::int64_t Trainer::parameter_count() const {
-    std::int64_t count = 0;
-    for (const auto& parameter : model_->parameters()) count += parameter.numel();
-    return count;
 }
 
 Json Trainer::resolved_experiment() const {
@@ -483,7 +385,7 @@ void Trainer::write_run_file(const std::string& state) const {
                                      {"threads", at::get_num_threads()},
                                      {"seed", options_.seed},
                                      {"data", train_data_->describe()},
-                                     {"parameters", parameter_count()},
+                                     {"parameters", model_->parameter_count()},
                                      {"started", started_at_},
                                      {"written", utc_now()},
                                      {"steps", now_.step},

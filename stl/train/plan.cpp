@@ -1,0 +1,110 @@
+#include "stl/train/plan.h"
+
+#include <algorithm>
+
+#include "stl/checkpoint/checkpoint.h"
+#include "stl/core/array.h"
+#include "stl/core/error.h"
+#include "stl/core/names.h"
+#include "stl/data/loader.h"
+#include "stl/runtime/autocast.h"
+#include "stl/train/run_folder.h"
+
+namespace stl {
+namespace {
+
+/// What training holds at the least on a CPU: weights, their gradients and the optimizer's two moments, the
+/// batches that the loader makes ahead, and the first layer's maps, which the decoder's last layer needs.
+std::uint64_t least_bytes(double parameters, const SimVPOptions& m, const SequenceShape& shape,
+                          std::int64_t batch) {
+    constexpr double most = 1e18;
+    const double batches = LoaderOptions{}.read_ahead + 1;
+    const double pixels = double(shape.height) * double(shape.width);
+    const double sequence = double(shape.frames) * double(shape.channels) * pixels;
+    const double maps = double(m.frames) * double(m.hid_S) * pixels;
+    const double values = 4 * parameters + double(batch) * (batches * sequence + maps);
+    return static_cast<std::uint64_t>(std::min(most, sizeof(float) * values));
+}
+
+/// Doubles, which the schedules reckon in, count steps one by one up to here.
+constexpr std::int64_t most_steps = std::int64_t{1} << 53;
+
+std::int64_t total_steps(const Experiment& experiment, std::int64_t steps_per_epoch) {
+    const auto& train = experiment.train;
+    const auto at_most = [&](std::int64_t value, std::int64_t most, const char* key) {
+        if (value > most)
+            fail("{}: train.{}: {} is too large, expected at most {}", experiment.file, key, value, most);
+    };
+    if (train.steps) {
+        at_most(*train.steps, most_steps, "steps");
+        return *train.steps;
+    }
+    at_most(train.epochs, most_steps / steps_per_epoch, "epochs");
+    return train.epochs * steps_per_epoch;
+}
+
+}  // namespace
+
+TrainOptions as_computed(TrainOptions asked, torch::Device device, Reporter& reporter) {
+    if (asked.precision == "bf16" && !multiplies_bfloat16(device)) {
+        reporter.warn("this processor multiplies no bfloat16: training in fp32 instead");
+        asked.precision = "fp32";
+    }
+    return asked;
+}
+
+ScheduleOptions planned_schedule(const Experiment& experiment, std::int64_t sequences) {
+    const auto batch = experiment.train.batch_size;
+    if (sequences < batch) {
+        fail("{}: {}, expected at least one batch (train.batch_size is {})", experiment.file,
+             counted(sequences, "training sequence"), batch);
+    }
+    auto schedule = experiment.train.schedule;
+    schedule.steps_per_epoch = sequences / batch;
+    schedule.total_steps = total_steps(experiment, schedule.steps_per_epoch);
+    schedule.epochs = (schedule.total_steps + schedule.steps_per_epoch - 1) / schedule.steps_per_epoch;
+    return schedule;
+}
+
+void require_room(const Experiment& experiment, const SimVPImpl& model, const SequenceShape& shape,
+                  torch::Device device) {
+    const auto parameters = model.parameter_count();
+    if (!device.is_cpu()) {
+        // They are drawn in the machine's own memory.
+        return require_memory(sizeof(float) * static_cast<std::uint64_t>(parameters),
+                              fmt::format("{}: a model of {} parameters", experiment.file, parameters));
+    }
+    const auto batch = experiment.train.batch_size;
+    require_memory(least_bytes(static_cast<double>(parameters), model.options(), shape, batch),
+                   fmt::format("{}: a model of {} parameters and batches of {} (train.batch_size) of {}",
+                               experiment.file, parameters, counted(batch, "sequence"), to_string(shape)));
+}
+
+void load_initial_weights(SimVPImpl& model, const Experiment& experiment) {
+    if (experiment.train.init.empty()) return;
+    try {
+        const auto file = checkpoint_of(experiment.train.init, "last");
+        load_weights(model, read_checkpoint(file, /*with_optimizer=*/false).state, file.string());
+    } catch (const Error& error) {
+        fail("{}: train.init: {}", experiment.file, error.what());
+    }
+}
+
+void warn_of_missing_sequences(const Experiment& experiment, const Dataset& training,
+                               const Dataset* validation, Reporter& reporter) {
+    const auto& set = experiment.dataset;
+    const auto warn = [&](const std::string& what) {
+        if (!what.empty()) reporter.warn(fmt::format("{}: {}", experiment.file, what));
+    };
+    warn(shortage("dataset.train_sequences", set.train_sequences, training));
+    if (validation != nullptr) {
+        warn(shortage("dataset.val_sequences", set.val_sequences, *validation));
+    } else if (set.val_sequences) {
+        warn(fmt::format(
+            "dataset.val_sequences is {}, but no sequence is marked for validation: training does "
+            "without",
+            *set.val_sequences));
+    }
+}
+
+}  // namespace stl
