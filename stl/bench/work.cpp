@@ -310,15 +310,13 @@ bool has_fast_path(const BenchOptions& options, const BenchWork& work) {
 void require_path(const BenchOptions& options, const BenchWork& work, const std::string& path) {
     if (options.precision == "fp16" && work.mixes_precision)
         fail("{}: fp16 is for inference, expected fp32 or bf16", work.name);
-    if (options.precision == "fp16" && options.device.is_cpu() &&
-        gpu::kernels_for(options.device) == nullptr) {
+    const bool on_cpu = options.device.is_cpu() && gpu::kernels_for(options.device) == nullptr;
+    if (options.precision == "fp16" && on_cpu)
         fail("{}: precision fp16 needs a GPU; on a CPU there are fp32 and bf16", work.name);
-    }
-    if (options.precision == "bf16" && options.device.is_cpu() && !multiplies_bfloat16(options.device) &&
-        gpu::kernels_for(options.device) == nullptr) {
+    if (options.precision == "bf16" && on_cpu && !multiplies_bfloat16(options.device)) {
         fail(
-            "{}: this processor multiplies no bfloat16; asked for it, stl computes in fp32 (--precision "
-            "fp32)",
+            "{}: this processor multiplies no bfloat16; asked for it, stl computes in fp32 "
+            "(--precision fp32)",
             work.name);
     }
     if (path != "fast" || has_fast_path(options, work)) return;

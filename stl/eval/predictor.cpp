@@ -74,16 +74,14 @@ struct Predictor::Parts {
         for (auto& parameter : network->parameters()) parameter.requires_grad_(false);
         parameters = network->parameter_count();
         precision = options.precision;
-        const bool plain = options.path == "plain";
-        if (type == torch::kBFloat16 && device.is_cpu() && (plain || !on_gpu) &&
-            !(plain ? multiplies_bfloat16(device) : kernels::multiplies_bfloat16(kernels::best_isa())))
-            precision = "fp32";
-        if (plain) {
+        if (options.path == "plain") {
+            if (type == torch::kBFloat16 && !multiplies_bfloat16(device)) precision = "fp32";
             network->to(device);
         } else if (on_gpu) {
             graphs = make_graph_inference(*network, device, type, told != nullptr ? *told : silent);
             network = nullptr;
         } else {
+            if (!kernels::multiplies_bfloat16(kernels::best_isa())) precision = "fp32";
             fast = std::make_unique<FastSimVP>(*network, precision_named(precision));
             network = nullptr;
         }

@@ -1,7 +1,7 @@
 #include "stl/runtime/autocast.h"
 
+#include <ATen/Version.h>
 #include <ATen/autocast_mode.h>
-
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include "stl/core/error.h"

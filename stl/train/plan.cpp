@@ -100,10 +100,10 @@ void warn_of_missing_sequences(const Experiment& experiment, const Dataset& trai
     if (validation != nullptr) {
         warn(shortage("dataset.val_sequences", set.val_sequences, *validation));
     } else if (set.val_sequences) {
-        warn(fmt::format(
-            "dataset.val_sequences is {}, but no sequence is marked for validation: training does "
-            "without",
-            *set.val_sequences));
+        warn(
+            fmt::format("dataset.val_sequences is {}, but no sequence is marked for validation: "
+                        "training does without",
+                        *set.val_sequences));
     }
 }
 

@@ -96,7 +96,6 @@ class Trainer {
     std::optional<RunFolder> folder_;
     std::unique_ptr<LossLog> losses_;
 
-    std::int64_t steps_per_epoch_ = 0;
     Standing now_;  ///< but for epoch_sum, which losses_ counts on, and seconds: of the calls before this one
     bool interrupted_ = false;
     std::optional<MetricValues> validation_;
@@ -117,7 +116,6 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
     normalization_.check_channels(shape_.channels, experiment_.file + ": dataset");
     normalizer_ = Normalizer(normalization_, device_);
     schedule_ = planned_schedule(experiment_, train_data_->size());
-    steps_per_epoch_ = schedule_.steps_per_epoch;
 
     build_network();
     validation_data_ = make_dataset(experiment_.dataset, Split::validation, options_.seed);
@@ -162,7 +160,7 @@ void Trainer::open_folder() {
     }
     write_json(folder_->experiment_file(), resolved);
     losses_ = std::make_unique<LossLog>(
-        *folder_, LossLog::Settings{options_.log_every, options_.batch_size, steps_per_epoch_});
+        *folder_, LossLog::Settings{options_.log_every, options_.batch_size, schedule_.steps_per_epoch});
     losses_->start_at(now_.step, now_.epoch_sum);
 }
 
@@ -244,8 +242,8 @@ void Trainer::train_until_stopped() {
                                                      .input_frames = model_->options().frames,
                                                      .shuffle = options_.shuffle,
                                                      .seed = options_.seed,
-                                                     .first_epoch = now_.step / steps_per_epoch_,
-                                                     .first_batch = now_.step % steps_per_epoch_,
+                                                     .first_epoch = now_.step / schedule_.steps_per_epoch,
+                                                     .first_batch = now_.step % schedule_.steps_per_epoch,
                                                      .device = device_});
     if (batches->on_device()) reporter_.info("training sequences are made on " + device_.str());
     model_->train();
@@ -255,7 +253,7 @@ void Trainer::train_until_stopped() {
         report_progress();
         const bool last = now_.step == schedule_.total_steps;
         const bool stop_now = !last && must_stop();
-        if (now_.step % steps_per_epoch_ == 0 || last) {
+        if (now_.step % schedule_.steps_per_epoch == 0 || last) {
             end_epoch([this] { return must_stop(); });
         } else if (!stop_now && (options_.save_every == 0 || now_.step % options_.save_every != 0)) {
             continue;
@@ -303,7 +301,7 @@ std::optional<Validation> Trainer::validate_unless(const StopRequested& stop) {
 void Trainer::end_epoch(const StopRequested& stop) {
     now_.validation_pending = false;
     losses_->flush();
-    const auto steps_of_epoch = (now_.step - 1) % steps_per_epoch_ + 1;
+    const auto steps_of_epoch = (now_.step - 1) % schedule_.steps_per_epoch + 1;
     Json line = {{"train_loss", losses_->epoch_sum() / static_cast<double>(steps_of_epoch)}};
     if (validation_data_ != nullptr) {
         const auto result = validate_unless(stop);
@@ -326,7 +324,7 @@ void Trainer::end_epoch(const StopRequested& stop) {
     line["seconds"] = seconds();
     losses_->end_epoch(line);
     reporter_.progress_end();
-    const auto epoch = (now_.step - 1) / steps_per_epoch_ + 1;
+    const auto epoch = (now_.step - 1) / schedule_.steps_per_epoch + 1;
     auto text = fmt::format("epoch {}/{}: train loss {:.5f}", epoch, schedule_.epochs,
                             shown(line["train_loss"].get<double>()));
     if (validation_) {
@@ -346,7 +344,7 @@ void Trainer::save(const std::string& which) {
         if (torch::isfinite(tensor).all().item<bool>()) continue;
         fail("step {}: {} is not finite; {}", now_.step, name, what_stays(*folder_));
     }
-    checkpoint.epoch = now_.step / steps_per_epoch_;
+    checkpoint.epoch = now_.step / schedule_.steps_per_epoch;
     checkpoint.stl = {{"version", version()},
                       {"revision", revision()},
                       {"model", model_->options().to_json()},
@@ -365,12 +363,12 @@ void Trainer::save(const std::string& which) {
 }
 
 void Trainer::report_progress() {
-    const auto in_epoch = (now_.step - 1) % steps_per_epoch_ + 1;
-    const auto epoch = (now_.step - 1) / steps_per_epoch_ + 1;
+    const auto in_epoch = (now_.step - 1) % schedule_.steps_per_epoch + 1;
+    const auto epoch = (now_.step - 1) / schedule_.steps_per_epoch + 1;
     const auto settings = schedule_value(schedule_, now_.step - 1);
     reporter_.progress({now_.step, schedule_.total_steps, "training",
                         fmt::format("epoch {}/{} step {}/{}  loss {:.5f}  lr {:.2e}  {:.1f} seq/s", epoch,
-                                    schedule_.epochs, in_epoch, steps_per_epoch_, losses_->last(),
+                                    schedule_.epochs, in_epoch, schedule_.steps_per_epoch, losses_->last(),
                                     settings.lr, losses_->sequences_per_second())});
 }
 

@@ -111,6 +111,7 @@ TEST(Bench, bf16_where_the_processor_multiplies_it) {
     }
     EXPECT_EQ(has_fast_path(options, find_bench_work("infer")),
               kernels::multiplies_bfloat16(kernels::best_isa()));
+    EXPECT_TRUE(has_fast_path(options, find_bench_work("train")));
 }
 
 TEST(Bench, fp16_is_for_inference_on_a_gpu) {

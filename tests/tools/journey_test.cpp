@@ -53,7 +53,8 @@ TEST_F(JourneyTest, FromDataToVideo) {
     EXPECT_EQ(evaluation["per_frame"]["mse"].size(), 10U);
     EXPECT_EQ(evaluation["ssim_mode"], "openstl");
 
-    const auto rounded = json("evaluate run --data test.h5 --precision bf16 --path plain --json");
+    const auto rounded =
+        json("evaluate run --data test.h5 --device cpu --precision bf16 --path plain --json");
     EXPECT_EQ(rounded["precision"], kernels::best_isa() < kernels::Isa::avx512 ? "fp32" : "bf16");
     EXPECT_NEAR(rounded["mse"].get<double>(), evaluation["mse"].get<double>(),
                 0.05 * evaluation["mse"].get<double>());
@@ -358,11 +359,11 @@ TEST_F(JourneyTest, WithoutBfloat16TrainingIsInFp32AndSaysSo) {
     EXPECT_EQ(read_json(folder_ / "run/run.json")["precision"], "fp32");
     EXPECT_EQ(read_json(folder_ / "run/experiment.json")["train"]["precision"], "bf16");
     for (const auto* work : {"train", "infer", "infer --compare plain"}) {
-        const auto refused = stl(fmt::format("bench --work {} --precision bf16", work));
+        const auto refused = stl(fmt::format("bench --work {} --device cpu --precision bf16", work));
         EXPECT_THAT(refused.err, HasSubstr("no bfloat16; asked for it, stl computes in fp32")) << work;
     }
     good("generate mmnist --split test --sequences 2 --output test.h5");
-    const auto plain = good("evaluate run --data test.h5 --precision bf16 --path plain");
+    const auto plain = good("evaluate run --data test.h5 --device cpu --precision bf16 --path plain");
     EXPECT_THAT(plain.err, HasSubstr("no bfloat16: computed in fp32"));
 }
 
