@@ -35,7 +35,8 @@ std::vector<std::vector<int>> whole_frame(int pixels) {
 
 AttentionPlan::AttentionPlan(const Map& qkv, const Map& proj, std::vector<std::vector<int>> groups,
                              const torch::Tensor& bias, Precision precision)
-    : head_channels_(static_cast<int>(qkv.w.size(0)) / 3 / heads),
+    : precision_(precision),
+      head_channels_(static_cast<int>(qkv.w.size(0)) / 3 / heads),
       head_columns_(kernels::padded(head_channels_)),
       size_(static_cast<int>(groups.front().size())),
       qkv_(scaled_queries(qkv), padded_heads(3 * heads, head_channels_),
@@ -56,7 +57,7 @@ AttentionPlan::AttentionPlan(const Map& qkv, const Map& proj, std::vector<std::v
 
 void AttentionPlan::run(const Frame& frame, Pixels in, Pixels x) const {
     const auto qkv = frame.workspace.pixels(slot::b, frame.rows(), qkv_.outputs());
-    const auto mixed = frame.workspace.pixels(slot::c, frame.rows(), heads * head_columns_);
+    const auto mixed = frame.workspace.pixels(slot::c, frame.rows(), heads * head_columns_, precision_);
     qkv_.run(frame, in, qkv);
     const Trace::Timed timed(frame.trace, "attention",
                              2 * std::int64_t{frame.rows()} * size_ * heads * head_channels_);
@@ -113,10 +114,15 @@ void AttentionPlan::attend(const Frame& frame, Pixels qkv, Pixels out, const std
         mix.out = result;
         mix.out_row = columns;
         frame.kernels.product(mix);
+        const auto own = out.from(head * columns);
         for (int i = 0; i < p.rows; ++i) {
-            const auto pixel = group[static_cast<std::size_t>(first + i)];
-            std::copy_n(result + Index{i} * columns, columns,
-                        out.data + pixel * out.row + Index{head} * columns);
+            const float* from = result + Index{i} * columns;
+            float* to = own.data + group[static_cast<std::size_t>(first + i)] * own.row;
+            if (out.stored == Precision::float32) {
+                std::copy_n(from, columns, to);
+            } else {
+                frame.kernels.narrow_rows({.in = from, .rows = 1, .columns = columns, .out = to});
+            }
         }
     }
 }

@@ -24,6 +24,7 @@ class AttentionPlan {
   private:
     void attend(const Frame& frame, Pixels qkv, Pixels out, const std::vector<int>& group, int head) const;
 
+    Precision precision_ = Precision::float32;
     int head_channels_ = 0, head_columns_ = 0, size_ = 0;
     PointwisePlan qkv_, proj_;
     std::vector<std::vector<int>> groups_;

@@ -32,14 +32,19 @@ Plane dense(const ConvPlan& layer, float* raw) {
 
 // A thread's planes: the picture, the inputs of the encoder's layers from the third on (the second reads the
 // skip), the decoder's inputs, and one buffer for what a convolution makes.
-CoderPlan::CoderPlan(const SimVPImpl& model, Precision precision) : options_(model.options()) {
+CoderPlan::CoderPlan(const SimVPImpl& model, Precision precision, bool has_tiles)
+    : options_(model.options()) {
     int height = whole(options_.translator_height() * options_.stride());
     int width = whole(options_.translator_width() * options_.stride());
     int channels = whole(options_.channels);
     const auto add = [&](const ConvSC& layer, std::vector<ConvPlan>& layers, std::vector<Plane>& planes) {
-        layers.emplace_back(layer->conv, channels, height, width, precision);
+        layers.emplace_back(layer->conv, channels, height, width, precision, has_tiles);
         const auto& plan = layers.back();
-        planes.push_back({nullptr, height, width, channels, plan.border()});
+        planes.push_back({.height = height,
+                          .width = width,
+                          .channels = channels,
+                          .border = plan.border(),
+                          .stored = plan.in_stored()});
         height = plan.out_height();
         width = plan.out_width();
         channels = plan.out_channels();
@@ -48,6 +53,7 @@ CoderPlan::CoderPlan(const SimVPImpl& model, Precision precision) : options_(mod
                                       static_cast<std::size_t>(channels));
     };
     for (const auto& layer : model.enc->enc->layers) add(layer, encoder_, encoder_in_);
+    encoder_in_.front().stored = Precision::float32;  // the picture
     for (const auto& layer : model.dec->dec->layers) add(layer, decoder_, decoder_in_);
     for (const auto& plane : encoder_in_) encoder_floats_ += plane.floats();
     plane_floats_ = encoder_floats_;
@@ -79,8 +85,13 @@ CoderPlan::Memory CoderPlan::planes(const Frame& frame) const {
 
 Plane CoderPlan::skip(float* data) const {
     const auto& first = encoder_.front();
-    const int border = encoder_.size() > 1 ? encoder_[1].border() : 0;
-    return {data, first.out_height(), first.out_width(), first.out_channels(), border};
+    const bool alone = encoder_.size() == 1;
+    return {.data = data,
+            .height = first.out_height(),
+            .width = first.out_width(),
+            .channels = first.out_channels(),
+            .border = alone ? 0 : encoder_[1].border(),
+            .stored = alone ? Precision::float32 : encoder_[1].in_stored()};
 }
 
 void CoderPlan::read_picture(const float* picture, const Plane& to) const {
@@ -94,11 +105,19 @@ void CoderPlan::read_picture(const float* picture, const Plane& to) const {
     }
 }
 
-void CoderPlan::read_latent(Pixels latent, const Plane& to) const {
+void CoderPlan::read_latent(const Frame& frame, Pixels latent, const Plane& to) const {
     for (int y = 0; y < to.height; ++y) {
-        for (int x = 0; x < to.width; ++x) {
-            std::copy_n(latent.data + (Index{y} * to.width + x) * latent.row, options_.hid_S, to.at(y, x));
+        const float* line = latent.data + Index{y} * to.width * latent.row;
+        if (to.stored == Precision::bfloat16) {
+            frame.kernels.narrow_rows({.in = line,
+                                       .in_row = latent.row,
+                                       .rows = to.width,
+                                       .columns = whole(options_.hid_S),
+                                       .out = to.at(y, 0),
+                                       .out_row = to.pixel()});
+            continue;
         }
+        for (int x = 0; x < to.width; ++x) std::copy_n(line + x * latent.row, options_.hid_S, to.at(y, x));
     }
 }
 
@@ -120,12 +139,14 @@ void CoderPlan::activate(const Frame& frame, const ConvPlan& layer, const float*
         frame.kernels.apply(skip ? kernels::Op::silu_affine_add : kernels::Op::silu_affine,
                             {.a = raw + Index{y} * to.width * to.channels,
                              .a_row = to.channels,
+                             .b_stored = skip ? skip->stored : Precision::float32,
                              .b = skip ? skip->at(y, 0) : nullptr,
-                             .b_row = to.channels,
+                             .b_row = skip ? skip->pixel() : 0,
                              .scale = scale,
                              .shift = shift,
+                             .stored = to.stored,
                              .out = to.at(y, 0),
-                             .out_row = to.channels,
+                             .out_row = to.pixel(),
                              .rows = to.width,
                              .columns = to.channels});
     }
@@ -168,7 +189,7 @@ void CoderPlan::decode(const Frame& frame, Pixels latent, float* skip_data, floa
     const auto shortcut = skip(skip_data);
     std::size_t offset = encoder_floats_;
     auto in = placed(decoder_in_.front(), memory.planes, offset);
-    read_latent(latent, in);
+    read_latent(frame, latent, in);
     for (std::size_t i = 0; i < decoder_.size(); ++i) {
         const auto& layer = decoder_[i];
         const bool last = i + 1 == decoder_.size(), before_last = i + 2 == decoder_.size();

@@ -10,7 +10,7 @@ namespace stl::fast {
 
 class CoderPlan {
   public:
-    CoderPlan(const SimVPImpl& model, Precision precision);
+    CoderPlan(const SimVPImpl& model, Precision precision, bool has_tiles);
 
     /// Floats that a frame's skip takes, with its border.
     std::size_t skip_floats() const { return skip(nullptr).floats(); }
@@ -28,7 +28,7 @@ class CoderPlan {
   private:
     Plane skip(float* data) const;
     void read_picture(const float* picture, const Plane& to) const;
-    void read_latent(Pixels latent, const Plane& to) const;
+    void read_latent(const Frame& frame, Pixels latent, const Plane& to) const;
     void write_latent(const Plane& from, Pixels latent) const;
     void write_picture(const Frame& frame, const float* raw, const ConvPlan& layer, float* picture) const;
     /// SiLU(norm(raw)) [+ skip] -> to. vectors: room for 2 * out_channels.

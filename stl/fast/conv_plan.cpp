@@ -7,7 +7,8 @@
 #include "stl/models/simvp.h"
 
 namespace stl::fast {
-ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width, Precision precision)
+ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width, Precision precision,
+                   bool has_tiles)
     : precision_(in_channels % 2 == 0 ? precision : Precision::float32),
       in_channels_(in_channels),
       height_(height),
@@ -27,7 +28,9 @@ ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int wi
     eps_ = layer->norm->eps;
     gain_ = channels(layer->norm->weight);
     shift_ = channels(layer->norm->bias);
-    winograd_ = kernel_ == 3 && stride_ == 1 && in_channels_ % kernels::column_step == 0;
+    const bool on_tiles = has_tiles && precision_ == Precision::bfloat16;
+    if (on_tiles) stored_ = Precision::bfloat16;
+    winograd_ = !on_tiles && kernel_ == 3 && stride_ == 1 && in_channels_ % kernels::column_step == 0;
     // PixelShuffle takes place p of channel c from output c * places + p.
     const auto weight = conv->weight.detach().to(torch::kFloat32);
     for (int place = 0; place < places; ++place) {
@@ -76,7 +79,7 @@ void ConvPlan::convolve(const Frame& frame, const Plane& in, float* raw) const {
 }
 
 Plane ConvPlan::left_side(const Frame& frame, const Plane& in) const {
-    if (precision_ == Precision::float32) return in;
+    if (precision_ == in.stored) return in;
     auto pairs = in;
     pairs.stored = precision_;
     pairs.data = frame.workspace.scratch(pairs.floats());
@@ -97,23 +100,24 @@ void ConvPlan::direct(const Frame& frame, const Plane& in, float* raw) const {
     for (std::size_t place = 0; place < bias_.size(); ++place) {
         const auto to = target(raw, static_cast<int>(place));
         const auto& panels = weights_[place];
-        for (int y = 0; y < out_height_ / up_; ++y) {
-            for (int panel = 0; panel < panels.count(); ++panel) {
-                kernels::Product p;
-                p.precision = precision_;
-                p.a = words.at(y * stride_ - padding_, -padding_);
-                p.a_row = Index{stride_} * words.pixel();
-                p.taps = taps.data();
-                p.tap_count = kernel_;
-                p.depth = kernel_ * words.pixel();
-                p.w = panels.panel(panel);
-                p.rows = out_width_ / up_;
-                p.columns = panels.columns(panel);
-                p.out = to.first + y * to.line + panel * kernels::panel_columns;
-                p.out_row = to.pixel;
-                p.bias = bias_[place].data() + panel * kernels::panel_columns;
-                frame.kernels.product(p);
-            }
+        for (int panel = 0; panel < panels.count(); ++panel) {
+            kernels::Product p;
+            p.precision = precision_;
+            p.a = words.at(-padding_, -padding_);
+            p.a_row = Index{stride_} * words.pixel();
+            p.taps = taps.data();
+            p.tap_count = kernel_;
+            p.depth = kernel_ * words.pixel();
+            p.w = panels.panel(panel);
+            p.rows = out_width_ / up_;
+            p.columns = panels.columns(panel);
+            p.lines = out_height_ / up_;
+            p.a_line = stride_ * words.line();
+            p.out = to.first + panel * kernels::panel_columns;
+            p.out_row = to.pixel;
+            p.out_line = to.line;
+            p.bias = bias_[place].data() + panel * kernels::panel_columns;
+            frame.kernels.product(p);
         }
     }
 }

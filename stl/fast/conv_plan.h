@@ -1,7 +1,7 @@
 // The encoder's and decoder's convolution on the fast path: one frame on one thread, channels last.
 //
-// 3x3 at stride 1 over many channels by Winograd's F(4x4, 3x3), everything else as a product with one tap a
-// filter line. Going up, the outputs of each of PixelShuffle's four places are a convolution of their own,
+// 3x3 at stride 1 over many channels by Winograd's F(4x4, 3x3) (not in bfloat16 on tiles), everything else as a
+// product with one tap a filter line. Going up, the outputs of each of PixelShuffle's four places are a convolution of their own,
 // written where they belong.
 #pragma once
 
@@ -22,12 +22,17 @@ class ConvPlan {
   public:
     /// in: [channels, height, width] of the input; channels as the plane has them (padded or not). An odd
     /// number of channels is computed in float32 always.
-    ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width, Precision precision);
+    /// has_tiles: of the kernels; products in bfloat16 are so fast with them that Winograd's transforms would take
+    /// longer than they save, and planes hold pairs.
+    ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width, Precision precision,
+             bool has_tiles);
 
     int out_height() const { return out_height_; }
     int out_width() const { return out_width_; }
     int out_channels() const { return out_channels_; }  ///< padded
     int border() const { return padding_; }             ///< that the input plane must have
+    /// As what the input plane holds its values.
+    Precision in_stored() const { return stored_; }
 
     std::int64_t macs() const;
 
@@ -51,7 +56,7 @@ class ConvPlan {
     };
     Target target(float* raw, int place) const;
 
-    Precision precision_;
+    Precision precision_, stored_ = Precision::float32;
     int in_channels_, height_, width_;
     int kernel_, stride_, padding_, up_;  ///< up: 2 or 1
     int channels_, out_channels_;         ///< true and padded

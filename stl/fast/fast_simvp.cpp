@@ -29,8 +29,8 @@ kernels::Precision precision_named(const std::string& name) {
     fail("precision '{}' needs a GPU; on a CPU there are fp32 and bf16", name);
 }
 
-FastSimVP::FastSimVP(const SimVPImpl& model, kernels::Precision precision, kernels::Isa isa)
-    : options_(checked(model).options()), kernels_(kernels::kernels(isa)), coder_(model, precision) {
+FastSimVP::FastSimVP(const SimVPImpl& model, kernels::Precision precision, const kernels::Kernels& kernels)
+    : options_(checked(model).options()), kernels_(kernels), coder_(model, precision, kernels_.has_tiles) {
     const torch::NoGradGuard no_grad;
     translator_ = fast::plan_translator(options_, model.hid, precision);
 }

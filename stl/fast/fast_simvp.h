@@ -25,9 +25,10 @@ kernels::Precision precision_named(const std::string& name);
 
 class FastSimVP {
   public:
-    /// The model must be in evaluation mode, on the CPU. isa: what the machine has (tests take others).
+    /// The model must be in evaluation mode, on the CPU. kernels: ones that the machine can run (tests take others
+    /// than the best).
     explicit FastSimVP(const SimVPImpl& model, kernels::Precision precision = kernels::Precision::float32,
-                       kernels::Isa isa = kernels::best_isa());
+                       const kernels::Kernels& kernels = kernels::kernels());
 
     /// As SimVP's.
     torch::Tensor forward(const torch::Tensor& x);

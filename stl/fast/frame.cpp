@@ -9,6 +9,7 @@ void Workspace::prepare(int threads) {
     if (scratch_.size() >= count) return;
     scratch_.resize(count);
     planes_.resize(count);
+    panels_.resize(count);
 }
 
 float* Workspace::floats(std::size_t slot, std::size_t count) {
@@ -17,9 +18,9 @@ float* Workspace::floats(std::size_t slot, std::size_t count) {
     return slots_[slot].data();
 }
 
-Pixels Workspace::pixels(std::size_t slot, int rows, int channels) {
-    const Index row = kernels::padded(channels) + kernels::column_step;
-    return {floats(slot, static_cast<std::size_t>(rows) * static_cast<std::size_t>(row)), row};
+Pixels Workspace::pixels(std::size_t slot, int rows, int channels, Precision stored) {
+    const Index row = kernels::words_of(stored, kernels::padded(channels)) + kernels::column_step;
+    return {floats(slot, static_cast<std::size_t>(rows) * static_cast<std::size_t>(row)), row, stored};
 }
 
 float* Workspace::scratch(std::size_t count) {
@@ -34,9 +35,15 @@ float* Workspace::planes(std::size_t count) {
     return own.data();
 }
 
+Pixels Workspace::panel(int rows) {
+    auto& own = panels_[static_cast<std::size_t>(kernels::thread_index())];
+    own.reserve(static_cast<std::size_t>(rows) * kernels::panel_columns);
+    return {own.data(), kernels::panel_columns};
+}
+
 std::size_t Workspace::bytes() const {
     std::size_t floats = 0;
-    for (const auto* buffers : {&slots_, &scratch_, &planes_}) {
+    for (const auto* buffers : {&slots_, &scratch_, &planes_, &panels_}) {
         for (const auto& buffer : *buffers) floats += buffer.size();
     }
     return floats * sizeof(float);

@@ -14,12 +14,15 @@ namespace stl::fast {
 using kernels::Index;
 using kernels::Precision;
 
-/// [rows, channels] float32, a row every `row` floats. Rows are padded to kernels::column_step channels.
+/// [rows, channels], a row every `row` words: floats, or pairs of bfloat16. Rows are padded to
+/// kernels::column_step channels.
 struct Pixels {
     float* data = nullptr;
     Index row = 0;
+    Precision stored = Precision::float32;
 
-    Pixels from(int column) const { return {data + column, row}; }
+    /// column: even, if pairs are stored.
+    Pixels from(int column) const { return {data + kernels::words_of(stored, column), row, stored}; }
 };
 
 /// Buffers by number, and one of its own for each thread. They grow in the first run and stay.
@@ -29,16 +32,18 @@ class Workspace {
     void prepare(int threads);
     /// [rows, channels]; a row is a little longer than its channels, so that rows do not compete for cache
     /// lines.
-    Pixels pixels(std::size_t slot, int rows, int channels);
+    Pixels pixels(std::size_t slot, int rows, int channels, Precision stored = Precision::float32);
     float* floats(std::size_t slot, std::size_t count);
     /// The calling thread's own, for the moment.
     float* scratch(std::size_t count);
     /// The calling thread's own, zero at first; whoever uses it is its only user.
     float* planes(std::size_t count);
+    /// The calling thread's own: one panel's columns, [rows, kernels::panel_columns] floats.
+    Pixels panel(int rows);
     std::size_t bytes() const;  ///< of all buffers
 
   private:
-    std::vector<kernels::Buffer> slots_, scratch_, planes_;
+    std::vector<kernels::Buffer> slots_, scratch_, planes_, panels_;
 };
 
 /// Where a layer works.

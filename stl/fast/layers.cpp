@@ -40,9 +40,20 @@ PointwisePlan::PointwisePlan(const Map& map, const kernels::Order& outputs, cons
     panels_ = kernels::Panels(w.data_ptr<float>(), static_cast<int>(w.size(1)), outputs, inputs, precision);
 }
 
+void keep(const Frame& frame, Pixels part, Pixels out, int column, int columns) {
+    if (out.stored == Precision::float32) return;
+    const auto to = out.from(column);
+    frame.kernels.narrow_rows({.in = part.data,
+                               .in_row = part.row,
+                               .rows = frame.rows(),
+                               .columns = columns,
+                               .out = to.data,
+                               .out_row = to.row});
+}
+
 Pixels PointwisePlan::left_side(const Frame& frame, Pixels in) const {
-    if (panels_.precision() == Precision::float32) return in;
-    const auto pairs = frame.workspace.pixels(slot::pairs, frame.rows(), panels_.depth());
+    if (panels_.precision() == in.stored) return in;
+    const auto pairs = frame.workspace.pixels(slot::pairs, frame.rows(), inputs_, Precision::bfloat16);
     over_rows(frame.rows(), [&](int row, int rows) {
         frame.kernels.narrow_rows({.in = in.data + row * in.row,
                                    .in_row = in.row,
@@ -66,7 +77,7 @@ void PointwisePlan::multiply(const Frame& frame, Pixels words, Pixels out, const
     p.w = panels_.panel(panel) + static_cast<Index>(first) * kernels::panel_columns;
     p.rows = std::min(row_block, frame.rows() - row);
     p.columns = panels_.columns(panel);
-    p.out = out.data + row * out.row + column;
+    p.out = out.data + row * out.row;
     p.out_row = out.row;
     if (block > 0) {  // goes on with what the blocks before have made
         p.residual = p.out;
@@ -102,12 +113,12 @@ DepthwisePlan::DepthwisePlan(const Conv2d& convolution, const kernels::Order& or
 }
 
 void DepthwisePlan::run(const Frame& frame, Pixels in, Pixels out, int column, int columns) const {
-    frame.kernels.depthwise({.in = in.data + column,
+    frame.kernels.depthwise({.in = in.data,
                              .in_row = in.row,
                              .w = weights_.data() + column,
                              .w_row = channels_,
                              .bias = bias_.data() + column,
-                             .out = out.data + column,
+                             .out = out.data,
                              .out_row = out.row,
                              .height = frame.height,
                              .width = frame.width,
@@ -120,7 +131,9 @@ void DepthwisePlan::run(const Frame& frame, Pixels in, Pixels out, int column, i
 
 void DepthwisePlan::run(const Frame& frame, Pixels in, Pixels out) const {
     const Trace::Timed timed(frame.trace, name_);
-    over_columns(channels_, [&](int column, int columns) { run(frame, in, out, column, columns); });
+    over_columns(channels_, [&](int column, int columns) {
+        run(frame, in.from(column), out.from(column), column, columns);
+    });
 }
 
 void apply(const Frame& frame, kernels::Op op, Pixels a, Pixels b, Pixels out, int columns, Vectors vectors) {
@@ -130,6 +143,7 @@ void apply(const Frame& frame, kernels::Op op, Pixels a, Pixels b, Pixels out, i
                              .b_row = b.row,
                              .scale = vectors.scale,
                              .shift = vectors.shift,
+                             .stored = out.stored,
                              .out = out.data,
                              .out_row = out.row,
                              .rows = frame.rows(),
@@ -144,34 +158,40 @@ void column_means(const Frame& frame, Pixels in, int columns, const float* mean,
 
 void normalise(const Frame& frame, Pixels in, Pixels out, int channels, double eps) {
     const Trace::Timed timed(frame.trace, "layer norm");
+    const bool pairs = out.stored == Precision::bfloat16;
+    const Index own_row = kernels::padded(channels);
     over_rows(frame.rows(), [&](int row, int rows) {
+        float* to = out.data + row * out.row;
+        float* own = pairs ? frame.workspace.scratch(static_cast<std::size_t>(rows * own_row)) : nullptr;
         frame.kernels.normalise_rows(in.data + row * in.row, in.row, rows, channels, static_cast<float>(eps),
-                                     out.data + row * out.row, out.row);
+                                     pairs ? own : to, pairs ? own_row : out.row);
+        if (!pairs) return;
+        frame.kernels.narrow_rows(
+            {.in = own, .in_row = own_row, .rows = rows, .columns = channels, .out = to, .out_row = out.row});
     });
 }
 
 MlpPlan::MlpPlan(const Map& fc1, const Map& fc2, Precision precision)
-    : fc1_(fc1, precision), fc2_(fc2, precision), hidden_(static_cast<int>(fc1.w.size(0))) {}
+    : fc1_(fc1, precision),
+      fc2_(fc2, precision),
+      hidden_(static_cast<int>(fc1.w.size(0))),
+      precision_(precision) {}
 
 MlpPlan::MlpPlan(const Map& fc1, const Conv2d& dwconv, const Map& fc2, Precision precision)
     : fc1_(fc1, precision),
       fc2_(fc2, precision),
       dwconv_(dwconv),
       has_dwconv_(true),
-      hidden_(static_cast<int>(fc1.w.size(0))) {}
+      hidden_(static_cast<int>(fc1.w.size(0))),
+      precision_(precision) {}
 
-Pixels MlpPlan::hidden(const Frame& frame, Pixels in) const {
-    const auto h = frame.workspace.pixels(slot::hidden, frame.rows(), hidden_);
-    fc1_.run(frame, in, h, {}, [&](int column, int columns) {
-        if (has_dwconv_) dwconv_.run(frame, h, h, column, columns);
-        const auto part = h.from(column);
-        apply(frame, kernels::Op::gelu, part, part, part, columns);
-    });
-    return h;
+Pixels MlpPlan::hidden_pixels(const Frame& frame) const {
+    return frame.workspace.pixels(slot::hidden, frame.rows(), hidden_, precision_);
 }
 
 void MlpPlan::run(const Frame& frame, Pixels in, Pixels x) const {
-    fc2_.run(frame, hidden(frame, in), x, {x});
+    const auto nobody = [](int /*column*/, int /*columns*/, Pixels /*part*/) {};
+    fc2_.run(frame, hidden(frame, in, nobody), x, {x});
 }
 
 }  // namespace stl::fast

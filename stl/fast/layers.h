@@ -20,7 +20,14 @@ struct Residual {
     const float* scale = nullptr;  ///< null: 1
 };
 
-inline void nothing(int /*column*/, int /*columns*/) {}
+/// Where a thread computes a panel's columns [column, ...) of `out`: there, or where it holds pairs or nothing, in
+/// the thread's own panel.
+inline Pixels panel_of(const Frame& frame, Pixels out, int column) {
+    const bool there = out.data && out.stored == Precision::float32;
+    return there ? out.from(column) : frame.workspace.panel(frame.rows());
+}
+/// What panel_of() gave to where it belongs, if it is not there: `part` to the columns of `out` from `column` on.
+void keep(const Frame& frame, Pixels part, Pixels out, int column, int columns);
 
 /// Map on every pixel. Bias and residual are added in float32, whatever the precision of the products.
 class PointwisePlan {
@@ -32,38 +39,64 @@ class PointwisePlan {
 
     int outputs() const { return panels_.outputs(); }
 
-    /// finish(column, columns): called once for each range of output columns when all its rows are done, on
-    /// the thread that made it (they are in its cache then).
+    /// finish(column, columns, part): called once for each panel when all its rows are done, on the thread that
+    /// made it (they are in its cache then). part: the columns' values, in panel_of(out); finish() brings them to
+    /// `out` if that holds pairs, or elsewhere if there is none (Pixels{}). `in` may hold floats or pairs.
     template <class Finish>
     void run(const Frame& frame, Pixels in, Pixels out, const Residual& residual,
              const Finish& finish) const {
         const Trace::Timed timed(frame.trace, name_,
                                  std::int64_t{frame.rows()} * inputs_ * panels_.outputs());
         const auto words = left_side(frame, in);
-        const int blocks = (panels_.depth() + depth_block - 1) / depth_block;
-        const int group = frame.rows() > row_block ? 4 : 1;  // panels that share the rows in the cache
-        for (int block = 0; block < blocks; ++block) {
-            kernels::parallel((panels_.count() + group - 1) / group, [&](int unit) {
-                const int first = unit * group, last = std::min(panels_.count(), first + group);
-                for (int row = 0; row < frame.rows(); row += row_block) {
-                    for (int p = first; p < last; ++p) multiply(frame, words, out, residual, block, row, p);
-                }
-                if (block + 1 < blocks) return;
-                for (int p = first; p < last; ++p) finish(p * kernels::panel_columns, panels_.columns(p));
-            });
+        if (out.data && out.stored == Precision::float32) {
+            run_in_place(frame, words, out, residual, finish);
+            return;
         }
+        kernels::parallel(panels_.count(), [&](int p) {
+            const int column = p * kernels::panel_columns;
+            const auto part = frame.workspace.panel(frame.rows());
+            for (int block = 0; block < blocks(); ++block) {
+                for (int row = 0; row < frame.rows(); row += row_block)
+                    multiply(frame, words, part, residual, block, row, p);
+            }
+            finish(column, panels_.columns(p), part);
+        });
     }
+    /// Without more to do. out: floats.
     void run(const Frame& frame, Pixels in, Pixels out, const Residual& residual = {}) const {
-        run(frame, in, out, residual, nothing);
+        run(frame, in, out, residual, [](int /*column*/, int /*columns*/, Pixels /*part*/) {});
     }
 
   private:
+    template <class Finish>
+    void run_in_place(const Frame& frame, Pixels words, Pixels out, const Residual& residual,
+                      const Finish& finish) const {
+        const int group = frame.rows() > row_block ? 4 : 1;  // panels that share the rows in the cache
+        for (int block = 0; block < blocks(); ++block) {
+            kernels::parallel((panels_.count() + group - 1) / group, [&](int unit) {
+                const int first = unit * group, last = std::min(panels_.count(), first + group);
+                for (int row = 0; row < frame.rows(); row += row_block) {
+                    for (int p = first; p < last; ++p) {
+                        multiply(frame, words, out.from(p * kernels::panel_columns), residual, block, row, p);
+                    }
+                }
+                if (block + 1 < blocks()) return;
+                for (int p = first; p < last; ++p) {
+                    const int column = p * kernels::panel_columns;
+                    finish(column, panels_.columns(p), out.from(column));
+                }
+            });
+        }
+    }
+
     /// `in` as the products take it: itself, or in pairs.
     Pixels left_side(const Frame& frame, Pixels in) const;
 
     /// Depth (in words) and rows at a time: what the second-level cache holds.
     static constexpr int depth_block = 1024, row_block = 512;
+    int blocks() const { return (panels_.depth() + depth_block - 1) / depth_block; }
 
+    /// A block of the depth and of the rows of one panel. out: the panel's columns.
     void multiply(const Frame& frame, Pixels words, Pixels out, const Residual& residual, int block, int row,
                   int panel) const;
 
@@ -81,9 +114,9 @@ class DepthwisePlan {
     /// With the input added; the channels in another order, if given.
     DepthwisePlan(const Conv2d& convolution, const kernels::Order& order, bool add_input = false);
 
-    /// Columns [column, column + columns) of in to the same of out; in place is allowed.
+    /// Channels [column, column + columns) alone: in and out are their pixels, in floats; in place is allowed.
     void run(const Frame& frame, Pixels in, Pixels out, int column, int columns) const;
-    /// All columns, in parallel.
+    /// All channels, in parallel.
     void run(const Frame& frame, Pixels in, Pixels out) const;
 
   private:
@@ -109,7 +142,7 @@ void over_columns(int columns, const Task& task) {
                       [&](int unit) { task(unit * step, std::min(step, whole - unit * step)); });
 }
 
-/// op on `columns` columns of all pixels; out may be a or b.
+/// op on `columns` columns of all pixels; out may be a or b, and may hold pairs if it is another.
 struct Vectors {
     const float* scale = nullptr;
     const float* shift = nullptr;
@@ -121,7 +154,8 @@ void apply(const Frame& frame, kernels::Op op, Pixels a, Pixels b, Pixels out, i
 /// columns.
 void column_means(const Frame& frame, Pixels in, int columns, const float* mean, double* out);
 
-/// (x - mean) / sqrt(variance + eps) over each pixel's channels; the gains go into the next Map (Affine::of).
+/// (x - mean) / sqrt(variance + eps) over each pixel's channels, to floats or pairs; the gains go into the next Map
+/// (Affine::of).
 void normalise(const Frame& frame, Pixels in, Pixels out, int channels, double eps);
 
 /// fc2(GELU(dwconv(fc1(x)))), added to the residual; without dwconv where there is none. The last Map carries
@@ -134,16 +168,29 @@ class MlpPlan {
 
     /// x += mlp(in).
     void run(const Frame& frame, Pixels in, Pixels x) const;
-    /// The first half, into a buffer of its own.
-    Pixels hidden(const Frame& frame, Pixels in) const;
+    /// The first half, into a buffer of its own. watch(column, columns, part): sees each panel in floats.
+    template <class Watch>
+    Pixels hidden(const Frame& frame, Pixels in, const Watch& watch) const {
+        const auto h = hidden_pixels(frame);
+        fc1_.run(frame, in, h, {}, [&](int column, int columns, Pixels part) {
+            if (has_dwconv_) dwconv_.run(frame, part, part, column, columns);
+            apply(frame, kernels::Op::gelu, part, part, part, columns);
+            watch(column, columns, part);
+            keep(frame, part, h, column, columns);
+        });
+        return h;
+    }
     const PointwisePlan& last() const { return fc2_; }
     int width() const { return hidden_; }
 
   private:
+    Pixels hidden_pixels(const Frame& frame) const;
+
     PointwisePlan fc1_, fc2_;
     DepthwisePlan dwconv_;
     bool has_dwconv_ = false;
     int hidden_ = 0;
+    Precision precision_ = Precision::float32;
 };
 
 }  // namespace stl::fast

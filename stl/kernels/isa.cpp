@@ -1,25 +1,90 @@
 #include "stl/kernels/isa.h"
 
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <string_view>
 
 namespace stl::kernels {
+
+#if defined(__x86_64__)
+namespace amx {
+bool tiles_multiply();  // variants/amx.cpp
+}
+#endif
 
 namespace {
 
 /// The ceiling that LibTorch takes for its own kernels too.
 Isa allowed_isa() {
     const char* capability = std::getenv("ATEN_CPU_CAPABILITY");
-    if (capability == nullptr) return Isa::avx512_bf16;
+    if (capability == nullptr) return Isa::amx;
     if (capability == std::string_view("default")) return Isa::plain;
-    return capability == std::string_view("avx2") ? Isa::avx2 : Isa::avx512_bf16;
+    return capability == std::string_view("avx2") ? Isa::avx2 : Isa::amx;
+}
+
+#if defined(__x86_64__) && defined(__linux__)
+/// Linux keeps a process from the tiles' 8 KiB of state until it asks for them.
+bool tiles_are_permitted() {
+    constexpr long request_permission = 0x1023, tile_data = 18;  // of <asm/prctl.h>, which may be older
+    return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+}
+
+/// Some virtual machines offer the tiles and then refuse them: tried in a process of its own, which may die of it.
+bool tiles_work() {
+    const pid_t child = fork();
+    if (child < 0) return false;
+    if (child == 0) {
+        for (const int signal : {SIGILL, SIGSEGV, SIGBUS}) std::signal(signal, SIG_DFL);
+        const rlimit none{0, 0};
+        setrlimit(RLIMIT_CORE, &none);
+        _exit(amx::tiles_multiply() ? 0 : 1);
+    }
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0) {
+        if (errno != EINTR) return false;
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+bool has_tiles() {
+    return __builtin_cpu_supports("amx-bf16") && __builtin_cpu_supports("amx-tile") &&
+           tiles_are_permitted() && tiles_work();
+}
+#else
+bool has_tiles() {
+    return false;
+}
+#endif
+
+std::vector<Isa> find_isas() {
+    std::vector<Isa> isas{Isa::plain};
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) isas.push_back(Isa::avx2);
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl") && isas.back() == Isa::avx2) {
+        isas.push_back(Isa::avx512);
+        if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512bf16"))
+            isas.push_back(Isa::avx512_bf16);
+        if (isas.back() == Isa::avx512_bf16 && has_tiles()) isas.push_back(Isa::amx);
+    }
+#endif
+    return isas;
 }
 
 }  // namespace
 
 std::string isa_name(Isa isa) {
     switch (isa) {
+        case Isa::amx:
+            return "amx";
         case Isa::avx512_bf16:
             return "avx512_bf16";
         case Isa::avx512:
@@ -32,18 +97,8 @@ std::string isa_name(Isa isa) {
     return "plain";
 }
 
-std::vector<Isa> available_isas() {
-    std::vector<Isa> isas{Isa::plain};
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) isas.push_back(Isa::avx2);
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl") && isas.back() == Isa::avx2) {
-        isas.push_back(Isa::avx512);
-        if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512bf16"))
-            isas.push_back(Isa::avx512_bf16);
-    }
-#endif
+const std::vector<Isa>& available_isas() {
+    static const std::vector<Isa> isas = find_isas();
     return isas;
 }
 
@@ -53,7 +108,7 @@ Isa best_isa() {
 }
 
 bool multiplies_bfloat16(Isa isa) {
-    return isa == Isa::avx512_bf16;
+    return isa >= Isa::avx512_bf16;
 }
 
 }  // namespace stl::kernels

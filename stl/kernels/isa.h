@@ -6,12 +6,12 @@
 
 namespace stl::kernels {
 
-enum class Isa { plain, avx2, avx512, avx512_bf16 };
+enum class Isa { plain, avx2, avx512, avx512_bf16, amx };
 
 std::string isa_name(Isa isa);
 /// What this machine can run, the best last. `plain` (128-bit vectors of the base instruction set) always
 /// works.
-std::vector<Isa> available_isas();
+const std::vector<Isa>& available_isas();
 /// The best of them that `ATEN_CPU_CAPABILITY` (avx2 or default, as LibTorch reads it) leaves.
 Isa best_isa();
 /// Whether it has instructions for products in bfloat16; without, they take longer than in float32.

@@ -15,10 +15,14 @@ extern const Kernels table;
 namespace avx512_bf16 {
 extern const Kernels table;
 }
+namespace amx {
+extern const Kernels table;
+}
 #endif
 
 const Kernels& kernels(Isa isa) {
 #if defined(__x86_64__)
+    if (isa == Isa::amx) return amx::table;
     if (isa == Isa::avx512_bf16) return avx512_bf16::table;
     if (isa == Isa::avx512) return avx512::table;
     if (isa == Isa::avx2) return avx2::table;

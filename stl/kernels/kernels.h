@@ -23,8 +23,9 @@ inline constexpr int padded(int columns) {
 }
 
 /// out[r][c] = bias[c] + row_bias[r] + residual_scale[c] * residual[r][c] + sum over taps t and k < depth of
-/// a[r * a_row + taps[t] + k] * w[(t * depth + k) * w_row + c]. With taps over a padded picture it is a
-/// convolution. In bfloat16 `a` and `w` hold pairs along the depth, and a_row, taps and depth count pairs.
+/// a[r * a_row + taps[t] + k] * w[(t * depth + k) * w_row + c]. In bfloat16 `a` and `w` hold pairs along the depth,
+/// and a_row, a_line, taps and depth count pairs. With taps over a padded picture it is a convolution, with `lines` of
+/// all its lines: each has `rows` rows of its own (there are no residuals or row biases then).
 struct Product {
     Precision precision = Precision::float32;
     const float* a = nullptr;
@@ -36,6 +37,8 @@ struct Product {
     Index w_row = panel_columns;
     int rows = 0;
     int columns = 0;
+    int lines = 1;
+    Index a_line = 0, out_line = 0;
     float* out = nullptr;
     Index out_row = 0;
     const float* bias = nullptr;  ///< this and the following: null for none
@@ -81,11 +84,14 @@ enum class Op {
 struct Elementwise {
     const float* a = nullptr;
     Index a_row = 0;
+    Precision b_stored = Precision::float32;  ///< silu_affine_add alone takes pairs
     const float* b = nullptr;
     Index b_row = 0;
     const float* scale = nullptr;
     const float* shift = nullptr;
-    float* out = nullptr;  ///< may be a or b
+    Precision stored =
+        Precision::float32;  ///< of `out` (not of subtract_outer); SiLU is as exact as it needs
+    float* out = nullptr;    ///< may be a or b, if it is of the same type
     Index out_row = 0;
     int rows = 0, columns = 0;
 };
@@ -144,6 +150,7 @@ struct WinogradOutputGradient {
 
 struct Kernels {
     Isa isa;
+    bool has_tiles;  ///< for products in bfloat16, which take an eighth of a float32 product's time then
     void (*product)(const Product&);
     void (*narrow_rows)(const Narrow&);     ///< pairs within a row
     void (*narrow_columns)(const Narrow&);  ///< pairs of two rows

@@ -8,6 +8,7 @@
 #include "stl/models/registry.h"
 #include "stl/runtime/autocast.h"
 #include "tests/support/distance.h"
+#include "tests/support/emulated_tiles.h"
 #include "tests/support/random_model.h"
 
 namespace stl {
@@ -65,7 +66,7 @@ void expect_equal(const SimVPOptions& options, std::int64_t batch, kernels::Isa 
                  kernels::isa_name(isa));
     const torch::NoGradGuard no_grad;
     auto model = random_model(options);
-    FastSimVP fast(*model, kernels::Precision::float32, isa);
+    FastSimVP fast(*model, kernels::Precision::float32, kernels::kernels(isa));
     const auto x = torch::rand({batch, options.frames, options.channels, options.height, options.width});
     const auto plain = model->predict(x);
     const auto first = fast.predict(x);
@@ -93,11 +94,12 @@ TEST_P(FastSimVPTest, benchmark_widths) {
 
 /// Products in bfloat16 against the plain path in float32: about as near to it as the plain path in mixed
 /// precision is. That rounds what goes from layer to layer as well; here Winograd's points are rounded.
-void expect_as_near_as_autocast(const SimVPOptions& options, kernels::Isa isa = kernels::best_isa()) {
-    SCOPED_TRACE(options.to_json().dump() + ", " + kernels::isa_name(isa));
+void expect_as_near_as_autocast(const SimVPOptions& options,
+                                const kernels::Kernels& kernels = kernels::kernels()) {
+    SCOPED_TRACE(options.to_json().dump() + ", " + kernels::isa_name(kernels.isa));
     const torch::NoGradGuard no_grad;
     auto model = random_model(options);
-    FastSimVP fast(*model, kernels::Precision::bfloat16, isa);
+    FastSimVP fast(*model, kernels::Precision::bfloat16, kernels);
     const auto x = torch::rand({2, options.frames, options.channels, options.height, options.width});
     const auto exact = model->predict(x);
     torch::Tensor rounded;
@@ -115,7 +117,15 @@ void expect_as_near_as_autocast(const SimVPOptions& options, kernels::Isa isa = 
 
 TEST_P(FastSimVPTest, bfloat16_in_every_variant) {
     for (const auto isa : kernels::available_isas())
-        expect_as_near_as_autocast(small_options(GetParam()), isa);
+        expect_as_near_as_autocast(small_options(GetParam()), kernels::kernels(isa));
+}
+
+/// What is built on the processor's tiles, on any machine.
+TEST_P(FastSimVPTest, bfloat16_on_emulated_tiles) {
+    auto o = small_options(GetParam());
+    o.N_T = 2;
+    if (o.translator != "swin") o.height = o.width = 24;
+    expect_as_near_as_autocast(o, test::emulated_tiles());
 }
 
 TEST_P(FastSimVPTest, bfloat16_at_benchmark_widths) {
@@ -152,6 +162,10 @@ TEST(FastSimVP, pictures_of_many_channels) {
         expect_equal(o, 1);
         expect_as_near_as_autocast(o);
     }
+}
+
+TEST(FastSimVP, odd_sizes_on_emulated_tiles) {
+    expect_as_near_as_autocast(odd_options("moganet"), test::emulated_tiles());
 }
 
 TEST(FastSimVP, groups_of_an_odd_number_of_channels) {

@@ -24,17 +24,17 @@ struct Norm {
 class ConvMixerPlan : public BlockPlan {
   public:
     ConvMixerPlan(const ConvMixerBlock& block, Precision precision)
-        : channels_(static_cast<int>(block.options.channels)),
+        : precision_(precision),
+          channels_(static_cast<int>(block.options.channels)),
           depthwise_(block.conv_dw),
           norm_1_(block.norm_1),
           pointwise_(Map::of(block.conv_pw), precision),
           norm_2_(block.norm_2) {}
 
     void run(const Frame& frame, Pixels x) const override {
-        const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_);
+        const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_, precision_);
         mix_pixels(frame, x, y);
-        pointwise_.run(frame, y, x, {}, [&](int column, int columns) {
-            const auto part = x.from(column);
+        pointwise_.run(frame, y, x, {}, [&](int column, int columns, Pixels part) {
             apply(frame, Op::gelu_affine, part, part, part, columns, norm_2_.at(column));
         });
     }
@@ -43,12 +43,14 @@ class ConvMixerPlan : public BlockPlan {
     void mix_pixels(const Frame& frame, Pixels x, Pixels y) const {
         const Trace::Timed timed(frame.trace, "depthwise 11x11");
         over_columns(channels_, [&](int column, int columns) {
-            const auto part = y.from(column);
-            depthwise_.run(frame, x, y, column, columns);
-            apply(frame, Op::gelu_affine_add, part, x.from(column), part, columns, norm_1_.at(column));
+            const auto part = panel_of(frame, y, column);
+            depthwise_.run(frame, x.from(column), part, column, columns);
+            apply(frame, Op::gelu_affine_add, part, x.from(column), y.from(column), columns,
+                  norm_1_.at(column));
         });
     }
 
+    Precision precision_;
     int channels_;
     DepthwisePlan depthwise_;
     Norm norm_1_;

@@ -15,7 +15,7 @@ using kernels::Op;
 class HorNetPlan : public BlockPlan {
   public:
     HorNetPlan(const HorNetBlock& block, Precision precision)
-        : channels_(static_cast<int>(block.options.channels)) {
+        : precision_(precision), channels_(static_cast<int>(block.options.channels)) {
         const auto& conv = *block.gnconv;
         for (const auto width : conv.widths) widths_.push_back(static_cast<int>(width));
         auto sizes = widths_;
@@ -35,26 +35,24 @@ class HorNetPlan : public BlockPlan {
 
     void run(const Frame& frame, Pixels x) const override {
         auto& workspace = frame.workspace;
-        const auto normal = workspace.pixels(slot::a, frame.rows(), channels_);
+        const auto normal = workspace.pixels(slot::a, frame.rows(), channels_, precision_);
         const auto fused = workspace.pixels(slot::b, frame.rows(), fused_);
         normalise(frame, x, normal, channels_, LayerNorm2dImpl::eps);
         const int gate = kernels::padded(widths_.front());
         auto order = fused.from(gate);
-        proj_in_.run(frame, normal, fused, {}, [&](int column, int columns) {
-            const int from = std::max(column, gate);
-            if (from < column + columns) {
-                depthwise_.run(frame, fused.from(gate), fused.from(gate), from - gate,
-                               column + columns - from);
-            }
+        proj_in_.run(frame, normal, fused, {}, [&](int column, int columns, Pixels part) {
+            const int skipped = std::max(0, gate - column);
+            if (skipped >= columns) return;
+            const auto orders = part.from(skipped);
+            depthwise_.run(frame, orders, orders, column + skipped - gate, columns - skipped);
         });
-        auto p = workspace.pixels(slot::c, frame.rows(), channels_);
-        auto next = workspace.pixels(slot::d, frame.rows(), channels_);
+        auto p = workspace.pixels(slot::c, frame.rows(), channels_, precision_);
+        auto next = workspace.pixels(slot::d, frame.rows(), channels_, precision_);
         apply(frame, Op::multiply, fused, order, p, gate);
         for (std::size_t i = 0; i < steps_.size(); ++i) {
             order = order.from(kernels::padded(widths_[i]));
-            steps_[i].run(frame, p, next, {}, [&](int column, int columns) {
-                const auto part = next.from(column);
-                apply(frame, Op::multiply, part, order.from(column), part, columns);
+            steps_[i].run(frame, p, next, {}, [&](int column, int columns, Pixels part) {
+                apply(frame, Op::multiply, part, order.from(column), next.from(column), columns);
             });
             std::swap(p, next);
         }
@@ -64,6 +62,7 @@ class HorNetPlan : public BlockPlan {
     }
 
   private:
+    Precision precision_;
     int channels_, fused_ = 0;
     std::vector<int> widths_;
     PointwisePlan proj_in_, proj_out_;

@@ -132,11 +132,12 @@ class InceptionPlan {
             p.columns = panels.columns(panel);
             p.out_row = values.row;
             p.bias = convolution.bias[group].data() + panel * kernels::panel_columns;
-            for (int y = 0; y < frame.height; ++y) {
-                p.a = plane + (y + skip) * line(frame) + Index{skip} * words_;
-                p.out = values.data + Index{y} * frame.width * values.row + panel * kernels::panel_columns;
-                frame.kernels.product(p);
-            }
+            p.lines = frame.height;
+            p.a = plane + skip * line(frame) + Index{skip} * words_;
+            p.a_line = line(frame);
+            p.out = values.data + panel * kernels::panel_columns;
+            p.out_line = frame.width * values.row;
+            frame.kernels.product(p);
         }
     }
 

@@ -61,7 +61,9 @@ class ExcitationPlan {
 class LargeKernelPlan : public BlockPlan {
   public:
     LargeKernelPlan(const LargeKernelBlock& block, Precision precision)
-        : channels_(static_cast<int>(block.options.channels)), norm_(Affine::of(block.norm1)) {
+        : precision_(precision),
+          channels_(static_cast<int>(block.options.channels)),
+          norm_(Affine::of(block.norm1)) {
         const auto& gate = *block.attn->spatial_gating_unit;
         const auto scale = block.layer_scale_1.detach().to(torch::kDouble);
         proj_1_ = PointwisePlan(Map::of(block.attn->proj_1).after(norm_.scale, norm_.shift), precision);
@@ -86,26 +88,25 @@ class LargeKernelPlan : public BlockPlan {
     void run(const Frame& frame, Pixels x) const override {
         auto& workspace = frame.workspace;
         const auto u = workspace.pixels(slot::a, frame.rows(), channels_);
-        const auto context = workspace.pixels(slot::b, frame.rows(), channels_);
-        const auto product = workspace.pixels(slot::c, frame.rows(), conv1_.outputs());
-        const auto gated = gsta_ ? workspace.pixels(slot::d, frame.rows(), channels_) : product;
+        const auto context = workspace.pixels(slot::b, frame.rows(), channels_, precision_);
+        const auto gated = workspace.pixels(slot::c, frame.rows(), channels_, precision_);
         const auto means = workspace.floats(slot::e, static_cast<std::size_t>(kernels::padded(channels_)));
-        proj_1_.run(frame, x, u, {}, [&](int column, int columns) {
-            apply(frame, Op::gelu, u.from(column), u.from(column), u.from(column), columns);
-            conv0_.run(frame, u, context, column, columns);
-            conv_spatial_.run(frame, context, context, column, columns);
+        proj_1_.run(frame, x, u, {}, [&](int column, int columns, Pixels part) {
+            apply(frame, Op::gelu, part, part, part, columns);
+            const auto convolved = panel_of(frame, context, column);
+            conv0_.run(frame, part, convolved, column, columns);
+            conv_spatial_.run(frame, convolved, convolved, column, columns);
+            keep(frame, convolved, context, column, columns);
             if (excitation_) average(frame, u, column, columns, means);
         });
         const float* weights = excitation_ ? excite(frame, means) : nullptr;
-        conv1_.run(frame, context, product, {}, [&](int column, int columns) {
-            if (gsta_) {
-                const auto halves = product.from(column);  // 16 channels' a, then their b
-                apply(frame, Op::sigmoid_gate, halves, halves.from(kernels::column_step),
-                      gated.from(column / 2), columns / 2);
+        conv1_.run(frame, context, {}, {}, [&](int column, int columns, Pixels part) {
+            if (gsta_) {  // 16 channels' a, then their b
+                apply(frame, Op::sigmoid_gate, part, part.from(kernels::column_step), gated.from(column / 2),
+                      columns / 2);
             } else {
-                const auto part = product.from(column);
-                apply(frame, weights ? Op::multiply_scaled : Op::multiply, part, u.from(column), part,
-                      columns, {.scale = weights ? weights + column : nullptr});
+                apply(frame, weights ? Op::multiply_scaled : Op::multiply, part, u.from(column),
+                      gated.from(column), columns, {.scale = weights ? weights + column : nullptr});
             }
         });
         proj_2_.run(frame, gated, x, {x, residual_scale_.data()});
@@ -126,6 +127,7 @@ class LargeKernelPlan : public BlockPlan {
         return weights;
     }
 
+    Precision precision_;
     int channels_;
     Affine norm_;
     bool gsta_ = false;

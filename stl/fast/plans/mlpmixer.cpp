@@ -81,8 +81,9 @@ class MlpMixerPlan : public BlockPlan {
         const auto normal = frame.workspace.pixels(slot::a, frame.rows(), channels_);
         normalise(frame, x, normal, channels_, eps1_);
         mix_pixels(frame, normal, x);
-        normalise(frame, x, normal, channels_, eps2_);
-        mlp_.run(frame, normal, x);
+        const auto second = frame.workspace.pixels(slot::b, frame.rows(), channels_, fc1_.precision);
+        normalise(frame, x, second, channels_, eps2_);
+        mlp_.run(frame, second, x);
     }
 
   private:

@@ -31,19 +31,24 @@ struct Part {
 class MogaPlan : public BlockPlan {
   public:
     MogaPlan(const MogaBlock& block, Precision precision)
-        : channels_(static_cast<int>(block.options.channels)) {
+        : precision_(precision), channels_(static_cast<int>(block.options.channels)) {
         plan_aggregation(block, precision);
         plan_perceptron(block, precision);
     }
 
     void run(const Frame& frame, Pixels x) const override {
         aggregate(frame, x);
-        const auto h = mlp_.hidden(frame, x);
-        const auto g =
-            frame.workspace.floats(slot::a, static_cast<std::size_t>(kernels::padded(frame.rows())));
-        decompose(frame, h, g);
-        mlp_.last().run(frame, h, x, {x}, [&](int column, int columns) {
-            const auto part = x.from(column);
+        // Each panel's share of the decomposition, then their sum.
+        const int panels = (mlp_.width() + kernels::panel_columns - 1) / kernels::panel_columns;
+        const Index share = kernels::padded(frame.rows());
+        const auto shares = frame.workspace.floats(slot::a, static_cast<std::size_t>((panels + 1) * share));
+        const auto h = mlp_.hidden(frame, x, [&](int column, int columns, Pixels part) {
+            frame.kernels.dot_rows(part.data, part.row, frame.rows(), columns, decompose_.data() + column, 0,
+                                   shares + column / kernels::panel_columns * share, 1);
+        });
+        float* g = shares + panels * share;
+        decompose(frame, shares, panels, g);
+        mlp_.last().run(frame, h, x, {x}, [&](int column, int columns, Pixels part) {
             apply(frame, Op::subtract_outer, part, {g, 1}, part, columns, {.scale = outer_.data() + column});
         });
     }
@@ -88,17 +93,20 @@ class MogaPlan : public BlockPlan {
 
     void aggregate(const Frame& frame, Pixels x) const {
         auto& workspace = frame.workspace;
-        const auto y = workspace.pixels(slot::a, frame.rows(), width_);
-        const auto context = workspace.pixels(slot::b, frame.rows(), width_);
+        const auto y = workspace.pixels(slot::a, frame.rows(), width_, precision_);
+        const auto context = workspace.pixels(slot::b, frame.rows(), width_, precision_);
         const auto gate = workspace.pixels(slot::c, frame.rows(), channels_);
-        const auto value = workspace.pixels(slot::d, frame.rows(), channels_);
-        proj_1_.run(frame, x, y, {}, [&](int column, int columns) {
-            sharpen(frame, y.from(column), column, columns);
-            convolve(frame, y, context, column, columns);
+        const auto value = workspace.pixels(slot::d, frame.rows(), channels_, precision_);
+        proj_1_.run(frame, x, y, {}, [&](int column, int columns, Pixels part) {
+            sharpen(frame, part, column, columns);
+            keep(frame, part, y, column, columns);
+            const auto convolved = panel_of(frame, context, column);
+            convolve(frame, part, convolved, column, columns);
+            keep(frame, convolved, context, column, columns);
         });
         gate_.run(frame, y, gate);
-        mix_.run(frame, context, value, {}, [&](int column, int columns) {
-            apply(frame, Op::silu_gate, value.from(column), gate.from(column), value.from(column), columns);
+        mix_.run(frame, context, value, {}, [&](int column, int columns, Pixels part) {
+            apply(frame, Op::silu_gate, part, gate.from(column), value.from(column), columns);
         });
         proj_2_.run(frame, value, x, {x, residual_scale_.data()});
     }
@@ -113,27 +121,30 @@ class MogaPlan : public BlockPlan {
         apply(frame, Op::silu_affine, p, p, p, columns, {sigma_plus_one_.data() + column, shift});
     }
 
+    /// y and context: of the channels from `column` on.
     void convolve(const Frame& frame, Pixels y, Pixels context, int column, int columns) const {
         first_.run(frame, y, context, column, columns);
         for (const auto& part : parts_) {
             const int from = std::max(column, part.first);
             const int to = std::min(column + columns, part.first + part.columns);
             if (from >= to) continue;
-            const auto own = context.from(part.first);
+            const auto own = context.from(from - column);
             part.convolution.run(frame, own, own, from - part.first, to - from);
         }
     }
 
-    void decompose(const Frame& frame, Pixels h, float* g) const {
-        const Trace::Timed timed(frame.trace, "decompose");
-        over_rows(frame.rows(), [&](int row, int rows) {
-            frame.kernels.dot_rows(h.data + row * h.row, h.row, rows, mlp_.width(), decompose_.data(),
-                                   decompose_bias_, g + row, 1);
-            frame.kernels.apply(Op::gelu,
-                                {.a = g + row, .out = g + row, .rows = 1, .columns = kernels::padded(rows)});
-        });
+    /// g = GELU(bias + the panels' shares). shares: [panels][padded rows].
+    void decompose(const Frame& frame, const float* shares, int panels, float* g) const {
+        const int columns = kernels::padded(frame.rows());
+        std::fill_n(g, columns, decompose_bias_);
+        for (int p = 0; p < panels; ++p) {
+            const float* share = shares + Index{p} * columns;
+            for (int i = 0; i < columns; ++i) g[i] += share[i];
+        }
+        frame.kernels.apply(Op::gelu, {.a = g, .out = g, .rows = 1, .columns = columns});
     }
 
+    Precision precision_;
     int channels_, width_ = 0;
     PointwisePlan proj_1_, gate_, mix_, proj_2_;
     DepthwisePlan first_;

@@ -21,7 +21,8 @@ struct Moments {
 class PoolFormerPlan : public BlockPlan {
   public:
     PoolFormerPlan(const PoolFormerBlock& block, Precision precision)
-        : channels_(static_cast<int>(block.options.channels)),
+        : precision_(precision),
+          channels_(static_cast<int>(block.options.channels)),
           eps_(block.norm1->eps),
           scale_(channels(block.layer_scale_1 * block.norm1->weight)) {
         const auto norm2 = Affine::of(block.norm2->weight, block.norm2->bias);
@@ -30,8 +31,8 @@ class PoolFormerPlan : public BlockPlan {
     }
 
     void run(const Frame& frame, Pixels x) const override {
-        const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_);
-        pool(frame, x, y, moments(frame, x));
+        const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_, precision_);
+        pool(frame, x, moments(frame, x));
         const auto second = moments(frame, x);
         over_columns(channels_, [&](int column, int columns) {
             float scale[kernels::panel_columns], shift[kernels::panel_columns];
@@ -43,7 +44,7 @@ class PoolFormerPlan : public BlockPlan {
     }
 
   private:
-    void pool(const Frame& frame, Pixels x, Pixels y, const Moments& first) const {
+    void pool(const Frame& frame, Pixels x, const Moments& first) const {
         const Trace::Timed timed(frame.trace, "pooling");
         over_columns(channels_, [&](int column, int columns) {
             float scale[kernels::panel_columns];
@@ -51,7 +52,7 @@ class PoolFormerPlan : public BlockPlan {
                 scale[c] =
                     static_cast<float>(static_cast<double>(scale_.data()[column + c]) / first.deviation);
             }
-            const auto in = x.from(column), out = y.from(column);
+            const auto in = x.from(column), out = frame.workspace.panel(frame.rows());
             frame.kernels.pool_difference({.in = in.data,
                                            .in_row = in.row,
                                            .out = out.data,
@@ -88,6 +89,7 @@ class PoolFormerPlan : public BlockPlan {
         return total / channels_;
     }
 
+    Precision precision_;
     int channels_;
     double eps_;
     kernels::Buffer scale_;

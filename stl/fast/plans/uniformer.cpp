@@ -17,7 +17,8 @@ DepthwisePlan with_input(const Conv2d& convolution) {
 class ConvPlan : public BlockPlan {
   public:
     ConvPlan(const UniformerConvBlock& block, Precision precision)
-        : channels_(static_cast<int>(block.options.channels)),
+        : precision_(precision),
+          channels_(static_cast<int>(block.options.channels)),
           position_(with_input(block.pos_embed)),
           mix_(block.attn),
           conv2_(Map::of(block.conv2), precision) {
@@ -28,14 +29,18 @@ class ConvPlan : public BlockPlan {
     }
 
     void run(const Frame& frame, Pixels x) const override {
-        const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_);
+        const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_, precision_);
         position_.run(frame, x, x);
-        conv1_.run(frame, x, y, {}, [&](int column, int columns) { mix_.run(frame, y, y, column, columns); });
+        conv1_.run(frame, x, y, {}, [&](int column, int columns, Pixels part) {
+            mix_.run(frame, part, part, column, columns);
+            keep(frame, part, y, column, columns);
+        });
         conv2_.run(frame, y, x, {x});
         mlp_.run(frame, x, x);
     }
 
   private:
+    Precision precision_;
     int channels_;
     DepthwisePlan position_, mix_;
     PointwisePlan conv1_, conv2_;

@@ -29,24 +29,56 @@ inline void copy_plane(const Depthwise& d, int column, int border, int line, flo
     }
 }
 
+/// Outputs of `count` pixels from x on of line y, of taps that lie next to each other: a line's inputs are loaded once
+/// for all of its taps.
+template <int Kernel>
+inline void dense_outputs(const Depthwise& d, int column, int line, const float* plane, int y, int x,
+                          Vec (&sums)[depthwise_tile]) {
+    for (int dy = 0; dy < Kernel; ++dy) {
+        const int from = y + dy - Kernel / 2;
+        if (from < 0 || from >= d.height) continue;
+        const float* in = plane + (static_cast<Index>(from) * line + x) * lanes;
+        const float* w = d.w + static_cast<Index>(dy) * Kernel * d.w_row + column;
+        Vec values[depthwise_tile + Kernel - 1];
+#pragma GCC unroll 32
+        for (int i = 0; i < depthwise_tile + Kernel - 1; ++i) values[i] = load(in + i * lanes);
+#pragma GCC unroll 32
+        for (int dx = 0; dx < Kernel; ++dx) {
+            const Vec weight = load(w + dx * d.w_row);
+#pragma GCC unroll 8
+            for (int i = 0; i < depthwise_tile; ++i) sums[i] += weight * values[i + dx];
+        }
+    }
+}
+
+/// The same for any kernel and dilation.
+inline void spread_outputs(const Depthwise& d, int column, int line, const float* plane, int y, int x,
+                           Vec (&sums)[depthwise_tile]) {
+    for (int dy = 0; dy < d.kernel; ++dy) {
+        const int from = y + (dy - d.kernel / 2) * d.dilation;
+        if (from < 0 || from >= d.height) continue;
+        const float* in = plane + (static_cast<Index>(from) * line + x) * lanes;
+        const float* w = d.w + static_cast<Index>(dy) * d.kernel * d.w_row + column;
+        for (int dx = 0; dx < d.kernel; ++dx, w += d.w_row, in += d.dilation * lanes) {
+            const Vec weight = load(w);
+#pragma GCC unroll 8
+            for (int i = 0; i < depthwise_tile; ++i) sums[i] += weight * load(in + i * lanes);
+        }
+    }
+}
+
+/// Kernel: of adjacent taps, or 0 for any.
 template <int Kernel>
 inline void depthwise_plane(const Depthwise& d, int column, int line, const float* plane) {
-    const int kernel = Kernel ? Kernel : d.kernel, half = kernel / 2;
     const Vec bias = d.bias ? load(d.bias + column) : Vec{};
     for (int y = 0; y < d.height; ++y) {
         for (int x = 0; x < d.width; x += depthwise_tile) {
             Vec sums[depthwise_tile];
             for (auto& value : sums) value = bias;
-            for (int dy = 0; dy < kernel; ++dy) {
-                const int from = y + (dy - half) * d.dilation;
-                if (from < 0 || from >= d.height) continue;
-                const float* in = plane + (static_cast<Index>(from) * line + x) * lanes;
-                const float* w = d.w + static_cast<Index>(dy) * kernel * d.w_row + column;
-                for (int dx = 0; dx < kernel; ++dx, w += d.w_row, in += d.dilation * lanes) {
-                    const Vec weight = load(w);
-#pragma GCC unroll 8
-                    for (int i = 0; i < depthwise_tile; ++i) sums[i] += weight * load(in + i * lanes);
-                }
+            if constexpr (Kernel > 0) {
+                dense_outputs<Kernel>(d, column, line, plane, y, x, sums);
+            } else {
+                spread_outputs(d, column, line, plane, y, x, sums);
             }
             const int count = d.width - x < depthwise_tile ? d.width - x : depthwise_tile;
             float* out = d.out + (static_cast<Index>(y) * d.width + x) * d.out_row + column;
@@ -60,11 +92,19 @@ inline void depthwise_plane(const Depthwise& d, int column, int line, const floa
 }
 
 void depthwise(const Depthwise& d) {
+    // With fewer registers the inputs of a line would not stay in them.
+    constexpr bool many_registers = lanes == 16;
     const int line = depthwise_line(d.width, d.kernel, d.dilation);
     for (int column = 0; column < d.columns; column += lanes) {
         copy_plane(d, column, d.dilation * (d.kernel / 2), line, d.scratch);
-        if (d.kernel == 3) {
+        if (many_registers && d.dilation == 1 && d.kernel == 3) {
             depthwise_plane<3>(d, column, line, d.scratch);
+        } else if (many_registers && d.dilation == 1 && d.kernel == 5) {
+            depthwise_plane<5>(d, column, line, d.scratch);
+        } else if (many_registers && d.dilation == 1 && d.kernel == 7) {
+            depthwise_plane<7>(d, column, line, d.scratch);
+        } else if (many_registers && d.dilation == 1 && d.kernel == 11) {
+            depthwise_plane<11>(d, column, line, d.scratch);
         } else {
             depthwise_plane<0>(d, column, line, d.scratch);
         }

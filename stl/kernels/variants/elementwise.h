@@ -3,26 +3,57 @@
 
 #include "stl/kernels/kernels.h"
 #include "stl/kernels/variants/functions.h"
+#include "stl/kernels/variants/pairs.h"
 
 namespace stl::kernels::STL_VARIANT {
 
 /// What one vector of columns needs beyond `a`.
 struct Operand {
-    const float* b;
+    const float* b;  ///< the row's start
+    int column;
     Vec scale, shift;
-    Vec second() const { return load(b); }
+
+    template <class T = float>
+    Vec second() const {
+        return load(reinterpret_cast<const T*>(b) + column);
+    }
 };
 
-/// f(a, operand) for every vector of every row.
-template <class F>
-inline void each(const Elementwise& e, F f) {
+/// f(a, operand) for every vector of every row, to floats or pairs.
+template <class T, class F>
+inline void each_to(const Elementwise& e, F f) {
+    auto* out = reinterpret_cast<T*>(e.out);
+    const Index out_row = e.out_row * static_cast<Index>(sizeof(float) / sizeof(T));
     for (int c = 0; c < e.columns; c += lanes) {
-        Operand operand{nullptr, e.scale ? load(e.scale + c) : splat(1.0F),
+        Operand operand{nullptr, c, e.scale ? load(e.scale + c) : splat(1.0F),
                         e.shift ? load(e.shift + c) : Vec{}};
         for (int r = 0; r < e.rows; ++r) {
-            operand.b = e.b + r * e.b_row + c;
-            store(e.out + r * e.out_row + c, f(load(e.a + r * e.a_row + c), operand));
+            operand.b = e.b + r * e.b_row;
+            store(out + r * out_row + c, f(load(e.a + r * e.a_row + c), operand));
         }
+    }
+}
+
+template <class F>
+inline void each(const Elementwise& e, F f) {
+    e.stored == Precision::bfloat16 ? each_to<Bfloat16>(e, f) : each_to<float>(e, f);
+}
+
+/// SiLU(a * s + t) [+ b, floats or pairs], to floats exactly and to pairs quickly.
+template <bool Add>
+inline void silu_affine(const Elementwise& e) {
+    const auto activated = [](Vec a, const Operand& o) { return silu(a * o.scale + o.shift); };
+    const auto quickly = [](Vec a, const Operand& o) { return quick_silu(a * o.scale + o.shift); };
+    const bool pairs = e.stored == Precision::bfloat16;
+    if constexpr (!Add) {
+        pairs ? each_to<Bfloat16>(e, quickly) : each_to<float>(e, activated);
+    } else if (e.b_stored == Precision::bfloat16) {
+        const auto second = [](const Operand& o) { return o.second<Bfloat16>(); };
+        pairs ? each_to<Bfloat16>(e, [&](Vec a, const Operand& o) { return quickly(a, o) + second(o); })
+              : each_to<float>(e, [&](Vec a, const Operand& o) { return activated(a, o) + second(o); });
+    } else {
+        pairs ? each_to<Bfloat16>(e, [&](Vec a, const Operand& o) { return quickly(a, o) + o.second(); })
+              : each_to<float>(e, [&](Vec a, const Operand& o) { return activated(a, o) + o.second(); });
     }
 }
 
@@ -49,9 +80,9 @@ void apply(Op op, const Elementwise& e) {
         case Op::gelu_affine_add:
             return each(e, [](Vec a, O o) { return gelu(a) * o.scale + o.shift + o.second(); });
         case Op::silu_affine:
-            return each(e, [](Vec a, O o) { return silu(a * o.scale + o.shift); });
+            return silu_affine<false>(e);
         case Op::silu_affine_add:
-            return each(e, [](Vec a, O o) { return silu(a * o.scale + o.shift) + o.second(); });
+            return silu_affine<true>(e);
         case Op::leaky_affine:
             return each(e, [](Vec a, O o) { return leaky(a * o.scale + o.shift); });
         case Op::leaky_affine_add:
@@ -67,7 +98,10 @@ void apply(Op op, const Elementwise& e) {
         case Op::sigmoid_gate:
             return each(e, [](Vec a, O o) { return a * sigmoid(o.second()); });
         case Op::silu_gate:
-            return each(e, [](Vec a, O o) { return silu(a) * silu(o.second()); });
+            if (e.stored == Precision::bfloat16)
+                return each_to<Bfloat16>(e,
+                                         [](Vec a, O o) { return quick_silu(a) * quick_silu(o.second()); });
+            return each_to<float>(e, [](Vec a, O o) { return silu(a) * silu(o.second()); });
         case Op::subtract_outer:
             return subtract_outer(e);
     }

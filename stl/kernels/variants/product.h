@@ -76,7 +76,7 @@ void tile_of(int rows, const Product& p, int row, int column) {
 }
 
 template <Precision P>
-void product_in(const Product& p) {
+void product_of_line(const Product& p) {
     const int tiles = (p.rows + tile_rows - 1) / tile_rows;
     for (int column = 0; column < p.columns; column += tile_columns) {
         const bool whole = column + tile_columns <= p.columns;
@@ -92,9 +92,10 @@ void product_in(const Product& p) {
     }
 }
 
-void product(const Product& p) {
-    p.precision == Precision::bfloat16 ? product_in<Precision::bfloat16>(p)
-                                       : product_in<Precision::float32>(p);
+template <Precision P>
+void product_in(const Product& p) {
+    auto line = p;
+    for (int i = 0; i < p.lines; ++i, line.a += p.a_line, line.out += p.out_line) product_of_line<P>(line);
 }
 
 }  // namespace stl::kernels::STL_VARIANT

@@ -77,14 +77,23 @@ void softmax_rows(float* x, Index row, int rows, int columns) {
 
 void dot_rows(const float* a, Index a_row, int rows, int columns, const float* w, float bias, float* out,
               Index out_row) {
-    for (int r = 0; r < rows; ++r, a += a_row) {
+    const auto products = [&](int r) {
         Vec totals{};
-        int c = 0;
-        for (; c + lanes <= columns; c += lanes) totals += load(a + c) * load(w + c);
-        float total = sum(totals) + bias;
-        for (; c < columns; ++c) total += a[c] * w[c];
-        out[r * out_row] = total;
+        for (int c = 0; c + lanes <= columns; c += lanes) totals += load(a + r * a_row + c) * load(w + c);
+        return totals;
+    };
+    const auto finish = [&](int r, float total) {
+        for (int c = columns / lanes * lanes; c < columns; ++c) total += a[r * a_row + c] * w[c];
+        out[r * out_row] = total + bias;
+    };
+    int r = 0;
+    for (; r + lanes <= rows; r += lanes) {
+        Vec rows_totals[lanes];
+        for (int i = 0; i < lanes; ++i) rows_totals[i] = products(r + i);
+        const Vec totals = sums_of(rows_totals);
+        for (int i = 0; i < lanes; ++i) finish(r + i, totals[i]);
     }
+    for (; r < rows; ++r) finish(r, sum(products(r)));
 }
 
 }  // namespace stl::kernels::STL_VARIANT

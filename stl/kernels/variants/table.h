@@ -1,4 +1,5 @@
-// Defines STL_VARIANT's table. Included last by each variant's file.
+// Defines STL_VARIANT's table. Included last by each variant's file, which defines STL_TILES too where products in
+// bfloat16 are made of tiles.
 #pragma once
 
 #include "stl/kernels/variants/chains.h"
@@ -9,12 +10,34 @@
 #include "stl/kernels/variants/plane_depthwise.h"
 #include "stl/kernels/variants/product.h"
 #include "stl/kernels/variants/rows.h"
+#include "stl/kernels/variants/tile_product.h"
 #include "stl/kernels/variants/winograd.h"
+
+#ifndef STL_ISA
+#define STL_ISA Isa::STL_VARIANT
+#endif
 
 namespace stl::kernels::STL_VARIANT {
 
+#ifdef STL_TILES
+inline constexpr bool has_tiles = true;
+inline void product_of_pairs(const Product& p) {
+    TileProduct<STL_TILES>(p).run();
+}
+#else
+inline constexpr bool has_tiles = false;
+inline void product_of_pairs(const Product& p) {
+    product_in<Precision::bfloat16>(p);
+}
+#endif
+
+void product(const Product& p) {
+    p.precision == Precision::bfloat16 ? product_of_pairs(p) : product_in<Precision::float32>(p);
+}
+
 extern const Kernels table;
-const Kernels table{.isa = Isa::STL_VARIANT,
+const Kernels table{.isa = STL_ISA,
+                    .has_tiles = has_tiles,
                     .product = product,
                     .narrow_rows = narrow_rows,
                     .narrow_columns = narrow_columns,

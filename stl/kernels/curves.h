@@ -1,0 +1,20 @@
+// Activations as polynomials on 32 pieces, for processors that look up 32 values at once (AVX-512): less than half the
+// time of an exponential.
+#pragma once
+
+namespace stl::kernels {
+
+/// f(a) for a >= 0: with u = a * pieces_per_unit and i the integer next to it (31 beyond), a polynomial of the fourth
+/// degree in u - i.
+struct Curve {
+    static constexpr int pieces = 32, terms = 5;
+    float pieces_per_unit = 0;
+    alignas(64) float coefficients[terms][pieces] = {};  ///< the constant first
+};
+
+/// P(a) - 1/2, P the normal distribution, to 5e-8: GELU(x) = x/2 + |x| f(|x|).
+extern const Curve gelu_curve;
+/// sigmoid(a) - 1/2, to 3e-7: SiLU(x) = x/2 + |x| f(|x|). For results that are rounded to bfloat16.
+extern const Curve silu_curve;
+
+}  // namespace stl::kernels
