@@ -1,6 +1,7 @@
 #include "stl/fast/attention_plan.h"
 
 #include <cmath>
+#include <cstring>
 #include <numeric>
 
 #include "stl/fast/slots.h"
@@ -67,62 +68,110 @@ void AttentionPlan::run(const Frame& frame, Pixels in, Pixels x) const {
     proj_.run(frame, mixed, x, {x});
 }
 
+AttentionPlan::Factors AttentionPlan::factors(const Frame& frame) const {
+    const auto stored = frame.kernels.has_tiles ? precision_ : Precision::float32;
+    const int n = size_, block = std::min(n, query_block);
+    Factors f{.stored = stored,
+              .block = block,
+              .row = kernels::padded(n),
+              .depth = kernels::words_of(stored, head_channels_),
+              .pixels = kernels::words_of(stored, n)};
+    const Index words_row = kernels::words_of(stored, head_columns_);
+    // Queries, values and keys, a block's scores and results, and, for pairs, what they are made of.
+    f.floats = static_cast<std::size_t>(n * words_row + f.pixels * Index{head_columns_} + f.depth * f.row +
+                                        block * (f.row + head_columns_));
+    if (stored == Precision::bfloat16)
+        f.floats += static_cast<std::size_t>(n * head_columns_ + block * f.pixels + f.depth);
+    return f;
+}
+
 void AttentionPlan::attend(const Frame& frame, Pixels qkv, Pixels out, const std::vector<int>& group,
                            int head) const {
-    const int n = size_, columns = head_columns_, row = kernels::padded(n);
-    const Index block = std::min(n, query_block);
-    // The group's queries, keys (transposed) and values, and a block's scores and results, one after the
-    // other.
-    float* q = frame.workspace.scratch(
-        static_cast<std::size_t>(2 * n * columns + columns * row + block * (row + columns)));
-    float* v = q + Index{n} * columns;
-    float* k = v + Index{n} * columns;
-    float* scores = k + Index{columns} * row;
-    float* result = scores + block * row;
+    const auto f = factors(frame);
+    const bool pairs = f.stored == Precision::bfloat16;
+    const int n = size_, columns = head_columns_;
+    const Index query_row = kernels::words_of(f.stored, columns);
+    float* q = frame.workspace.scratch(f.floats);
+    float* v = q + n * query_row;
+    float* k = v + f.pixels * Index{columns};
+    float* scores = k + f.depth * f.row;
+    float* result = scores + f.block * f.row;
+    float* own_values = pairs ? result + Index{f.block} * columns : v;
+    float* own_scores = pairs ? own_values + Index{n} * columns : scores;
+    float* keys = own_scores + f.block * Index{f.pixels};  // of one pixel
     const Index part = Index{heads} * columns;
     for (int i = 0; i < n; ++i) {
         const float* from = qkv.data + group[static_cast<std::size_t>(i)] * qkv.row + Index{head} * columns;
-        std::copy_n(from, columns, q + Index{i} * columns);
-        std::copy_n(from + 2 * part, columns, v + Index{i} * columns);
-        for (int c = 0; c < head_channels_; ++c) k[Index{c} * row + i] = from[part + c];
+        std::copy_n(from + 2 * part, columns, own_values + Index{i} * columns);
+        if (!pairs) {
+            std::copy_n(from, columns, q + i * query_row);
+            for (int c = 0; c < head_channels_; ++c) k[c * f.row + i] = from[part + c];
+            continue;
+        }
+        frame.kernels.narrow_rows({.in = from, .rows = 1, .columns = columns, .out = q + i * query_row});
+        frame.kernels.narrow_rows({.in = from + part, .rows = 1, .columns = head_channels_, .out = keys});
+        for (int c = 0; c < f.depth; ++c) std::memcpy(k + c * f.row + i, keys + c, sizeof(float));
     }
-    for (int first = 0; first < n; first += static_cast<int>(block)) {
+    if (pairs) {
+        frame.kernels.narrow_columns({.in = own_values,
+                                      .in_row = columns,
+                                      .rows = n,
+                                      .columns = columns,
+                                      .out = v,
+                                      .out_row = columns});
+    }
+    for (int first = 0; first < n; first += f.block) {
         kernels::Product p;
-        p.rows = std::min(static_cast<int>(block), n - first);
-        p.a = q + Index{first} * columns;
-        p.a_row = columns;
-        p.depth = head_channels_;
+        p.precision = f.stored;
+        p.rows = std::min(f.block, n - first);
+        p.a = q + first * query_row;
+        p.a_row = query_row;
+        p.depth = f.depth;
         p.w = k;
-        p.w_row = row;
-        p.columns = row;
+        p.w_row = f.row;
+        p.columns = f.row;
         p.out = scores;
-        p.out_row = row;
+        p.out_row = f.row;
         if (has_bias_) {
-            p.residual = bias_.data() + (Index{head} * n + first) * row;
-            p.residual_row = row;
+            p.residual = bias_.data() + (Index{head} * n + first) * f.row;
+            p.residual_row = f.row;
         }
         frame.kernels.product(p);
-        frame.kernels.softmax_rows(scores, row, p.rows, n);
+        frame.kernels.softmax_rows(scores, f.row, p.rows, n);
+        if (pairs) {
+            frame.kernels.narrow_rows({.in = scores,
+                                       .in_row = f.row,
+                                       .rows = p.rows,
+                                       .columns = n,
+                                       .out = own_scores,
+                                       .out_row = f.pixels});
+        }
         kernels::Product mix;
+        mix.precision = f.stored;
         mix.rows = p.rows;
-        mix.a = scores;
-        mix.a_row = row;
-        mix.depth = n;
+        mix.a = own_scores;
+        mix.a_row = pairs ? f.pixels : f.row;
+        mix.depth = f.pixels;
         mix.w = v;
         mix.w_row = columns;
         mix.columns = columns;
         mix.out = result;
         mix.out_row = columns;
         frame.kernels.product(mix);
-        const auto own = out.from(head * columns);
-        for (int i = 0; i < p.rows; ++i) {
-            const float* from = result + Index{i} * columns;
-            float* to = own.data + group[static_cast<std::size_t>(first + i)] * own.row;
-            if (out.stored == Precision::float32) {
-                std::copy_n(from, columns, to);
-            } else {
-                frame.kernels.narrow_rows({.in = from, .rows = 1, .columns = columns, .out = to});
-            }
+        put(frame, result, p.rows, out.from(head * columns),
+            std::span(group).subspan(static_cast<std::size_t>(first)));
+    }
+}
+
+void AttentionPlan::put(const Frame& frame, const float* result, int rows, Pixels out,
+                        std::span<const int> pixels) const {
+    for (int i = 0; i < rows; ++i) {
+        const float* from = result + Index{i} * head_columns_;
+        float* to = out.data + pixels[static_cast<std::size_t>(i)] * out.row;
+        if (out.stored == Precision::float32) {
+            std::copy_n(from, head_columns_, to);
+        } else {
+            frame.kernels.narrow_rows({.in = from, .rows = 1, .columns = head_columns_, .out = to});
         }
     }
 }

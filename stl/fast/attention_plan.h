@@ -4,6 +4,7 @@
 // whole vectors; the scale goes into q's weights.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "stl/fast/layers.h"
@@ -13,8 +14,9 @@ namespace stl::fast {
 class AttentionPlan {
   public:
     AttentionPlan() = default;
-    /// qkv: C -> 3C in the order q, k, v, each by heads. proj may carry a layer scale. groups: the pixels of each group, all of the same size. bias: [heads, n, n] for groups of n, or
-    /// undefined. precision: of qkv and proj; scores and mixtures are float32.
+    /// qkv: C -> 3C in the order q, k, v, each by heads. proj may carry a layer scale. groups: the pixels of each group,
+    /// all of the same size. bias: [heads, n, n] for groups of n, or undefined. precision: of qkv and proj, and where
+    /// the kernels have tiles, of the scores' and mixtures' factors; elsewhere these are float32.
     AttentionPlan(const Map& qkv, const Map& proj, std::vector<std::vector<int>> groups,
                   const torch::Tensor& bias, Precision precision);
 
@@ -22,7 +24,19 @@ class AttentionPlan {
     void run(const Frame& frame, Pixels in, Pixels x) const;
 
   private:
+    /// Memory for one group's products of one head; in bfloat16 on tiles they take pairs.
+    struct Factors {
+        Precision stored;
+        int block;          ///< queries at a time
+        int row;            ///< of keys and scores
+        int depth, pixels;  ///< a head's channels and a group's pixels, in words
+        std::size_t floats = 0;
+    };
+    Factors factors(const Frame& frame) const;
     void attend(const Frame& frame, Pixels qkv, Pixels out, const std::vector<int>& group, int head) const;
+    /// result: [rows, head_columns_], to these pixels of `out`.
+    void put(const Frame& frame, const float* result, int rows, Pixels out,
+             std::span<const int> pixels) const;
 
     Precision precision_ = Precision::float32;
     int head_channels_ = 0, head_columns_ = 0, size_ = 0;

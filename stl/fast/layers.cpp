@@ -66,7 +66,8 @@ Pixels PointwisePlan::left_side(const Frame& frame, Pixels in) const {
 }
 
 void PointwisePlan::multiply(const Frame& frame, Pixels words, Pixels out, const Residual& residual,
-                             int block, int row, int panel) const {
+                             const Part& part) const {
+    const auto [block, row, panel, next_follows] = part;
     const int first = block * depth_block;
     const int column = panel * kernels::panel_columns;
     kernels::Product p;
@@ -75,6 +76,7 @@ void PointwisePlan::multiply(const Frame& frame, Pixels words, Pixels out, const
     p.a_row = words.row;
     p.depth = std::min(depth_block, panels_.depth() - first);
     p.w = panels_.panel(panel) + static_cast<Index>(first) * kernels::panel_columns;
+    if (next_follows) p.next = panels_.panel(panel + 1) + static_cast<Index>(first) * kernels::panel_columns;
     p.rows = std::min(row_block, frame.rows() - row);
     p.columns = panels_.columns(panel);
     p.out = out.data + row * out.row;

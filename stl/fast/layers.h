@@ -52,14 +52,15 @@ class PointwisePlan {
             run_in_place(frame, words, out, residual, finish);
             return;
         }
-        kernels::parallel(panels_.count(), [&](int p) {
-            const int column = p * kernels::panel_columns;
+        over_panels(1, [&](int first, int last) {
             const auto part = frame.workspace.panel(frame.rows());
-            for (int block = 0; block < blocks(); ++block) {
-                for (int row = 0; row < frame.rows(); row += row_block)
-                    multiply(frame, words, part, residual, block, row, p);
+            for (int p = first; p < last; ++p) {
+                for (int block = 0; block < blocks(); ++block) {
+                    for (int row = 0; row < frame.rows(); row += row_block)
+                        multiply(frame, words, part, residual, {block, row, p, p + 1 < last});
+                }
+                finish(p * kernels::panel_columns, panels_.columns(p), part);
             }
-            finish(column, panels_.columns(p), part);
         });
     }
     /// Without more to do. out: floats.
@@ -71,13 +72,13 @@ class PointwisePlan {
     template <class Finish>
     void run_in_place(const Frame& frame, Pixels words, Pixels out, const Residual& residual,
                       const Finish& finish) const {
-        const int group = frame.rows() > row_block ? 4 : 1;  // panels that share the rows in the cache
+        const int together = frame.rows() > row_block ? 4 : 1;  // panels that share the rows in the cache
         for (int block = 0; block < blocks(); ++block) {
-            kernels::parallel((panels_.count() + group - 1) / group, [&](int unit) {
-                const int first = unit * group, last = std::min(panels_.count(), first + group);
+            over_panels(together, [&](int first, int last) {
                 for (int row = 0; row < frame.rows(); row += row_block) {
                     for (int p = first; p < last; ++p) {
-                        multiply(frame, words, out.from(p * kernels::panel_columns), residual, block, row, p);
+                        multiply(frame, words, out.from(p * kernels::panel_columns), residual,
+                                 {block, row, p, p + 1 < last});
                     }
                 }
                 if (block + 1 < blocks()) return;
@@ -89,6 +90,18 @@ class PointwisePlan {
         }
     }
 
+    /// task(first, last) for panels in parallel, at least so many together; several follow each other where there are
+    /// enough for all threads, so that a thread's next panel comes to its cache while it works on one.
+    template <class Task>
+    void over_panels(int together, const Task& task) const {
+        constexpr int at_most = 4, units_a_thread = 4;
+        const int group =
+            std::clamp(panels_.count() / (units_a_thread * kernels::thread_count()), together, at_most);
+        kernels::parallel((panels_.count() + group - 1) / group, [&](int unit) {
+            task(unit * group, std::min(panels_.count(), (unit + 1) * group));
+        });
+    }
+
     /// `in` as the products take it: itself, or in pairs.
     Pixels left_side(const Frame& frame, Pixels in) const;
 
@@ -96,9 +109,14 @@ class PointwisePlan {
     static constexpr int depth_block = 1024, row_block = 512;
     int blocks() const { return (panels_.depth() + depth_block - 1) / depth_block; }
 
-    /// A block of the depth and of the rows of one panel. out: the panel's columns.
-    void multiply(const Frame& frame, Pixels words, Pixels out, const Residual& residual, int block, int row,
-                  int panel) const;
+    /// A block of the depth, and of the rows from `row` on, of one panel.
+    struct Part {
+        int block, row, panel;
+        bool next_follows;  ///< the same thread computes the next panel afterwards
+    };
+    /// out: the panel's columns.
+    void multiply(const Frame& frame, Pixels words, Pixels out, const Residual& residual,
+                  const Part& part) const;
 
     kernels::Panels panels_;
     kernels::Buffer bias_;

@@ -27,6 +27,10 @@ class EmulatedTiles {
             std::memcpy(tiles_[Tile][r], from + r * step, sizeof tiles_[Tile][r]);
     }
     template <int Tile>
+    void load_once(const float* from, std::ptrdiff_t step) {
+        load<Tile>(from, step);
+    }
+    template <int Tile>
     void store(float* to, std::ptrdiff_t step) const {
         for (int r = 0; r < rows_; ++r) std::memcpy(to + r * step, tiles_[Tile][r], sizeof tiles_[Tile][r]);
     }

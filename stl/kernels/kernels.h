@@ -35,6 +35,7 @@ struct Product {
     int depth = 0;
     const float* w = nullptr;
     Index w_row = panel_columns;
+    const float* next = nullptr;  ///< what will be `w` next, to be brought near meanwhile; null: unknown
     int rows = 0;
     int columns = 0;
     int lines = 1;

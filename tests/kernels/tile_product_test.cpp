@@ -154,15 +154,20 @@ TEST(TileProduct, adds_to_its_own_output_once) {
     p.residual = p.out;
     p.residual_row = p.out_row;
     p.residual_scale = nullptr;
-    test::emulated_tiles().product(p);
-    std::vector<float> alone;
-    auto q = product_of(s, m, alone);
-    q.residual = nullptr;
-    test::emulated_tiles().product(q);
-    for (int r = 0; r < s.rows; ++r) {
-        for (int c = 0; c < s.columns; ++c) {
-            const auto i = static_cast<std::size_t>(r * p.out_row + c);
-            ASSERT_EQ(out[i], alone[i] - 77.0F);
+    for (const bool with_bias : {true, false}) {
+        p.bias = with_bias ? m.bias.data() : nullptr;
+        out.assign(out.size(), -77.0F);
+        test::emulated_tiles().product(p);
+        std::vector<float> alone;
+        auto q = product_of(s, m, alone);
+        q.residual = nullptr;
+        q.bias = p.bias;
+        test::emulated_tiles().product(q);
+        for (int r = 0; r < s.rows; ++r) {
+            for (int c = 0; c < s.columns; ++c) {
+                const auto i = static_cast<std::size_t>(r * p.out_row + c);
+                ASSERT_NEAR(out[i], alone[i] - 77.0F, 2e-5);
+            }
         }
     }
 }
@@ -177,10 +182,10 @@ TEST(TileProduct, the_processors_tiles_give_the_emulated_ones_bits) {
         const Material m(s);
         std::vector<float> emulated, real;
         auto p = product_of(s, m, emulated);
-        p.bias = p.residual = nullptr;  // what is added afterwards may be contracted to a multiply-add
+        p.residual = nullptr;  // what is added afterwards may be contracted to a multiply-add
         test::emulated_tiles().product(p);
         auto q = product_of(s, m, real);
-        q.bias = q.residual = nullptr;
+        q.residual = nullptr;
         kernels(Isa::amx).product(q);
         EXPECT_EQ(std::memcmp(emulated.data(), real.data(), real.size() * sizeof(float)), 0);
     }

@@ -30,6 +30,11 @@ class HardwareTiles {
     void load(const float* from, std::ptrdiff_t step) {
         asm volatile("tileloadd (%1,%2,1), %%tmm%c0" ::"i"(Tile), "r"(from), "r"(step * 4) : "memory");
     }
+    /// Past the first-level cache, which keeps what load() reads.
+    template <int Tile>
+    void load_once(const float* from, std::ptrdiff_t step) {
+        asm volatile("tileloaddt1 (%1,%2,1), %%tmm%c0" ::"i"(Tile), "r"(from), "r"(step * 4) : "memory");
+    }
     template <int Tile>
     void store(float* to, std::ptrdiff_t step) const {
         asm volatile("tilestored %%tmm%c0, (%1,%2,1)" ::"i"(Tile), "r"(to), "r"(step * 4) : "memory");

@@ -1,6 +1,6 @@
-// Product in bfloat16 on tiles: a block of 2x2 accumulators (32 rows by 32 columns) over the whole depth, then
-// its sums through a buffer to bias, residual and the output. Packed weights (packing.h) are the right factor as
-// they are: two tiles side by side.
+// Product in bfloat16 on tiles: a block of 2x2 accumulators (32 rows by 32 columns) over the whole depth. They start
+// from the bias or the residual and go straight to the output; where both are added, or the residual has a scale, the
+// sums go through a buffer. Packed weights (packing.h) are the right factor as they are: two tiles side by side.
 #pragma once
 
 #include <cstring>
@@ -27,6 +27,8 @@ class TileProduct {
         : p_(p),
           tile_rows_(p.rows < tile_side ? p.rows : tile_side),
           tiles_a_line_((p.rows + tile_side - 1) / tile_side),
+          next_(p.next),
+          next_end_(p.next ? p.next + p.tap_count * p.depth * p.w_row : nullptr),
           tiles_(tile_rows_) {}
 
     void run() {
@@ -53,19 +55,23 @@ class TileProduct {
     const float* left_of(const TileRows& rows) const {
         return p_.a + rows.line * p_.a_line + rows.row * p_.a_row;
     }
+    float* out_of(const TileRows& rows) const {
+        return p_.out + rows.line * p_.out_line + rows.row * p_.out_row;
+    }
 
-    /// left, right: the first words; second: from the first accumulators' rows to the second ones'.
+    /// left, right: the first words; second: from the first accumulators' rows to the second ones'. The right factor
+    /// is read again for the next rows: it is what the first-level cache should hold.
     template <int Down, int Across>
     void step(const float* left, Index left_row, Index second, const float* right, Index right_row) {
         tiles_.template load<6>(right, right_row);
-        tiles_.template load<4>(left, left_row);
+        tiles_.template load_once<4>(left, left_row);
         tiles_.template multiply_add<0, 4, 6>();
         if constexpr (Across == 2) {
             tiles_.template load<7>(right + tile_side, right_row);
             tiles_.template multiply_add<1, 4, 7>();
         }
         if constexpr (Down == 2) {
-            tiles_.template load<5>(left + second, left_row);
+            tiles_.template load_once<5>(left + second, left_row);
             tiles_.template multiply_add<2, 5, 6>();
             if constexpr (Across == 2) tiles_.template multiply_add<3, 5, 7>();
         }
@@ -91,26 +97,68 @@ class TileProduct {
 
     template <int Down, int Across>
     void block(const TileRows (&down)[Down], int column) {
-        tiles_.template zero<0>();
-        if constexpr (Across == 2) tiles_.template zero<1>();
-        if constexpr (Down == 2) tiles_.template zero<2>();
-        if constexpr (Down == 2 && Across == 2) tiles_.template zero<3>();
+        // Rows that have been computed before would add to themselves.
+        const bool again = down[0].done > 0 || down[Down - 1].done > 0;
+        const bool on_residual = p_.residual && !p_.residual_scale && !p_.bias && !p_.row_bias && !again;
+        const bool on_bias = !p_.residual && !p_.row_bias;
+        if (on_residual) {
+            for_accumulators<Down, Across>([&]<int d, int c>() {
+                tiles_.template load<2 * d + c>(
+                    p_.residual + down[d].row * p_.residual_row + column + c * tile_side, p_.residual_row);
+            });
+        } else if (on_bias && p_.bias) {
+            for_accumulators<Down, Across>([&]<int d, int c>() {
+                tiles_.template load<2 * d + c>(p_.bias + column + c * tile_side, 0);
+            });
+        } else {
+            for_accumulators<Down, Across>([&]<int d, int c>() { tiles_.template zero<2 * d + c>(); });
+        }
+        sum<Down, Across>(down, column);
+        if (on_residual || on_bias) {
+            for_accumulators<Down, Across>([&]<int d, int c>() {
+                tiles_.template store<2 * d + c>(out_of(down[d]) + column + c * tile_side, p_.out_row);
+            });
+            return;
+        }
+        alignas(64) float sums[Down * tile_side][block_side];
+        for_accumulators<Down, Across>([&]<int d, int c>() {
+            tiles_.template store<2 * d + c>(sums[d * tile_side] + c * tile_side, block_side);
+        });
+        for (int d = 0; d < Down; ++d) finish<Across>(sums + d * tile_side, down[d], column);
+    }
+
+    /// f<d, c>() for the accumulator of the d-th rows and c-th columns, which is tile 2 * d + c.
+    template <int Down, int Across, class F>
+    static void for_accumulators(F f) {
+        f.template operator()<0, 0>();
+        if constexpr (Across == 2) f.template operator()<0, 1>();
+        if constexpr (Down == 2) f.template operator()<1, 0>();
+        if constexpr (Down == 2 && Across == 2) f.template operator()<1, 1>();
+    }
+
+    /// Adds the products to the accumulators.
+    template <int Down, int Across>
+    void sum(const TileRows (&down)[Down], int column) {
         const Index second = left_of(down[Down - 1]) - left_of(down[0]);
         const float* right = p_.w + column;
         for (int t = 0; t < p_.tap_count; ++t, right += p_.depth * p_.w_row) {
             const float* left = left_of(down[0]) + (p_.taps ? p_.taps[t] : 0);
             int k = 0;
-            for (; k + tile_side <= p_.depth; k += tile_side)
+            for (; k + tile_side <= p_.depth; k += tile_side) {
                 step<Down, Across>(left + k, p_.a_row, second, right + k * p_.w_row, p_.w_row);
+                prefetch_next();
+            }
             if (k < p_.depth) last_step<Down, Across>(left + k, second, right + k * p_.w_row, p_.depth - k);
         }
-        alignas(64) float sums[Down * tile_side][block_side];
-        tiles_.template store<0>(sums[0], block_side);
-        if constexpr (Across == 2) tiles_.template store<1>(sums[0] + tile_side, block_side);
-        if constexpr (Down == 2) tiles_.template store<2>(sums[tile_side], block_side);
-        if constexpr (Down == 2 && Across == 2)
-            tiles_.template store<3>(sums[tile_side] + tile_side, block_side);
-        for (int d = 0; d < Down; ++d) finish<Across>(sums + d * tile_side, down[d], column);
+    }
+
+    /// Some lines of what is read after this product: few at a time, since they share their buffers with the loads.
+    void prefetch_next() {
+        constexpr int lines = 4;
+        constexpr Index line = 16;
+        if (next_ >= next_end_) return;
+        for (int i = 0; i < lines; ++i) __builtin_prefetch(next_ + i * line, 0, 2);
+        next_ += lines * line;
     }
 
     template <int Across>
@@ -132,6 +180,7 @@ class TileProduct {
 
     const Product& p_;
     int tile_rows_, tiles_a_line_;
+    const float *next_, *next_end_;
     Tiles tiles_;
 };
 
