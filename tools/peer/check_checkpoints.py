@@ -9,7 +9,7 @@
 
     check_checkpoints.py --openstl CHECKOUT [--stl build/bin/stl] [FOLDER ...]
 
-Needs torch 2.11, torchvision 0.26, timm 0.6.11, numpy and safetensors (tools/peer/check installs them). Status 1 if anything differs.
+Needs torch 2.11, torchvision 0.26, timm 0.6.11, numpy and safetensors (tools/peer/setup installs them). Status 1 if anything differs.
 """
 import argparse, json, shutil, subprocess, sys, tempfile, warnings
 from pathlib import Path
