@@ -6,6 +6,14 @@ not import under Python 3.11, so packages are entered without running their __in
 import collections.abc, contextlib, importlib, importlib.util, io, sys, types
 from pathlib import Path
 
+# Our names of the translators -> OpenSTL's.
+SPELLING = {"incepu": "IncepU", "gsta": "gSTA", "vit": "vit", "swin": "swin", "uniformer": "uniformer",
+            "mlpmixer": "mlp", "convmixer": "convmixer", "poolformer": "poolformer", "convnext": "convnext",
+            "van": "van", "hornet": "hornet", "moganet": "moga", "tau": "tau"}
+
+# Frames in, channels, height and width of the Moving MNIST benchmark.
+BENCHMARK_SHAPE = (10, 1, 64, 64)
+
 
 def _enter(name, folder):
     package = types.ModuleType(name)
@@ -45,3 +53,13 @@ def build(model_class, config):
         if type(module).__name__ == "DropPath":
             module.drop_prob = 0.0
     return model
+
+
+def benchmark(model_class, translator):
+    """The Moving MNIST benchmark's network with one of our translators, its weights drawn from seed 0."""
+    import torch
+
+    torch.manual_seed(0)
+    config = dict(in_shape=BENCHMARK_SHAPE, hid_S=64, hid_T=512, N_S=4, N_T=8, mlp_ratio=8.0, drop=0.0, drop_path=0.0,
+                  spatio_kernel_enc=3, spatio_kernel_dec=3, model_type=SPELLING[translator])
+    return build(model_class, config)
