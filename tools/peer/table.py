@@ -1,61 +1,116 @@
 #!/usr/bin/env python3
-"""stl beside OpenSTL on this machine, as a Markdown table: sequences per second, both timed in turn.
+"""stl beside OpenSTL on this machine, as a Markdown table: sequences per second, all timed in turn.
 
-    python tools/peer/table.py --openstl CHECKOUT [--translator all] [--work infer|train] [--batch 1] [--rounds 2]
-                               [--modes eager,channels-last,compile] [--precision fp32]
+    $(tools/peer/setup) tools/peer/table.py --openstl CHECKOUT [--translator all] [--work infer|train] [--batch 1]
+                                            [--modes eager,channels-last,compile,onnxruntime,openvino]
+                                            [--precision fp32] [--rounds 2] [--repeats 5]
 
-In each round a translator is timed by `stl bench` and then by tools/peer/bench.py; the median of the rounds counts.
-The ratio is that of stl's fast path to the best of OpenSTL's modes. What is needed: see tools/peer/bench.py.
+In each round a translator is timed by `stl bench` and then by tools/peer/bench.py, every engine in a process of its own,
+with as many threads; the median of the rounds counts. The ratios are those of stl's fast path to the best of OpenSTL's
+modes in PyTorch, and to the better of the engines that run its exported network (`onnxruntime`, `openvino`; prediction
+alone, bf16 in OpenVINO alone). A line above the table says what processor, versions and day it is of. What is needed: see
+tools/peer/bench.py. Networks are exported into build/peer-onnx, once; remove it to have them anew.
 """
 import argparse
+import datetime
+import importlib.metadata
 import json
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 
-from bench import SPELLING
+import processor
+from bench import MODES, listed
+from engines import ENGINES, EngineError, check
+from peer_model import SPELLING
 
 HERE = Path(__file__).resolve().parent
 
 
-def lines(command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def main():
+def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--openstl", type=Path, required=True, help="folder of the checkout")
     parser.add_argument("--stl", default=str(HERE.parents[1] / "build/bin/stl"))
-    parser.add_argument("--translator", default="all")
+    parser.add_argument("--translator", type=listed(list(SPELLING)), default=list(SPELLING))
     parser.add_argument("--work", choices=["infer", "train"], default="infer")
-    parser.add_argument("--batch", default="1")
-    parser.add_argument("--modes", default="eager,channels-last")
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--modes", type=listed(MODES), default=["eager", "channels-last"])
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
-    parser.add_argument("--repeats", default="5")
-    options = parser.parse_args()
-    translators = list(SPELLING) if options.translator == "all" else options.translator.split(",")
-    modes = options.modes.split(",")
-    same = ["--work", options.work, "--batch", options.batch, "--repeats", options.repeats, "--warmup", "1",
-            "--precision", options.precision]
-    print("| translator | stl plain | stl fast | " + " | ".join("OpenSTL " + mode for mode in modes) + " | ratio |")
-    print("|---|" + "---:|" * (len(modes) + 3), flush=True)
-    for translator in translators:
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=0, help="0: stl's own choice, which the others get too")
+    return parser.parse_args()
+
+
+def lines(command):
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    except OSError as error:
+        sys.exit(f"table.py: {command[0]}: {error.strerror}")
+    if done.returncode != 0:
+        sys.exit(f"table.py: status {done.returncode} of: {' '.join(command)}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def one_round(options, translator):
+    """The rows of stl's paths, then of every mode."""
+    same = ["--work", options.work, "--batch", str(options.batch), "--repeats", str(options.repeats), "--warmup", "1",
+            "--precision", options.precision, "--translator", translator]
+    rows = lines([options.stl, "bench", "--compare", "plain,fast", "--json", "--threads", str(options.threads), *same])
+    peer = [sys.executable, str(HERE / "bench.py"), "--openstl", str(options.openstl),
+            "--threads", str(rows[0]["threads"]), *same]
+    torch_modes = [mode for mode in options.modes if mode not in ENGINES]
+    if torch_modes:
+        rows += lines([*peer, "--mode", ",".join(torch_modes)])
+    for engine in (mode for mode in options.modes if mode in ENGINES):
+        rows += lines([*peer, "--mode", engine])
+    return rows
+
+
+def groups(modes):
+    """What stl's fast path is compared with: a name, and the paths of which the best counts."""
+    named = {"OpenSTL": ["openstl " + mode for mode in modes if mode not in ENGINES],
+             "engines": [mode for mode in modes if mode in ENGINES]}
+    return {name: paths for name, paths in named.items() if paths}
+
+
+def print_heading(options, threads):
+    packages = {"torch": "torch"} | {mode: ENGINES[mode] for mode in options.modes if mode in ENGINES}
+    versions = ", ".join(f"{name} {importlib.metadata.version(package)}" for package, name in packages.items())
+    work = {"infer": "Inference", "train": "Training"}[options.work]
+    today = datetime.date.today()
+    columns = ["stl plain", "stl fast", *(ENGINES.get(mode, "OpenSTL " + mode) for mode in options.modes),
+               *("ratio to " + name for name in groups(options.modes))]
+    print(f"{work} in {options.precision}, batch {options.batch}, sequences per second; {processor.describe()}, "
+          f"{processor.counted(threads, 'thread')}; {versions}; {today.day} {today:%B %Y}.\n")
+    print("| translator | " + " | ".join(columns) + " |")
+    print("|---|" + "---:|" * len(columns), flush=True)
+
+
+def print_row(options, translator, rate):
+    paths = ["plain", "fast", *(mode if mode in ENGINES else "openstl " + mode for mode in options.modes)]
+    cells = [f"{rate[path]:.2f}" for path in paths]
+    cells += [f"{rate['fast'] / max(rate[path] for path in group):.2f}×" for group in groups(options.modes).values()]
+    print(f"| {translator} | " + " | ".join(cells) + " |", flush=True)
+
+
+def main():
+    options = arguments()
+    check(options.modes, options.work, options.precision)
+    for index, translator in enumerate(options.translator):
         found = {}
         for _ in range(options.rounds):
-            rows = lines([options.stl, "bench", "--translator", translator, "--compare", "plain,fast", "--json", *same])
-            rows += lines([sys.executable, str(HERE / "bench.py"), "--openstl", str(options.openstl),
-                           "--translator", translator, "--mode", options.modes, *same])
+            rows = one_round(options, translator)
             for row in rows:
                 found.setdefault(row["path"], []).append(row["seq_per_s"])
-        rate = {path: statistics.median(values) for path, values in found.items()}
-        peer = [rate["openstl " + mode] for mode in modes]
-        cells = [rate["plain"], rate["fast"], *peer]
-        print(f"| {translator} | " + " | ".join(f"{cell:.2f}" for cell in cells) +
-              f" | {rate['fast'] / max(peer):.2f}× |", flush=True)
+        if index == 0:
+            print_heading(options, rows[0]["threads"])
+        print_row(options, translator, {path: statistics.median(values) for path, values in found.items()})
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except EngineError as error:
+        sys.exit(f"table.py: {error}")
