@@ -1,10 +1,13 @@
 // stl doctor: what is here, what is missing, and how to get it.
 
+#include <ATen/Version.h>
 #include <hdf5.h>
 #include <torch/version.h>
+#include <unistd.h>
 
 #include <thread>
 
+#include "stl/bench/peaks.h"
 #include "stl/core/array.h"
 #include "stl/core/error.h"
 #include "stl/core/version.h"
@@ -29,12 +32,51 @@ std::string hdf5_version() {
     return fmt::format("{}.{}.{}", major, minor, release);
 }
 
+/// Bytes of a core's caches and of the one that cores share; null where the system does not say.
+Json caches() {
+    const auto bytes = [](int name) -> Json {
+        const long size = sysconf(name);
+        return size > 0 ? Json(size) : Json(nullptr);
+    };
+    return {{"l1_data", bytes(_SC_LEVEL1_DCACHE_SIZE)},
+            {"l2", bytes(_SC_LEVEL2_CACHE_SIZE)},
+            {"l3", bytes(_SC_LEVEL3_CACHE_SIZE)}};
+}
+
+std::string amx() {
+    switch (kernels::tile_support()) {
+        case kernels::TileSupport::usable:
+            return kernels::best_isa() == kernels::Isa::amx ? "in use"
+                                                            : "usable, but ATEN_CPU_CAPABILITY excludes it";
+        case kernels::TileSupport::refused:
+            return "refused by the system";
+        case kernels::TileSupport::missing:
+            break;
+    }
+    return "missing";
+}
+
+/// Products' FLOP/s here and now, and the precision that they advise; bf16 is null where nothing multiplies it.
+Json products() {
+    constexpr std::int64_t side = 1024;
+    constexpr int repeats = 6;
+    constexpr double worth_it = 1.2;  // below that, what bf16 gains is not worth its rounding
+    const double fp32 = product_flops(torch::kFloat32, side, repeats);
+    if (!kernels::multiplies_bfloat16(kernels::best_isa()))
+        return {{"fp32", fp32}, {"bf16", nullptr}, {"advised", "fp32"}};
+    const double bf16 = product_flops(torch::kBFloat16, side, repeats);
+    return {{"fp32", fp32}, {"bf16", bf16}, {"advised", bf16 > worth_it * fp32 ? "bf16" : "fp32"}};
+}
+
 Json devices() {
     Json list = Json::array();
     list.push_back(
         {{"device", "cpu"},
          {"name", fmt::format("{} cores, {}", std::thread::hardware_concurrency(), at::get_cpu_capability())},
          {"kernels", kernels::isa_name(kernels::best_isa())},
+         {"amx", amx()},
+         {"caches", caches()},
+         {"products", products()},
          {"free_bytes", available_memory()}});
     int index = 0;
     for (const auto& gpu : list_gpus()) {
@@ -45,6 +87,12 @@ Json devices() {
                         {"free_bytes", gpu.free}});
     }
     return list;
+}
+
+/// Versions of what LibTorch multiplies with.
+std::string math_libraries() {
+    const auto first_line = [](const std::string& text) { return text.substr(0, text.find('\n')); };
+    return first_line(at::get_mkldnn_version()) + "; " + first_line(at::get_mkl_version());
 }
 
 /// Of the file alone: opening it takes LibTorch's CUDA part, which a glance should not load.
@@ -77,9 +125,13 @@ std::vector<std::string> missing(const Json& report) {
 }
 
 Json examine() {
-    Json report = {{"stl", version()},           {"revision", revision()},
-                   {"libtorch", TORCH_VERSION},  {"cuda_kernels", cuda_kernels()},
-                   {"ffmpeg", ffmpeg_version()}, {"hdf5", hdf5_version()},
+    Json report = {{"stl", version()},
+                   {"revision", revision()},
+                   {"libtorch", TORCH_VERSION},
+                   {"cuda_kernels", cuda_kernels()},
+                   {"ffmpeg", ffmpeg_version()},
+                   {"hdf5", hdf5_version()},
+                   {"math_libraries", math_libraries()},
                    {"devices", devices()}};
     for (const auto& format : output_formats()) {
         report["encoders"][format.extension] = format.encoder.empty() ? Json(nullptr) : Json(format.encoder);
@@ -89,6 +141,23 @@ Json examine() {
     }
     report["missing"] = missing(report);
     return report;
+}
+
+std::string caches_text(const Json& caches) {
+    const auto text = [&](const char* name) {
+        return caches[name].is_null() ? "unknown" : bytes_text(caches[name].get<std::uint64_t>());
+    };
+    return fmt::format("L1 data {}, L2 {}, L3 {}", text("l1_data"), text("l2"), text("l3"));
+}
+
+std::string products_text(const Json& products) {
+    constexpr double giga = 1e9;
+    const double fp32 = products["fp32"].get<double>();
+    if (products["bf16"].is_null())
+        return fmt::format("{:.0f} GFLOP/s in fp32; no bfloat16 arithmetic; advised: fp32", fp32 / giga);
+    const double bf16 = products["bf16"].get<double>();
+    return fmt::format("{:.0f} GFLOP/s in fp32, {:.0f} in bf16 (measured now); advised for prediction: {}",
+                       fp32 / giga, bf16 / giga, products["advised"].get<std::string>());
 }
 
 void print_report(const Json& report, Console& console) {
@@ -106,6 +175,11 @@ void print_report(const Json& report, Console& console) {
                                    kernels.empty() ? "" : fmt::format(" (kernels of our own: {})", kernels),
                                    bytes_text(device["free_bytes"].get<std::uint64_t>())));
     }
+    const auto& cpu = report["devices"].front();
+    line("amx", cpu["amx"].get<std::string>());
+    line("caches", caches_text(cpu["caches"]));
+    line("products", products_text(cpu["products"]));
+    line("libraries", report["math_libraries"].get<std::string>());
     std::string encoders;
     for (const auto& [name, there] : report["encoders"].items()) {
         if (there.is_null()) continue;

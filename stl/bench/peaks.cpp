@@ -13,10 +13,8 @@
 namespace stl {
 namespace {
 
-constexpr int repeats = 8;
-
 template <class Work>
-double best_seconds(torch::Device device, const Work& work) {
+double best_seconds(torch::Device device, int repeats, const Work& work) {
     double best = 1e30;
     for (int i = 0; i < repeats; ++i) {
         synchronize(device);
@@ -28,10 +26,14 @@ double best_seconds(torch::Device device, const Work& work) {
     return best;
 }
 
-constexpr std::int64_t side = 2048;
+double best_seconds_of_product(const torch::TensorOptions& options, std::int64_t side, int repeats) {
+    const auto a = torch::rand({side, side}, options), b = torch::rand({side, side}, options);
+    auto c = torch::empty({side, side}, options);
+    return best_seconds(options.device(), repeats, [&] { torch::mm_out(c, a, b); });
+}
 
 /// The same product by the kernel of fast inference, which on some processors is the quicker one.
-double best_seconds_of_ours(kernels::Precision precision) {
+double best_seconds_of_ours(kernels::Precision precision, std::int64_t side, int repeats) {
     const fast::PointwisePlan plan(
         Map{torch::rand({side, side}, torch::kFloat64), torch::zeros({side}, torch::kFloat64)}, precision);
     const auto a = torch::rand({side, side});
@@ -39,12 +41,27 @@ double best_seconds_of_ours(kernels::Precision precision) {
     fast::Workspace workspace;
     workspace.prepare(torch::get_num_threads());
     const fast::Frame frame{kernels::kernels(kernels::best_isa()), workspace, static_cast<int>(side), 1};
-    return best_seconds(torch::kCPU, [&] {
+    return best_seconds(torch::kCPU, repeats, [&] {
         plan.run(frame, {a.data_ptr<float>(), side}, {c.data_ptr<float>(), side});
     });
 }
 
+double flops(std::int64_t side, double seconds) {
+    return 2.0 * static_cast<double>(side * side * side) / seconds;
+}
+
 }  // namespace
+
+double product_flops(torch::ScalarType type, std::int64_t side, int repeats) {
+    const torch::NoGradGuard no_grad;
+    double seconds = best_seconds_of_product(torch::dtype(type), side, repeats);
+    if (type == torch::kFloat32) {
+        seconds = std::min(seconds, best_seconds_of_ours(kernels::Precision::float32, side, repeats));
+    } else if (type == torch::kBFloat16 && kernels::multiplies_bfloat16(kernels::best_isa())) {
+        seconds = std::min(seconds, best_seconds_of_ours(kernels::Precision::bfloat16, side, repeats));
+    }
+    return flops(side, seconds);
+}
 
 void synchronize(torch::Device device) {
     if (device.is_cuda()) torch::cuda::synchronize(device.index());
@@ -54,21 +71,16 @@ Peaks measure_peaks(torch::Device device, torch::ScalarType type) {
     const torch::NoGradGuard no_grad;
     constexpr std::int64_t elements = std::int64_t{64} << 20;
     // A GPU is done with a small product before the host has noticed.
-    const std::int64_t n = device.is_cuda() ? 4 * side : side;
-    const auto options = torch::TensorOptions(device).dtype(type);
-    const auto a = torch::rand({n, n}, options), b = torch::rand({n, n}, options);
-    auto c = torch::empty({n, n}, options);
+    constexpr std::int64_t side = 2048, side_on_gpu = 4 * side;
+    constexpr int repeats = 8;
     Peaks peaks;
-    double seconds = best_seconds(device, [&] { torch::mm_out(c, a, b); });
-    if (device.is_cpu() && type == torch::kFloat32) {
-        seconds = std::min(seconds, best_seconds_of_ours(kernels::Precision::float32));
-    } else if (device.is_cpu() && kernels::multiplies_bfloat16(kernels::best_isa())) {
-        seconds = std::min(seconds, best_seconds_of_ours(kernels::Precision::bfloat16));
-    }
-    peaks.flops = 2.0 * static_cast<double>(n * n * n) / seconds;
+    peaks.flops = device.is_cpu()
+                      ? product_flops(type, side, repeats)
+                      : flops(side_on_gpu, best_seconds_of_product(torch::TensorOptions(device).dtype(type),
+                                                                   side_on_gpu, repeats));
     const auto from = torch::ones({elements}, torch::TensorOptions(device).dtype(torch::kFloat32));
     auto to = torch::empty_like(from);
-    peaks.bytes = 2.0 * sizeof(float) * elements / best_seconds(device, [&] { to.copy_(from); });
+    peaks.bytes = 2.0 * sizeof(float) * elements / best_seconds(device, repeats, [&] { to.copy_(from); });
     return peaks;
 }
 

@@ -11,6 +11,10 @@ struct Peaks {
     double bytes = 0;  ///< per second, read and written, of a copy of 256 MiB
 };
 
+/// Floating-point operations per second of a CPU's product of side x side matrices, by LibTorch or by our own kernel,
+/// whichever is quicker; the best of `repeats`, with the threads that are set.
+double product_flops(torch::ScalarType type, std::int64_t side, int repeats);
+
 /// Best of several, on the device with the threads that are set.
 Peaks measure_peaks(torch::Device device, torch::ScalarType type);
 

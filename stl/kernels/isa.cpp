@@ -53,13 +53,15 @@ bool tiles_work() {
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-bool has_tiles() {
-    return __builtin_cpu_supports("amx-bf16") && __builtin_cpu_supports("amx-tile") &&
-           tiles_are_permitted() && tiles_work();
+TileSupport try_tiles() {
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("amx-bf16") || !__builtin_cpu_supports("amx-tile"))
+        return TileSupport::missing;
+    return tiles_are_permitted() && tiles_work() ? TileSupport::usable : TileSupport::refused;
 }
 #else
-bool has_tiles() {
-    return false;
+TileSupport try_tiles() {
+    return TileSupport::missing;
 }
 #endif
 
@@ -73,13 +75,19 @@ std::vector<Isa> find_isas() {
         isas.push_back(Isa::avx512);
         if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512bf16"))
             isas.push_back(Isa::avx512_bf16);
-        if (isas.back() == Isa::avx512_bf16 && has_tiles()) isas.push_back(Isa::amx);
+        if (isas.back() == Isa::avx512_bf16 && tile_support() == TileSupport::usable)
+            isas.push_back(Isa::amx);
     }
 #endif
     return isas;
 }
 
 }  // namespace
+
+TileSupport tile_support() {
+    static const TileSupport found = try_tiles();
+    return found;
+}
 
 std::string isa_name(Isa isa) {
     switch (isa) {

@@ -14,6 +14,9 @@ std::string isa_name(Isa isa);
 const std::vector<Isa>& available_isas();
 /// The best of them that `ATEN_CPU_CAPABILITY` (avx2 or default, as LibTorch reads it) leaves.
 Isa best_isa();
+/// Of AMX: refused by the operating system, or by a virtual machine that offers it all the same.
+enum class TileSupport { missing, refused, usable };
+TileSupport tile_support();
 /// Whether it has instructions for products in bfloat16; without, they take longer than in float32.
 bool multiplies_bfloat16(Isa isa);
 

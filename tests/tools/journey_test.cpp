@@ -334,18 +334,26 @@ TEST_F(JourneyTest, HelpAndVersion) {
 }
 
 TEST_F(JourneyTest, TheDoctorTellsWhichInstructionsAreUsed) {
-    const auto kernels = [&] { return json("doctor --json")["devices"][0]["kernels"]; };
+    const auto used = [&] { return json("doctor --json")["devices"][0]["kernels"]; };
     const auto isas = kernels::available_isas();
     {
         const EnvironmentVariable none("ATEN_CPU_CAPABILITY", "default");
-        EXPECT_EQ(kernels(), "plain");
+        EXPECT_EQ(used(), "plain");
     }
     {
         const EnvironmentVariable some("ATEN_CPU_CAPABILITY", "avx2");
-        EXPECT_EQ(kernels(), isa_name(std::min(isas.back(), kernels::Isa::avx2)));
+        EXPECT_EQ(used(), isa_name(std::min(isas.back(), kernels::Isa::avx2)));
     }
     const EnvironmentVariable all("ATEN_CPU_CAPABILITY", "avx512");
-    EXPECT_EQ(kernels(), isa_name(isas.back()));
+    EXPECT_EQ(used(), isa_name(isas.back()));
+    const auto cpu = json("doctor --json")["devices"][0];
+    const auto tiles = kernels::tile_support();
+    EXPECT_EQ(cpu["amx"], tiles == kernels::TileSupport::usable    ? "in use"
+                          : tiles == kernels::TileSupport::refused ? "refused by the system"
+                                                                   : "missing");
+    EXPECT_GT(cpu["products"]["fp32"].get<double>(), 1e8);
+    EXPECT_EQ(cpu["products"]["bf16"].is_null(), !kernels::multiplies_bfloat16(isas.back()));
+    EXPECT_THAT(good("doctor").out, HasSubstr("GFLOP/s in fp32"));
 }
 
 TEST_F(JourneyTest, WithoutBfloat16TrainingIsInFp32AndSaysSo) {
