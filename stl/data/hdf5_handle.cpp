@@ -28,7 +28,9 @@ struct Visited {
     int objects = 0;
 };
 
-herr_t collect_dataset(hid_t /*group*/, const char* name, const H5O_info_t* info, void* out) {
+/// Info: what H5Ovisit2 hands out, H5O_info_t in HDF5 1.10, H5O_info1_t from 1.12 on.
+template <class Info>
+herr_t collect_dataset(hid_t /*group*/, const char* name, const Info* info, void* out) {
     auto& found = *static_cast<Visited*>(out);
     if (info->type == H5O_TYPE_DATASET) found.datasets.emplace_back(name);
     return ++found.objects < kMostObjects ? 0 : 1;

@@ -128,7 +128,7 @@ TEST(PublishedFile, Float32HasItsDigest) {
         file.add(block.data(), n * sizeof(float));
     }
     const auto digests = read_json(test::reference("moving_glyphs/digests.json"));
-    EXPECT_EQ(file.hex(), digests.at("fmnist_seed0").at("float32_npy_sha256"));
+    EXPECT_EQ(file.hex(), digests.at("fmnist_seed0").at("float32_npy_sha256").get<std::string>());
 }
 
 /// Two glyphs of 4x3 with dark rows: one bright, one dim.
