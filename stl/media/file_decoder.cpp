@@ -33,8 +33,19 @@ bool is_text(AVCodecID id) {
 
 /// The stream's display matrix, or null.
 const std::int32_t* display_matrix(const AVStream& stream) {
+    const std::uint8_t* data = nullptr;
     std::size_t size = 0;
-    const auto* data = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 30, 100)  // FFmpeg 6.1
+    const AVCodecParameters& parameters = *stream.codecpar;
+    const AVPacketSideData* entry = av_packet_side_data_get(
+        parameters.coded_side_data, parameters.nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+    if (entry) {
+        data = entry->data;
+        size = entry->size;
+    }
+#else
+    data = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+#endif
     return data && size >= 9 * sizeof(std::int32_t) ? reinterpret_cast<const std::int32_t*>(data) : nullptr;
 }
 
