@@ -295,7 +295,7 @@ const std::vector<BenchWork>& bench_works() {
     return works;
 }
 
-const BenchWork& find_bench_work(const std::string& name) {
+const BenchWork& find_bench_work(std::string_view name) {
     return find_named(works, name, "work");
 }
 

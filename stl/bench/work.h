@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "stl/fast/trace.h"
@@ -48,7 +49,7 @@ struct BenchWork {
 };
 
 const std::vector<BenchWork>& bench_works();
-const BenchWork& find_bench_work(const std::string& name);
+const BenchWork& find_bench_work(std::string_view name);
 /// On a CPU in fp32, and in bf16 for training, and for inference where the processor multiplies it; on a GPU
 /// with kernels of our own.
 bool has_fast_path(const BenchOptions& options, const BenchWork& work);

@@ -31,7 +31,7 @@ const std::vector<MovingKind>& moving_kinds() {
     return list;
 }
 
-const MovingKind& moving_kind(const std::string& name) {
+const MovingKind& moving_kind(std::string_view name) {
     const auto found = std::ranges::find(moving_kinds(), name, &MovingKind::name);
     if (found == moving_kinds().end()) fail("'{}' is no data set of moving glyphs", name);
     return *found;

@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "stl/data/cifar.h"
@@ -29,7 +30,7 @@ struct MovingKind {
 };
 const std::vector<MovingKind>& moving_kinds();
 /// Error: no moving-glyph data set of this name.
-const MovingKind& moving_kind(const std::string& name);
+const MovingKind& moving_kind(std::string_view name);
 
 /// Where glyphs and backgrounds come from; empty: the shipped glyphs, datasets/cifar-10-batches-bin.
 struct MovingSources {

@@ -55,7 +55,7 @@ const std::vector<DatasetInfo>& datasets() {
     return list;
 }
 
-const DatasetInfo& find_dataset(const std::string& name, const std::string& where) {
+const DatasetInfo& find_dataset(std::string_view name, std::string_view where) {
     return find_named(datasets(), name, "data set", where);
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "stl/data/dataset.h"
@@ -32,7 +33,7 @@ struct DatasetInfo {
 /// Every member, in the order of the list.
 const std::vector<DatasetInfo>& datasets();
 /// Error: "<where>: unknown data set 'mnmist' (did you mean 'mmnist'?)".
-const DatasetInfo& find_dataset(const std::string& name, const std::string& where);
+const DatasetInfo& find_dataset(std::string_view name, std::string_view where);
 
 /// Of one sequence, input and output frames, without making any.
 SequenceShape dataset_shape(const DatasetOptions& options);

@@ -94,7 +94,7 @@ const std::vector<TranslatorInfo>& translators() {
     return members;
 }
 
-const TranslatorInfo& find_translator(const std::string& name, const std::string& where) {
+const TranslatorInfo& find_translator(std::string_view name, std::string_view where) {
     const auto wanted = lower_case(name);
     const auto found = std::ranges::find_if(members, [&](const TranslatorInfo& member) {
         return member.name == wanted || std::ranges::find(member.aliases, wanted) != member.aliases.end();

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "stl/models/simvp.h"
@@ -41,7 +42,7 @@ struct TranslatorInfo {
 const std::vector<TranslatorInfo>& translators();
 
 /// By name or alias, in any case. Error: "<where>: unknown translator 'mogant' (did you mean 'moganet'?)".
-const TranslatorInfo& find_translator(const std::string& name, const std::string& where);
+const TranslatorInfo& find_translator(std::string_view name, std::string_view where);
 
 /// Error unless T*hid_S and hid_T are both divisible by `divisor`, e.g. "heads".
 void require_divisible(const SimVPOptions& options, const std::string& where, std::int64_t divisor,

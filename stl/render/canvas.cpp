@@ -7,7 +7,7 @@
 
 namespace stl {
 
-const Theme& find_theme(const std::string& name) {
+const Theme& find_theme(std::string_view name) {
     const std::array<std::string, 2> names{"dark", "light"};
     if (name == names[0]) return dark_theme;
     if (name == names[1]) return light_theme;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace stl {
 
@@ -23,6 +24,6 @@ constexpr Theme light_theme{{255, 255, 255}, {240, 241, 244}, {28, 31, 40},
                             {110, 116, 128}, {29, 100, 208},  {214, 106, 0}};
 
 /// "dark" or "light". Error naming the two.
-const Theme& find_theme(const std::string& name);
+const Theme& find_theme(std::string_view name);
 
 }  // namespace stl

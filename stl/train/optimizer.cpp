@@ -58,7 +58,7 @@ const std::vector<OptimizerEntry>& optimizers() {
     return list;
 }
 
-const OptimizerEntry& find_optimizer(const std::string& name, const std::string& where) {
+const OptimizerEntry& find_optimizer(std::string_view name, std::string_view where) {
     return find_named(optimizers(), name, "optimizer", where);
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "stl/checkpoint/checkpoint.h"
@@ -42,7 +43,7 @@ struct OptimizerEntry {
                            const torch::Tensor& settings);
 };
 const std::vector<OptimizerEntry>& optimizers();
-const OptimizerEntry& find_optimizer(const std::string& name, const std::string& where);
+const OptimizerEntry& find_optimizer(std::string_view name, std::string_view where);
 
 class Optimizer {
   public:

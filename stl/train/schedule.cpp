@@ -76,7 +76,7 @@ const std::vector<ScheduleEntry>& schedules() {
     return list;
 }
 
-const ScheduleEntry& find_schedule(const std::string& name, const std::string& where) {
+const ScheduleEntry& find_schedule(std::string_view name, std::string_view where) {
     return find_named(schedules(), name, "schedule", where);
 }
 

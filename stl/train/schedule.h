@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "stl/core/json.h"
@@ -50,6 +51,6 @@ struct ScheduleEntry {
 };
 const std::vector<ScheduleEntry>& schedules();
 /// Error naming the nearest: "<where>: unknown schedule 'onecylce' (did you mean 'onecycle'?)".
-const ScheduleEntry& find_schedule(const std::string& name, const std::string& where);
+const ScheduleEntry& find_schedule(std::string_view name, std::string_view where);
 
 }  // namespace stl

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "stl/archive/zip.h"
 #include "stl/checkpoint/checkpoint.h"
@@ -35,7 +36,7 @@ inline void expect_same(const NamedTensors& a, const NamedTensors& b) {
     }
 }
 
-inline const torch::Tensor& find(const NamedTensors& state, const std::string& name) {
+inline const torch::Tensor& find(const NamedTensors& state, std::string_view name) {
     const auto found = std::ranges::find(state, name, [](const auto& item) { return item.first; });
     if (found == state.end()) fail("no tensor '{}'", name);
     return found->second;

@@ -42,11 +42,11 @@ std::string sha256(std::span<const std::uint8_t> bytes) {
     return hash.hex();
 }
 
-const GlyphSet& shipped_glyphs(const std::string& kind) {
-    static std::map<std::string, GlyphSet> loaded;
-    if (!loaded.contains(kind))
-        loaded[kind] = load_glyphs(glyph_path(kind == "mnist" ? "mmnist" : "mfmnist", ""));
-    return loaded[kind];
+const GlyphSet& shipped_glyphs(std::string_view kind) {
+    static std::map<std::string_view, GlyphSet> loaded;
+    const auto* const name = kind == "mnist" ? "mmnist" : "mfmnist";
+    if (!loaded.contains(name)) loaded[name] = load_glyphs(glyph_path(name, ""));
+    return loaded[name];
 }
 
 std::vector<MovingGlyphPlan> protocol(const GlyphSet& glyphs, std::uint64_t seed, std::int64_t count) {

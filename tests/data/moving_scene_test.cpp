@@ -117,7 +117,8 @@ TEST_F(CifarScene, ChannelsAreRedGreenBlueInEveryKindOfFile) {
 /// The background is drawn before the digits: backgrounds and digits of the reference's script for seed 0 and
 /// 257 pictures.
 TEST_F(CifarScene, DrawsAreThoseOfTheReferencesScript) {
-    const auto& glyphs = scene().glyphs();
+    const auto made = scene();
+    const auto& glyphs = made.glyphs();
     ProtocolPlanner planner(0, {.backgrounds = 257}, glyphs);
     std::vector<std::int64_t> drawn;
     for (int i = 0; i < 3; ++i) {

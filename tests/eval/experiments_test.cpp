@@ -89,7 +89,8 @@ TEST(BenchmarkExperiments, CostWhatTheReferencesModelsCost) {
             reference("complexity.json")[std::string(dataset) == "mfmnist" ? "mmnist" : dataset];
         for (const auto& [name, entry] : costs.items()) {
             SCOPED_TRACE(std::string(dataset) + " " + name);
-            const auto cost = cost_of(dataset, find_translator(entry["model_type"], name).name);
+            const auto cost =
+                cost_of(dataset, find_translator(entry["model_type"].get<std::string>(), name).name);
             EXPECT_EQ(cost.parameters, entry["params"].get<std::int64_t>());
             EXPECT_EQ(cost.macs, entry["train"]["total"].get<std::int64_t>());
             ++compared;

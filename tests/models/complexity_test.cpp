@@ -96,7 +96,7 @@ INSTANTIATE_TEST_SUITE_P(DataSets, Complexity, testing::ValuesIn(data_sets()), t
 TEST(Complexity, CoversEveryTranslatorOnMovingMnist) {
     std::set<std::string> counted, members;
     for (const auto& [name, entry] : counts().at("mmnist").items()) {
-        counted.insert(find_translator(entry.at("model_type"), name).name);
+        counted.insert(find_translator(entry.at("model_type").get<std::string>(), name).name);
     }
     for (const auto& member : translators()) {
         if (!member.for_tests) members.insert(member.name);

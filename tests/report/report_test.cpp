@@ -41,7 +41,7 @@ Record record(const std::string& name, double mse, double seed, const std::vecto
               {{"dataset", e.dataset.to_json()}, {"model", model.to_json()}, {"train", e.train_json()}}}}};
 }
 
-const ReportTable& table_of(const std::vector<ReportTable>& tables, const std::string& setting) {
+const ReportTable& table_of(const std::vector<ReportTable>& tables, std::string_view setting) {
     for (const auto& table : tables) {
         if (table.setting.starts_with(setting)) return table;
     }

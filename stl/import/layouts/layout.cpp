@@ -35,7 +35,7 @@ const std::vector<LayoutInfo>& layouts() {
     return list;
 }
 
-const LayoutInfo& find_layout(const std::string& name, const std::string& where) {
+const LayoutInfo& find_layout(std::string_view name, std::string_view where) {
     return find_named(layouts(), name, "layout", where);
 }
 

@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "stl/core/reporter.h"
@@ -49,7 +50,7 @@ const std::vector<LayoutInfo>& layouts();
 /// Where people get the data, by the data sets' registry.
 const std::string& source_of(const LayoutInfo& info);
 /// Error: "<where>: unknown layout 'ktb' (did you mean 'kth'?)".
-const LayoutInfo& find_layout(const std::string& name, const std::string& where);
+const LayoutInfo& find_layout(std::string_view name, std::string_view where);
 
 /// What a member of the family reads from and writes to.
 class LayoutJob {

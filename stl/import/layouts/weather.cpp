@@ -41,7 +41,7 @@ const std::vector<Choice>& choices() {
     return list;
 }
 
-const Choice& find_choice(const std::string& name) {
+const Choice& find_choice(std::string_view name) {
     return find_named(choices(), name, "--variable", "import");
 }
 
