@@ -1,12 +1,12 @@
 #include "stl/gpu/layers.h"
 
 #include <ATen/autocast_mode.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <optional>
 
 #include "stl/gpu/tensors.h"
+#include "stl/runtime/autograd_function.h"
 
 namespace stl::gpu {
 namespace {

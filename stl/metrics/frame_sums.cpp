@@ -12,6 +12,13 @@
 #define STL_ROW_LOOP
 #endif
 
+// Before a loop over columns: they lie apart, which a compiler cannot know of a structure's pointers.
+#ifdef __clang__
+#define STL_COLUMNS_APART _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define STL_COLUMNS_APART _Pragma("GCC ivdep")
+#endif
+
 namespace stl {
 namespace {
 
@@ -42,7 +49,7 @@ inline __attribute__((always_inline)) void add_row_to(const T* __restrict predic
                                                       const FrameSumOptions& o, const Columns& c,
                                                       double* __restrict old_x, double* __restrict old_y) {
     const double scale = o.scale, shift = o.shift, low = o.clip_min, high = o.clip_max;
-#pragma GCC ivdep
+    STL_COLUMNS_APART
     for (std::int64_t i = 0; i < width; ++i) {
         const double p = static_cast<double>(prediction[i]) * scale + shift;
         const double y = static_cast<double>(truth[i]) * scale + shift;
@@ -81,7 +88,7 @@ inline __attribute__((always_inline)) double seven(const double* v) {
 /// Adds the SSIM of the windows whose first columns are 0 .. count-1.
 STL_ROW_LOOP void add_similarity(const Columns& c, std::int64_t count, SsimConstants k,
                                  double* __restrict similar) {
-#pragma GCC ivdep
+    STL_COLUMNS_APART
     for (std::int64_t i = 0; i < count; ++i) {
         const double x = seven(c.x + i) * kPerPixel;
         const double y = seven(c.y + i) * kPerPixel;

@@ -1,13 +1,12 @@
 // What the fused operations share: a tensor's memory, as planes and as bytes; scratch memory for each thread.
 #pragma once
 
-#include <torch/csrc/autograd/custom_function.h>
-
 #include <cstddef>
 
 #include "stl/kernels/buffer.h"
 #include "stl/kernels/kernels.h"
 #include "stl/kernels/parallel.h"
+#include "stl/runtime/autograd_function.h"
 #include "stl/runtime/torch.h"
 
 namespace stl::fused {

@@ -2,13 +2,13 @@
 
 #include <ATen/Context.h>
 #include <torch/csrc/autograd/autograd.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "stl/runtime/autocast.h"
+#include "stl/runtime/autograd_function.h"
 
 namespace stl {
 namespace {
