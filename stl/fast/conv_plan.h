@@ -57,7 +57,7 @@ class ConvPlan {
     Target target(float* raw, int place) const;
 
     Precision precision_, stored_ = Precision::float32;
-    int in_channels_, height_, width_;
+    int in_channels_;
     int kernel_, stride_, padding_, up_;  ///< up: 2 or 1
     int channels_, out_channels_;         ///< true and padded
     int out_height_, out_width_;
