@@ -15,6 +15,11 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
     list(APPEND stl_quick_to_build $<$<CONFIG:Release>:-Wno-array-bounds> $<$<CONFIG:Release>:-Wno-stringop-overflow>)
 endif()
 
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 18)
+    # LibTorch is compiled by GCC, which names constrained templates in object files as Clang did up to 17.
+    target_compile_options(stl_options INTERFACE -fclang-abi-compat=17)
+endif()
+
 set(STL_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined")
 if(STL_SANITIZE)
     target_compile_options(stl_options INTERFACE -fsanitize=${STL_SANITIZE} -fno-omit-frame-pointer
