@@ -9,8 +9,7 @@
 namespace stl::fast {
 ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width, Precision precision,
                    bool has_tiles)
-    : precision_(in_channels % 2 == 0 ? precision : Precision::float32),
-      in_channels_(in_channels) {
+    : precision_(in_channels % 2 == 0 ? precision : Precision::float32), in_channels_(in_channels) {
     const bool up = layer->sampling == Sampling::up;
     const auto& conv = up ? layer->upsampling->conv : layer->conv;
     const auto& options = conv->options;

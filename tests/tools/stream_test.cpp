@@ -1,6 +1,8 @@
 // Frames as they come, through pipes, and files that change under our hands.
 #include <gmock/gmock.h>
 
+#include <csignal>
+
 #include "tests/media/tools.h"
 #include "tests/tools/program.h"
 
@@ -88,22 +90,38 @@ TEST_F(StreamTest, ACutFrameIsTold) {
                 HasSubstr("standard output: cannot be written after 0 frames (No space left on device)"));
 }
 
-TEST_F(StreamTest, AFileThatIsCutShortWhileItIsRead) {
-    // 2 GB of zeros that take no room on disk.
-    const std::string header =
-        "{'descr': '|u1', 'fortran_order': False, 'shape': (10000, 10, 1, 128, 160), }";
-    std::string start = std::string("\x93NUMPY\x01\x00", 8);
-    const std::size_t length = 128 - 10;
-    start += static_cast<char>(length);
-    start += '\0';
-    start += header + std::string(length - header.size() - 1, ' ') + "\n";
-    write_text(folder_ / "big.npy", start);
-    fs::resize_file(folder_ / "big.npy", 128 + std::uintmax_t{10000} * 10 * 128 * 160);
-    shell(
-        "($STL inspect big.npy --rows 10000 >.out 2>.err; echo $? >.status) & sleep 1; truncate -s 4096 "
-        "big.npy; wait");
+/// Keeps `stl inspect` busy for seconds, through memory: 2 GB of zeros that take no room on disk.
+class BigFileTest : public StreamTest {
+  protected:
+    void SetUp() override {
+        StreamTest::SetUp();
+        const std::string header =
+            "{'descr': '|u1', 'fortran_order': False, 'shape': (10000, 10, 1, 128, 160), }";
+        std::string start = std::string("\x93NUMPY\x01\x00", 8);
+        const std::size_t length = 128 - 10;
+        start += static_cast<char>(length);
+        start += '\0';
+        start += header + std::string(length - header.size() - 1, ' ') + "\n";
+        write_text(folder_ / "big.npy", start);
+        fs::resize_file(folder_ / "big.npy", 128 + std::uintmax_t{10000} * 10 * 128 * 160);
+    }
+    /// Meanwhile runs `line`, in which $! is the program.
+    void while_inspecting(const std::string& line) const {
+        shell("{ ulimit -c 0; $STL inspect big.npy --rows 10000 >.out 2>.err & sleep 1; " + line +
+              "; wait $!; echo $? >.status; } 2>.shell");
+    }
+};
+
+TEST_F(BigFileTest, AFileThatIsCutShortWhileItIsRead) {
+    while_inspecting("truncate -s 4096 big.npy");
     EXPECT_EQ(status(), "1\n");
     EXPECT_EQ(told(), "stl: a file was cut short while it was being read, or its disk is gone\n");
+}
+
+TEST_F(BigFileTest, ABusErrorThatNoFileCausedIsACrash) {
+    while_inspecting("kill -BUS $!");
+    EXPECT_EQ(status(), fmt::format("{}\n", 128 + SIGBUS));
+    EXPECT_EQ(told(), "stl: the program crashed (bus error at an address that belongs to no file)\n");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "stl/models/layers/conv2d.h"
 
 #include "stl/gpu/layers.h"
+#include "stl/models/layers/convolve.h"
 
 namespace stl {
 namespace {
@@ -38,7 +39,11 @@ torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
                 return by_product(x, weight, bias);
         }
     }
-    return torch::conv2d(x, weight, bias, options.stride, options.padding, options.dilation, options.groups);
+    return convolve(x, weight, bias,
+                    {.stride = options.stride,
+                     .padding = options.padding,
+                     .dilation = options.dilation,
+                     .groups = options.groups});
 }
 
 LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool with_bias) {

@@ -1,5 +1,6 @@
 // Convolution, GroupNorm and SiLU (and PixelShuffle) of a training step.
 #include "stl/gpu/layers.h"
+#include "stl/models/layers/convolve.h"
 #include "stl/models/layers/fused.h"
 #include "stl/models/layers/fused_planes.h"
 #include "stl/models/layers/fused_winograd.h"
@@ -129,7 +130,7 @@ Tensor conv_norm_silu(const Tensor& x, const Convolution& convolution, const Nor
     const auto in = in_channels_last(of_pixels ? strided_pixels(x, convolution.stride) : x);
     const auto y = takes_winograd(in, weight, stride, padding)
                        ? winograd(in, weight, bias)
-                       : torch::conv2d(in, in_channels_last(weight), bias, stride, padding);
+                       : convolve(in, in_channels_last(weight), bias, {.stride = stride, .padding = padding});
     return GroupNormSilu::apply(y, norm.gamma, norm.beta, norm.groups, norm.eps, shuffle);
 }
 
