@@ -38,9 +38,25 @@ Curve fitted(double end, double limit, F f) {
     return curve;
 }
 
+double sigmoid(double a) {
+    return 1.0 / (1.0 + std::exp(-a));
+}
+
+/// P(a) - 1/2 and its derivative: the normal distribution.
+double half_distribution(double a) {
+    return 0.5 * std::erf(a / std::numbers::sqrt2);
+}
+double density(double a) {
+    return std::exp(-0.5 * a * a) * std::numbers::inv_sqrtpi / std::numbers::sqrt2;
+}
+
 }  // namespace
 
-const Curve gelu_curve = fitted(5.5, 0.5, [](double a) { return 0.5 * std::erf(a / std::numbers::sqrt2); });
-const Curve silu_curve = fitted(16.0, 0.5, [](double a) { return 1.0 / (1.0 + std::exp(-a)) - 0.5; });
+const Curve gelu_curve = fitted(5.5, 0.5, half_distribution);
+const Curve silu_curve = fitted(16.0, 0.5, [](double a) { return sigmoid(a) - 0.5; });
+const Curve gelu_slope_curve =
+    fitted(5.5, 0.5, [](double a) { return half_distribution(a) + a * density(a); });
+const Curve silu_slope_curve =
+    fitted(16.0, 0.5, [](double a) { return sigmoid(a) - 0.5 + a * sigmoid(a) * sigmoid(-a); });
 
 }  // namespace stl::kernels

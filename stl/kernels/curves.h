@@ -16,5 +16,7 @@ struct Curve {
 extern const Curve gelu_curve;
 /// sigmoid(a) - 1/2, to 3e-7: SiLU(x) = x/2 + |x| f(|x|). For results that are rounded to bfloat16.
 extern const Curve silu_curve;
+/// The slopes of both, as curves of |x|: 1/2 + f(|x|) for x >= 0, 1/2 - f(|x|) below; to 1e-6 and 3e-6.
+extern const Curve gelu_slope_curve, silu_slope_curve;
 
 }  // namespace stl::kernels

@@ -7,24 +7,6 @@
 
 namespace stl::kernels::STL_VARIANT {
 
-struct ValueAndSlope {
-    Vec value, slope;
-};
-
-/// GELU: x * P(x), slope P(x) + x * p(x); P and p are the normal distribution and its density.
-inline ValueAndSlope gelu_and_slope(Vec x) {
-    constexpr float density_at_0 = 0.39894228F;
-    const Vec tail = splat(0.5F) * gaussian_tail(max(x, -x));
-    const Vec probability = x >= Vec{} ? splat(1.0F) - tail : tail;
-    const Vec density = splat(density_at_0) * exp(splat(-0.5F) * x * x);
-    return {x * probability, probability + x * density};
-}
-
-inline ValueAndSlope silu_and_slope(Vec x) {
-    const Vec s = sigmoid(x);
-    return {x * s, s * (splat(1.0F) + x * (splat(1.0F) - s))};
-}
-
 void blend(const Blend& b) {
     const Vec s = splat(b.s), t = splat(b.t);
     in_vectors(b.a, b.b, b.out, b.count, [&](Vec x, Vec y) { return s * x + t * y; });
@@ -54,8 +36,10 @@ void gelu_backward(const GeluBackward& g) {
         const auto* in = static_cast<const T*>(g.in);
         const auto* grad = static_cast<const T*>(g.grad);
         auto* in_grad = static_cast<T*>(g.in_grad);
-        for_parts(g.count,
-                  [&](auto part) { part.put(in_grad, part.of(grad) * gelu_and_slope(part.of(in)).slope); });
+        for_parts(g.count, [&](auto part) {
+            const Vec x = part.of(in);
+            part.put(in_grad, part.of(grad) * (rounds<T> ? quick_gelu_slope(x) : gelu_and_slope(x).slope));
+        });
     });
 }
 

@@ -97,8 +97,8 @@ void group_norm_silu_of(const GroupNormSilu& g) {
         for_parts(g.channels, [&](auto part) {
             const Vec scale = part.of(a), shift = part.of(b);
             for (int i = 0; i < run.pixels; ++i) {
-                part.put(out + run.out + i * run.out_row,
-                         silu(part.of(in + run.in + i * run.in_row) * scale + shift));
+                const Vec z = part.of(in + run.in + i * run.in_row) * scale + shift;
+                part.put(out + run.out + i * run.out_row, rounds<T> ? quick_silu(z) : silu(z));
             }
         });
     });
@@ -108,9 +108,12 @@ void group_norm_silu(const GroupNormSilu& g) {
     with_type_of(g.precision, [&](auto type) { group_norm_silu_of<decltype(type)>(g); });
 }
 
-/// Gradient by z of silu(z), of z = x * scale + shift.
+/// Gradient by z of silu(z), of z = x * scale + shift. `Quick`: good enough for what is rounded to bfloat16.
+template <bool Quick>
 inline Vec silu_gradient(Vec x, Vec scale, Vec shift, Vec grad) {
-    const Vec z = x * scale + shift, s = sigmoid(z);
+    const Vec z = x * scale + shift;
+    if constexpr (Quick) return grad * quick_silu_slope(z);
+    const Vec s = sigmoid(z);
     return grad * s * (splat(1.0F) + z * (splat(1.0F) - s));
 }
 
@@ -140,7 +143,8 @@ void group_norm_silu_backward_of(const GroupNormSiluBackward& t) {
             Vec sum{}, product{};
             for (int i = 0; i < run.pixels; ++i) {
                 const Vec x = part.of(in + run.in + i * run.in_row);
-                const Vec dz = silu_gradient(x, scale, shift, part.of(grad + run.out + i * run.out_row));
+                const Vec dz =
+                    silu_gradient<false>(x, scale, shift, part.of(grad + run.out + i * run.out_row));
                 sum += dz;
                 product += dz * (x - centre);
             }
@@ -170,7 +174,8 @@ void group_norm_silu_backward_of(const GroupNormSiluBackward& t) {
                       of_all = part.of(constant);
             for (int i = 0; i < run.pixels; ++i) {
                 const Vec x = part.of(in + run.in + i * run.in_row);
-                const Vec dz = silu_gradient(x, scale, shift, part.of(grad + run.out + i * run.out_row));
+                const Vec dz =
+                    silu_gradient<rounds<T>>(x, scale, shift, part.of(grad + run.out + i * run.out_row));
                 part.put(in_grad + run.in + i * run.in_row, scale * dz - (x - centre) * of_x - of_all);
             }
         });
