@@ -143,24 +143,27 @@ TEST(Fused, ConvNormSiluHasItsChannelsLast) {
 }
 
 TEST(Fused, ConvNormSiluInMixedPrecision) {
-    for (const bool shuffle : {false, true}) {
-        SCOPED_TRACE(shuffle);
-        const auto inputs = layer_inputs({3, 6, 20, 12, 9, 3, 1}, shuffle ? 80 : 20);
-        const auto chain = [&](const auto& t) {
-            const auto y = torch::conv2d(t[0], t[1], t[2], 1, 1);
-            return torch::silu(
-                torch::group_norm(shuffle ? torch::pixel_shuffle(y, 2) : y, 2, t[3], t[4], 1e-5));
-        };
-        const auto exact = with_gradients(inputs, torch::kFloat64, chain);
-        const Autocast autocast(torch::kCPU, true);
-        const auto rounded = with_gradients(inputs, torch::kFloat32, chain);
-        const auto found = with_gradients(inputs, torch::kFloat32, [&](const auto& t) {
-            return fused::conv_norm_silu(t[0], {t[1], t[2], 1, 1}, {2, t[3], t[4], 1e-5}, shuffle);
-        });
-        for (std::size_t i = 0; i < found.size(); ++i) {
-            SCOPED_TRACE(i);
-            // The convolution's result is rounded in both; here the layer's and its gradient's as well.
-            EXPECT_LT(distance(found[i], exact[i]), 2 * distance(rounded[i], exact[i]) + 2e-3);
+    // The second one is of a kind that Winograd's algorithm could take.
+    for (const auto& c : {LayerCase{3, 6, 20, 12, 9, 3, 1}, {2, 32, 48, 17, 30, 3, 1}}) {
+        for (const bool shuffle : {false, true}) {
+            SCOPED_TRACE(fmt::format("{} channels, shuffle {}", c.out, shuffle));
+            const auto inputs = layer_inputs(c, shuffle ? 4 * c.out : c.out);
+            const auto chain = [&](const auto& t) {
+                const auto y = torch::conv2d(t[0], t[1], t[2], 1, 1);
+                return torch::silu(
+                    torch::group_norm(shuffle ? torch::pixel_shuffle(y, 2) : y, 2, t[3], t[4], 1e-5));
+            };
+            const auto exact = with_gradients(inputs, torch::kFloat64, chain);
+            const Autocast autocast(torch::kCPU, true);
+            const auto rounded = with_gradients(inputs, torch::kFloat32, chain);
+            const auto found = with_gradients(inputs, torch::kFloat32, [&](const auto& t) {
+                return fused::conv_norm_silu(t[0], {t[1], t[2], 1, 1}, {2, t[3], t[4], 1e-5}, shuffle);
+            });
+            for (std::size_t i = 0; i < found.size(); ++i) {
+                SCOPED_TRACE(i);
+                // The convolution's result is rounded in both; here the layer's and its gradient's as well.
+                EXPECT_LT(distance(found[i], exact[i]), 2 * distance(rounded[i], exact[i]) + 2e-3);
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 #include <ATen/autocast_mode.h>
 
 #include "stl/gpu/layers.h"
+#include "stl/kernels/kernels.h"
 
 namespace stl {
 
@@ -38,6 +39,10 @@ bool takes_type(const Tensor& x) {
     const auto type = x.scalar_type();
     return type == torch::kFloat32 ||
            (type == torch::kBFloat16 && at::autocast::is_autocast_enabled(torch::kCPU));
+}
+
+bool on_tiles(const Tensor& x) {
+    return takes_type(x) && at::autocast::is_autocast_enabled(torch::kCPU) && kernels::kernels().has_tiles;
 }
 
 Tensor widened(const Tensor& x) {

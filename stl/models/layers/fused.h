@@ -30,6 +30,8 @@ namespace fused {
 bool takes(const torch::Tensor& x);
 /// The same of x's type and device alone.
 bool takes_type(const torch::Tensor& x);
+/// Whether products of x are in bfloat16 on a CPU's tiles: under autocast, where the processor has them.
+bool on_tiles(const torch::Tensor& x);
 /// x as the kernels read it.
 torch::Tensor widened(const torch::Tensor& x);
 

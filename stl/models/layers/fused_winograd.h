@@ -13,7 +13,7 @@ bool takes_winograd(const torch::Tensor& x, const torch::Tensor& weight, std::in
 
 /// conv2d(x, weight, bias, 1, 1), channels last and of its type. x: [B,I,H,W]; weight: [O,I,3,3], bias: [O],
 /// float32. Computed in float32 also under autocast, where x is rounded to bfloat16 first and the result at
-/// the end: that is nearly as quick as with rounded factors, and as exact as conv2d there.
+/// the end: without tiles (on_tiles()) that is nearly as quick as with rounded factors, and as exact as conv2d there.
 torch::Tensor winograd(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 
 }  // namespace stl::fused
