@@ -74,8 +74,9 @@ torch::Tensor LayerNorm2dImpl::forward(const torch::Tensor& x) {
         .permute({0, 3, 1, 2});
 }
 
-torch::Tensor to_tokens(const torch::Tensor& x) {
-    return x.flatten(2).transpose(1, 2);
+torch::Tensor to_tokens(const torch::Tensor& x, bool contiguous) {
+    const auto tokens = x.flatten(2).transpose(1, 2);
+    return contiguous ? tokens.contiguous() : tokens;
 }
 
 torch::Tensor from_tokens(const torch::Tensor& tokens, std::int64_t height, std::int64_t width) {

@@ -75,8 +75,9 @@ class LayerNorm2dImpl : public torch::nn::Module {
 };
 TORCH_MODULE(LayerNorm2d);
 
-/// [B,C,H,W] -> [B,H*W,C], and back.
-torch::Tensor to_tokens(const torch::Tensor& x);
+/// [B,C,H,W] -> [B,H*W,C], and back. `contiguous`: also where x is not channels last, so that sums of tokens,
+/// which take the order of their first term, have it too; back again they are channels last.
+torch::Tensor to_tokens(const torch::Tensor& x, bool contiguous = false);
 torch::Tensor from_tokens(const torch::Tensor& tokens, std::int64_t height, std::int64_t width);
 
 }  // namespace stl
