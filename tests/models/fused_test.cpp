@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "stl/models/layers/attention.h"
 #include "stl/models/layers/conv_sc.h"
 #include "stl/models/layers/fused_chains.h"
 #include "stl/models/layers/fused_winograd.h"
@@ -218,6 +219,29 @@ TEST(Fused, WinogradLeavesOtherConvolutions) {
     EXPECT_FALSE(fused::takes_winograd(x.to(torch::kFloat64), weight, 1, 1));
     EXPECT_FALSE(fused::takes_winograd(x.narrow(2, 0, 8), weight, 1, 1));
     EXPECT_FALSE(fused::takes_winograd(x.to(torch::kBFloat16), weight, 1, 1));
+}
+
+TEST(Fused, AttentionInMixedPrecision) {
+    torch::manual_seed(19);
+    Attention attention(64, 0.0);
+    for (auto& p : attention->parameters()) p.set_data(0.3 * torch::randn(p.sizes()));
+    attention->to(torch::kFloat64);
+    const auto x = torch::randn({3, 35, 64});
+    const auto pass = [&](torch::Dtype type, bool fused) {
+        attention->to(type);
+        set_fused(*attention, fused);
+        attention->zero_grad();
+        auto all = with_gradients({x}, type, [&](const auto& t) { return attention->forward(t[0]); });
+        for (const auto& p : attention->parameters()) all.push_back(p.grad().clone());
+        return all;
+    };
+    const auto exact = pass(torch::kFloat64, false);
+    const Autocast autocast(torch::kCPU, true);
+    const auto rounded = pass(torch::kFloat32, false), found = pass(torch::kFloat32, true);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        SCOPED_TRACE(i);
+        EXPECT_LT(distance(found[i], exact[i]), 1.5 * distance(rounded[i], exact[i]));
+    }
 }
 
 TEST(Fused, FewOutputsIsTheConvolution) {
