@@ -6,6 +6,7 @@
 #include "stl/models/layers/attention.h"
 #include "stl/models/layers/conv_sc.h"
 #include "stl/models/layers/fused_chains.h"
+#include "stl/models/layers/fused_pool.h"
 #include "stl/models/layers/fused_winograd.h"
 #include "stl/models/registry.h"
 #include "stl/models/simvp.h"
@@ -241,6 +242,21 @@ TEST(Fused, AttentionInMixedPrecision) {
     for (std::size_t i = 0; i < found.size(); ++i) {
         SCOPED_TRACE(i);
         EXPECT_LT(distance(found[i], exact[i]), 1.5 * distance(rounded[i], exact[i]));
+    }
+}
+
+TEST(Fused, PoolDifferenceIsBitForBitTheChain) {
+    torch::manual_seed(21);
+    for (const auto& size :
+         {std::vector<std::int64_t>{2, 3, 16, 19}, {1, 2, 1, 5}, {2, 1, 2, 1}, {1, 1, 1, 1}}) {
+        SCOPED_TRACE(size[2]);
+        const std::vector<Tensor> inputs{torch::randn(size)};
+        const auto found = with_gradients(inputs, torch::kFloat32,
+                                          [](const auto& t) { return fused::pool_difference(t[0]); });
+        const auto expected = with_gradients(inputs, torch::kFloat32, [](const auto& t) {
+            return torch::avg_pool2d(t[0], 3, 1, 1, false, /*count_include_pad=*/false) - t[0];
+        });
+        for (std::size_t i = 0; i < found.size(); ++i) EXPECT_TRUE(found[i].equal(expected[i])) << i;
     }
 }
 

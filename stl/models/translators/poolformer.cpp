@@ -1,5 +1,7 @@
 #include "stl/models/translators/poolformer.h"
 
+#include "stl/models/layers/fused_chains.h"
+#include "stl/models/layers/fused_pool.h"
 #include "stl/models/layers/init.h"
 
 namespace stl {
@@ -11,9 +13,12 @@ GroupNorm one_group(std::int64_t channels) {
     return GroupNorm(1, channels);
 }
 
-torch::Tensor neighbour_mean(const torch::Tensor& x) {
+/// The mean of a pixel and its neighbours, minus the pixel.
+torch::Tensor pool_difference(const torch::Tensor& x, bool fused) {
+    if (fused && fused::takes_chain(x)) return fused::pool_difference(x);
     return torch::avg_pool2d(x, 3, /*stride=*/1, /*padding=*/1, /*ceil_mode=*/false,
-                             /*count_include_pad=*/false);
+                             /*count_include_pad=*/false) -
+           x;
 }
 
 }  // namespace
@@ -28,8 +33,7 @@ PoolFormerBlock::PoolFormerBlock(const BlockOptions& options) : Block(options) {
 }
 
 torch::Tensor PoolFormerBlock::forward(const torch::Tensor& input) {
-    const auto y = norm1->forward(input);
-    const auto x = residual(input, neighbour_mean(y) - y, layer_scale_1);
+    const auto x = residual(input, pool_difference(norm1->forward(input), fused), layer_scale_1);
     return residual(x, mlp->forward(norm2->forward(x)), layer_scale_2);
 }
 
