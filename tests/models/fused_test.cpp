@@ -6,8 +6,10 @@
 #include "stl/models/layers/attention.h"
 #include "stl/models/layers/conv_sc.h"
 #include "stl/models/layers/fused_chains.h"
+#include "stl/models/layers/fused_pointwise.h"
 #include "stl/models/layers/fused_pool.h"
 #include "stl/models/layers/fused_winograd.h"
+#include "stl/models/layers/mlp.h"
 #include "stl/models/registry.h"
 #include "stl/models/simvp.h"
 #include "stl/runtime/autocast.h"
@@ -222,6 +224,78 @@ TEST(Fused, WinogradLeavesOtherConvolutions) {
     EXPECT_FALSE(fused::takes_winograd(x.to(torch::kBFloat16), weight, 1, 1));
 }
 
+/// found and rounded: a fused operation and the chain that it stands for, both under autocast. The fused one may be
+/// `share` times as far from the exact results as the chain is.
+template <class Found, class Rounded>
+void expect_as_exact(const std::vector<Tensor>& inputs, double share, Found found_by, Rounded chain) {
+    const auto exact = with_gradients(inputs, torch::kFloat64, chain);
+    const Autocast autocast(torch::kCPU, true);
+    const auto rounded = with_gradients(inputs, torch::kFloat32, chain);
+    const auto found = with_gradients(inputs, torch::kFloat32, found_by);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        SCOPED_TRACE(i);
+        ASSERT_EQ(found[i].sizes(), exact[i].sizes());
+        EXPECT_LT(distance(found[i], exact[i]), share * distance(rounded[i], exact[i]) + 1e-6);
+    }
+}
+
+TEST(Fused, PointwiseIsTheConvolution) {
+    torch::manual_seed(17);
+    const std::vector<Tensor> inputs{torch::randn({3, 24, 9, 11}), torch::randn({40, 24, 1, 1}),
+                                     torch::randn({40})};
+    for (const auto format : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast}) {
+        expect_as_exact(
+            inputs, 1.1,
+            [&](const auto& t) {
+                const auto y = fused::pointwise(t[0].contiguous(format), t[1], t[2]);
+                EXPECT_TRUE(y.is_contiguous(format));
+                EXPECT_EQ(y.scalar_type(), torch::kBFloat16);
+                return y;
+            },
+            [](const auto& t) { return torch::conv2d(t[0], t[1], t[2]); });
+    }
+}
+
+TEST(Fused, TurningPicturesAroundKeepsThem) {
+    torch::manual_seed(22);
+    for (const auto& size :
+         {std::vector<std::int64_t>{2, 40, 9, 11}, {3, 7, 1, 5}, {1, 1, 4, 4}, {2, 64, 16, 8}}) {
+        SCOPED_TRACE(size[1]);
+        const auto x = torch::randn(size), weights = torch::randn(size).to(torch::kBFloat16);
+        for (const auto from : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast}) {
+            auto last = x.clone(from).requires_grad_(), first = x.clone(from).requires_grad_();
+            const auto a = fused::with_channels_last(last), b = fused::with_channels_first(first);
+            EXPECT_TRUE(a.is_contiguous(torch::MemoryFormat::ChannelsLast));
+            EXPECT_TRUE(b.is_contiguous());
+            EXPECT_TRUE(a.equal(x.to(torch::kBFloat16)));
+            EXPECT_TRUE(b.equal(a));
+            a.backward(weights.contiguous(from));
+            b.backward(weights.contiguous(from));
+            EXPECT_TRUE(last.grad().equal(weights.to(torch::kFloat32)));
+            EXPECT_TRUE(first.grad().equal(last.grad()));
+        }
+    }
+}
+
+TEST(Fused, ConvMlpInMixedPrecision) {
+    torch::manual_seed(18);
+    ConvMlp mlp(24, 80, 0.0);
+    for (auto& p : mlp->parameters()) p.set_data(torch::randn(p.sizes()));
+    expect_as_exact(
+        {torch::randn({3, 24, 9, 11}), mlp->fc1->weight.detach(), mlp->fc2->weight.detach()}, 1.3,
+        [&](const auto& t) {
+            set_fused(*mlp, true);
+            mlp->fc1->weight = t[1];
+            mlp->fc2->weight = t[2];
+            return mlp->forward(t[0]);
+        },
+        [&](const auto& t) {
+            const auto type = t[0].scalar_type();
+            const auto wide = torch::conv2d(t[0], t[1], mlp->fc1->bias.detach().to(type));
+            return torch::conv2d(torch::gelu(wide), t[2], mlp->fc2->bias.detach().to(type));
+        });
+}
+
 TEST(Fused, AttentionInMixedPrecision) {
     torch::manual_seed(19);
     Attention attention(64, 0.0);
@@ -242,6 +316,23 @@ TEST(Fused, AttentionInMixedPrecision) {
     for (std::size_t i = 0; i < found.size(); ++i) {
         SCOPED_TRACE(i);
         EXPECT_LT(distance(found[i], exact[i]), 1.5 * distance(rounded[i], exact[i]));
+    }
+}
+
+TEST(Fused, GeluKeepsTheOrderOfBfloat16) {
+    torch::manual_seed(20);
+    const Autocast autocast(torch::kCPU, true);
+    const auto x =
+        torch::randn({2, 24, 5, 7}).to(torch::kBFloat16).contiguous(torch::MemoryFormat::ChannelsLast);
+    for (const auto format : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast}) {
+        const auto grad = torch::randn({2, 24, 5, 7}).to(torch::kBFloat16).contiguous(format);
+        auto a = x.detach().requires_grad_(), b = x.detach().to(torch::kFloat64).requires_grad_();
+        const auto y = fused::gelu(a, true), z = torch::gelu(b);
+        EXPECT_TRUE(y.is_contiguous(torch::MemoryFormat::ChannelsLast));
+        y.backward(grad);
+        z.backward(grad.to(torch::kFloat64));
+        EXPECT_LT(deviation(y, z), 4e-3);
+        EXPECT_LT(deviation(a.grad(), b.grad()), 4e-3);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "stl/gpu/layers.h"
 #include "stl/models/layers/convolve.h"
+#include "stl/models/layers/fused_pointwise.h"
 
 namespace stl {
 namespace {
@@ -37,6 +38,7 @@ torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
             if (options.out <= few) return fused::few_outputs(x, weight, bias);
             if (gpu::takes(x) && x.is_contiguous(torch::MemoryFormat::ChannelsLast))
                 return by_product(x, weight, bias);
+            if (fused::on_tiles(x)) return fused::pointwise(x, weight, bias);
         }
     }
     return convolve(x, weight, bias,

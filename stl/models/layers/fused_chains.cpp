@@ -20,10 +20,21 @@ void for_pieces(Index total, const Task& task) {
     });
 }
 
+/// x as a run of values: in whatever order they lie in bfloat16; in float32 contiguous, which the layers behind take.
+Tensor as_run(const Tensor& x) {
+    return x.scalar_type() == torch::kBFloat16 && x.is_non_overlapping_and_dense() ? x : x.contiguous();
+}
+
+/// x in the type and the order of `like`.
+Tensor in_order_of(const Tensor& like, const Tensor& x) {
+    if (x.scalar_type() == like.scalar_type() && x.strides() == like.strides()) return x;
+    return torch::empty_like(like).copy_(x);
+}
+
 /// In x's own type.
 struct Gelu : torch::autograd::Function<Gelu> {
     static Tensor forward(AutogradContext* context, const Tensor& x_) {
-        const auto x = x_.contiguous();
+        const auto x = as_run(x_);
         auto out = torch::empty_like(x);
         const auto in = bytes(x), y = bytes(out);
         const auto& k = kernels::kernels().training;
@@ -36,7 +47,7 @@ struct Gelu : torch::autograd::Function<Gelu> {
     }
 
     static Gradients backward(AutogradContext* context, const Gradients& grads) {
-        const auto x = context->get_saved_variables()[0], grad = grads[0].to(x.scalar_type()).contiguous();
+        const auto x = context->get_saved_variables()[0], grad = in_order_of(x, grads[0]);
         auto x_grad = torch::empty_like(x);
         const auto in = bytes(x), g = bytes(grad), dx = bytes(x_grad);
         const auto& k = kernels::kernels().training;

@@ -1,6 +1,7 @@
 #include "stl/models/layers/mlp.h"
 
 #include "stl/models/layers/fused_chains.h"
+#include "stl/models/layers/fused_pointwise.h"
 
 namespace stl {
 
@@ -19,9 +20,14 @@ ConvMlpImpl::ConvMlpImpl(std::int64_t channels, std::int64_t hidden, double drop
     fc2 = register_module("fc2", pointwise(hidden, channels));
 }
 
-torch::Tensor ConvMlpImpl::forward(const torch::Tensor& x) {
+torch::Tensor ConvMlpImpl::forward(const torch::Tensor& input) {
+    // The hidden channels, the most of all, stay last between the products, which want them so.
+    const bool turned = fused && fused::takes(input) && fused::on_tiles(input) &&
+                        !input.is_contiguous(torch::MemoryFormat::ChannelsLast);
+    const auto x = turned ? fused::with_channels_last(input) : input;
     const auto hidden = torch::dropout(fused::gelu(fc1->forward(x), fused), drop, is_training());
-    return torch::dropout(fc2->forward(hidden), drop, is_training());
+    const auto y = torch::dropout(fc2->forward(hidden), drop, is_training());
+    return turned ? fused::with_channels_first(y) : y;
 }
 
 DepthwiseMixImpl::DepthwiseMixImpl(std::int64_t channels) {

@@ -1,0 +1,70 @@
+#include "stl/models/layers/fused_pointwise.h"
+
+#include <algorithm>
+
+#include "stl/kernels/turn.h"
+#include "stl/models/layers/fused_planes.h"
+
+namespace stl::fused {
+namespace {
+
+/// x's values in the other order, in a new tensor. x: bfloat16, contiguous or channels last.
+Tensor turned(const Tensor& x, bool to_last) {
+    auto out = torch::empty(
+        x.sizes(), x.options().memory_format(to_last ? channels_last : torch::MemoryFormat::Contiguous));
+    const auto channels = static_cast<int>(x.size(1)), pixels = static_cast<int>(x.size(2) * x.size(3));
+    const auto picture = Index{channels} * pixels;
+    const auto* in = static_cast<const std::uint16_t*>(x.const_data_ptr());
+    auto* to = static_cast<std::uint16_t*>(out.mutable_data_ptr());
+    constexpr int block = 64;  // pixels at a time
+    const int blocks = (pixels + block - 1) / block;
+    kernels::parallel(static_cast<int>(x.size(0)) * blocks, [&](int unit) {
+        const Index n = unit / blocks;
+        const int first = unit % blocks * block, count = std::min(block, pixels - first);
+        const Index planes = n * picture + first, lines = n * picture + Index{first} * channels;
+        kernels::turn(to_last ? kernels::Turn{in + planes, pixels, channels, count, to + lines, channels}
+                              : kernels::Turn{in + lines, channels, count, channels, to + planes, pixels});
+    });
+    return out;
+}
+
+/// x in bfloat16 and in an order: by turned() where it lies in the other one.
+Tensor ordered(const Tensor& x_, bool last) {
+    const auto x = x_.to(torch::kBFloat16);
+    const auto wanted = last ? channels_last : torch::MemoryFormat::Contiguous;
+    const auto other = last ? torch::MemoryFormat::Contiguous : channels_last;
+    if (x.is_contiguous(wanted)) return x;
+    return x.is_contiguous(other) ? turned(x, last) : x.contiguous(wanted);
+}
+
+struct Ordered : torch::autograd::Function<Ordered> {
+    static Tensor forward(AutogradContext* context, const Tensor& x, bool last) {
+        context->saved_data["last"] = last;
+        return ordered(x, last);
+    }
+    static Gradients backward(AutogradContext* context, const Gradients& grads) {
+        return {ordered(grads[0], !context->saved_data["last"].toBool()), Tensor()};
+    }
+};
+
+}  // namespace
+
+Tensor with_channels_last(const Tensor& x_) {
+    const auto x = x_.to(torch::kBFloat16);
+    return x.is_contiguous(channels_last) ? x : Ordered::apply(x, true);
+}
+
+Tensor with_channels_first(const Tensor& x_) {
+    const auto x = x_.to(torch::kBFloat16);
+    return x.is_contiguous() ? x : Ordered::apply(x, false);
+}
+
+Tensor pointwise(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+    const auto pixels = with_channels_last(x).permute({0, 2, 3, 1});
+    const auto y = torch::linear(pixels.flatten(0, 2), weight.flatten(1), bias)
+                       .view({x.size(0), x.size(2), x.size(3), weight.size(0)})
+                       .permute({0, 3, 1, 2});
+    return x.is_contiguous(channels_last) ? y : with_channels_first(y);
+}
+
+}  // namespace stl::fused
