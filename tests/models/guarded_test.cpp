@@ -14,7 +14,6 @@
 
 #include "stl/kernels/isa.h"
 #include "stl/models/layers/convolve.h"
-#include "stl/models/registry.h"
 #include "stl/models/simvp.h"
 #include "stl/runtime/autocast.h"
 
@@ -135,29 +134,26 @@ TEST_F(Guarded, BiasOfFewOutputsOfManyInputs) {
     }
 }
 
-/// Of the benchmark's widths, with as few layers as there can be.
-TEST_F(Guarded, StepOfEveryTranslator) {
+/// Of the benchmark's widths, with as few blocks as there can be.
+TEST_F(Guarded, StepOfMogaNet) {
     if (!has_tiles()) GTEST_SKIP() << no_tiles;
-    for (const auto& translator : translators()) {
-        if (translator.for_tests) continue;
-        for (const bool fused : {false, true}) {
-            SCOPED_TRACE(translator.name + (fused ? " fast" : " plain"));
-            SimVP model(SimVPOptions{.translator = translator.name, .hid_S = 64, .hid_T = 512, .N_T = 2});
-            model->train();
-            set_fused(*model, fused);
-            GuardedMemory memory;
+    for (const bool fused : {false, true}) {
+        SCOPED_TRACE(fused ? "fast" : "plain");
+        SimVP model(SimVPOptions{.translator = "moganet", .hid_S = 64, .hid_T = 512, .N_T = 2});
+        model->train();
+        set_fused(*model, fused);
+        GuardedMemory memory;
+        {
+            const auto frames = torch::rand({1, 10, 1, 64, 64});
+            Tensor y;
             {
-                const auto frames = torch::rand({1, 10, 1, 64, 64});
-                Tensor y;
-                {
-                    const Autocast autocast(torch::kCPU, true);
-                    y = model->forward(frames);
-                }
-                torch::mse_loss(y.to(torch::kFloat32), frames).backward();
-                model->zero_grad();
+                const Autocast autocast(torch::kCPU, true);
+                y = model->forward(frames);
             }
-            EXPECT_THAT(memory.damages(), IsEmpty());
+            torch::mse_loss(y.to(torch::kFloat32), frames).backward();
+            model->zero_grad();
         }
+        EXPECT_THAT(memory.damages(), IsEmpty());
     }
 }
 
