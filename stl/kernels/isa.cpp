@@ -1,5 +1,8 @@
 #include "stl/kernels/isa.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -30,6 +33,14 @@ Isa allowed_isa() {
 }
 
 #if defined(__x86_64__) && defined(__linux__)
+/// As CPUID says; not every compiler's __builtin_cpu_supports() knows of them.
+bool offers_tiles() {
+    constexpr unsigned features = 7, products_in_bfloat16 = 1U << 22U, tiles = 1U << 24U;
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid_count(features, 0, &a, &b, &c, &d) != 0 && (d & products_in_bfloat16) != 0 &&
+           (d & tiles) != 0;
+}
+
 /// Linux keeps a process from the tiles' 8 KiB of state until it asks for them.
 bool tiles_are_permitted() {
     constexpr long request_permission = 0x1023, tile_data = 18;  // of <asm/prctl.h>, which may be older
@@ -54,9 +65,7 @@ bool tiles_work() {
 }
 
 TileSupport try_tiles() {
-    __builtin_cpu_init();
-    if (!__builtin_cpu_supports("amx-bf16") || !__builtin_cpu_supports("amx-tile"))
-        return TileSupport::missing;
+    if (!offers_tiles()) return TileSupport::missing;
     return tiles_are_permitted() && tiles_work() ? TileSupport::usable : TileSupport::refused;
 }
 #else

@@ -11,14 +11,14 @@ typedef std::uint16_t UnalignedLine __attribute__((vector_size(2 * side), aligne
 
 /// Three rounds that each interleave the first half of the lines with the second one.
 void turn_square(const std::uint16_t* in, std::ptrdiff_t in_row, std::uint16_t* out, std::ptrdiff_t out_row) {
-    constexpr Line low{0, 8, 1, 9, 2, 10, 3, 11}, high{4, 12, 5, 13, 6, 14, 7, 15};
     Line lines[side];
     for (int r = 0; r < side; ++r) lines[r] = *reinterpret_cast<const UnalignedLine*>(in + r * in_row);
     for (int round = 0; round < 3; ++round) {
         Line next[side];
         for (int r = 0; r < side / 2; ++r) {
-            next[2 * r] = __builtin_shuffle(lines[r], lines[r + side / 2], low);
-            next[2 * r + 1] = __builtin_shuffle(lines[r], lines[r + side / 2], high);
+            const Line a = lines[r], b = lines[r + side / 2];
+            next[2 * r] = __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+            next[2 * r + 1] = __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
         }
         std::copy_n(next, side, lines);
     }

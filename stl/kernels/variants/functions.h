@@ -73,7 +73,9 @@ inline Vec value_of(const Curve& f, Vec size) {
     const auto piece = reinterpret_cast<IntVec>(rounded);  // a lookup reads the lowest five bits
     const auto coefficient = [&](int power) {
         const float* values = f.coefficients[power];
-        return __builtin_shuffle(load(values), load(values + lanes), piece);
+        return reinterpret_cast<Vec>(_mm512_permutex2var_ps(reinterpret_cast<__m512>(load(values)),
+                                                            reinterpret_cast<__m512i>(piece),
+                                                            reinterpret_cast<__m512>(load(values + lanes))));
     };
     Vec value = coefficient(Curve::terms - 1);
     for (int power = Curve::terms - 2; power >= 0; --power) value = value * rest + coefficient(power);

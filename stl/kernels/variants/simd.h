@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace stl::kernels::STL_VARIANT {
 
@@ -57,21 +58,26 @@ inline float sum(Vec v) {
     return total;
 }
 
+/// Lane i is a's where i's bit `Step` is clear and b's where it is set, of the lane whose bit is `Set`.
+template <int Step, bool Set, int... I>
+inline Vec chosen_lanes(Vec a, Vec b, std::integer_sequence<int, I...>) {
+    return __builtin_shufflevector(a, b, (((I & Step) != 0 ? lanes : 0) + (Set ? I | Step : I & ~Step))...);
+}
+
 /// The sum of each of `lanes` vectors, in their order (v is overwritten): by halves, which costs two shuffles and an
 /// addition for every two vectors.
+template <int Step = 1>
 inline Vec sums_of(Vec (&v)[lanes]) {
-    for (int step = 1; step < lanes; step *= 2) {
-        // Lane i of the next vector: from the first vector where i's bit is clear, from the second where it is set.
-        IntVec even, odd;
-        for (int i = 0; i < lanes; ++i) {
-            const int from = (i & step) != 0 ? lanes : 0;
-            even[i] = from + (i & ~step);
-            odd[i] = from + (i | step);
+    if constexpr (Step == lanes) {
+        return v[0];
+    } else {
+        constexpr auto all = std::make_integer_sequence<int, lanes>();
+        for (int i = 0; i < lanes; i += 2 * Step) {
+            v[i] = chosen_lanes<Step, false>(v[i], v[i + Step], all) +
+                   chosen_lanes<Step, true>(v[i], v[i + Step], all);
         }
-        for (int i = 0; i < lanes; i += 2 * step)
-            v[i] = __builtin_shuffle(v[i], v[i + step], even) + __builtin_shuffle(v[i], v[i + step], odd);
+        return sums_of<2 * Step>(v);
     }
-    return v[0];
 }
 
 inline Vec min(Vec a, Vec b) {
