@@ -5,6 +5,9 @@ add_library(stl_options INTERFACE)
 target_compile_options(stl_options INTERFACE -fPIC -Wall -Wextra $<$<BOOL:${STL_WERROR}>:-Werror>)
 target_include_directories(stl_options INTERFACE ${PROJECT_SOURCE_DIR})
 
+# For the CPU's kernels.
+set(stl_kernel_options -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math)
+
 # For tests and the command line, whose time is that of the library: half the compiler's work.
 set(stl_quick_to_build $<$<CONFIG:Release>:-O1>)
 

@@ -36,8 +36,7 @@ std::vector<std::vector<int>> whole_frame(int pixels) {
 
 AttentionPlan::AttentionPlan(const Map& qkv, const Map& proj, std::vector<std::vector<int>> groups,
                              const torch::Tensor& bias, Precision precision)
-    : precision_(precision),
-      head_channels_(static_cast<int>(qkv.w.size(0)) / 3 / heads),
+    : head_channels_(static_cast<int>(qkv.w.size(0)) / 3 / heads),
       head_columns_(kernels::padded(head_channels_)),
       size_(static_cast<int>(groups.front().size())),
       qkv_(scaled_queries(qkv), padded_heads(3 * heads, head_channels_),
@@ -58,7 +57,8 @@ AttentionPlan::AttentionPlan(const Map& qkv, const Map& proj, std::vector<std::v
 
 void AttentionPlan::run(const Frame& frame, Pixels in, Pixels x) const {
     const auto qkv = frame.workspace.pixels(slot::b, frame.rows(), qkv_.outputs());
-    const auto mixed = frame.workspace.pixels(slot::c, frame.rows(), heads * head_columns_, precision_);
+    const auto mixed =
+        frame.workspace.pixels(slot::c, frame.rows(), heads * head_columns_, proj_.precision());
     qkv_.run(frame, in, qkv);
     const Trace::Timed timed(frame.trace, "attention",
                              2 * std::int64_t{frame.rows()} * size_ * heads * head_channels_);
@@ -69,109 +69,103 @@ void AttentionPlan::run(const Frame& frame, Pixels in, Pixels x) const {
 }
 
 AttentionPlan::Factors AttentionPlan::factors(const Frame& frame) const {
-    const auto stored = frame.kernels.has_tiles ? precision_ : Precision::float32;
+    const auto stored = frame.kernels.has_tiles ? qkv_.precision() : Precision::float32;
     const int n = size_, block = std::min(n, query_block);
     Factors f{.stored = stored,
               .block = block,
               .row = kernels::padded(n),
               .depth = kernels::words_of(stored, head_channels_),
               .pixels = kernels::words_of(stored, n)};
-    const Index words_row = kernels::words_of(stored, head_columns_);
-    // Queries, values and keys, a block's scores and results, and, for pairs, what they are made of.
-    f.floats = static_cast<std::size_t>(n * words_row + f.pixels * Index{head_columns_} + f.depth * f.row +
-                                        block * (f.row + head_columns_));
-    if (stored == Precision::bfloat16)
-        f.floats += static_cast<std::size_t>(n * head_columns_ + block * f.pixels + f.depth);
+    // Queries, values and keys.
+    const Index gathered = Index{n} * kernels::words_of(stored, head_columns_) +
+                           Index{f.pixels} * head_columns_ + Index{f.depth} * f.row;
+    // First the values and a key that pairs are made of; afterwards a block's scores, results and scores in pairs.
+    const Index rest =
+        std::max(Index{n} * head_columns_ + f.depth, Index{block} * (f.row + head_columns_ + f.pixels));
+    f.floats = static_cast<std::size_t>(gathered + rest);
     return f;
+}
+
+AttentionPlan::Gathered AttentionPlan::gather(const Frame& frame, const Factors& f, Pixels qkv,
+                                              const std::vector<int>& group, int head) const {
+    const int n = size_, columns = head_columns_;
+    const Index part = Index{heads} * columns, query_row = kernels::words_of(f.stored, columns);
+    float* scratch = frame.workspace.scratch(f.floats);
+    Gathered g{.queries = {scratch, query_row, f.stored}};
+    g.values = scratch + n * query_row;
+    g.keys = g.values + f.pixels * Index{columns};
+    g.rest = g.keys + f.depth * Index{f.row};
+    const bool pairs = f.stored == Precision::bfloat16;
+    float* values = pairs ? g.rest : g.values;  // to be paired down the pixels
+    float* key = g.rest + Index{n} * columns;   // a pixel's, in pairs
+    for (int i = 0; i < n; ++i) {
+        const auto from = qkv.below(group[static_cast<std::size_t>(i)]).from(head * columns);
+        store_rows(frame, from, g.queries.below(i), 1, columns);
+        std::copy_n(from.data + 2 * part, columns, values + Index{i} * columns);
+        const float* words = from.data + part;
+        if (pairs) {
+            store_rows(frame, from.from(heads * columns), {key, 0, f.stored}, 1, head_channels_);
+            words = key;
+        }
+        for (int c = 0; c < f.depth; ++c)
+            std::memcpy(g.keys + Index{c} * f.row + i, words + c, sizeof(float));
+    }
+    if (pairs) {
+        frame.kernels.narrow_columns({.in = values,
+                                      .in_row = columns,
+                                      .rows = n,
+                                      .columns = columns,
+                                      .out = g.values,
+                                      .out_row = columns});
+    }
+    return g;
 }
 
 void AttentionPlan::attend(const Frame& frame, Pixels qkv, Pixels out, const std::vector<int>& group,
                            int head) const {
     const auto f = factors(frame);
-    const bool pairs = f.stored == Precision::bfloat16;
+    const auto g = gather(frame, f, qkv, group, head);
     const int n = size_, columns = head_columns_;
-    const Index query_row = kernels::words_of(f.stored, columns);
-    float* q = frame.workspace.scratch(f.floats);
-    float* v = q + n * query_row;
-    float* k = v + f.pixels * Index{columns};
-    float* scores = k + f.depth * f.row;
-    float* result = scores + f.block * f.row;
-    float* own_values = pairs ? result + Index{f.block} * columns : v;
-    float* own_scores = pairs ? own_values + Index{n} * columns : scores;
-    float* keys = own_scores + f.block * Index{f.pixels};  // of one pixel
-    const Index part = Index{heads} * columns;
-    for (int i = 0; i < n; ++i) {
-        const float* from = qkv.data + group[static_cast<std::size_t>(i)] * qkv.row + Index{head} * columns;
-        std::copy_n(from + 2 * part, columns, own_values + Index{i} * columns);
-        if (!pairs) {
-            std::copy_n(from, columns, q + i * query_row);
-            for (int c = 0; c < head_channels_; ++c) k[c * f.row + i] = from[part + c];
-            continue;
-        }
-        frame.kernels.narrow_rows({.in = from, .rows = 1, .columns = columns, .out = q + i * query_row});
-        frame.kernels.narrow_rows({.in = from + part, .rows = 1, .columns = head_channels_, .out = keys});
-        for (int c = 0; c < f.depth; ++c) std::memcpy(k + c * f.row + i, keys + c, sizeof(float));
-    }
-    if (pairs) {
-        frame.kernels.narrow_columns({.in = own_values,
-                                      .in_row = columns,
-                                      .rows = n,
-                                      .columns = columns,
-                                      .out = v,
-                                      .out_row = columns});
-    }
+    const Pixels scores{g.rest, f.row}, result{g.rest + Index{f.block} * f.row, columns};
+    // The scores as the second product takes them.
+    const auto shares = f.stored == Precision::float32
+                            ? scores
+                            : Pixels{result.data + Index{f.block} * columns, f.pixels, f.stored};
+    const auto own = out.from(head * columns);
     for (int first = 0; first < n; first += f.block) {
         kernels::Product p;
         p.precision = f.stored;
         p.rows = std::min(f.block, n - first);
-        p.a = q + first * query_row;
-        p.a_row = query_row;
+        p.a = g.queries.below(first).data;
+        p.a_row = g.queries.row;
         p.depth = f.depth;
-        p.w = k;
+        p.w = g.keys;
         p.w_row = f.row;
         p.columns = f.row;
-        p.out = scores;
-        p.out_row = f.row;
+        p.out = scores.data;
+        p.out_row = scores.row;
         if (has_bias_) {
             p.residual = bias_.data() + (Index{head} * n + first) * f.row;
             p.residual_row = f.row;
         }
         frame.kernels.product(p);
-        frame.kernels.softmax_rows(scores, f.row, p.rows, n);
-        if (pairs) {
-            frame.kernels.narrow_rows({.in = scores,
-                                       .in_row = f.row,
-                                       .rows = p.rows,
-                                       .columns = n,
-                                       .out = own_scores,
-                                       .out_row = f.pixels});
-        }
+        frame.kernels.softmax_rows(scores.data, scores.row, p.rows, n);
+        if (shares.stored != scores.stored) store_rows(frame, scores, shares, p.rows, n);
         kernels::Product mix;
         mix.precision = f.stored;
         mix.rows = p.rows;
-        mix.a = own_scores;
-        mix.a_row = pairs ? f.pixels : f.row;
+        mix.a = shares.data;
+        mix.a_row = shares.row;
         mix.depth = f.pixels;
-        mix.w = v;
+        mix.w = g.values;
         mix.w_row = columns;
         mix.columns = columns;
-        mix.out = result;
-        mix.out_row = columns;
+        mix.out = result.data;
+        mix.out_row = result.row;
         frame.kernels.product(mix);
-        put(frame, result, p.rows, out.from(head * columns),
-            std::span(group).subspan(static_cast<std::size_t>(first)));
-    }
-}
-
-void AttentionPlan::put(const Frame& frame, const float* result, int rows, Pixels out,
-                        std::span<const int> pixels) const {
-    for (int i = 0; i < rows; ++i) {
-        const float* from = result + Index{i} * head_columns_;
-        float* to = out.data + pixels[static_cast<std::size_t>(i)] * out.row;
-        if (out.stored == Precision::float32) {
-            std::copy_n(from, head_columns_, to);
-        } else {
-            frame.kernels.narrow_rows({.in = from, .rows = 1, .columns = head_columns_, .out = to});
+        for (int i = 0; i < p.rows; ++i) {
+            const auto pixel = group[static_cast<std::size_t>(first + i)];
+            store_rows(frame, result.below(i), own.below(pixel), 1, columns);
         }
     }
 }

@@ -4,7 +4,6 @@
 // whole vectors; the scale goes into q's weights.
 #pragma once
 
-#include <span>
 #include <vector>
 
 #include "stl/fast/layers.h"
@@ -33,12 +32,17 @@ class AttentionPlan {
         std::size_t floats = 0;
     };
     Factors factors(const Frame& frame) const;
+    /// A group's factors of one head, in the calling thread's scratch.
+    struct Gathered {
+        Pixels queries = {};
+        float *keys = nullptr,
+              *values = nullptr;  ///< as right sides: [depth][row] and [pixels][head_columns]
+        float* rest = nullptr;    ///< of the scratch
+    };
+    Gathered gather(const Frame& frame, const Factors& f, Pixels qkv, const std::vector<int>& group,
+                    int head) const;
     void attend(const Frame& frame, Pixels qkv, Pixels out, const std::vector<int>& group, int head) const;
-    /// result: [rows, head_columns_], to these pixels of `out`.
-    void put(const Frame& frame, const float* result, int rows, Pixels out,
-             std::span<const int> pixels) const;
 
-    Precision precision_ = Precision::float32;
     int head_channels_ = 0, head_columns_ = 0, size_ = 0;
     PointwisePlan qkv_, proj_;
     std::vector<std::vector<int>> groups_;

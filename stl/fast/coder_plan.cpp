@@ -107,17 +107,8 @@ void CoderPlan::read_picture(const float* picture, const Plane& to) const {
 
 void CoderPlan::read_latent(const Frame& frame, Pixels latent, const Plane& to) const {
     for (int y = 0; y < to.height; ++y) {
-        const float* line = latent.data + Index{y} * to.width * latent.row;
-        if (to.stored == Precision::bfloat16) {
-            frame.kernels.narrow_rows({.in = line,
-                                       .in_row = latent.row,
-                                       .rows = to.width,
-                                       .columns = whole(options_.hid_S),
-                                       .out = to.at(y, 0),
-                                       .out_row = to.pixel()});
-            continue;
-        }
-        for (int x = 0; x < to.width; ++x) std::copy_n(line + x * latent.row, options_.hid_S, to.at(y, x));
+        store_rows(frame, latent.below(y * to.width), {to.at(y, 0), to.pixel(), to.stored}, to.width,
+                   whole(options_.hid_S));
     }
 }
 

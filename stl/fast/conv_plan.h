@@ -1,8 +1,8 @@
 // The encoder's and decoder's convolution on the fast path: one frame on one thread, channels last.
 //
 // 3x3 at stride 1 over many channels by Winograd's F(4x4, 3x3) (not in bfloat16 on tiles), everything else as a
-// product with one tap a filter line. Going up, the outputs of each of PixelShuffle's four places are a convolution of their own,
-// written where they belong.
+// product with one tap a filter line. Going up, the outputs of each of PixelShuffle's four places are a
+// convolution of their own, written where they belong.
 #pragma once
 
 #include <array>

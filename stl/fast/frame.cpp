@@ -1,5 +1,7 @@
 #include "stl/fast/frame.h"
 
+#include <algorithm>
+
 #include "stl/kernels/parallel.h"
 
 namespace stl::fast {
@@ -47,6 +49,19 @@ std::size_t Workspace::bytes() const {
         for (const auto& buffer : *buffers) floats += buffer.size();
     }
     return floats * sizeof(float);
+}
+
+void store_rows(const Frame& frame, Pixels from, Pixels to, int rows, int columns) {
+    if (to.stored == Precision::bfloat16) {
+        frame.kernels.narrow_rows({.in = from.data,
+                                   .in_row = from.row,
+                                   .rows = rows,
+                                   .columns = columns,
+                                   .out = to.data,
+                                   .out_row = to.row});
+        return;
+    }
+    for (int r = 0; r < rows; ++r) std::copy_n(from.data + r * from.row, columns, to.data + r * to.row);
 }
 
 }  // namespace stl::fast

@@ -23,6 +23,7 @@ struct Pixels {
 
     /// column: even, if pairs are stored.
     Pixels from(int column) const { return {data + kernels::words_of(stored, column), row, stored}; }
+    Pixels below(int r) const { return {data + r * row, row, stored}; }
 };
 
 /// Buffers by number, and one of its own for each thread. They grow in the first run and stay.
@@ -55,5 +56,8 @@ struct Frame {
 
     int rows() const { return height * width; }
 };
+
+/// The first `rows` rows and `columns` channels of `from`, which holds floats, to `to`, as that stores them.
+void store_rows(const Frame& frame, Pixels from, Pixels to, int rows, int columns);
 
 }  // namespace stl::fast

@@ -41,27 +41,14 @@ PointwisePlan::PointwisePlan(const Map& map, const kernels::Order& outputs, cons
 }
 
 void keep(const Frame& frame, Pixels part, Pixels out, int column, int columns) {
-    if (out.stored == Precision::float32) return;
-    const auto to = out.from(column);
-    frame.kernels.narrow_rows({.in = part.data,
-                               .in_row = part.row,
-                               .rows = frame.rows(),
-                               .columns = columns,
-                               .out = to.data,
-                               .out_row = to.row});
+    if (out.stored != part.stored) store_rows(frame, part, out.from(column), frame.rows(), columns);
 }
 
 Pixels PointwisePlan::left_side(const Frame& frame, Pixels in) const {
     if (panels_.precision() == in.stored) return in;
     const auto pairs = frame.workspace.pixels(slot::pairs, frame.rows(), inputs_, Precision::bfloat16);
-    over_rows(frame.rows(), [&](int row, int rows) {
-        frame.kernels.narrow_rows({.in = in.data + row * in.row,
-                                   .in_row = in.row,
-                                   .rows = rows,
-                                   .columns = inputs_,
-                                   .out = pairs.data + row * pairs.row,
-                                   .out_row = pairs.row});
-    });
+    over_rows(frame.rows(),
+              [&](int row, int rows) { store_rows(frame, in.below(row), pairs.below(row), rows, inputs_); });
     return pairs;
 }
 
@@ -160,35 +147,30 @@ void column_means(const Frame& frame, Pixels in, int columns, const float* mean,
 
 void normalise(const Frame& frame, Pixels in, Pixels out, int channels, double eps) {
     const Trace::Timed timed(frame.trace, "layer norm");
-    const bool pairs = out.stored == Precision::bfloat16;
     const Index own_row = kernels::padded(channels);
     over_rows(frame.rows(), [&](int row, int rows) {
-        float* to = out.data + row * out.row;
-        float* own = pairs ? frame.workspace.scratch(static_cast<std::size_t>(rows * own_row)) : nullptr;
-        frame.kernels.normalise_rows(in.data + row * in.row, in.row, rows, channels, static_cast<float>(eps),
-                                     pairs ? own : to, pairs ? own_row : out.row);
-        if (!pairs) return;
-        frame.kernels.narrow_rows(
-            {.in = own, .in_row = own_row, .rows = rows, .columns = channels, .out = to, .out_row = out.row});
+        const auto from = in.below(row), to = out.below(row);
+        auto values = to;
+        if (to.stored == Precision::bfloat16)
+            values = {frame.workspace.scratch(static_cast<std::size_t>(rows * own_row)), own_row};
+        frame.kernels.normalise_rows(from.data, from.row, rows, channels, static_cast<float>(eps),
+                                     values.data, values.row);
+        if (values.stored != to.stored) store_rows(frame, values, to, rows, channels);
     });
 }
 
 MlpPlan::MlpPlan(const Map& fc1, const Map& fc2, Precision precision)
-    : fc1_(fc1, precision),
-      fc2_(fc2, precision),
-      hidden_(static_cast<int>(fc1.w.size(0))),
-      precision_(precision) {}
+    : fc1_(fc1, precision), fc2_(fc2, precision), hidden_(static_cast<int>(fc1.w.size(0))) {}
 
 MlpPlan::MlpPlan(const Map& fc1, const Conv2d& dwconv, const Map& fc2, Precision precision)
     : fc1_(fc1, precision),
       fc2_(fc2, precision),
       dwconv_(dwconv),
       has_dwconv_(true),
-      hidden_(static_cast<int>(fc1.w.size(0))),
-      precision_(precision) {}
+      hidden_(static_cast<int>(fc1.w.size(0))) {}
 
 Pixels MlpPlan::hidden_pixels(const Frame& frame) const {
-    return frame.workspace.pixels(slot::hidden, frame.rows(), hidden_, precision_);
+    return frame.workspace.pixels(slot::hidden, frame.rows(), hidden_, fc2_.precision());
 }
 
 void MlpPlan::run(const Frame& frame, Pixels in, Pixels x) const {

@@ -38,6 +38,8 @@ class PointwisePlan {
                   Precision precision);
 
     int outputs() const { return panels_.outputs(); }
+    /// As what it reads its input: in another it makes a copy first.
+    Precision precision() const { return panels_.precision(); }
 
     /// finish(column, columns, part): called once for each panel when all its rows are done, on the thread that
     /// made it (they are in its cache then). part: the columns' values, in panel_of(out); finish() brings them to
@@ -199,6 +201,7 @@ class MlpPlan {
         return h;
     }
     const PointwisePlan& last() const { return fc2_; }
+    Precision precision() const { return fc1_.precision(); }
     int width() const { return hidden_; }
 
   private:
@@ -208,7 +211,6 @@ class MlpPlan {
     DepthwisePlan dwconv_;
     bool has_dwconv_ = false;
     int hidden_ = 0;
-    Precision precision_ = Precision::float32;
 };
 
 }  // namespace stl::fast

@@ -13,15 +13,14 @@ Map after(const Map& map, const LayerNorm& norm) {
 }  // namespace
 
 TransformerPlan::TransformerPlan(const TransformerParts& parts, Precision precision)
-    : precision_(precision),
-      channels_(static_cast<int>(parts.norm1->weight.numel())),
+    : channels_(static_cast<int>(parts.norm1->weight.numel())),
       eps_1_(parts.norm1->eps),
       eps_2_(parts.norm2->eps),
       attention_(after(parts.qkv, parts.norm1), parts.proj, parts.groups, parts.bias, precision),
       mlp_(after(parts.fc1, parts.norm2), parts.fc2, precision) {}
 
 void TransformerPlan::run(const Frame& frame, Pixels x) const {
-    const auto normal = frame.workspace.pixels(slot::a, frame.rows(), channels_, precision_);
+    const auto normal = frame.workspace.pixels(slot::a, frame.rows(), channels_, mlp_.precision());
     normalise(frame, x, normal, channels_, eps_1_);
     attention_.run(frame, normal, x);
     normalise(frame, x, normal, channels_, eps_2_);

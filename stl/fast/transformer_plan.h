@@ -26,7 +26,6 @@ class TransformerPlan : public BlockPlan {
     void run(const Frame& frame, Pixels x) const override;
 
   private:
-    Precision precision_;
     int channels_;
     double eps_1_, eps_2_;
     AttentionPlan attention_;

@@ -151,7 +151,7 @@ struct WinogradOutputGradient {
 
 struct Kernels {
     Isa isa;
-    bool has_tiles;  ///< for products in bfloat16, which take an eighth of a float32 product's time then
+    bool has_tiles;  ///< for products in bfloat16, which are many times as quick as in float32 then
     void (*product)(const Product&);
     void (*narrow_rows)(const Narrow&);     ///< pairs within a row
     void (*narrow_columns)(const Narrow&);  ///< pairs of two rows

@@ -150,7 +150,7 @@ def main():
                 seconds = seconds_of(step, peer.wait, options)
                 print(json.dumps({
                     "translator": translator, "work": options.work, "device": options.device,
-                    "precision": options.precision, "path": mode if mode in engines.ENGINES else "openstl " + mode,
+                    "precision": options.precision, "path": engines.row_of(mode),
                     "batch": batch,
                     "seq_per_s": round(batch / statistics.median(seconds), 3),
                     "best_seq_per_s": round(batch / min(seconds), 3),

@@ -16,6 +16,11 @@ class EngineError(Exception):
     """What an engine cannot do, in one line."""
 
 
+def row_of(mode):
+    """What a mode's rows are called, in `path`."""
+    return mode if mode in ENGINES else "openstl " + mode
+
+
 def check(modes, work, precision, device="cpu"):
     """Throws EngineError where an engine among `modes` cannot do that."""
     for engine in (mode for mode in modes if mode in ENGINES):

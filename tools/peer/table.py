@@ -22,7 +22,7 @@ from pathlib import Path
 
 import processor
 from bench import MODES, listed
-from engines import ENGINES, EngineError, check
+from engines import ENGINES, EngineError, check, row_of
 from peer_model import SPELLING
 
 HERE = Path(__file__).resolve().parent
@@ -70,8 +70,8 @@ def one_round(options, translator):
 
 def groups(modes):
     """What stl's fast path is compared with: a name, and the paths of which the best counts."""
-    named = {"OpenSTL": ["openstl " + mode for mode in modes if mode not in ENGINES],
-             "engines": [mode for mode in modes if mode in ENGINES]}
+    named = {"OpenSTL": [row_of(mode) for mode in modes if mode not in ENGINES],
+             "engines": [row_of(mode) for mode in modes if mode in ENGINES]}
     return {name: paths for name, paths in named.items() if paths}
 
 
@@ -89,7 +89,7 @@ def print_heading(options, threads):
 
 
 def print_row(options, translator, rate):
-    paths = ["plain", "fast", *(mode if mode in ENGINES else "openstl " + mode for mode in options.modes)]
+    paths = ["plain", "fast", *map(row_of, options.modes)]
     cells = [f"{rate[path]:.2f}" for path in paths]
     cells += [f"{rate['fast'] / max(rate[path] for path in group):.2f}×" for group in groups(options.modes).values()]
     print(f"| {translator} | " + " | ".join(cells) + " |", flush=True)

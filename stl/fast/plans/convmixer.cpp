@@ -24,15 +24,14 @@ struct Norm {
 class ConvMixerPlan : public BlockPlan {
   public:
     ConvMixerPlan(const ConvMixerBlock& block, Precision precision)
-        : precision_(precision),
-          channels_(static_cast<int>(block.options.channels)),
+        : channels_(static_cast<int>(block.options.channels)),
           depthwise_(block.conv_dw),
           norm_1_(block.norm_1),
           pointwise_(Map::of(block.conv_pw), precision),
           norm_2_(block.norm_2) {}
 
     void run(const Frame& frame, Pixels x) const override {
-        const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_, precision_);
+        const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_, pointwise_.precision());
         mix_pixels(frame, x, y);
         pointwise_.run(frame, y, x, {}, [&](int column, int columns, Pixels part) {
             apply(frame, Op::gelu_affine, part, part, part, columns, norm_2_.at(column));
@@ -50,7 +49,6 @@ class ConvMixerPlan : public BlockPlan {
         });
     }
 
-    Precision precision_;
     int channels_;
     DepthwisePlan depthwise_;
     Norm norm_1_;

@@ -11,9 +11,7 @@ namespace {
 class ConvNextPlan : public BlockPlan {
   public:
     ConvNextPlan(const ConvNextBlock& block, Precision precision)
-        : precision_(precision),
-          channels_(static_cast<int>(block.options.channels)),
-          depthwise_(block.conv_dw) {
+        : channels_(static_cast<int>(block.options.channels)), depthwise_(block.conv_dw) {
         const auto norm = Affine::of(block.norm->weight, block.norm->bias);
         mlp_ = MlpPlan(Map::of(block.mlp->fc1).after(norm.scale, norm.shift),
                        Map::of(block.mlp->fc2).times(block.gamma), precision);
@@ -21,16 +19,15 @@ class ConvNextPlan : public BlockPlan {
 
     void run(const Frame& frame, Pixels x) const override {
         const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_);
-        const auto normal = precision_ == Precision::float32
+        const auto normal = mlp_.precision() == Precision::float32
                                 ? y
-                                : frame.workspace.pixels(slot::b, frame.rows(), channels_, precision_);
+                                : frame.workspace.pixels(slot::b, frame.rows(), channels_, mlp_.precision());
         depthwise_.run(frame, x, y);
         normalise(frame, y, normal, channels_, LayerNorm2dImpl::eps);
         mlp_.run(frame, normal, x);
     }
 
   private:
-    Precision precision_;
     int channels_;
     DepthwisePlan depthwise_;
     MlpPlan mlp_;

@@ -15,7 +15,7 @@ using kernels::Op;
 class HorNetPlan : public BlockPlan {
   public:
     HorNetPlan(const HorNetBlock& block, Precision precision)
-        : precision_(precision), channels_(static_cast<int>(block.options.channels)) {
+        : channels_(static_cast<int>(block.options.channels)) {
         const auto& conv = *block.gnconv;
         for (const auto width : conv.widths) widths_.push_back(static_cast<int>(width));
         auto sizes = widths_;
@@ -35,7 +35,8 @@ class HorNetPlan : public BlockPlan {
 
     void run(const Frame& frame, Pixels x) const override {
         auto& workspace = frame.workspace;
-        const auto normal = workspace.pixels(slot::a, frame.rows(), channels_, precision_);
+        const auto read = proj_in_.precision();  // by all products alike
+        const auto normal = workspace.pixels(slot::a, frame.rows(), channels_, read);
         const auto fused = workspace.pixels(slot::b, frame.rows(), fused_);
         normalise(frame, x, normal, channels_, LayerNorm2dImpl::eps);
         const int gate = kernels::padded(widths_.front());
@@ -46,8 +47,8 @@ class HorNetPlan : public BlockPlan {
             const auto orders = part.from(skipped);
             depthwise_.run(frame, orders, orders, column + skipped - gate, columns - skipped);
         });
-        auto p = workspace.pixels(slot::c, frame.rows(), channels_, precision_);
-        auto next = workspace.pixels(slot::d, frame.rows(), channels_, precision_);
+        auto p = workspace.pixels(slot::c, frame.rows(), channels_, read);
+        auto next = workspace.pixels(slot::d, frame.rows(), channels_, read);
         apply(frame, Op::multiply, fused, order, p, gate);
         for (std::size_t i = 0; i < steps_.size(); ++i) {
             order = order.from(kernels::padded(widths_[i]));
@@ -62,7 +63,6 @@ class HorNetPlan : public BlockPlan {
     }
 
   private:
-    Precision precision_;
     int channels_, fused_ = 0;
     std::vector<int> widths_;
     PointwisePlan proj_in_, proj_out_;

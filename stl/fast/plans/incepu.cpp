@@ -84,19 +84,8 @@ class InceptionPlan {
     /// The border stays zero: only the inside is ever written.
     void lay_out(const Frame& frame, Pixels hidden, float* plane) const {
         for (int y = 0; y < frame.height; ++y) {
-            const float* from = hidden.data + Index{y} * frame.width * hidden.row;
             float* to = plane + (y + border) * line(frame) + Index{border} * words_;
-            if (precision_ == Precision::bfloat16) {
-                frame.kernels.narrow_rows({.in = from,
-                                           .in_row = hidden.row,
-                                           .rows = frame.width,
-                                           .columns = inputs_,
-                                           .out = to,
-                                           .out_row = words_});
-                continue;
-            }
-            for (int x = 0; x < frame.width; ++x)
-                std::copy_n(from + x * hidden.row, inputs_, to + Index{x} * inputs_);
+            store_rows(frame, hidden.below(y * frame.width), {to, words_, precision_}, frame.width, inputs_);
         }
     }
 

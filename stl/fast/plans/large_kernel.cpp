@@ -61,9 +61,7 @@ class ExcitationPlan {
 class LargeKernelPlan : public BlockPlan {
   public:
     LargeKernelPlan(const LargeKernelBlock& block, Precision precision)
-        : precision_(precision),
-          channels_(static_cast<int>(block.options.channels)),
-          norm_(Affine::of(block.norm1)) {
+        : channels_(static_cast<int>(block.options.channels)), norm_(Affine::of(block.norm1)) {
         const auto& gate = *block.attn->spatial_gating_unit;
         const auto scale = block.layer_scale_1.detach().to(torch::kDouble);
         proj_1_ = PointwisePlan(Map::of(block.attn->proj_1).after(norm_.scale, norm_.shift), precision);
@@ -88,8 +86,8 @@ class LargeKernelPlan : public BlockPlan {
     void run(const Frame& frame, Pixels x) const override {
         auto& workspace = frame.workspace;
         const auto u = workspace.pixels(slot::a, frame.rows(), channels_);
-        const auto context = workspace.pixels(slot::b, frame.rows(), channels_, precision_);
-        const auto gated = workspace.pixels(slot::c, frame.rows(), channels_, precision_);
+        const auto context = workspace.pixels(slot::b, frame.rows(), channels_, conv1_.precision());
+        const auto gated = workspace.pixels(slot::c, frame.rows(), channels_, proj_2_.precision());
         const auto means = workspace.floats(slot::e, static_cast<std::size_t>(kernels::padded(channels_)));
         proj_1_.run(frame, x, u, {}, [&](int column, int columns, Pixels part) {
             apply(frame, Op::gelu, part, part, part, columns);
@@ -127,7 +125,6 @@ class LargeKernelPlan : public BlockPlan {
         return weights;
     }
 
-    Precision precision_;
     int channels_;
     Affine norm_;
     bool gsta_ = false;

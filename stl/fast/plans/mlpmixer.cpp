@@ -81,7 +81,7 @@ class MlpMixerPlan : public BlockPlan {
         const auto normal = frame.workspace.pixels(slot::a, frame.rows(), channels_);
         normalise(frame, x, normal, channels_, eps1_);
         mix_pixels(frame, normal, x);
-        const auto second = frame.workspace.pixels(slot::b, frame.rows(), channels_, fc1_.precision);
+        const auto second = frame.workspace.pixels(slot::b, frame.rows(), channels_, mlp_.precision());
         normalise(frame, x, second, channels_, eps2_);
         mlp_.run(frame, second, x);
     }

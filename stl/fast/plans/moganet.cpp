@@ -31,7 +31,7 @@ struct Part {
 class MogaPlan : public BlockPlan {
   public:
     MogaPlan(const MogaBlock& block, Precision precision)
-        : precision_(precision), channels_(static_cast<int>(block.options.channels)) {
+        : channels_(static_cast<int>(block.options.channels)) {
         plan_aggregation(block, precision);
         plan_perceptron(block, precision);
     }
@@ -93,10 +93,10 @@ class MogaPlan : public BlockPlan {
 
     void aggregate(const Frame& frame, Pixels x) const {
         auto& workspace = frame.workspace;
-        const auto y = workspace.pixels(slot::a, frame.rows(), width_, precision_);
-        const auto context = workspace.pixels(slot::b, frame.rows(), width_, precision_);
+        const auto y = workspace.pixels(slot::a, frame.rows(), width_, gate_.precision());
+        const auto context = workspace.pixels(slot::b, frame.rows(), width_, mix_.precision());
         const auto gate = workspace.pixels(slot::c, frame.rows(), channels_);
-        const auto value = workspace.pixels(slot::d, frame.rows(), channels_, precision_);
+        const auto value = workspace.pixels(slot::d, frame.rows(), channels_, proj_2_.precision());
         proj_1_.run(frame, x, y, {}, [&](int column, int columns, Pixels part) {
             sharpen(frame, part, column, columns);
             keep(frame, part, y, column, columns);
@@ -144,7 +144,6 @@ class MogaPlan : public BlockPlan {
         frame.kernels.apply(Op::gelu, {.a = g, .out = g, .rows = 1, .columns = columns});
     }
 
-    Precision precision_;
     int channels_, width_ = 0;
     PointwisePlan proj_1_, gate_, mix_, proj_2_;
     DepthwisePlan first_;

@@ -21,8 +21,7 @@ struct Moments {
 class PoolFormerPlan : public BlockPlan {
   public:
     PoolFormerPlan(const PoolFormerBlock& block, Precision precision)
-        : precision_(precision),
-          channels_(static_cast<int>(block.options.channels)),
+        : channels_(static_cast<int>(block.options.channels)),
           eps_(block.norm1->eps),
           scale_(channels(block.layer_scale_1 * block.norm1->weight)) {
         const auto norm2 = Affine::of(block.norm2->weight, block.norm2->bias);
@@ -31,7 +30,7 @@ class PoolFormerPlan : public BlockPlan {
     }
 
     void run(const Frame& frame, Pixels x) const override {
-        const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_, precision_);
+        const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_, mlp_.precision());
         pool(frame, x, moments(frame, x));
         const auto second = moments(frame, x);
         over_columns(channels_, [&](int column, int columns) {
@@ -89,7 +88,6 @@ class PoolFormerPlan : public BlockPlan {
         return total / channels_;
     }
 
-    Precision precision_;
     int channels_;
     double eps_;
     kernels::Buffer scale_;

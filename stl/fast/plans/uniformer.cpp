@@ -17,8 +17,7 @@ DepthwisePlan with_input(const Conv2d& convolution) {
 class ConvPlan : public BlockPlan {
   public:
     ConvPlan(const UniformerConvBlock& block, Precision precision)
-        : precision_(precision),
-          channels_(static_cast<int>(block.options.channels)),
+        : channels_(static_cast<int>(block.options.channels)),
           position_(with_input(block.pos_embed)),
           mix_(block.attn),
           conv2_(Map::of(block.conv2), precision) {
@@ -29,7 +28,7 @@ class ConvPlan : public BlockPlan {
     }
 
     void run(const Frame& frame, Pixels x) const override {
-        const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_, precision_);
+        const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_, conv2_.precision());
         position_.run(frame, x, x);
         conv1_.run(frame, x, y, {}, [&](int column, int columns, Pixels part) {
             mix_.run(frame, part, part, column, columns);
@@ -40,7 +39,6 @@ class ConvPlan : public BlockPlan {
     }
 
   private:
-    Precision precision_;
     int channels_;
     DepthwisePlan position_, mix_;
     PointwisePlan conv1_, conv2_;

@@ -36,10 +36,8 @@ void gelu_backward(const GeluBackward& g) {
         const auto* in = static_cast<const T*>(g.in);
         const auto* grad = static_cast<const T*>(g.grad);
         auto* in_grad = static_cast<T*>(g.in_grad);
-        for_parts(g.count, [&](auto part) {
-            const Vec x = part.of(in);
-            part.put(in_grad, part.of(grad) * (rounds<T> ? quick_gelu_slope(x) : gelu_and_slope(x).slope));
-        });
+        for_parts(g.count,
+                  [&](auto part) { part.put(in_grad, part.of(grad) * gelu_slope_for<T>(part.of(in))); });
     });
 }
 

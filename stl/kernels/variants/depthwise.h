@@ -29,8 +29,8 @@ inline void copy_plane(const Depthwise& d, int column, int border, int line, flo
     }
 }
 
-/// Outputs of `count` pixels from x on of line y, of taps that lie next to each other: a line's inputs are loaded once
-/// for all of its taps.
+/// Outputs of a tile of pixels from x on of line y, of taps that lie next to each other: a line's inputs are loaded
+/// once for all of its taps.
 template <int Kernel>
 inline void dense_outputs(const Depthwise& d, int column, int line, const float* plane, int y, int x,
                           Vec (&sums)[depthwise_tile]) {
@@ -51,15 +51,17 @@ inline void dense_outputs(const Depthwise& d, int column, int line, const float*
     }
 }
 
-/// The same for any kernel and dilation.
+/// The same for any dilation. Kernel: 0 for any.
+template <int Kernel>
 inline void spread_outputs(const Depthwise& d, int column, int line, const float* plane, int y, int x,
                            Vec (&sums)[depthwise_tile]) {
-    for (int dy = 0; dy < d.kernel; ++dy) {
-        const int from = y + (dy - d.kernel / 2) * d.dilation;
+    const int kernel = Kernel ? Kernel : d.kernel;
+    for (int dy = 0; dy < kernel; ++dy) {
+        const int from = y + (dy - kernel / 2) * d.dilation;
         if (from < 0 || from >= d.height) continue;
         const float* in = plane + (static_cast<Index>(from) * line + x) * lanes;
-        const float* w = d.w + static_cast<Index>(dy) * d.kernel * d.w_row + column;
-        for (int dx = 0; dx < d.kernel; ++dx, w += d.w_row, in += d.dilation * lanes) {
+        const float* w = d.w + static_cast<Index>(dy) * kernel * d.w_row + column;
+        for (int dx = 0; dx < kernel; ++dx, w += d.w_row, in += d.dilation * lanes) {
             const Vec weight = load(w);
 #pragma GCC unroll 8
             for (int i = 0; i < depthwise_tile; ++i) sums[i] += weight * load(in + i * lanes);
@@ -67,19 +69,15 @@ inline void spread_outputs(const Depthwise& d, int column, int line, const float
     }
 }
 
-/// Kernel: of adjacent taps, or 0 for any.
-template <int Kernel>
+/// outputs: one of the two above.
+template <auto outputs>
 inline void depthwise_plane(const Depthwise& d, int column, int line, const float* plane) {
     const Vec bias = d.bias ? load(d.bias + column) : Vec{};
     for (int y = 0; y < d.height; ++y) {
         for (int x = 0; x < d.width; x += depthwise_tile) {
             Vec sums[depthwise_tile];
             for (auto& value : sums) value = bias;
-            if constexpr (Kernel > 0) {
-                dense_outputs<Kernel>(d, column, line, plane, y, x, sums);
-            } else {
-                spread_outputs(d, column, line, plane, y, x, sums);
-            }
+            outputs(d, column, line, plane, y, x, sums);
             const int count = d.width - x < depthwise_tile ? d.width - x : depthwise_tile;
             float* out = d.out + (static_cast<Index>(y) * d.width + x) * d.out_row + column;
             if (count == depthwise_tile) {
@@ -91,23 +89,33 @@ inline void depthwise_plane(const Depthwise& d, int column, int line, const floa
     }
 }
 
-void depthwise(const Depthwise& d) {
+/// What computes the planes of a convolution.
+inline auto plane_function(const Depthwise& d) {
     // With fewer registers the inputs of a line would not stay in them.
     constexpr bool many_registers = lanes == 16;
+    if (many_registers && d.dilation == 1) {
+        switch (d.kernel) {
+            case 3:
+                return depthwise_plane<dense_outputs<3>>;
+            case 5:
+                return depthwise_plane<dense_outputs<5>>;
+            case 7:
+                return depthwise_plane<dense_outputs<7>>;
+            case 11:
+                return depthwise_plane<dense_outputs<11>>;
+            default:
+                break;
+        }
+    }
+    return d.kernel == 3 ? depthwise_plane<spread_outputs<3>> : depthwise_plane<spread_outputs<0>>;
+}
+
+void depthwise(const Depthwise& d) {
     const int line = depthwise_line(d.width, d.kernel, d.dilation);
+    const auto compute = plane_function(d);
     for (int column = 0; column < d.columns; column += lanes) {
         copy_plane(d, column, d.dilation * (d.kernel / 2), line, d.scratch);
-        if (many_registers && d.dilation == 1 && d.kernel == 3) {
-            depthwise_plane<3>(d, column, line, d.scratch);
-        } else if (many_registers && d.dilation == 1 && d.kernel == 5) {
-            depthwise_plane<5>(d, column, line, d.scratch);
-        } else if (many_registers && d.dilation == 1 && d.kernel == 7) {
-            depthwise_plane<7>(d, column, line, d.scratch);
-        } else if (many_registers && d.dilation == 1 && d.kernel == 11) {
-            depthwise_plane<11>(d, column, line, d.scratch);
-        } else {
-            depthwise_plane<0>(d, column, line, d.scratch);
-        }
+        compute(d, column, line, d.scratch);
     }
 }
 

@@ -5,6 +5,8 @@
 #include <immintrin.h>
 #endif
 
+#include <type_traits>
+
 #include "stl/kernels/curves.h"
 #include "stl/kernels/variants/simd.h"
 
@@ -64,6 +66,26 @@ inline Vec gaussian_tail(Vec t) {
     return exp(-(r * u + t * t * splat(0.5F)));
 }
 
+struct ValueAndSlope {
+    Vec value, slope;
+};
+
+/// GELU: x * P(x), slope P(x) + x * p(x); P and p are the normal distribution and its density.
+inline ValueAndSlope gelu_and_slope(Vec x) {
+    constexpr float density_at_0 = 0.39894228F;
+    const Vec tail = splat(0.5F) * gaussian_tail(max(x, -x));
+    const Vec probability = x >= Vec{} ? splat(1.0F) - tail : tail;
+    const Vec density = splat(density_at_0) * exp(splat(-0.5F) * x * x);
+    return {x * probability, probability + x * density};
+}
+
+inline ValueAndSlope silu_and_slope(Vec x) {
+    const Vec s = sigmoid(x);
+    return {x * s, s * (splat(1.0F) + x * (splat(1.0F) - s))};
+}
+
+// GELU for all results, and for those that are rounded to bfloat16 the other three quickly: by curves where the
+// processor looks 32 values up at once.
 #ifdef __AVX512F__
 /// f(size).
 inline Vec value_of(const Curve& f, Vec size) {
@@ -97,54 +119,48 @@ inline Vec slope_on_curve(const Curve& f, Vec x) {
 inline Vec gelu(Vec x) {
     return on_curve(gelu_curve, x);
 }
-/// Absolute error below 4e-7 * |x|, for what is rounded to bfloat16.
+/// Absolute error below 4e-7 * |x|.
 inline Vec quick_silu(Vec x) {
     return on_curve(silu_curve, x);
 }
-#else
-inline Vec quick_silu(Vec x) {
-    return silu(x);
+/// Absolute errors below 1e-6 and 3e-6.
+inline Vec quick_gelu_slope(Vec x) {
+    return slope_on_curve(gelu_slope_curve, x);
 }
-
+inline Vec quick_silu_slope(Vec x) {
+    return slope_on_curve(silu_slope_curve, x);
+}
+#else
 /// x * (1 + erf(x / sqrt(2))) / 2
 inline Vec gelu(Vec x) {
     const Vec tail = splat(0.5F) * x * gaussian_tail(max(x, -x));
     return x >= Vec{} ? x - tail : tail;
 }
-#endif
-
-struct ValueAndSlope {
-    Vec value, slope;
-};
-
-/// GELU: x * P(x), slope P(x) + x * p(x); P and p are the normal distribution and its density.
-inline ValueAndSlope gelu_and_slope(Vec x) {
-    constexpr float density_at_0 = 0.39894228F;
-    const Vec tail = splat(0.5F) * gaussian_tail(max(x, -x));
-    const Vec probability = x >= Vec{} ? splat(1.0F) - tail : tail;
-    const Vec density = splat(density_at_0) * exp(splat(-0.5F) * x * x);
-    return {x * probability, probability + x * density};
+inline Vec quick_silu(Vec x) {
+    return silu(x);
 }
-
-inline ValueAndSlope silu_and_slope(Vec x) {
-    const Vec s = sigmoid(x);
-    return {x * s, s * (splat(1.0F) + x * (splat(1.0F) - s))};
-}
-
-/// GELU's and SiLU's slopes for what is rounded to bfloat16: absolute error below 1e-6 and 3e-6.
 inline Vec quick_gelu_slope(Vec x) {
-#ifdef __AVX512F__
-    return slope_on_curve(gelu_slope_curve, x);
-#else
     return gelu_and_slope(x).slope;
-#endif
 }
 inline Vec quick_silu_slope(Vec x) {
-#ifdef __AVX512F__
-    return slope_on_curve(silu_slope_curve, x);
-#else
     return silu_and_slope(x).slope;
+}
 #endif
+
+/// Whether results stored as T are rounded, so that the quick functions are exact enough for them.
+template <class T>
+inline constexpr bool rounds = std::is_same_v<T, Bfloat16>;
+
+/// As exact as a result that is stored as T needs.
+template <class T>
+inline Vec silu_for(Vec x) {
+    if constexpr (rounds<T>) return quick_silu(x);
+    return silu(x);
+}
+template <class T>
+inline Vec gelu_slope_for(Vec x) {
+    if constexpr (rounds<T>) return quick_gelu_slope(x);
+    return gelu_and_slope(x).slope;
 }
 
 }  // namespace stl::kernels::STL_VARIANT

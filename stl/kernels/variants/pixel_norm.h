@@ -97,8 +97,8 @@ void group_norm_silu_of(const GroupNormSilu& g) {
         for_parts(g.channels, [&](auto part) {
             const Vec scale = part.of(a), shift = part.of(b);
             for (int i = 0; i < run.pixels; ++i) {
-                const Vec z = part.of(in + run.in + i * run.in_row) * scale + shift;
-                part.put(out + run.out + i * run.out_row, rounds<T> ? quick_silu(z) : silu(z));
+                part.put(out + run.out + i * run.out_row,
+                         silu_for<T>(part.of(in + run.in + i * run.in_row) * scale + shift));
             }
         });
     });

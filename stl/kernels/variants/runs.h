@@ -1,8 +1,6 @@
 // One pass over a run of values of any length.
 #pragma once
 
-#include <type_traits>
-
 #include "stl/kernels/variants/pairs.h"
 
 namespace stl::kernels::STL_VARIANT {
@@ -39,10 +37,6 @@ struct Part {
         return v;
     }
 };
-
-/// Whether values stored as T are rounded, so that a curve (functions.h) is exact enough for them.
-template <class T>
-inline constexpr bool rounds = std::is_same_v<T, Bfloat16>;
 
 /// f(T{}) for the type of a task's values.
 template <class F>

@@ -1,5 +1,5 @@
 // Defines STL_VARIANT's table. Included last by each variant's file, which defines STL_TILES too where products in
-// bfloat16 are made of tiles.
+// bfloat16 are made of tiles, and STL_ISA where the variant is not named after one.
 #pragma once
 
 #include "stl/kernels/variants/chains.h"

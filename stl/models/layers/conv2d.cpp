@@ -5,17 +5,6 @@
 #include "stl/models/layers/fused_pointwise.h"
 
 namespace stl {
-namespace {
-
-/// 1x1 filters over pixels that lie channels last, as a matrix product: a GPU's library adds the bias within
-/// it, where a convolution's bias is another pass over the result.
-torch::Tensor by_product(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {
-    const auto pixels = x.permute({0, 2, 3, 1});
-    const auto y = torch::linear(pixels.flatten(0, 2), weight.flatten(1), bias);
-    return y.view({x.size(0), x.size(2), x.size(3), y.size(1)}).permute({0, 3, 1, 2});
-}
-
-}  // namespace
 
 Conv2dImpl::Conv2dImpl(const Conv2dOptions& conv) : options(conv) {
     weight = register_parameter("weight",
@@ -36,8 +25,9 @@ torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
         }
         if (options.kernel == 1 && options.stride == 1 && options.padding == 0 && options.groups == 1) {
             if (options.out <= few) return fused::few_outputs(x, weight, bias);
+            // A GPU's library adds the bias within a product, where a convolution's is another pass.
             if (gpu::takes(x) && x.is_contiguous(torch::MemoryFormat::ChannelsLast))
-                return by_product(x, weight, bias);
+                return fused::product_over_pixels(x, weight, bias);
             if (fused::on_tiles(x)) return fused::pointwise(x, weight, bias);
         }
     }

@@ -59,11 +59,14 @@ Tensor with_channels_first(const Tensor& x_) {
     return x.is_contiguous() ? x : Ordered::apply(x, false);
 }
 
+Tensor product_over_pixels(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+    const auto pixels = x.permute({0, 2, 3, 1});
+    const auto y = torch::linear(pixels.flatten(0, 2), weight.flatten(1), bias);
+    return y.view({x.size(0), x.size(2), x.size(3), y.size(1)}).permute({0, 3, 1, 2});
+}
+
 Tensor pointwise(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-    const auto pixels = with_channels_last(x).permute({0, 2, 3, 1});
-    const auto y = torch::linear(pixels.flatten(0, 2), weight.flatten(1), bias)
-                       .view({x.size(0), x.size(2), x.size(3), weight.size(0)})
-                       .permute({0, 3, 1, 2});
+    const auto y = product_over_pixels(with_channels_last(x), weight, bias);
     return x.is_contiguous(channels_last) ? y : with_channels_first(y);
 }
 
