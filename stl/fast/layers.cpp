@@ -55,13 +55,13 @@ Pixels PointwisePlan::left_side(const Frame& frame, Pixels in) const {
 void PointwisePlan::multiply(const Frame& frame, Pixels words, Pixels out, const Residual& residual,
                              const Part& part) const {
     const auto [block, row, panel, next_follows] = part;
-    const int first = block * depth_block;
+    const int first = block * depth_block();
     const int column = panel * kernels::panel_columns;
     kernels::Product p;
     p.precision = panels_.precision();
     p.a = words.data + row * words.row + first;
     p.a_row = words.row;
-    p.depth = std::min(depth_block, panels_.depth() - first);
+    p.depth = std::min(depth_block(), panels_.depth() - first);
     p.w = panels_.panel(panel) + static_cast<Index>(first) * kernels::panel_columns;
     if (next_follows) p.next = panels_.panel(panel + 1) + static_cast<Index>(first) * kernels::panel_columns;
     p.rows = std::min(row_block, frame.rows() - row);
@@ -174,8 +174,7 @@ Pixels MlpPlan::hidden_pixels(const Frame& frame) const {
 }
 
 void MlpPlan::run(const Frame& frame, Pixels in, Pixels x) const {
-    const auto nobody = [](int /*column*/, int /*columns*/, Pixels /*part*/) {};
-    fc2_.run(frame, hidden(frame, in, nobody), x, {x});
+    fc2_.run(frame, hidden(frame, in, nullptr), x, {x});
 }
 
 }  // namespace stl::fast

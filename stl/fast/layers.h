@@ -2,6 +2,8 @@
 // Norms, layer scales and shortcuts are folded into the weights beside them (models/layers/folding.h).
 #pragma once
 
+#include <type_traits>
+
 #include "stl/fast/frame.h"
 #include "stl/kernels/packing.h"
 #include "stl/kernels/parallel.h"
@@ -108,8 +110,9 @@ class PointwisePlan {
     Pixels left_side(const Frame& frame, Pixels in) const;
 
     /// Depth (in words) and rows at a time: what the second-level cache holds.
-    static constexpr int depth_block = 1024, row_block = 512;
-    int blocks() const { return (panels_.depth() + depth_block - 1) / depth_block; }
+    static constexpr int row_block = 512;
+    int depth_block() const { return precision() == Precision::bfloat16 ? 256 : 1024; }
+    int blocks() const { return (panels_.depth() + depth_block() - 1) / depth_block(); }
 
     /// A block of the depth, and of the rows from `row` on, of one panel.
     struct Part {
@@ -188,15 +191,20 @@ class MlpPlan {
 
     /// x += mlp(in).
     void run(const Frame& frame, Pixels in, Pixels x) const;
-    /// The first half, into a buffer of its own. watch(column, columns, part): sees each panel in floats.
+    /// The first half, into a buffer of its own. watch(column, columns, part): sees each panel in floats; null: nobody
+    /// does.
     template <class Watch>
     Pixels hidden(const Frame& frame, Pixels in, const Watch& watch) const {
         const auto h = hidden_pixels(frame);
         fc1_.run(frame, in, h, {}, [&](int column, int columns, Pixels part) {
             if (has_dwconv_) dwconv_.run(frame, part, part, column, columns);
-            apply(frame, kernels::Op::gelu, part, part, part, columns);
-            watch(column, columns, part);
-            keep(frame, part, h, column, columns);
+            if constexpr (std::is_null_pointer_v<Watch>) {
+                apply(frame, kernels::Op::gelu, part, part, h.from(column), columns);
+            } else {
+                apply(frame, kernels::Op::gelu, part, part, part, columns);
+                watch(column, columns, part);
+                keep(frame, part, h, column, columns);
+            }
         });
         return h;
     }

@@ -60,21 +60,18 @@ class TileProduct {
     }
 
     /// left, right: the first words; second: from the first accumulators' rows to the second ones'. The right factor
-    /// is read again for the next rows: it is what the first-level cache should hold.
+    /// is read again for the next rows: it is what the first-level cache should hold. All loads come first: behind a
+    /// busy tile unit they would wait.
     template <int Down, int Across>
     void step(const float* left, Index left_row, Index second, const float* right, Index right_row) {
         tiles_.template load<6>(right, right_row);
         tiles_.template load_once<4>(left, left_row);
+        if constexpr (Across == 2) tiles_.template load<7>(right + tile_side, right_row);
+        if constexpr (Down == 2) tiles_.template load_once<5>(left + second, left_row);
         tiles_.template multiply_add<0, 4, 6>();
-        if constexpr (Across == 2) {
-            tiles_.template load<7>(right + tile_side, right_row);
-            tiles_.template multiply_add<1, 4, 7>();
-        }
-        if constexpr (Down == 2) {
-            tiles_.template load_once<5>(left + second, left_row);
-            tiles_.template multiply_add<2, 5, 6>();
-            if constexpr (Across == 2) tiles_.template multiply_add<3, 5, 7>();
-        }
+        if constexpr (Across == 2) tiles_.template multiply_add<1, 4, 7>();
+        if constexpr (Down == 2) tiles_.template multiply_add<2, 5, 6>();
+        if constexpr (Down == 2 && Across == 2) tiles_.template multiply_add<3, 5, 7>();
     }
 
     /// A last step of fewer than 16 words, with zeros behind them: in both factors, since zero times what lies
