@@ -13,11 +13,15 @@ function(stl_precompiled name)
     target_precompile_headers(${name} PRIVATE ${arg_HEADERS})
 endfunction()
 
-# stl_folder(<name> [TORCH] [OWN_FLAGS] [LINK <libraries...>])
+# stl_folder(<name> [TORCH] [OWN_FLAGS] [WITHOUT <subfolders...>] [LINK <libraries...>])
 # OWN_FLAGS: its files are compiled with flags that no precompiled header was made with.
+# WITHOUT: subfolders that are libraries of their own.
 function(stl_folder name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH;OWN_FLAGS" "" "LINK")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH;OWN_FLAGS" "" "WITHOUT;LINK")
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
+    foreach(subfolder IN LISTS arg_WITHOUT)
+        list(FILTER sources EXCLUDE REGEX "/${name}/${subfolder}/")
+    endforeach()
     if(NOT sources)
         add_library(stl_${name} INTERFACE)
         target_link_libraries(stl_${name} INTERFACE stl_options ${arg_LINK})
@@ -42,7 +46,7 @@ function(stl_tests name)
     endif()
     add_executable(test_${name} ${sources})
     target_link_libraries(test_${name} PRIVATE ${arg_LINK} GTest::gmock GTest::gtest_main)
-    target_compile_definitions(test_${name} PRIVATE STL_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data"
+    target_compile_definitions(test_${name} PRIVATE STL_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/fixtures"
                                                     STL_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                                     STL_PROGRAM="${CMAKE_BINARY_DIR}/bin/stl")
     target_compile_options(test_${name} PRIVATE ${stl_quick_to_build})

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "stl/core/clock.h"
-#include "stl/fast/layers.h"
+#include "stl/inference/cpu/layers.h"
 
 namespace stl {
 namespace {

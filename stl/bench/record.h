@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "stl/core/json.h"
-#include "stl/fast/trace.h"
+#include "stl/inference/trace.h"
 
 namespace stl {
 

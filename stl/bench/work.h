@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include "stl/fast/trace.h"
+#include "stl/inference/trace.h"
 #include "stl/models/simvp.h"
+#include "stl/run/experiment.h"
 #include "stl/runtime/torch.h"
-#include "stl/train/experiment.h"
 
 namespace stl {
 

@@ -1,13 +1,12 @@
-#include "stl/data/locate.h"
+#include "stl/core/locate.h"
 
 #include <fmt/ranges.h>
 
 #include <cstdlib>
-#include <set>
+#include <string>
+#include <vector>
 
 #include "stl/core/error.h"
-#include "stl/data/moving_scene.h"
-#include "stl/data/registry.h"
 
 namespace stl {
 namespace {
@@ -22,8 +21,6 @@ std::vector<fs::path> roots() {
     return list;
 }
 
-constexpr auto kGlyphFile = "train-images-idx3-ubyte.gz";
-
 }  // namespace
 
 std::optional<fs::path> locate_dataset(const std::string& name) {
@@ -34,26 +31,11 @@ std::optional<fs::path> locate_dataset(const std::string& name) {
     return std::nullopt;
 }
 
-std::vector<std::pair<std::string, std::optional<fs::path>>> locate_datasets() {
-    std::vector<std::pair<std::string, std::optional<fs::path>>> found;
-    std::set<std::string> glyphs;
-    for (const auto& kind : moving_kinds()) {
-        if (!glyphs.insert(kind.glyphs).second) continue;
-        auto file = locate_dataset(kind.glyphs + "/" + kGlyphFile);
-        found.emplace_back(kind.glyphs, file ? std::optional(file->parent_path()) : std::nullopt);
-    }
-    for (const auto& info : datasets()) {
-        if (!info.data.empty()) found.emplace_back(info.name, locate_dataset(info.data));
-    }
-    return found;
-}
-
-fs::path locate_glyphs(const std::string& name) {
-    const auto file = name + "/" + kGlyphFile;
-    if (auto path = locate_dataset(file)) return *std::move(path);
+fs::path require_dataset(const std::string& name) {
+    if (auto path = locate_dataset(name)) return *std::move(path);
     std::vector<std::string> tried;
     for (const auto& root : roots()) tried.push_back(root.string());
-    fail("{}: not found in {} (STL_DATA names the folder that holds it)", file, fmt::join(tried, ", "));
+    fail("{}: not found in {} (STL_DATA names the folder that holds it)", name, fmt::join(tried, ", "));
 }
 
 }  // namespace stl

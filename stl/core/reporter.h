@@ -23,7 +23,7 @@ inline std::optional<double> seconds_left(const Progress& first, const Progress&
     return seconds / static_cast<double>(now.done - first.done) * static_cast<double>(now.total - now.done);
 }
 
-/// The silent one. The program's own (tools/console.h) draws a bar, or plain lines where there is no
+/// The silent one. The program's own (tools/stl/console.h) draws a bar, or plain lines where there is no
 /// terminal.
 class Reporter {
   public:

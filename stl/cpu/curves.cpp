@@ -1,4 +1,4 @@
-#include "stl/kernels/curves.h"
+#include "stl/cpu/curves.h"
 
 #include <cmath>
 #include <cstddef>

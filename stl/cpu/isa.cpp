@@ -1,4 +1,4 @@
-#include "stl/kernels/isa.h"
+#include "stl/cpu/isa.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>

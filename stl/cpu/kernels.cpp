@@ -1,4 +1,4 @@
-#include "stl/kernels/kernels.h"
+#include "stl/cpu/kernels.h"
 
 namespace stl::kernels {
 

@@ -9,9 +9,9 @@
 
 #include <cstddef>
 
-#include "stl/kernels/isa.h"
-#include "stl/kernels/precision.h"
-#include "stl/kernels/training.h"
+#include "stl/cpu/isa.h"
+#include "stl/cpu/precision.h"
+#include "stl/cpu/training.h"
 
 namespace stl::kernels {
 

@@ -1,4 +1,4 @@
-#include "stl/kernels/packing.h"
+#include "stl/cpu/packing.h"
 
 #include <numeric>
 #include <vector>

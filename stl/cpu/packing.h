@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
-#include "stl/kernels/buffer.h"
-#include "stl/kernels/kernels.h"
+#include "stl/cpu/buffer.h"
+#include "stl/cpu/kernels.h"
 
 namespace stl::kernels {
 

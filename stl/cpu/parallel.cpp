@@ -1,4 +1,4 @@
-#include "stl/kernels/parallel.h"
+#include "stl/cpu/parallel.h"
 
 #include <omp.h>
 

@@ -3,8 +3,8 @@
 
 #include <cstddef>
 
-#include "stl/kernels/kernels.h"
-#include "stl/kernels/precision.h"
+#include "stl/cpu/kernels.h"
+#include "stl/cpu/precision.h"
 
 namespace stl::kernels {
 

@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-#include "stl/kernels/precision.h"
+#include "stl/cpu/precision.h"
 
 namespace stl::kernels {
 

@@ -1,4 +1,4 @@
-#include "stl/kernels/turn.h"
+#include "stl/cpu/turn.h"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
-#include "stl/kernels/winograd.h"
+#include "stl/cpu/winograd.h"
 
 #include <algorithm>
 
-#include "stl/kernels/parallel.h"
+#include "stl/cpu/parallel.h"
 
 namespace stl::kernels {
 namespace {

@@ -10,9 +10,9 @@
 #include <span>
 #include <vector>
 
-#include "stl/kernels/kernels.h"
-#include "stl/kernels/packing.h"
-#include "stl/kernels/plane.h"
+#include "stl/cpu/kernels.h"
+#include "stl/cpu/packing.h"
+#include "stl/cpu/plane.h"
 
 namespace stl::kernels {
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "stl/core/json.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 
 namespace stl {
 

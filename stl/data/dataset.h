@@ -12,7 +12,7 @@
 #include "stl/core/json.h"
 #include "stl/data/augment.h"
 #include "stl/data/normalization.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 
 namespace stl {
 

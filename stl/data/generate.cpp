@@ -4,8 +4,8 @@
 
 #include "stl/core/error.h"
 #include "stl/core/version.h"
-#include "stl/data/layout.h"
 #include "stl/data/sets/moving.h"
+#include "stl/formats/layout.h"
 
 namespace stl {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "stl/core/reporter.h"
-#include "stl/data/moving_scene.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
+#include "stl/glyphs/moving_scene.h"
 
 namespace stl {
 

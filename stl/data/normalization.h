@@ -3,7 +3,7 @@
 //
 // As in the reference, the loss is that of the network's values; metrics, predictions and pictures are in the
 // stored range. Sequences stay as stored everywhere outside the network's neighbourhood
-// (stl/train/normalizer.h).
+// (stl/run/normalizer.h).
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "stl/core/json.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 
 namespace stl {
 

@@ -1,9 +1,14 @@
 #include "stl/data/registry.h"
 
+#include <set>
+
+#include "stl/core/locate.h"
 #include "stl/core/names.h"
-#include "stl/data/cifar.h"
 #include "stl/data/sets/moving.h"
 #include "stl/data/sets/stored.h"
+#include "stl/glyphs/cifar.h"
+#include "stl/glyphs/glyphs.h"
+#include "stl/glyphs/moving_scene.h"
 
 namespace stl {
 namespace {
@@ -63,6 +68,20 @@ SequenceShape dataset_shape(const DatasetOptions& options) {
     auto shape = find_dataset(options.name, options.where).frame(options);
     shape.frames = options.total_frames();
     return options.augment ? options.augment->apply(shape, options.where) : shape;
+}
+
+std::vector<std::pair<std::string, std::optional<fs::path>>> locate_datasets() {
+    std::vector<std::pair<std::string, std::optional<fs::path>>> found;
+    std::set<std::string> glyphs;
+    for (const auto& kind : moving_kinds()) {
+        if (!glyphs.insert(kind.glyphs).second) continue;
+        auto file = locate_dataset(kind.glyphs + "/" + glyph_file);
+        found.emplace_back(kind.glyphs, file ? std::optional(file->parent_path()) : std::nullopt);
+    }
+    for (const auto& info : datasets()) {
+        if (!info.data.empty()) found.emplace_back(info.name, locate_dataset(info.data));
+    }
+    return found;
 }
 
 }  // namespace stl

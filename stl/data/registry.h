@@ -7,8 +7,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "stl/data/dataset.h"
@@ -37,5 +39,9 @@ const DatasetInfo& find_dataset(std::string_view name, std::string_view where);
 
 /// Of one sequence, input and output frames, without making any.
 SequenceShape dataset_shape(const DatasetOptions& options);
+
+/// The shipped glyphs, and every data set of the registry that needs data of its own, and where they are; for
+/// `stl doctor`.
+std::vector<std::pair<std::string, std::optional<fs::path>>> locate_datasets();
 
 }  // namespace stl

@@ -9,8 +9,8 @@
 
 #include "stl/core/reporter.h"
 #include "stl/data/dataset.h"
-#include "stl/eval/predictor.h"
 #include "stl/metrics/metrics.h"
+#include "stl/predict/predictor.h"
 
 namespace stl {
 

@@ -4,7 +4,7 @@
 #include <charconv>
 
 #include "stl/core/error.h"
-#include "stl/train/experiment.h"
+#include "stl/run/experiment.h"
 
 namespace stl {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "stl/eval/evaluate.h"
-#include "stl/eval/predictor.h"
+#include "stl/predict/predictor.h"
 
 namespace stl {
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "stl/data/dataset.h"
-#include "stl/eval/predictor.h"
+#include "stl/predict/predictor.h"
 
 namespace stl {
 

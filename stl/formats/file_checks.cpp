@@ -1,4 +1,4 @@
-#include "stl/data/file_checks.h"
+#include "stl/formats/file_checks.h"
 
 #include <algorithm>
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 
 namespace stl {
 

@@ -1,9 +1,9 @@
-#include "stl/data/hdf5_array.h"
+#include "stl/formats/hdf5_array.h"
 
 #include <algorithm>
 
 #include "stl/core/error.h"
-#include "stl/data/hdf5_parts.h"
+#include "stl/formats/hdf5_parts.h"
 
 namespace stl {
 namespace {

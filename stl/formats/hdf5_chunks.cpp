@@ -1,4 +1,4 @@
-#include "stl/data/hdf5_chunks.h"
+#include "stl/formats/hdf5_chunks.h"
 
 #include <zlib.h>
 

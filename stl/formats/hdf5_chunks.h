@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "stl/data/hdf5_handle.h"
+#include "stl/formats/hdf5_handle.h"
 
 namespace stl::hdf5 {
 

@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 
 namespace stl {
 

@@ -1,4 +1,4 @@
-#include "stl/data/hdf5_handle.h"
+#include "stl/formats/hdf5_handle.h"
 
 #include <algorithm>
 #include <array>

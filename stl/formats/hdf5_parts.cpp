@@ -1,4 +1,4 @@
-#include "stl/data/hdf5_parts.h"
+#include "stl/formats/hdf5_parts.h"
 
 #include <algorithm>
 #include <cstring>
@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "stl/core/error.h"
-#include "stl/data/file_checks.h"
+#include "stl/formats/file_checks.h"
 
 namespace stl::hdf5 {
 namespace {

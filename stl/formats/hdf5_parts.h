@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "stl/data/hdf5_chunks.h"
-#include "stl/data/hdf5_handle.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/hdf5_chunks.h"
+#include "stl/formats/hdf5_handle.h"
+#include "stl/formats/sequences.h"
 
 namespace stl::hdf5 {
 

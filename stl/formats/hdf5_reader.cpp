@@ -2,11 +2,11 @@
 #include <optional>
 
 #include "stl/core/error.h"
-#include "stl/data/file_checks.h"
-#include "stl/data/hdf5_file.h"
-#include "stl/data/hdf5_parts.h"
-#include "stl/data/hdf5_windows.h"
-#include "stl/data/layout.h"
+#include "stl/formats/file_checks.h"
+#include "stl/formats/hdf5_file.h"
+#include "stl/formats/hdf5_parts.h"
+#include "stl/formats/hdf5_windows.h"
+#include "stl/formats/layout.h"
 
 namespace stl {
 namespace {

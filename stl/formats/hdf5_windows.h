@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 
 namespace stl {
 

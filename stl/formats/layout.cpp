@@ -1,4 +1,4 @@
-#include "stl/data/layout.h"
+#include "stl/formats/layout.h"
 
 #include <algorithm>
 #include <bit>

@@ -12,7 +12,7 @@
 #include <string>
 
 #include "stl/core/array.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 
 namespace stl {
 

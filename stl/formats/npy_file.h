@@ -4,7 +4,7 @@
 #include <memory>
 #include <optional>
 
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 
 namespace stl {
 

@@ -4,8 +4,8 @@
 
 #include "stl/core/error.h"
 #include "stl/core/utf8.h"
-#include "stl/data/file_checks.h"
-#include "stl/data/npy_file.h"
+#include "stl/formats/file_checks.h"
+#include "stl/formats/npy_file.h"
 
 namespace stl {
 namespace {

@@ -1,7 +1,7 @@
 #include "stl/core/error.h"
-#include "stl/data/file_checks.h"
-#include "stl/data/layout.h"
-#include "stl/data/npy_file.h"
+#include "stl/formats/file_checks.h"
+#include "stl/formats/layout.h"
+#include "stl/formats/npy_file.h"
 
 namespace stl {
 namespace {

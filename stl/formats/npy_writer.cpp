@@ -6,8 +6,8 @@
 #include <functional>
 
 #include "stl/core/error.h"
-#include "stl/data/file_checks.h"
-#include "stl/data/npy_file.h"
+#include "stl/formats/file_checks.h"
+#include "stl/formats/npy_file.h"
 
 namespace stl {
 namespace {

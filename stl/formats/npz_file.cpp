@@ -1,4 +1,4 @@
-#include "stl/data/npz_file.h"
+#include "stl/formats/npz_file.h"
 
 #include <unistd.h>
 
@@ -11,8 +11,8 @@
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/core/utf8.h"
-#include "stl/data/file_checks.h"
-#include "stl/data/npy_file.h"
+#include "stl/formats/file_checks.h"
+#include "stl/formats/npy_file.h"
 
 namespace stl {
 namespace {

@@ -1,4 +1,4 @@
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 
 #include <algorithm>
 #include <array>
@@ -6,9 +6,9 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
-#include "stl/data/hdf5_file.h"
-#include "stl/data/npy_file.h"
-#include "stl/data/npz_file.h"
+#include "stl/formats/hdf5_file.h"
+#include "stl/formats/npy_file.h"
+#include "stl/formats/npz_file.h"
 
 namespace stl {
 namespace {

@@ -1,9 +1,9 @@
-#include "stl/data/cifar.h"
+#include "stl/glyphs/cifar.h"
 
 #include <array>
 
 #include "stl/core/error.h"
-#include "stl/data/locate.h"
+#include "stl/core/locate.h"
 
 namespace stl {
 namespace {

@@ -1,4 +1,4 @@
-#include "stl/data/cubic.h"
+#include "stl/glyphs/cubic.h"
 
 #include <algorithm>
 #include <array>

@@ -2,26 +2,15 @@
 // folder of PNGs.
 #pragma once
 
-#include <cstdint>
-#include <span>
-#include <string_view>
+#include <string>
 #include <vector>
 
 #include "stl/core/file.h"
+#include "stl/formats/idx.h"
 
 namespace stl {
 
-struct GlyphSet {
-    std::int64_t count = 0;
-    std::int64_t height = 0;
-    std::int64_t width = 0;
-    std::vector<std::uint8_t> pixels;  ///< [count,height,width]
-
-    std::span<const std::uint8_t> glyph(std::int64_t index) const {
-        const auto size = static_cast<std::size_t>(height * width);
-        return std::span(pixels).subspan(static_cast<std::size_t>(index) * size, size);
-    }
-};
+using GlyphSet = GrayPictures;
 
 /// An IDX file; a folder that holds train-images-idx3-ubyte[.gz]; or a folder of PNGs of one size, in the
 /// order of their names, colour turned to gray. Error: wrong magic, wrong rank, truncated, empty; PNGs of
@@ -31,7 +20,9 @@ GlyphSet load_glyphs(const fs::path& file_or_folder);
 /// The files that load_glyphs() reads.
 std::vector<fs::path> glyph_files(const fs::path& file_or_folder);
 
-/// IDX bytes as they are after unpacking.
-GlyphSet parse_idx(std::string_view bytes, const std::string& where);
+/// Of the shipped training glyphs, in the folder of their name.
+inline constexpr auto glyph_file = "train-images-idx3-ubyte.gz";
+/// The shipped training glyphs of "mnist" or "fashion-mnist". Error: where they were looked for.
+fs::path locate_glyphs(const std::string& name);
 
 }  // namespace stl

@@ -1,4 +1,4 @@
-#include "stl/data/moving_glyphs.h"
+#include "stl/glyphs/moving_glyphs.h"
 
 #include <algorithm>
 #include <array>
@@ -106,7 +106,7 @@ std::pair<std::int64_t, std::int64_t> filled_rows(std::span<const std::uint8_t> 
 
 void draw_path(const GlyphPath& path, const GlyphSet& glyphs, std::int64_t canvas, std::uint8_t* out,
                std::int64_t frame_stride) {
-    const auto glyph = glyphs.glyph(path.glyph);
+    const auto glyph = glyphs.picture(path.glyph);
     const auto [first, last] = filled_rows(glyph, glyphs.width);
     for (const auto& corner : path.corners) {
         const auto* from = glyph.data() + first * glyphs.width;

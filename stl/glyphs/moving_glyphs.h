@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "stl/core/random.h"
-#include "stl/data/glyphs.h"
+#include "stl/glyphs/glyphs.h"
 
 namespace stl {
 

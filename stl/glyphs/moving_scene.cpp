@@ -1,12 +1,12 @@
-#include "stl/data/moving_scene.h"
+#include "stl/glyphs/moving_scene.h"
 
 #include <algorithm>
 #include <cstring>
 
 #include "stl/core/error.h"
 #include "stl/core/parts.h"
-#include "stl/data/cubic.h"
-#include "stl/data/locate.h"
+#include "stl/glyphs/cubic.h"
+#include "stl/glyphs/glyphs.h"
 
 namespace stl {
 namespace {

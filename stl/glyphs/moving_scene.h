@@ -14,9 +14,9 @@
 #include <string_view>
 #include <vector>
 
-#include "stl/data/cifar.h"
-#include "stl/data/moving_glyphs.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
+#include "stl/glyphs/cifar.h"
+#include "stl/glyphs/moving_glyphs.h"
 
 namespace stl {
 

@@ -1,8 +1,8 @@
 // The kernels of libstl_cuda.so as one table: what the program needs to know of it, and what the tests fill
-// with the same kernels emulated on the CPU (stl/cuda/emulated).
+// with the same kernels emulated on the CPU (stl/gpu/emulated).
 //
-// Adding a kernel: its task and arithmetic in a header here, a .cu in stl/cuda, a line in this table and in
-// the two that fill it (stl/cuda/plugin.cpp, stl/cuda/emulated/kernels.cpp), its cases in
+// Adding a kernel: its task and arithmetic in a header here, a .cu in stl/gpu/cuda, a line in this table and in
+// the two that fill it (stl/gpu/cuda/plugin.cpp, stl/gpu/emulated/emulated_kernels.cpp), its cases in
 // tests/gpu/kernels_test.cpp. Pointers are to the device's memory, at multiples of 16 bytes; work goes to
 // `stream` and is not waited for. Errors are exceptions.
 #pragma once

@@ -1,4 +1,4 @@
-// Moving glyphs made where the network trains: the law of stl/data/moving_glyphs.h, the random numbers
+// Moving glyphs made where the network trains: the law of stl/glyphs/moving_glyphs.h, the random numbers
 // Philox's. Sequence `number` of a seed is the same whichever batch it is in.
 #pragma once
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "stl/core/file.h"
-#include "stl/gpu/kernels.h"
+#include "stl/gpu/kernel_table.h"
 #include "stl/runtime/torch.h"
 
 namespace stl::gpu {

@@ -8,7 +8,7 @@
 
 #include "stl/core/array.h"
 #include "stl/core/json.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 
 namespace stl {
 

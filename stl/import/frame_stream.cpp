@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "stl/core/error.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 #include "stl/media/resize.h"
 
 namespace stl {

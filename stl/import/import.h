@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "stl/core/reporter.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 #include "stl/media/video_reader.h"
 
 namespace stl {
@@ -41,7 +41,7 @@ struct ImportOptions {
     std::optional<double> train, val, test;
     SplitBy split_by = SplitBy::source;
     std::uint64_t seed = 0;       ///< which source goes to which split
-    std::string layout, dataset;  ///< of arrays (stl/data/sequences.h)
+    std::string layout, dataset;  ///< of arrays (stl/formats/sequences.h)
     std::int64_t max_pixels = default_max_pixels;
     int threads = 0;      ///< of the decoder; 0: all cores
     int compression = 4;  ///< HDF5 deflate level, 0-9

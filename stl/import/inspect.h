@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "stl/core/reporter.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 
 namespace stl {
 

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 
 namespace stl {
 

@@ -9,7 +9,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 #include "stl/media/natural_order.h"
 #include "stl/media/video_reader.h"
 

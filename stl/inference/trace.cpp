@@ -1,4 +1,4 @@
-#include "stl/fast/trace.h"
+#include "stl/inference/trace.h"
 
 namespace stl::fast {
 

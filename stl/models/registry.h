@@ -9,7 +9,7 @@
 //      constructor.
 //   3. experiments/<dataset>/<name>.json.
 //
-// On a CPU it then predicts with its plain layers; a plan in fast/plans/ (fast/block_plan.h) makes it quicker.
+// On a CPU it then predicts with its plain layers; a plan in inference/cpu/ (block_plan.h) makes it quicker.
 //
 // `stl list`, --help, the checks of an experiment's sizes, `stl info` and the contract test take it from the
 // list.

@@ -1,4 +1,4 @@
-#include "stl/models/layers/convolve.h"
+#include "stl/ops/convolve.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 

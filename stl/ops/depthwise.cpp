@@ -1,10 +1,10 @@
 // Depthwise convolutions of a training step, alone and with what follows them.
 #include <algorithm>
 
-#include "stl/gpu/layers.h"
-#include "stl/models/layers/fused.h"
-#include "stl/models/layers/fused_chains.h"
-#include "stl/models/layers/fused_planes.h"
+#include "stl/ops/chains.h"
+#include "stl/ops/fused.h"
+#include "stl/ops/gpu_operations.h"
+#include "stl/ops/planes.h"
 
 namespace stl::fused {
 namespace {

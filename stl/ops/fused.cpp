@@ -1,9 +1,9 @@
-#include "stl/models/layers/fused.h"
+#include "stl/ops/fused.h"
 
 #include <ATen/autocast_mode.h>
 
-#include "stl/gpu/layers.h"
-#include "stl/kernels/kernels.h"
+#include "stl/cpu/kernels.h"
+#include "stl/ops/gpu_operations.h"
 
 namespace stl {
 

@@ -2,7 +2,7 @@
 //
 // Each equals a chain of ATen operations, which is the plain path and named in its comment; the tests compare
 // the two, forward and backward. x: [B,C,H,W] float32 on a CPU, or bfloat16 under autocast; on a GPU, where
-// our kernels are (gpu/layers.h), also float16. Results are float32 on a CPU unless a function says otherwise.
+// our kernels are (ops/gpu_operations.h), also float16. Results are float32 on a CPU unless a function says otherwise.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "stl/gpu/layers.h"
+#include "stl/ops/gpu_operations.h"
 
 #include <ATen/autocast_mode.h>
 

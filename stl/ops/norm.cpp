@@ -1,9 +1,9 @@
 // Convolution, GroupNorm and SiLU (and PixelShuffle) of a training step.
-#include "stl/gpu/layers.h"
-#include "stl/models/layers/convolve.h"
-#include "stl/models/layers/fused.h"
-#include "stl/models/layers/fused_planes.h"
-#include "stl/models/layers/fused_winograd.h"
+#include "stl/ops/convolve.h"
+#include "stl/ops/fused.h"
+#include "stl/ops/gpu_operations.h"
+#include "stl/ops/planes.h"
+#include "stl/ops/winograd.h"
 
 namespace stl::fused {
 namespace {

@@ -3,9 +3,9 @@
 
 #include <cstddef>
 
-#include "stl/kernels/buffer.h"
-#include "stl/kernels/kernels.h"
-#include "stl/kernels/parallel.h"
+#include "stl/cpu/buffer.h"
+#include "stl/cpu/kernels.h"
+#include "stl/cpu/parallel.h"
 #include "stl/runtime/autograd_function.h"
 #include "stl/runtime/torch.h"
 

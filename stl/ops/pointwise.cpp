@@ -1,9 +1,9 @@
-#include "stl/models/layers/fused_pointwise.h"
+#include "stl/ops/pointwise.h"
 
 #include <algorithm>
 
-#include "stl/kernels/turn.h"
-#include "stl/models/layers/fused_planes.h"
+#include "stl/cpu/turn.h"
+#include "stl/ops/planes.h"
 
 namespace stl::fused {
 namespace {

@@ -1,9 +1,9 @@
-#include "stl/models/layers/fused_pool.h"
+#include "stl/ops/pool.h"
 
 #include <algorithm>
 
-#include "stl/models/layers/fused.h"
-#include "stl/models/layers/fused_planes.h"
+#include "stl/ops/fused.h"
+#include "stl/ops/planes.h"
 
 namespace stl::fused {
 namespace {

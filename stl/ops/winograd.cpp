@@ -1,13 +1,13 @@
-#include "stl/models/layers/fused_winograd.h"
+#include "stl/ops/winograd.h"
 
 #include <ATen/autocast_mode.h>
 
 #include <algorithm>
 #include <cstring>
 
-#include "stl/kernels/winograd.h"
-#include "stl/models/layers/fused.h"
-#include "stl/models/layers/fused_planes.h"
+#include "stl/cpu/winograd.h"
+#include "stl/ops/fused.h"
+#include "stl/ops/planes.h"
 
 namespace stl::fused {
 namespace {

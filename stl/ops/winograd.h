@@ -1,4 +1,4 @@
-// 3x3 convolutions of a training step by Winograd's algorithm (stl/kernels/winograd.h), forward and to the
+// 3x3 convolutions of a training step by Winograd's algorithm (stl/cpu/winograd.h), forward and to the
 // gradients.
 #pragma once
 

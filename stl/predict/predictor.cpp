@@ -1,14 +1,14 @@
-#include "stl/eval/predictor.h"
+#include "stl/predict/predictor.h"
 
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/checkpoint/infer.h"
 #include "stl/core/error.h"
-#include "stl/fast/fast_simvp.h"
-#include "stl/fast/graph_inference.h"
 #include "stl/gpu/plugin.h"
+#include "stl/inference/cpu/planned_inference.h"
+#include "stl/inference/graph/graph_inference.h"
+#include "stl/run/normalizer.h"
 #include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
-#include "stl/train/normalizer.h"
 
 namespace stl {
 namespace {

@@ -11,10 +11,10 @@
 #include "stl/core/json.h"
 #include "stl/core/reporter.h"
 #include "stl/data/normalization.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 #include "stl/models/simvp.h"
+#include "stl/run/run_folder.h"
 #include "stl/runtime/torch.h"
-#include "stl/train/run_folder.h"
 
 namespace stl {
 

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 #include "stl/runtime/torch.h"
 
 namespace stl {

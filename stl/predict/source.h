@@ -6,7 +6,7 @@
 #include <string>
 
 #include "stl/core/reporter.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 #include "stl/media/image.h"
 #include "stl/runtime/torch.h"
 

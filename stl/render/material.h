@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "stl/core/reporter.h"
-#include "stl/eval/predictor.h"
 #include "stl/eval/test_set.h"
 #include "stl/metrics/metrics.h"
+#include "stl/predict/predictor.h"
 #include "stl/render/panels.h"
 
 namespace stl {

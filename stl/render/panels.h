@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 #include "stl/render/theme.h"
 #include "stl/render/tiles.h"
 

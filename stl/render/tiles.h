@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 #include "stl/media/image.h"
 
 namespace stl {

@@ -2,7 +2,7 @@
 
 #include "stl/core/error.h"
 #include "stl/report/report.h"
-#include "stl/train/run_folder.h"
+#include "stl/run/run_folder.h"
 
 namespace stl {
 namespace {

@@ -8,7 +8,7 @@
 #include "stl/data/registry.h"
 #include "stl/models/complexity.h"
 #include "stl/models/registry.h"
-#include "stl/train/experiment.h"
+#include "stl/run/experiment.h"
 
 namespace stl {
 namespace {

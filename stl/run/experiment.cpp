@@ -1,4 +1,4 @@
-#include "stl/train/experiment.h"
+#include "stl/run/experiment.h"
 
 #include <algorithm>
 #include <cmath>

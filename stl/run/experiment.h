@@ -11,8 +11,8 @@
 #include "stl/core/json.h"
 #include "stl/data/dataset.h"
 #include "stl/models/simvp.h"
-#include "stl/train/optimizer.h"
-#include "stl/train/schedule.h"
+#include "stl/run/optimizer.h"
+#include "stl/run/schedule.h"
 
 namespace stl {
 

@@ -1,4 +1,4 @@
-#include "stl/train/normalizer.h"
+#include "stl/run/normalizer.h"
 
 namespace stl {
 namespace {
@@ -17,10 +17,6 @@ Normalizer::Normalizer(const Normalization& normalization, torch::Device device)
 
 torch::Tensor Normalizer::apply(const torch::Tensor& x) const {
     return mean_.defined() ? (x - mean_).div_(deviation_) : x;
-}
-
-TrainBatch Normalizer::apply(const TrainBatch& batch) const {
-    return {apply(batch.input), apply(batch.target)};
 }
 
 torch::Tensor Normalizer::undo(const torch::Tensor& y) const {

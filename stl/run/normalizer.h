@@ -3,7 +3,6 @@
 
 #include "stl/data/normalization.h"
 #include "stl/runtime/torch.h"
-#include "stl/train/step.h"
 
 namespace stl {
 
@@ -15,7 +14,6 @@ class Normalizer {
 
     /// (x - mean) / std
     torch::Tensor apply(const torch::Tensor& x) const;
-    TrainBatch apply(const TrainBatch& batch) const;
     /// y * std + mean
     torch::Tensor undo(const torch::Tensor& y) const;
 

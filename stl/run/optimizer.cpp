@@ -1,4 +1,4 @@
-#include "stl/train/optimizer.h"
+#include "stl/run/optimizer.h"
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"

@@ -1,4 +1,4 @@
-#include "stl/train/run_folder.h"
+#include "stl/run/run_folder.h"
 
 #include <unistd.h>
 

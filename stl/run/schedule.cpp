@@ -1,4 +1,4 @@
-#include "stl/train/schedule.h"
+#include "stl/run/schedule.h"
 
 #include <algorithm>
 #include <cmath>

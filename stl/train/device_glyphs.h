@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "stl/data/dataset.h"
-#include "stl/data/moving_scene.h"
+#include "stl/glyphs/moving_scene.h"
 #include "stl/runtime/torch.h"
 
 namespace stl {

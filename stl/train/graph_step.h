@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "stl/core/reporter.h"
-#include "stl/gpu/kernels.h"
+#include "stl/gpu/kernel_table.h"
 #include "stl/train/step.h"
 
 namespace stl {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "stl/run/run_folder.h"
 #include "stl/runtime/torch.h"
-#include "stl/train/run_folder.h"
 #include "stl/train/tensorboard.h"
 
 namespace stl {

@@ -7,8 +7,8 @@
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/data/loader.h"
+#include "stl/run/run_folder.h"
 #include "stl/runtime/autocast.h"
-#include "stl/train/run_folder.h"
 
 namespace stl {
 namespace {

@@ -6,7 +6,7 @@
 #include "stl/core/reporter.h"
 #include "stl/data/dataset.h"
 #include "stl/models/simvp.h"
-#include "stl/train/experiment.h"
+#include "stl/run/experiment.h"
 
 namespace stl {
 

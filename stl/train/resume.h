@@ -7,7 +7,7 @@
 
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/core/json.h"
-#include "stl/train/run_folder.h"
+#include "stl/run/run_folder.h"
 
 namespace stl {
 

@@ -30,6 +30,10 @@ class PlainStep : public TrainStep {
 
 }  // namespace
 
+TrainBatch normalized(const TrainBatch& batch, const Normalizer& normalizer) {
+    return {normalizer.apply(batch.input), normalizer.apply(batch.target)};
+}
+
 torch::Tensor training_loss(const torch::Tensor& prediction, const torch::Tensor& target, double alpha) {
     auto loss = torch::mse_loss(prediction, target);
     if (alpha > 0) loss = loss + alpha * differential_divergence(prediction, target);

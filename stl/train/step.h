@@ -7,9 +7,10 @@
 #include <string>
 
 #include "stl/models/simvp.h"
+#include "stl/run/experiment.h"
+#include "stl/run/normalizer.h"
+#include "stl/run/optimizer.h"
 #include "stl/runtime/torch.h"
-#include "stl/train/experiment.h"
-#include "stl/train/optimizer.h"
 
 namespace stl {
 
@@ -18,6 +19,8 @@ struct TrainBatch {
     torch::Tensor input;
     torch::Tensor target;
 };
+/// As the network sees it.
+TrainBatch normalized(const TrainBatch& batch, const Normalizer& normalizer);
 
 /// A step that can be made again and again. A faster one (graph_step.h) gives the same loss and the same
 /// update as the plain one, within its precision.

@@ -11,15 +11,15 @@
 #include "stl/core/clock.h"
 #include "stl/core/error.h"
 #include "stl/core/version.h"
+#include "stl/run/normalizer.h"
+#include "stl/run/run_folder.h"
 #include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
 #include "stl/train/batches.h"
 #include "stl/train/graph_step.h"
 #include "stl/train/loss_log.h"
-#include "stl/train/normalizer.h"
 #include "stl/train/plan.h"
 #include "stl/train/resume.h"
-#include "stl/train/run_folder.h"
 #include "stl/train/step.h"
 #include "stl/train/validate.h"
 
@@ -275,7 +275,7 @@ void Trainer::make_step(const TrainBatch& batch) {
             require_finite_loss(value, now_.step + 1, *folder_);
         };
     }
-    const auto loss = (*train_step_)(normalizer_.apply(batch), settings, check);
+    const auto loss = (*train_step_)(normalized(batch, normalizer_), settings, check);
     ++now_.step;
     losses_->add(now_.step, settings.lr, loss);
 }

@@ -7,7 +7,7 @@
 
 #include "stl/core/reporter.h"
 #include "stl/metrics/metrics.h"
-#include "stl/train/experiment.h"
+#include "stl/run/experiment.h"
 
 namespace stl {
 

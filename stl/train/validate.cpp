@@ -40,7 +40,7 @@ Validation validate(SimVP model, const Dataset& data, std::int64_t batch_size, t
     for (std::int64_t i = 0; i < loader.batches_per_epoch(); ++i) {
         if (stop && stop()) throw Interrupted("validation was interrupted");
         const auto batch = split_batch(loader.next(), data.shape(), frames, device);
-        const auto [input, target] = normalizer.apply(batch);
+        const auto [input, target] = normalized(batch, normalizer);
         const auto prediction = model->predict(input, target.size(1));
         result.loss += torch::mse_loss(prediction, target).item<double>() * double(input.size(0));
         metrics.add(normalizer.undo(prediction), batch.target);

@@ -5,7 +5,7 @@
 #include "stl/data/dataset.h"
 #include "stl/metrics/metrics.h"
 #include "stl/models/simvp.h"
-#include "stl/train/normalizer.h"
+#include "stl/run/normalizer.h"
 
 namespace stl {
 

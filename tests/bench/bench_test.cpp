@@ -9,8 +9,8 @@
 #include "stl/bench/record.h"
 #include "stl/bench/work.h"
 #include "stl/core/error.h"
+#include "stl/cpu/isa.h"
 #include "stl/data/loader.h"
-#include "stl/kernels/isa.h"
 #include "stl/runtime/autocast.h"
 #include "tests/support/checks.h"
 

@@ -1,6 +1,6 @@
 // Python's Adam stops after five steps; ours takes the other five and arrives where Python's did.
 
-#include "stl/train/optimizer.h"
+#include "stl/run/optimizer.h"
 #include "tests/checkpoint/support.h"
 
 namespace stl {

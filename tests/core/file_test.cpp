@@ -9,7 +9,7 @@
 
 #include <thread>
 
-#include "tests/data/support.h"
+#include "tests/support/files.h"
 
 namespace stl {
 namespace {

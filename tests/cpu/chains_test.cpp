@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 
-#include "stl/kernels/kernels.h"
+#include "stl/cpu/kernels.h"
 
 namespace stl::kernels {
 namespace {

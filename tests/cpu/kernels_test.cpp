@@ -1,5 +1,5 @@
 // The kernels of every variant that this machine has, against loops in double.
-#include "stl/kernels/kernels.h"
+#include "stl/cpu/kernels.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,9 +11,9 @@
 #include <random>
 #include <vector>
 
-#include "stl/kernels/packing.h"
-#include "stl/kernels/parallel.h"
-#include "stl/kernels/winograd.h"
+#include "stl/cpu/packing.h"
+#include "stl/cpu/parallel.h"
+#include "stl/cpu/winograd.h"
 
 namespace stl::kernels {
 namespace {

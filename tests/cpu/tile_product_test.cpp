@@ -8,8 +8,8 @@
 #include <random>
 #include <vector>
 
-#include "stl/kernels/kernels.h"
-#include "stl/kernels/packing.h"
+#include "stl/cpu/kernels.h"
+#include "stl/cpu/packing.h"
 #include "tests/support/emulated_tiles.h"
 
 namespace stl::kernels {

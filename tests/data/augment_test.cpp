@@ -5,7 +5,7 @@
 #include <set>
 
 #include "stl/data/registry.h"
-#include "tests/data/support.h"
+#include "tests/support/files.h"
 
 namespace stl {
 namespace {

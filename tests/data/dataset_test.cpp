@@ -7,8 +7,8 @@
 
 #include "stl/data/registry.h"
 #include "stl/data/sets/stored.h"
-#include "tests/data/support.h"
 #include "tests/support/environment.h"
+#include "tests/support/files.h"
 
 namespace stl {
 namespace {

@@ -1,9 +1,9 @@
 // Moving-glyph files: what is in them, and that nothing is left of those that failed.
 #include "stl/data/generate.h"
 
-#include "stl/data/npy_file.h"
 #include "stl/data/sets/moving.h"
-#include "tests/data/support.h"
+#include "stl/formats/npy_file.h"
+#include "tests/support/files.h"
 
 namespace stl {
 namespace {

@@ -6,7 +6,7 @@
 #include <set>
 #include <thread>
 
-#include "tests/data/support.h"
+#include "tests/support/files.h"
 
 namespace stl {
 namespace {

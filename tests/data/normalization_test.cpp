@@ -4,7 +4,7 @@
 #include <hdf5.h>
 
 #include "stl/data/dataset.h"
-#include "tests/data/support.h"
+#include "tests/support/files.h"
 
 namespace stl {
 namespace {

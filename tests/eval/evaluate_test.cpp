@@ -6,7 +6,7 @@
 #include "stl/core/error.h"
 #include "stl/eval/record.h"
 #include "stl/eval/trivial.h"
-#include "tests/eval/small_run.h"
+#include "tests/support/small_run.h"
 
 namespace stl {
 namespace {

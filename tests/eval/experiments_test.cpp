@@ -11,8 +11,8 @@
 #include "stl/eval/published.h"
 #include "stl/models/complexity.h"
 #include "stl/models/registry.h"
-#include "stl/train/experiment.h"
-#include "tests/eval/small_run.h"
+#include "stl/run/experiment.h"
+#include "tests/support/small_run.h"
 
 namespace stl {
 namespace {

@@ -1,13 +1,13 @@
 // Reading of sequence files that NumPy and h5py wrote, through every rule about their axes.
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 
 #include <limits>
 #include <thread>
 
 #include "stl/archive/zip.h"
-#include "stl/data/npy_file.h"
-#include "tests/data/support.h"
+#include "stl/formats/npy_file.h"
 #include "tests/support/bytes.h"
+#include "tests/support/files.h"
 
 namespace stl {
 namespace {

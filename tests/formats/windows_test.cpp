@@ -1,10 +1,10 @@
 // Files whose sequences share frames, and arrays of other programs' HDF5 files.
-#include "stl/data/hdf5_windows.h"
+#include "stl/formats/hdf5_windows.h"
 
 #include <hdf5.h>
 
-#include "stl/data/hdf5_array.h"
-#include "tests/data/support.h"
+#include "stl/formats/hdf5_array.h"
+#include "tests/support/files.h"
 
 namespace stl {
 namespace {

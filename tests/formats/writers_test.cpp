@@ -5,8 +5,8 @@
 #include <numeric>
 #include <thread>
 
-#include "stl/data/npy_file.h"
-#include "tests/data/support.h"
+#include "stl/formats/npy_file.h"
+#include "tests/support/files.h"
 
 namespace stl {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "stl/archive/zip.h"
 #include "stl/core/error.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 #include "stl/media/png.h"
 #include "stl/media/video_writer.h"
 #include "stl/pickle/safetensors.h"

@@ -1,5 +1,5 @@
 // Small valid files of every kind that is fuzzed, as bytes. Made by the program's own writers, and where
-// those write one variant only, some of the reference files in tests/data.
+// those write one variant only, some of the reference files in tests/fixtures.
 #pragma once
 
 #include <string>

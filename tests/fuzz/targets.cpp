@@ -9,8 +9,8 @@
 
 #include "stl/core/error.h"
 #include "stl/data/dataset.h"
-#include "stl/data/glyphs.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
+#include "stl/glyphs/glyphs.h"
 #include "stl/media/png.h"
 #include "stl/media/video_reader.h"
 #include "stl/pickle/machine.h"

@@ -1,12 +1,12 @@
 // Glyphs from IDX files and folders of PNGs.
-#include "stl/data/glyphs.h"
+#include "stl/glyphs/glyphs.h"
 
 #include <zlib.h>
 
-#include "stl/data/locate.h"
+#include "stl/core/locate.h"
 #include "stl/media/png.h"
-#include "tests/data/support.h"
 #include "tests/support/environment.h"
+#include "tests/support/files.h"
 
 namespace stl {
 namespace {
@@ -47,7 +47,7 @@ TEST(Glyphs, ComeFromIdxPlainOrGzip) {
         EXPECT_EQ(glyphs.count, 3) << path;
         EXPECT_EQ(glyphs.height, 2) << path;
         EXPECT_EQ(glyphs.width, 4) << path;
-        EXPECT_THAT(glyphs.glyph(2), ElementsAre(16, 17, 18, 19, 20, 21, 22, 23)) << path;
+        EXPECT_THAT(glyphs.picture(2), ElementsAre(16, 17, 18, 19, 20, 21, 22, 23)) << path;
     }
 }
 
@@ -57,8 +57,8 @@ TEST(Glyphs, ComeFromAFolderOfPngs) {
     write_png(folder / "a.png", picture(1, 2, 3, {10, 10, 10, 20, 20, 20}));
     const auto glyphs = load_glyphs(folder.path());
     EXPECT_EQ(glyphs.count, 2);
-    EXPECT_THAT(glyphs.glyph(0), ElementsAre(10, 20));
-    EXPECT_THAT(glyphs.glyph(1), ElementsAre(30, 40));
+    EXPECT_THAT(glyphs.picture(0), ElementsAre(10, 20));
+    EXPECT_THAT(glyphs.picture(1), ElementsAre(30, 40));
     write_png(folder / "c.png", picture(1, 1, 1, {30}));
     EXPECT_THAT(error_of([&] { load_glyphs(folder.path()); }),
                 HasSubstr("c.png: 1x1, the glyphs before it are 2x1"));

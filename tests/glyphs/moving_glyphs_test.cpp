@@ -1,5 +1,5 @@
 // Moving glyphs: the published test sets bit for bit, and the distribution that training draws from.
-#include "stl/data/moving_glyphs.h"
+#include "stl/glyphs/moving_glyphs.h"
 
 #include <openssl/evp.h>
 
@@ -8,9 +8,9 @@
 #include <numeric>
 #include <set>
 
-#include "stl/data/npy_file.h"
 #include "stl/data/sets/moving.h"
-#include "tests/data/support.h"
+#include "stl/formats/npy_file.h"
+#include "tests/support/files.h"
 
 namespace stl {
 namespace {

@@ -1,17 +1,17 @@
 // Moving digits over CIFAR-10 pictures, and disturbed input frames. The reference values are OpenSTL's, made
 // once by its script and OpenCV 4.8.1.
-#include "stl/data/moving_scene.h"
+#include "stl/glyphs/moving_scene.h"
 
 #include <map>
 #include <numeric>
 #include <set>
 #include <thread>
 
-#include "stl/data/cubic.h"
 #include "stl/data/generate.h"
 #include "stl/data/registry.h"
 #include "stl/data/sets/moving.h"
-#include "tests/data/support.h"
+#include "stl/glyphs/cubic.h"
+#include "tests/support/files.h"
 
 namespace stl {
 namespace {
@@ -63,7 +63,7 @@ TEST_F(CifarScene, EveryChannelShowsTheLargerOfPictureAndWhiteDigit) {
     const MovingGlyphPlan plan{.paths = {{5, {{0, 0}, {10, 20}, {36, 36}}}}, .background = 7};
     const auto out = rendered(it, plan);
     const auto shipped = load_glyphs(glyph_path("mmnist", ""));
-    const auto glyph = shipped.glyph(5);
+    const auto glyph = shipped.picture(5);
     EXPECT_GT(std::ranges::count(glyph, std::uint8_t{1}) + std::ranges::count(glyph, std::uint8_t{0}), 300);
     std::vector<std::uint8_t> expected;
     for (const auto corner : plan.paths[0].corners)

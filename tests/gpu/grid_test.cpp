@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "stl/cuda/launch.cuh"
+#include "stl/gpu/cuda/launch.cuh"
 
 namespace stl {
 namespace {

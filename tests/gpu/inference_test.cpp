@@ -1,6 +1,6 @@
 // Fast inference on a GPU against the plain network, for every translator: with the kernels emulated on the
 // CPU and a stand-in for its graphs always, on a GPU where there is one.
-#include "stl/fast/graph_inference.h"
+#include "stl/inference/graph/graph_inference.h"
 
 #include <ATen/Context.h>
 #include <ATen/record_function.h>

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "stl/cuda/emulated/grid.h"
+#include "stl/gpu/emulated/grid.h"
 #include "stl/gpu/tensors.h"
 #include "tests/gpu/guarded.h"
 #include "tests/gpu/subject.h"

@@ -7,7 +7,7 @@
 #include <map>
 #include <numbers>
 
-#include "stl/data/moving_glyphs.h"
+#include "stl/glyphs/moving_glyphs.h"
 #include "stl/train/batches.h"
 #include "tests/gpu/subject.h"
 

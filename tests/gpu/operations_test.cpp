@@ -1,6 +1,6 @@
-// Each operation of stl/gpu/layers.h against the chain of ATen operations it stands for, in float64, forward
+// Each operation of stl/ops/gpu_operations.h against the chain of ATen operations it stands for, in float64, forward
 // and backward: with the kernels emulated on the CPU always, on a GPU where there is one.
-#include "stl/gpu/layers.h"
+#include "stl/ops/gpu_operations.h"
 
 #include <ATen/autocast_mode.h>
 

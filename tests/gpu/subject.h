@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "stl/cuda/emulated/kernels.h"
+#include "stl/gpu/emulated/emulated_kernels.h"
 #include "stl/gpu/plugin.h"
 #include "stl/runtime/device.h"
 #include "stl/runtime/torch.h"

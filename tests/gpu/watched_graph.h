@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "stl/core/reporter.h"
-#include "stl/gpu/kernels.h"
+#include "stl/gpu/kernel_table.h"
 
 namespace stl::test {
 

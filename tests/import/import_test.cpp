@@ -12,7 +12,7 @@
 
 #include "stl/core/error.h"
 #include "stl/data/normalization.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 #include "stl/import/clips.h"
 #include "stl/import/inspect.h"
 #include "stl/import/sources.h"

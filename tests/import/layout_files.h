@@ -11,7 +11,7 @@
 
 #include "stl/core/array.h"
 #include "stl/core/file.h"
-#include "stl/data/npy_file.h"
+#include "stl/formats/npy_file.h"
 #include "stl/media/png.h"
 
 namespace stl::test {

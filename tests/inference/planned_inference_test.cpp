@@ -1,6 +1,6 @@
 // The fast path against the plain one: every translator of the registry, several sizes and batches, every
 // variant of the kernels that the machine has.
-#include "stl/fast/fast_simvp.h"
+#include "stl/inference/cpu/planned_inference.h"
 
 #include <gtest/gtest.h>
 

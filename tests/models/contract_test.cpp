@@ -1,4 +1,4 @@
-// What every translator must be: equal to the reference in every golden folder of tests/data/models, on every
+// What every translator must be: equal to the reference in every golden folder of tests/fixtures/models, on every
 // device that this machine has, and well-behaved beyond them.
 
 #include <gtest/gtest.h>

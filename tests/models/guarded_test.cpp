@@ -1,5 +1,5 @@
 // Training in bfloat16 in memory whose surroundings are watched: nothing may be written behind a tensor. oneDNN does
-// so on some processors (stl/models/layers/convolve.cpp), and without a watch that shows much later, elsewhere, or
+// so on some processors (stl/ops/convolve.cpp), and without a watch that shows much later, elsewhere, or
 // never.
 #include <ATen/Parallel.h>
 #include <c10/core/CPUAllocator.h>
@@ -12,9 +12,9 @@
 #include <span>
 #include <unordered_map>
 
-#include "stl/kernels/isa.h"
-#include "stl/models/layers/convolve.h"
+#include "stl/cpu/isa.h"
 #include "stl/models/simvp.h"
+#include "stl/ops/convolve.h"
 #include "stl/runtime/autocast.h"
 
 namespace stl {

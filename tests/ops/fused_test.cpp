@@ -1,17 +1,17 @@
 // The fused operations of a training step against the ATen operations they stand for, forward and backward.
-#include "stl/models/layers/fused.h"
+#include "stl/ops/fused.h"
 
 #include <gtest/gtest.h>
 
 #include "stl/models/layers/attention.h"
 #include "stl/models/layers/conv_sc.h"
-#include "stl/models/layers/fused_chains.h"
-#include "stl/models/layers/fused_pointwise.h"
-#include "stl/models/layers/fused_pool.h"
-#include "stl/models/layers/fused_winograd.h"
 #include "stl/models/layers/mlp.h"
 #include "stl/models/registry.h"
 #include "stl/models/simvp.h"
+#include "stl/ops/chains.h"
+#include "stl/ops/pointwise.h"
+#include "stl/ops/pool.h"
+#include "stl/ops/winograd.h"
 #include "stl/runtime/autocast.h"
 #include "tests/support/distance.h"
 

@@ -1,4 +1,4 @@
-// Files of torch.save: those in tests/data (made by torch itself), made by hand, and damaged in thousands of
+// Files of torch.save: those in tests/fixtures (made by torch itself), made by hand, and damaged in thousands of
 // ways.
 
 #include "stl/pickle/torch_file.h"

@@ -1,14 +1,14 @@
-#include "stl/eval/predictor.h"
+#include "stl/predict/predictor.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "stl/cuda/emulated/kernels.h"
+#include "stl/cpu/isa.h"
+#include "stl/gpu/emulated/emulated_kernels.h"
 #include "stl/gpu/plugin.h"
-#include "stl/kernels/isa.h"
 #include "stl/runtime/autocast.h"
-#include "tests/eval/small_run.h"
 #include "tests/support/distance.h"
+#include "tests/support/small_run.h"
 
 namespace stl {
 namespace {

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "stl/report/svg_plot.h"
-#include "stl/train/experiment.h"
-#include "tests/eval/small_run.h"
+#include "stl/run/experiment.h"
+#include "tests/support/small_run.h"
 
 namespace stl {
 namespace {

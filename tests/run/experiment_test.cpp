@@ -1,5 +1,5 @@
 // Experiment files: strict reading, inheritance, overrides.
-#include "stl/train/experiment.h"
+#include "stl/run/experiment.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,11 +1,11 @@
 // Training on values of any range: the network and its loss see them normalised, metrics as they are stored.
-#include "stl/train/normalizer.h"
+#include "stl/run/normalizer.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include "stl/core/error.h"
-#include "stl/train/run_folder.h"
+#include "stl/run/run_folder.h"
 #include "stl/train/trainer.h"
 
 namespace stl {

@@ -1,5 +1,5 @@
 // The optimizers against LibTorch's own, and their state through a round trip.
-#include "stl/train/optimizer.h"
+#include "stl/run/optimizer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // The run folder and the TensorBoard file.
-#include "stl/train/run_folder.h"
+#include "stl/run/run_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// Schedules against the values that torch's and timm's own schedulers gave (tests/data/train/schedule.json).
-#include "stl/train/schedule.h"
+// Schedules against the values that torch's and timm's own schedulers gave (tests/fixtures/train/schedule.json).
+#include "stl/run/schedule.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,12 +1,12 @@
 #include "tests/support/emulated_tiles.h"
 
-#include "stl/kernels/emulated_tiles.h"
+#include "stl/cpu/emulated_tiles.h"
 
 #define STL_VARIANT emulated
 #define STL_LANES 4
 #define STL_ISA Isa::amx
 #define STL_TILES EmulatedTiles
-#include "stl/kernels/variants/table.h"
+#include "stl/cpu/variants/table.h"
 
 namespace stl::test {
 

@@ -1,8 +1,8 @@
-// The kernels with the processor's tile instructions emulated (stl/kernels/emulated_tiles.h), everything else as in the
+// The kernels with the processor's tile instructions emulated (stl/cpu/emulated_tiles.h), everything else as in the
 // plain variant.
 #pragma once
 
-#include "stl/kernels/kernels.h"
+#include "stl/cpu/kernels.h"
 
 namespace stl::test {
 

@@ -1,4 +1,4 @@
-// What the tests of this folder share.
+// What tests of files share.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -14,7 +14,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/file.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 #include "tests/support/checks.h"
 
 namespace stl::test {

@@ -1,4 +1,4 @@
-// A folder of tests/data/models: one model of the reference with its weights, inputs, outputs, gradients and
+// A folder of tests/fixtures/models: one model of the reference with its weights, inputs, outputs, gradients and
 // a few training steps.
 #pragma once
 
@@ -28,7 +28,7 @@ struct Golden {
     std::string h5_;
 };
 
-/// Every folder of tests/data/models.
+/// Every folder of tests/fixtures/models.
 std::vector<std::string> golden_folders();
 
 /// Largest absolute difference, in double precision.

@@ -8,7 +8,7 @@
 
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/data/dataset.h"
-#include "stl/train/run_folder.h"
+#include "stl/run/run_folder.h"
 #include "tests/support/checks.h"
 
 namespace stl::testing {

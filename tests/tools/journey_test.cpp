@@ -6,7 +6,7 @@
 #include <sstream>
 #include <vector>
 
-#include "stl/kernels/isa.h"
+#include "stl/cpu/isa.h"
 #include "tests/support/environment.h"
 #include "tests/tools/program.h"
 

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <thread>
 
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 #include "stl/media/png.h"
 #include "tests/media/tools.h"
 #include "tests/tools/program.h"

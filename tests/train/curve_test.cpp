@@ -1,10 +1,10 @@
 // The first steps of a small MogaNet against the losses that the reference had from the same weights and
-// batches (tests/data/train/curve*.json); float32 against float64 drifts apart slowly, which bounds the
+// batches (tests/fixtures/train/curve*.json); float32 against float64 drifts apart slowly, which bounds the
 // tolerance.
 #include <gtest/gtest.h>
 
 #include "stl/checkpoint/checkpoint.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 #include "stl/train/step.h"
 
 namespace stl {

@@ -7,9 +7,9 @@
 
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/core/error.h"
+#include "stl/run/run_folder.h"
 #include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
-#include "stl/train/run_folder.h"
 
 namespace stl {
 namespace {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checkpoints between stl and the Python peer, for every folder of tests/data/models:
+"""Checkpoints between stl and the Python peer, for every folder of tests/fixtures/models:
 
   convert   what `stl convert` writes (.pth, --half, .safetensors) opens with weights_only=True, loads with strict=True
             and holds the reference's weights bit for bit
@@ -186,7 +186,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--openstl", type=Path, required=True)
     parser.add_argument("--stl", type=Path, default=ROOT / "build" / "bin" / "stl")
-    parser.add_argument("--models", type=Path, default=ROOT / "tests" / "data" / "models")
+    parser.add_argument("--models", type=Path, default=ROOT / "tests" / "fixtures" / "models")
     parser.add_argument("folders", nargs="*")
     options = parser.parse_args()
     torch.set_num_threads(2)

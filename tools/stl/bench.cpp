@@ -12,9 +12,9 @@
 #include "stl/models/registry.h"
 #include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
-#include "tools/checks.h"
-#include "tools/command.h"
-#include "tools/compute_options.h"
+#include "tools/stl/checks.h"
+#include "tools/stl/command.h"
+#include "tools/stl/compute_options.h"
 
 namespace stl::tools {
 namespace {

@@ -1,4 +1,4 @@
-#include "tools/command.h"
+#include "tools/stl/command.h"
 
 #include <algorithm>
 

@@ -7,7 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "tools/console.h"
+#include "tools/stl/console.h"
 
 namespace stl::tools {
 

@@ -3,8 +3,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "stl/eval/predictor.h"
-#include "tools/console.h"
+#include "stl/predict/predictor.h"
+#include "tools/stl/console.h"
 
 namespace stl::tools {
 

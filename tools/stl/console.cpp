@@ -1,4 +1,4 @@
-#include "tools/console.h"
+#include "tools/stl/console.h"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>

@@ -3,9 +3,9 @@
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/core/error.h"
 #include "stl/core/names.h"
-#include "stl/train/run_folder.h"
-#include "tools/command.h"
-#include "tools/compute_options.h"
+#include "stl/run/run_folder.h"
+#include "tools/stl/command.h"
+#include "tools/stl/compute_options.h"
 
 namespace stl::tools {
 namespace {

@@ -11,15 +11,15 @@
 #include "stl/core/array.h"
 #include "stl/core/error.h"
 #include "stl/core/version.h"
-#include "stl/data/locate.h"
+#include "stl/cpu/isa.h"
+#include "stl/data/registry.h"
 #include "stl/gpu/plugin.h"
-#include "stl/kernels/isa.h"
 #include "stl/media/media_info.h"
 #include "stl/media/video_writer.h"
 #include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
 #include "stl/runtime/torch.h"
-#include "tools/command.h"
+#include "tools/stl/command.h"
 
 namespace stl::tools {
 namespace {

@@ -12,10 +12,10 @@
 #include "stl/eval/record.h"
 #include "stl/eval/test_set.h"
 #include "stl/eval/trivial.h"
-#include "tools/checks.h"
-#include "tools/compute_options.h"
-#include "tools/metric_options.h"
-#include "tools/run_extras.h"
+#include "tools/stl/checks.h"
+#include "tools/stl/compute_options.h"
+#include "tools/stl/metric_options.h"
+#include "tools/stl/run_extras.h"
 
 namespace stl::tools {
 namespace {

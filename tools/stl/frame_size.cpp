@@ -1,4 +1,4 @@
-#include "tools/frame_size.h"
+#include "tools/stl/frame_size.h"
 
 #include <charconv>
 

@@ -8,9 +8,9 @@
 #include "stl/core/error.h"
 #include "stl/data/generate.h"
 #include "stl/data/sets/moving.h"
-#include "tools/checks.h"
-#include "tools/command.h"
-#include "tools/compute_options.h"
+#include "tools/stl/checks.h"
+#include "tools/stl/command.h"
+#include "tools/stl/compute_options.h"
 
 namespace stl::tools {
 namespace {

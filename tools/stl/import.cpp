@@ -8,9 +8,9 @@
 #include "stl/core/names.h"
 #include "stl/data/sets/stored.h"
 #include "stl/import/layouts/layout.h"
-#include "tools/checks.h"
-#include "tools/command.h"
-#include "tools/frame_size.h"
+#include "tools/stl/checks.h"
+#include "tools/stl/command.h"
+#include "tools/stl/frame_size.h"
 
 namespace stl::tools {
 namespace {

@@ -5,10 +5,10 @@
 #include "stl/core/error.h"
 #include "stl/data/registry.h"
 #include "stl/models/complexity.h"
-#include "stl/train/experiment.h"
-#include "stl/train/run_folder.h"
-#include "tools/command.h"
-#include "tools/compute_options.h"
+#include "stl/run/experiment.h"
+#include "stl/run/run_folder.h"
+#include "tools/stl/command.h"
+#include "tools/stl/compute_options.h"
 
 namespace stl::tools {
 namespace {

@@ -9,8 +9,8 @@
 #include "stl/media/video_reader.h"
 #include "stl/predict/source.h"
 #include "stl/render/strips.h"
-#include "tools/checks.h"
-#include "tools/command.h"
+#include "tools/stl/checks.h"
+#include "tools/stl/command.h"
 
 namespace stl::tools {
 namespace {

@@ -4,9 +4,9 @@
 
 #include "stl/data/registry.h"
 #include "stl/models/registry.h"
-#include "stl/train/optimizer.h"
-#include "stl/train/schedule.h"
-#include "tools/command.h"
+#include "stl/run/optimizer.h"
+#include "stl/run/schedule.h"
+#include "tools/stl/command.h"
 
 namespace stl::tools {
 namespace {

@@ -11,7 +11,7 @@
 #include "stl/runtime/device.h"
 #include "stl/runtime/tensor_memory.h"
 #include "stl/runtime/torch.h"
-#include "tools/command.h"
+#include "tools/stl/command.h"
 
 namespace stl::tools {
 

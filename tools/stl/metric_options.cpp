@@ -1,4 +1,4 @@
-#include "tools/metric_options.h"
+#include "tools/stl/metric_options.h"
 
 #include <algorithm>
 #include <charconv>
@@ -8,7 +8,7 @@
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/metrics/lpips.h"
-#include "tools/checks.h"
+#include "tools/stl/checks.h"
 
 namespace stl::tools {
 namespace {

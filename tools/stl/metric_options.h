@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "stl/metrics/metrics.h"
-#include "tools/command.h"
+#include "tools/stl/command.h"
 
 namespace stl::tools {
 

@@ -4,11 +4,11 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
-#include "stl/data/sequences.h"
+#include "stl/formats/sequences.h"
 #include "stl/runtime/device.h"
-#include "tools/checks.h"
-#include "tools/compute_options.h"
-#include "tools/metric_options.h"
+#include "tools/stl/checks.h"
+#include "tools/stl/compute_options.h"
+#include "tools/stl/metric_options.h"
 
 namespace stl::tools {
 namespace {

@@ -9,15 +9,15 @@
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/core/version.h"
-#include "stl/eval/predictor.h"
 #include "stl/eval/test_set.h"
 #include "stl/media/video_writer.h"
 #include "stl/predict/predict.h"
+#include "stl/predict/predictor.h"
 #include "stl/predict/tiles.h"
-#include "tools/checks.h"
-#include "tools/command.h"
-#include "tools/compute_options.h"
-#include "tools/frame_size.h"
+#include "tools/stl/checks.h"
+#include "tools/stl/command.h"
+#include "tools/stl/compute_options.h"
+#include "tools/stl/frame_size.h"
 
 namespace stl::tools {
 namespace {

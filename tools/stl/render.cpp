@@ -10,9 +10,9 @@
 #include "stl/render/comparison.h"
 #include "stl/render/material.h"
 #include "stl/render/strips.h"
-#include "tools/checks.h"
-#include "tools/compute_options.h"
-#include "tools/metric_options.h"
+#include "tools/stl/checks.h"
+#include "tools/stl/compute_options.h"
+#include "tools/stl/metric_options.h"
 
 namespace stl::tools {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
-#include "stl/train/run_folder.h"
-#include "tools/command.h"
+#include "stl/run/run_folder.h"
+#include "tools/stl/command.h"
 
 namespace stl::tools {
 namespace {

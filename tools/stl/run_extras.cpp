@@ -1,13 +1,13 @@
-#include "tools/run_extras.h"
+#include "tools/stl/run_extras.h"
 
 #include <algorithm>
 
 #include "stl/core/error.h"
-#include "stl/eval/predictor.h"
 #include "stl/media/png.h"
+#include "stl/predict/predictor.h"
 #include "stl/render/strips.h"
 #include "stl/report/report.h"
-#include "stl/train/run_folder.h"
+#include "stl/run/run_folder.h"
 
 namespace stl::tools {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "stl/core/file.h"
 #include "stl/core/reporter.h"
-#include "stl/train/experiment.h"
+#include "stl/run/experiment.h"
 
 namespace stl::tools {
 

@@ -5,11 +5,11 @@
 #include "stl/core/clock.h"
 #include "stl/core/error.h"
 #include "stl/core/names.h"
-#include "stl/train/run_folder.h"
-#include "tools/checks.h"
-#include "tools/command.h"
-#include "tools/compute_options.h"
-#include "tools/run_extras.h"
+#include "stl/run/run_folder.h"
+#include "tools/stl/checks.h"
+#include "tools/stl/command.h"
+#include "tools/stl/compute_options.h"
+#include "tools/stl/run_extras.h"
 
 namespace stl::tools {
 namespace {

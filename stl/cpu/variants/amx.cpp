@@ -1,9 +1,9 @@
 // Compiled with what avx512_bf16 has, and AMX's tiles for products in bfloat16.
 #define STL_VARIANT amx
 #define STL_LANES 16
-#include "stl/kernels/variants/hardware_tiles.h"
+#include "stl/cpu/variants/hardware_tiles.h"
 #define STL_TILES HardwareTiles
-#include "stl/kernels/variants/table.h"
+#include "stl/cpu/variants/table.h"
 
 namespace stl::kernels::amx {
 

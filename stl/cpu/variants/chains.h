@@ -1,9 +1,9 @@
 // Chains of elementwise operations of a training step, forward and backward, each in one pass.
 #pragma once
 
-#include "stl/kernels/training.h"
-#include "stl/kernels/variants/functions.h"
-#include "stl/kernels/variants/runs.h"
+#include "stl/cpu/training.h"
+#include "stl/cpu/variants/functions.h"
+#include "stl/cpu/variants/runs.h"
 
 namespace stl::kernels::STL_VARIANT {
 

@@ -4,8 +4,8 @@
 // where it is; taps above and below the picture are skipped.
 #pragma once
 
-#include "stl/kernels/kernels.h"
-#include "stl/kernels/variants/simd.h"
+#include "stl/cpu/kernels.h"
+#include "stl/cpu/variants/simd.h"
 
 namespace stl::kernels::STL_VARIANT {
 

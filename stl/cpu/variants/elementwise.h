@@ -1,9 +1,9 @@
 // apply(): one pass over pixels and channels.
 #pragma once
 
-#include "stl/kernels/kernels.h"
-#include "stl/kernels/variants/functions.h"
-#include "stl/kernels/variants/pairs.h"
+#include "stl/cpu/kernels.h"
+#include "stl/cpu/variants/functions.h"
+#include "stl/cpu/variants/pairs.h"
 
 namespace stl::kernels::STL_VARIANT {
 

@@ -7,8 +7,8 @@
 
 #include <type_traits>
 
-#include "stl/kernels/curves.h"
-#include "stl/kernels/variants/simd.h"
+#include "stl/cpu/curves.h"
+#include "stl/cpu/variants/simd.h"
 
 namespace stl::kernels::STL_VARIANT {
 

@@ -1,5 +1,5 @@
 // The processor's tile instructions (Intel AMX; "Intel 64 and IA-32 Architectures Software Developer's Manual",
-// volume 1, chapter 18). Twin: kernels/emulated_tiles.h.
+// volume 1, chapter 18). Twin: cpu/emulated_tiles.h.
 #pragma once
 
 #include <cstddef>

@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "stl/kernels/kernels.h"
-#include "stl/kernels/variants/functions.h"
-#include "stl/kernels/variants/pairs.h"
-#include "stl/kernels/variants/runs.h"
+#include "stl/cpu/kernels.h"
+#include "stl/cpu/variants/functions.h"
+#include "stl/cpu/variants/pairs.h"
+#include "stl/cpu/variants/runs.h"
 
 namespace stl::kernels::STL_VARIANT {
 

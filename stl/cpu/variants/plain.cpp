@@ -1,4 +1,4 @@
 // 128-bit vectors of the base instruction set; what the tests compare the others with.
 #define STL_VARIANT plain
 #define STL_LANES 4
-#include "stl/kernels/variants/table.h"
+#include "stl/cpu/variants/table.h"

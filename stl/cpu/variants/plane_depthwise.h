@@ -6,8 +6,8 @@
 
 #include <cstring>
 
-#include "stl/kernels/kernels.h"
-#include "stl/kernels/variants/simd.h"
+#include "stl/cpu/kernels.h"
+#include "stl/cpu/variants/simd.h"
 
 namespace stl::kernels::STL_VARIANT {
 

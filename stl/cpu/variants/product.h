@@ -1,8 +1,8 @@
 // Product: a register tile of rows x columns, the weights' row loaded once for all rows of the tile.
 #pragma once
 
-#include "stl/kernels/kernels.h"
-#include "stl/kernels/variants/pairs.h"
+#include "stl/cpu/kernels.h"
+#include "stl/cpu/variants/pairs.h"
 
 namespace stl::kernels::STL_VARIANT {
 

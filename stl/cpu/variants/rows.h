@@ -1,8 +1,8 @@
 // Sums and normalisations over rows and columns.
 #pragma once
 
-#include "stl/kernels/kernels.h"
-#include "stl/kernels/variants/functions.h"
+#include "stl/cpu/kernels.h"
+#include "stl/cpu/variants/functions.h"
 
 namespace stl::kernels::STL_VARIANT {
 

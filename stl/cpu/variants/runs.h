@@ -1,7 +1,7 @@
 // One pass over a run of values of any length.
 #pragma once
 
-#include "stl/kernels/variants/pairs.h"
+#include "stl/cpu/variants/pairs.h"
 
 namespace stl::kernels::STL_VARIANT {
 

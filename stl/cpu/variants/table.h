@@ -2,16 +2,16 @@
 // bfloat16 are made of tiles, and STL_ISA where the variant is not named after one.
 #pragma once
 
-#include "stl/kernels/variants/chains.h"
-#include "stl/kernels/variants/depthwise.h"
-#include "stl/kernels/variants/elementwise.h"
-#include "stl/kernels/variants/pairs.h"
-#include "stl/kernels/variants/pixel_norm.h"
-#include "stl/kernels/variants/plane_depthwise.h"
-#include "stl/kernels/variants/product.h"
-#include "stl/kernels/variants/rows.h"
-#include "stl/kernels/variants/tile_product.h"
-#include "stl/kernels/variants/winograd.h"
+#include "stl/cpu/variants/chains.h"
+#include "stl/cpu/variants/depthwise.h"
+#include "stl/cpu/variants/elementwise.h"
+#include "stl/cpu/variants/pairs.h"
+#include "stl/cpu/variants/pixel_norm.h"
+#include "stl/cpu/variants/plane_depthwise.h"
+#include "stl/cpu/variants/product.h"
+#include "stl/cpu/variants/rows.h"
+#include "stl/cpu/variants/tile_product.h"
+#include "stl/cpu/variants/winograd.h"
 
 #ifndef STL_ISA
 #define STL_ISA Isa::STL_VARIANT

@@ -5,8 +5,8 @@
 
 #include <cstring>
 
-#include "stl/kernels/kernels.h"
-#include "stl/kernels/variants/product.h"
+#include "stl/cpu/kernels.h"
+#include "stl/cpu/variants/product.h"
 
 namespace stl::kernels::STL_VARIANT {
 

@@ -1,9 +1,9 @@
 // Winograd's F(4x4, 3x3) transforms, one vector of channels of one tile at a time.
 #pragma once
 
-#include "stl/kernels/kernels.h"
-#include "stl/kernels/variants/pairs.h"
-#include "stl/kernels/variants/runs.h"
+#include "stl/cpu/kernels.h"
+#include "stl/cpu/variants/pairs.h"
+#include "stl/cpu/variants/runs.h"
 
 namespace stl::kernels::STL_VARIANT {
 

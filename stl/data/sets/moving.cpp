@@ -4,10 +4,10 @@
 
 #include "stl/core/array.h"
 #include "stl/core/error.h"
-#include "stl/data/layout.h"
-#include "stl/data/locate.h"
+#include "stl/core/locate.h"
 #include "stl/data/registry.h"
 #include "stl/data/sets/stored.h"
+#include "stl/formats/layout.h"
 
 namespace stl {
 namespace {

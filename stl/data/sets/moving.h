@@ -1,11 +1,11 @@
 // Data sets `mmnist`, `mfmnist`, `mmnist_cifar` and `noisymmnist`: moving digits and clothes, made on the fly
-// (stl/data/moving_scene.h says how they differ).
+// (stl/glyphs/moving_scene.h says how they differ).
 #pragma once
 
 #include <memory>
 
 #include "stl/data/dataset.h"
-#include "stl/data/moving_scene.h"
+#include "stl/glyphs/moving_scene.h"
 
 namespace stl {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "stl/core/error.h"
-#include "stl/data/locate.h"
+#include "stl/core/locate.h"
 #include "stl/data/registry.h"
 
 namespace stl {

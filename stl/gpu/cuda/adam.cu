@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "stl/cuda/kernels.h"
-#include "stl/cuda/launch.cuh"
+#include "stl/gpu/cuda/launch.cuh"
+#include "stl/gpu/cuda/launches.h"
 
 namespace stl::gpu::cuda {
 namespace {

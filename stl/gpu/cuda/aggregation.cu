@@ -1,5 +1,5 @@
-#include "stl/cuda/kernels.h"
-#include "stl/cuda/launch.cuh"
+#include "stl/gpu/cuda/launch.cuh"
+#include "stl/gpu/cuda/launches.h"
 
 namespace stl::gpu::cuda {
 namespace {

@@ -1,4 +1,4 @@
-#include "stl/cuda/graph.h"
+#include "stl/gpu/cuda/graph.h"
 
 #include <ATen/core/CachingHostAllocator.h>
 #include <ATen/cuda/CUDAEvent.h>

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "stl/gpu/kernels.h"
+#include "stl/gpu/kernel_table.h"
 
 namespace stl::gpu::cuda {
 

@@ -9,7 +9,7 @@
 #ifdef __CUDACC__
 #include <cuda_runtime_api.h>
 #else
-#include "stl/cuda/emulated/grid.h"
+#include "stl/gpu/emulated/grid.h"
 #endif
 
 namespace stl::gpu::cuda {

@@ -1,7 +1,7 @@
 // The launches that plugin.cpp puts into the table; each is defined in the .cu of its family.
 #pragma once
 
-#include "stl/gpu/kernels.h"
+#include "stl/gpu/kernel_table.h"
 
 namespace stl::gpu::cuda {
 

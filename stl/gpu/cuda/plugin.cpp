@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-#include "stl/cuda/graph.h"
-#include "stl/cuda/kernels.h"
+#include "stl/gpu/cuda/graph.h"
+#include "stl/gpu/cuda/launches.h"
 
 namespace stl::gpu::cuda {
 namespace {

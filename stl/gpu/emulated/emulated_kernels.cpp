@@ -1,8 +1,8 @@
-#include "stl/cuda/emulated/kernels.h"
+#include "stl/gpu/emulated/emulated_kernels.h"
 
 #include <algorithm>
 
-#include "stl/cuda/kernels.h"
+#include "stl/gpu/cuda/launches.h"
 
 namespace stl::gpu {
 namespace {

@@ -2,7 +2,7 @@
 // tests alone: the program does not link it.
 #pragma once
 
-#include "stl/gpu/kernels.h"
+#include "stl/gpu/kernel_table.h"
 
 namespace stl::gpu {
 

@@ -1,6 +1,6 @@
 #undef _FORTIFY_SOURCE  // its longjmp refuses to go to another stack
 
-#include "stl/cuda/emulated/fiber.h"
+#include "stl/gpu/emulated/fiber.h"
 
 #include <ucontext.h>
 

@@ -1,4 +1,4 @@
-#include "stl/cuda/emulated/grid.h"
+#include "stl/gpu/emulated/grid.h"
 
 #include <algorithm>
 #include <memory>
@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "stl/cuda/emulated/fiber.h"
+#include "stl/gpu/emulated/fiber.h"
 
 namespace stl::gpu::emulated {
 namespace {

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "stl/cuda/emulated/device.h"
+#include "stl/gpu/emulated/device.h"
 
 namespace stl::gpu::emulated {
 

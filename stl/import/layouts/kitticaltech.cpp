@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "stl/core/error.h"
-#include "stl/data/hdf5_array.h"
-#include "stl/data/npy_file.h"
+#include "stl/formats/hdf5_array.h"
+#include "stl/formats/npy_file.h"
 #include "stl/import/layouts/pictures.h"
 #include "stl/import/layouts/seq_file.h"
 #include "stl/media/natural_order.h"

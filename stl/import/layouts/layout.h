@@ -1,5 +1,5 @@
 // Published data sets in the layouts that their authors, or the reference (OpenSTL), keep them in. Each
-// becomes one file of sequences that share frames (stl/data/hdf5_windows.h), with the reference's splits and
+// becomes one file of sequences that share frames (stl/formats/hdf5_windows.h), with the reference's splits and
 // normalisation. Adding one takes four things and nothing else:
 //
 //   1. <name>.h and .cpp here, with one function `void import_<name>(LayoutJob& job)`.
@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "stl/core/reporter.h"
-#include "stl/data/hdf5_windows.h"
+#include "stl/formats/hdf5_windows.h"
 #include "stl/import/import.h"
 
 namespace stl {

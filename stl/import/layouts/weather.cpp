@@ -9,7 +9,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
-#include "stl/data/hdf5_array.h"
+#include "stl/formats/hdf5_array.h"
 #include "stl/media/natural_order.h"
 
 namespace stl {

@@ -1,10 +1,10 @@
-#include "stl/fast/attention_plan.h"
+#include "stl/inference/cpu/attention_plan.h"
 
 #include <cmath>
 #include <cstring>
 #include <numeric>
 
-#include "stl/fast/slots.h"
+#include "stl/inference/cpu/slots.h"
 #include "stl/models/layers/attention.h"
 
 namespace stl::fast {

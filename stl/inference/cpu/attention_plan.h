@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "stl/fast/layers.h"
+#include "stl/inference/cpu/layers.h"
 
 namespace stl::fast {
 

@@ -1,13 +1,13 @@
-#include "stl/fast/block_plan.h"
+#include "stl/inference/cpu/block_plan.h"
 
 #include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "stl/fast/layers.h"
-#include "stl/fast/plans/plans.h"
-#include "stl/fast/slots.h"
+#include "stl/inference/cpu/layers.h"
+#include "stl/inference/cpu/plans/plans.h"
+#include "stl/inference/cpu/slots.h"
 
 namespace stl::fast {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "stl/fast/frame.h"
+#include "stl/inference/cpu/frame.h"
 #include "stl/models/translators/block.h"
 
 namespace stl::fast {

@@ -1,8 +1,8 @@
-#include "stl/fast/coder_plan.h"
+#include "stl/inference/cpu/coder_plan.h"
 
 #include <algorithm>
 
-#include "stl/fast/layers.h"
+#include "stl/inference/cpu/layers.h"
 
 namespace stl::fast {
 namespace {

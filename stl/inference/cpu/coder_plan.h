@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "stl/fast/conv_plan.h"
+#include "stl/inference/cpu/conv_plan.h"
 #include "stl/models/simvp.h"
 
 namespace stl::fast {

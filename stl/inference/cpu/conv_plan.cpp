@@ -1,9 +1,9 @@
-#include "stl/fast/conv_plan.h"
+#include "stl/inference/cpu/conv_plan.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "stl/fast/layers.h"
+#include "stl/inference/cpu/layers.h"
 #include "stl/models/simvp.h"
 
 namespace stl::fast {

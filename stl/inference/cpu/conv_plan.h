@@ -8,9 +8,9 @@
 #include <array>
 #include <vector>
 
-#include "stl/fast/frame.h"
-#include "stl/kernels/packing.h"
-#include "stl/kernels/winograd.h"
+#include "stl/cpu/packing.h"
+#include "stl/cpu/winograd.h"
+#include "stl/inference/cpu/frame.h"
 #include "stl/models/layers/conv_sc.h"
 
 namespace stl::fast {

@@ -1,8 +1,8 @@
-#include "stl/fast/frame.h"
+#include "stl/inference/cpu/frame.h"
 
 #include <algorithm>
 
-#include "stl/kernels/parallel.h"
+#include "stl/cpu/parallel.h"
 
 namespace stl::fast {
 

@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <vector>
 
-#include "stl/fast/trace.h"
-#include "stl/kernels/buffer.h"
-#include "stl/kernels/kernels.h"
+#include "stl/cpu/buffer.h"
+#include "stl/cpu/kernels.h"
+#include "stl/inference/trace.h"
 
 namespace stl::fast {
 

@@ -1,8 +1,8 @@
-#include "stl/fast/layers.h"
+#include "stl/inference/cpu/layers.h"
 
 #include <fmt/format.h>
 
-#include "stl/fast/slots.h"
+#include "stl/inference/cpu/slots.h"
 
 namespace stl::fast {
 namespace {

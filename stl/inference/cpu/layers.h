@@ -4,9 +4,9 @@
 
 #include <type_traits>
 
-#include "stl/fast/frame.h"
-#include "stl/kernels/packing.h"
-#include "stl/kernels/parallel.h"
+#include "stl/cpu/packing.h"
+#include "stl/cpu/parallel.h"
+#include "stl/inference/cpu/frame.h"
 #include "stl/models/layers/folding.h"
 #include "stl/runtime/torch.h"
 

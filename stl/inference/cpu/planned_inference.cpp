@@ -1,11 +1,11 @@
-#include "stl/fast/fast_simvp.h"
+#include "stl/inference/cpu/planned_inference.h"
 
 #include <algorithm>
 
 #include "stl/core/array.h"
 #include "stl/core/error.h"
-#include "stl/fast/slots.h"
-#include "stl/kernels/parallel.h"
+#include "stl/cpu/parallel.h"
+#include "stl/inference/cpu/slots.h"
 #include "stl/runtime/autocast.h"
 
 namespace stl {

@@ -2,7 +2,7 @@
 // output, float32. x: [B,T,C,H,W].
 //
 // Everything is planned once from the model's weights: norms with fixed statistics, layer scales and
-// shortcuts are folded into the maps beside them, weights are packed for the kernels (stl/kernels),
+// shortcuts are folded into the maps beside them, weights are packed for the kernels (stl/cpu),
 // activations have their channels last. In bfloat16 the products' factors are rounded (for Winograd's
 // convolutions at their points), and nothing else: sums, norms and what goes from layer to layer stay
 // float32. Buffers are made in the first call and used again. The model may be freed or changed afterwards
@@ -13,8 +13,8 @@
 #include <memory>
 #include <string>
 
-#include "stl/fast/block_plan.h"
-#include "stl/fast/coder_plan.h"
+#include "stl/inference/cpu/block_plan.h"
+#include "stl/inference/cpu/coder_plan.h"
 #include "stl/models/simvp.h"
 #include "stl/runtime/torch.h"
 

@@ -1,6 +1,6 @@
-#include "stl/fast/transformer_plan.h"
+#include "stl/inference/cpu/transformer_plan.h"
 
-#include "stl/fast/slots.h"
+#include "stl/inference/cpu/slots.h"
 
 namespace stl::fast {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <vector>
 
-#include "stl/fast/attention_plan.h"
-#include "stl/fast/block_plan.h"
-#include "stl/fast/layers.h"
+#include "stl/inference/cpu/attention_plan.h"
+#include "stl/inference/cpu/block_plan.h"
+#include "stl/inference/cpu/layers.h"
 
 namespace stl::fast {
 

@@ -1,13 +1,13 @@
-#include "stl/fast/graph_inference.h"
+#include "stl/inference/graph/graph_inference.h"
 
 #include <ATen/Context.h>
 
 #include <optional>
 
 #include "stl/core/error.h"
-#include "stl/gpu/layers.h"
 #include "stl/gpu/plugin.h"
 #include "stl/models/translators/block.h"
+#include "stl/ops/gpu_operations.h"
 #include "stl/runtime/autocast.h"
 
 namespace stl {

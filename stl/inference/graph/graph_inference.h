@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "stl/core/reporter.h"
-#include "stl/gpu/kernels.h"
+#include "stl/gpu/kernel_table.h"
 #include "stl/models/simvp.h"
 #include "stl/runtime/torch.h"
 

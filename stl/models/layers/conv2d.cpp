@@ -1,8 +1,8 @@
 #include "stl/models/layers/conv2d.h"
 
-#include "stl/gpu/layers.h"
-#include "stl/models/layers/convolve.h"
-#include "stl/models/layers/fused_pointwise.h"
+#include "stl/ops/convolve.h"
+#include "stl/ops/gpu_operations.h"
+#include "stl/ops/pointwise.h"
 
 namespace stl {
 

@@ -1,5 +1,5 @@
 // Norms with fixed statistics, layer scales and shortcuts, folded into the weights beside them, in double.
-// For evaluation alone: by plans on a CPU (stl/fast), in place on a GPU (Translator::fold).
+// For evaluation alone: by plans on a CPU (stl/inference/cpu), in place on a GPU (Translator::fold).
 #pragma once
 
 #include "stl/models/layers/conv2d.h"

@@ -1,7 +1,7 @@
 #include "stl/models/layers/mlp.h"
 
-#include "stl/models/layers/fused_chains.h"
-#include "stl/models/layers/fused_pointwise.h"
+#include "stl/ops/chains.h"
+#include "stl/ops/pointwise.h"
 
 namespace stl {
 

@@ -2,8 +2,8 @@
 
 #include "stl/core/array.h"
 #include "stl/core/error.h"
-#include "stl/gpu/layers.h"
-#include "stl/models/layers/fused_chains.h"
+#include "stl/ops/chains.h"
+#include "stl/ops/gpu_operations.h"
 
 namespace stl {
 namespace {

@@ -13,7 +13,7 @@
 
 #include <cstdint>
 
-#include "stl/models/layers/fused.h"
+#include "stl/ops/fused.h"
 #include "stl/runtime/torch.h"
 
 namespace stl {

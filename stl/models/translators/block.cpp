@@ -1,9 +1,9 @@
 #include "stl/models/translators/block.h"
 
-#include "stl/gpu/layers.h"
 #include "stl/models/layers/drop.h"
-#include "stl/models/layers/fused_chains.h"
 #include "stl/models/layers/init.h"
+#include "stl/ops/chains.h"
+#include "stl/ops/gpu_operations.h"
 
 namespace stl {
 

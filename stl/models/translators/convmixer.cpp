@@ -1,9 +1,9 @@
 #include "stl/models/translators/convmixer.h"
 
 #include "stl/models/layers/folding.h"
-#include "stl/models/layers/fused_chains.h"
 #include "stl/models/layers/init.h"
 #include "stl/models/layers/norms.h"
+#include "stl/ops/chains.h"
 
 namespace stl {
 

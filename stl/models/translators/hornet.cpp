@@ -2,8 +2,8 @@
 
 #include <numeric>
 
-#include "stl/models/layers/fused_chains.h"
 #include "stl/models/layers/init.h"
+#include "stl/ops/chains.h"
 
 namespace stl {
 namespace {

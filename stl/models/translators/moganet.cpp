@@ -1,10 +1,10 @@
 #include "stl/models/translators/moganet.h"
 
-#include "stl/gpu/layers.h"
 #include "stl/models/layers/folding.h"
-#include "stl/models/layers/fused_chains.h"
 #include "stl/models/layers/init.h"
 #include "stl/models/layers/norms.h"
+#include "stl/ops/chains.h"
+#include "stl/ops/gpu_operations.h"
 
 namespace stl {
 namespace {

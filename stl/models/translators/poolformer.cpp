@@ -1,8 +1,8 @@
 #include "stl/models/translators/poolformer.h"
 
-#include "stl/models/layers/fused_chains.h"
-#include "stl/models/layers/fused_pool.h"
 #include "stl/models/layers/init.h"
+#include "stl/ops/chains.h"
+#include "stl/ops/pool.h"
 
 namespace stl {
 namespace {

@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "stl/cuda/emulated/device.h"
+#include "stl/gpu/emulated/device.h"
 
 extern "C" char __data_start, _end;  // of the program's own variables, which shared memory is among
 

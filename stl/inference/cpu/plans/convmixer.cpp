@@ -1,9 +1,9 @@
 // ConvMixer: y = x + BN(GELU(dw11x11(x))), then BN(GELU(conv_pw(y))).
 #include "stl/models/translators/convmixer.h"
 
-#include "stl/fast/layers.h"
-#include "stl/fast/plans/plans.h"
-#include "stl/fast/slots.h"
+#include "stl/inference/cpu/layers.h"
+#include "stl/inference/cpu/plans/plans.h"
+#include "stl/inference/cpu/slots.h"
 
 namespace stl::fast {
 namespace {

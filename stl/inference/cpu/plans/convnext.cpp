@@ -1,9 +1,9 @@
 // ConvNeXt: x + gamma * mlp(LN(dw7x7(x))). LN's gains go into fc1, gamma into fc2.
 #include "stl/models/translators/convnext.h"
 
-#include "stl/fast/layers.h"
-#include "stl/fast/plans/plans.h"
-#include "stl/fast/slots.h"
+#include "stl/inference/cpu/layers.h"
+#include "stl/inference/cpu/plans/plans.h"
+#include "stl/inference/cpu/slots.h"
 
 namespace stl::fast {
 namespace {

@@ -3,9 +3,9 @@
 // proj_in's outputs are [the gate's C/8][the orders' C/8, C/4, C/2, C], each part padded to whole vectors.
 #include "stl/models/translators/hornet.h"
 
-#include "stl/fast/layers.h"
-#include "stl/fast/plans/plans.h"
-#include "stl/fast/slots.h"
+#include "stl/inference/cpu/layers.h"
+#include "stl/inference/cpu/plans/plans.h"
+#include "stl/inference/cpu/slots.h"
 
 namespace stl::fast {
 namespace {

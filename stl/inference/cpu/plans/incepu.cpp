@@ -8,9 +8,9 @@
 
 #include <cmath>
 
-#include "stl/fast/layers.h"
-#include "stl/fast/plans/plans.h"
-#include "stl/fast/slots.h"
+#include "stl/inference/cpu/layers.h"
+#include "stl/inference/cpu/plans/plans.h"
+#include "stl/inference/cpu/slots.h"
 
 namespace stl::fast {
 namespace {

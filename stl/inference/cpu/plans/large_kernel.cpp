@@ -2,9 +2,9 @@
 //
 // BN goes into proj_1, s1 and BN into proj_2 and its residual. The depthwise convolutions run on the channels
 // that a thread has just projected, while they are in its cache.
-#include "stl/fast/layers.h"
-#include "stl/fast/plans/plans.h"
-#include "stl/fast/slots.h"
+#include "stl/inference/cpu/layers.h"
+#include "stl/inference/cpu/plans/plans.h"
+#include "stl/inference/cpu/slots.h"
 #include "stl/models/translators/gsta.h"
 #include "stl/models/translators/tau.h"
 #include "stl/models/translators/van.h"

@@ -1,7 +1,7 @@
 // The translators' plans; each stands in the file of its name.
 #pragma once
 
-#include "stl/fast/block_plan.h"
+#include "stl/inference/cpu/block_plan.h"
 
 namespace stl::fast {
 

@@ -1,8 +1,8 @@
 // Swin: every pixel attends to its window. Shifted windows are groups of pixels like the others.
 #include "stl/models/translators/swin.h"
 
-#include "stl/fast/plans/plans.h"
-#include "stl/fast/transformer_plan.h"
+#include "stl/inference/cpu/plans/plans.h"
+#include "stl/inference/cpu/transformer_plan.h"
 #include "stl/models/layers/attention.h"
 
 namespace stl::fast {

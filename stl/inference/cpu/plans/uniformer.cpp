@@ -2,9 +2,9 @@
 // is one more on its filters' middle.
 #include "stl/models/translators/uniformer.h"
 
-#include "stl/fast/plans/plans.h"
-#include "stl/fast/slots.h"
-#include "stl/fast/transformer_plan.h"
+#include "stl/inference/cpu/plans/plans.h"
+#include "stl/inference/cpu/slots.h"
+#include "stl/inference/cpu/transformer_plan.h"
 
 namespace stl::fast {
 namespace {

@@ -1,8 +1,8 @@
 // ViT: every pixel attends to the whole frame.
 #include "stl/models/translators/vit.h"
 
-#include "stl/fast/plans/plans.h"
-#include "stl/fast/transformer_plan.h"
+#include "stl/inference/cpu/plans/plans.h"
+#include "stl/inference/cpu/transformer_plan.h"
 
 namespace stl::fast {
 

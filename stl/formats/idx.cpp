@@ -1,0 +1,50 @@
+#include "stl/formats/idx.h"
+
+#include "stl/core/array.h"
+#include "stl/core/error.h"
+
+namespace stl {
+namespace {
+
+constexpr std::size_t kHeader = 16;           // magic, count, rows, columns
+constexpr std::uint32_t kMagic = 0x00000803;  // unsigned bytes, three axes
+constexpr std::uint32_t kLabels = 0x00000801;
+
+std::uint32_t big_endian(std::string_view bytes, std::size_t at) {
+    std::uint32_t value = 0;
+    for (std::size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
+    return value;
+}
+
+}  // namespace
+
+GrayPictures parse_idx(std::string_view bytes, const std::string& where) {
+    if (bytes.empty()) fail("{}: is empty, expected an IDX file of pictures", where);
+    if (bytes.size() < 4) fail("{}: {} bytes, expected an IDX file of pictures", where, bytes.size());
+    const auto magic = big_endian(bytes, 0);
+    if (magic == kLabels) fail("{}: holds labels, expected the file with the pictures", where);
+    if (magic >> 8 != 0x08) {
+        fail("{}: starts with {:#010x}, expected {:#010x} (IDX of unsigned bytes)", where, magic, kMagic);
+    }
+    if (magic != kMagic)
+        fail("{}: IDX of {} axes, expected 3 (pictures, rows, columns)", where, magic & 0xff);
+    if (bytes.size() < kHeader)
+        fail("{}: truncated inside the header ({} of {} bytes)", where, bytes.size(), kHeader);
+    GrayPictures set{.count = big_endian(bytes, 4),
+                     .height = big_endian(bytes, 8),
+                     .width = big_endian(bytes, 12),
+                     .pixels = {}};
+    if (set.count == 0 || set.height == 0 || set.width == 0) {
+        fail("{}: {} pictures of {}x{}, expected at least one", where, set.count, set.width, set.height);
+    }
+    const auto expected = element_count({set.count, set.height, set.width}, where);
+    if (static_cast<std::int64_t>(bytes.size() - kHeader) != expected) {
+        fail("{}: {} bytes of pixels, expected {} ({} pictures of {}x{}): truncated or damaged", where,
+             bytes.size() - kHeader, expected, set.count, set.width, set.height);
+    }
+    const auto pixels = bytes.substr(kHeader, static_cast<std::size_t>(expected));
+    set.pixels.assign(pixels.begin(), pixels.end());
+    return set;
+}
+
+}  // namespace stl
