@@ -10,11 +10,11 @@ namespace stl {
 namespace {
 
 /// The trace that this thread's operators go to, while record_operators runs.
-thread_local fast::Trace* recording = nullptr;
+thread_local inference::Trace* recording = nullptr;
 
 struct OperatorSpan : at::ObserverContext {
-    OperatorSpan(fast::Trace* trace, const char* name) : timed(trace, name) {}
-    fast::Trace::Timed timed;
+    OperatorSpan(inference::Trace* trace, const char* name) : timed(trace, name) {}
+    inference::Trace::Timed timed;
 };
 
 std::unique_ptr<at::ObserverContext> begin(const at::RecordFunction& function) {
@@ -25,7 +25,7 @@ void end(const at::RecordFunction& /*function*/, at::ObserverContext* /*context*
 
 }  // namespace
 
-void record_operators(fast::Trace& trace, const std::function<void()>& work) {
+void record_operators(inference::Trace& trace, const std::function<void()>& work) {
     const auto handle = at::addThreadLocalCallback(
         at::RecordFunctionCallback(begin, end).scopes({at::RecordScope::FUNCTION}));
     recording = &trace;
@@ -42,7 +42,7 @@ void record_operators(fast::Trace& trace, const std::function<void()>& work) {
     stop();
 }
 
-std::vector<LayerTime> layer_times(const fast::Trace& trace) {
+std::vector<LayerTime> layer_times(const inference::Trace& trace) {
     const auto& spans = trace.spans();
     // A span's own time and work: without those of the spans in it.
     auto own = spans;

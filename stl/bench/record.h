@@ -13,7 +13,7 @@
 namespace stl {
 
 /// Runs `work` and records LibTorch's operators called on this thread, those inside others a level deeper.
-void record_operators(fast::Trace& trace, const std::function<void()>& work);
+void record_operators(inference::Trace& trace, const std::function<void()>& work);
 
 /// What each span takes beyond the spans in it, summed up by name, the longest first.
 struct LayerTime {
@@ -22,12 +22,12 @@ struct LayerTime {
     double seconds = 0;
     std::int64_t macs = 0;
 };
-std::vector<LayerTime> layer_times(const fast::Trace& trace);
+std::vector<LayerTime> layer_times(const inference::Trace& trace);
 
 /// Trace events of one path each, for chrome://tracing and Perfetto.
 struct NamedTrace {
     std::string name;
-    fast::Trace trace;
+    inference::Trace trace;
 };
 Json chrome_trace(const std::vector<NamedTrace>& traces);
 

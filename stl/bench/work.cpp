@@ -47,7 +47,7 @@ double pass_macs(const BenchOptions& options, const SimVPImpl& model) {
 }
 
 /// Error: what a GPU's fast path needs is not there.
-const gpu::Kernels& kernels_on(torch::Device device) {
+const gpu::KernelTable& kernels_on(torch::Device device) {
     const auto* kernels = gpu::kernels_for(device);
     if (kernels == nullptr) fail("{}: no fast path: {}", device.str(), gpu::why_no_kernels());
     return *kernels;
@@ -85,10 +85,10 @@ BenchCase make_infer(const BenchOptions& options, const std::string& path) {
         return made;
     }
     if (path == "fast") {
-        const auto fast = std::make_shared<FastSimVP>(*model, precision_named(options.precision));
+        const auto fast = std::make_shared<PlannedInference>(*model, precision_named(options.precision));
         const auto out = std::make_shared<torch::Tensor>(torch::empty_like(x));
         made.run = [fast, x, out] { fast->forward(x, *out); };
-        made.profile = [fast, x, out](fast::Trace& trace) {
+        made.profile = [fast, x, out](inference::Trace& trace) {
             fast->trace(&trace);
             fast->forward(x, *out);
             fast->trace(nullptr);
@@ -103,7 +103,7 @@ BenchCase make_infer(const BenchOptions& options, const std::string& path) {
         const Autocast autocast(device, type);
         model->forward(x);
     };
-    made.profile = [run = made.run](fast::Trace& trace) { record_operators(trace, run); };
+    made.profile = [run = made.run](inference::Trace& trace) { record_operators(trace, run); };
     return made;
 }
 
@@ -149,7 +149,7 @@ BenchCase make_train(const BenchOptions& options, const std::string& path) {
             for (int i = 0; i <= graph_warm_up_steps; ++i) made.run();
         });
     }
-    made.profile = [run = made.run](fast::Trace& trace) { record_operators(trace, run); };
+    made.profile = [run = made.run](inference::Trace& trace) { record_operators(trace, run); };
     return made;
 }
 
@@ -303,8 +303,7 @@ bool has_fast_path(const BenchOptions& options, const BenchWork& work) {
     if (!work.by_translator) return true;
     if (gpu::kernels_for(options.device) != nullptr) return true;
     if (!options.device.is_cpu()) return false;
-    return options.precision == "fp32" || work.mixes_precision ||
-           kernels::multiplies_bfloat16(kernels::best_isa());
+    return options.precision == "fp32" || work.mixes_precision || cpu::multiplies_bfloat16(cpu::best_isa());
 }
 
 void require_path(const BenchOptions& options, const BenchWork& work, const std::string& path) {

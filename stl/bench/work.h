@@ -35,7 +35,7 @@ struct BenchCase {
     /// While a graph was warmed up and captured: its replays use that memory and allocate none. 0: no graph.
     std::int64_t capture_peak_memory = 0;
     /// Null, or: runs once and records where the time goes.
-    std::function<void(fast::Trace&)> profile;
+    std::function<void(inference::Trace&)> profile;
 };
 
 struct BenchWork {

@@ -10,7 +10,7 @@
 #include <memory>
 #include <new>
 
-namespace stl::kernels {
+namespace stl::cpu {
 
 class Buffer {
   public:
@@ -44,4 +44,4 @@ class Buffer {
     std::size_t size_ = 0;
 };
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <numbers>
 
-namespace stl::kernels {
+namespace stl::cpu {
 namespace {
 
 /// Each piece's polynomial goes through f at Chebyshev's points of it; the last piece is `limit`.
@@ -59,4 +59,4 @@ const Curve gelu_slope_curve =
 const Curve silu_slope_curve =
     fitted(16.0, 0.5, [](double a) { return sigmoid(a) - 0.5 + a * sigmoid(a) * sigmoid(-a); });
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

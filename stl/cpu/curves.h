@@ -2,7 +2,7 @@
 // time of an exponential.
 #pragma once
 
-namespace stl::kernels {
+namespace stl::cpu {
 
 /// f(a) for a >= 0: with u = a * pieces_per_unit and i the integer next to it (31 beyond), a polynomial of the fourth
 /// degree in u - i.
@@ -19,4 +19,4 @@ extern const Curve silu_curve;
 /// The slopes of both, as curves of |x|: 1/2 + f(|x|) for x >= 0, 1/2 - f(|x|) below; to 1e-6 and 3e-6.
 extern const Curve gelu_slope_curve, silu_slope_curve;
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace stl::kernels {
+namespace stl::cpu {
 
 /// Eight tiles of 16 rows of 16 words. Accumulators hold float32; factors hold pairs of bfloat16, the right ones
 /// in tiles 6 and 7.
@@ -69,4 +69,4 @@ class EmulatedTiles {
     std::uint32_t tiles_[8][side][side] = {};
 };
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

@@ -14,7 +14,7 @@
 #include <cstdlib>
 #include <string_view>
 
-namespace stl::kernels {
+namespace stl::cpu {
 
 #if defined(__x86_64__)
 namespace amx {
@@ -128,4 +128,4 @@ bool multiplies_bfloat16(Isa isa) {
     return isa >= Isa::avx512_bf16;
 }
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace stl::kernels {
+namespace stl::cpu {
 
 enum class Isa { plain, avx2, avx512, avx512_bf16, amx };
 
@@ -20,4 +20,4 @@ TileSupport tile_support();
 /// Whether it has instructions for products in bfloat16; without, they take longer than in float32.
 bool multiplies_bfloat16(Isa isa);
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

@@ -1,6 +1,6 @@
 #include "stl/cpu/kernels.h"
 
-namespace stl::kernels {
+namespace stl::cpu {
 
 namespace plain {
 extern const Kernels table;
@@ -46,4 +46,4 @@ std::size_t plane_scratch(int height, int width, int kernel, int dilation) {
            widest_vector;
 }
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

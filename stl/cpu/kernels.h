@@ -13,7 +13,7 @@
 #include "stl/cpu/precision.h"
 #include "stl/cpu/training.h"
 
-namespace stl::kernels {
+namespace stl::cpu {
 
 inline constexpr int column_step = 16;
 inline constexpr int panel_columns = 32;  ///< of packed weights (packing.h)
@@ -178,4 +178,4 @@ struct Kernels {
 /// The machine must have it.
 const Kernels& kernels(Isa isa = best_isa());
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

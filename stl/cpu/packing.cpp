@@ -3,7 +3,7 @@
 #include <numeric>
 #include <vector>
 
-namespace stl::kernels {
+namespace stl::cpu {
 
 Order in_order(int count) {
     Order order(static_cast<std::size_t>(count));
@@ -43,4 +43,4 @@ Panels::Panels(const float* weight, int source_depth, const Order& outputs, cons
     }
 }
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

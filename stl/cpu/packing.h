@@ -8,7 +8,7 @@
 #include "stl/cpu/buffer.h"
 #include "stl/cpu/kernels.h"
 
-namespace stl::kernels {
+namespace stl::cpu {
 
 /// Which source index stands at each place; -1: none (zeros).
 using Order = std::vector<int>;
@@ -43,4 +43,4 @@ class Panels {
     int outputs_ = 0, depth_ = 0;
 };
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

@@ -2,7 +2,7 @@
 
 #include <omp.h>
 
-namespace stl::kernels {
+namespace stl::cpu {
 
 int thread_count() {
     return omp_get_max_threads();
@@ -17,4 +17,4 @@ void detail::run_units(int units, void (*call)(const void* task, int unit), cons
     for (int unit = 0; unit < units; ++unit) call(task, unit);
 }
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

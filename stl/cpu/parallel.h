@@ -3,7 +3,7 @@
 
 #include <type_traits>
 
-namespace stl::kernels {
+namespace stl::cpu {
 
 int thread_count();  ///< at most so many threads run a parallel() call
 int thread_index();  ///< of the calling thread, within parallel(); 0 outside
@@ -19,4 +19,4 @@ void parallel(int units, const Task& task) {
         units, [](const void* t, int unit) { (*static_cast<const Task*>(t))(unit); }, &task);
 }
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

@@ -6,7 +6,7 @@
 #include "stl/cpu/kernels.h"
 #include "stl/cpu/precision.h"
 
-namespace stl::kernels {
+namespace stl::cpu {
 
 /// A picture [height, width, channels] with zeros around: `border` pixels left and above, border + spare
 /// right and below.
@@ -25,4 +25,4 @@ struct Plane {
     float* at(int y, int x) const { return data + (y + border) * line() + Index{x + border} * pixel(); }
 };
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

@@ -1,7 +1,7 @@
 // The types of values that the kernels take.
 #pragma once
 
-namespace stl::kernels {
+namespace stl::cpu {
 
 /// What is multiplied and stored; sums are float32. In products two bfloat16 neighbours make a pair, which
 /// takes a float's place in memory: the lower index in the lower half.
@@ -12,4 +12,4 @@ inline constexpr int words_of(Precision precision, int values) {
     return precision == Precision::bfloat16 ? (values + 1) / 2 : values;
 }
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

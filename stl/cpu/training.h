@@ -7,7 +7,7 @@
 
 #include "stl/cpu/precision.h"
 
-namespace stl::kernels {
+namespace stl::cpu {
 
 using Index = std::ptrdiff_t;
 
@@ -158,4 +158,4 @@ struct TrainingKernels {
     void (*silu_gate_backward)(const SiluGateBackward&);
 };
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

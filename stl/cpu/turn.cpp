@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace stl::kernels {
+namespace stl::cpu {
 namespace {
 
 constexpr int side = 8;
@@ -54,4 +54,4 @@ void turn(const Turn& t) {
     }
 }
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

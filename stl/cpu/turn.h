@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace stl::kernels {
+namespace stl::cpu {
 
 /// out[c * out_row + r] = in[r * in_row + c] for `rows` rows of `columns` values (any numbers).
 struct Turn {
@@ -16,4 +16,4 @@ struct Turn {
 };
 void turn(const Turn& t);
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

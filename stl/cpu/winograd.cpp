@@ -4,7 +4,7 @@
 
 #include "stl/cpu/parallel.h"
 
-namespace stl::kernels {
+namespace stl::cpu {
 namespace {
 
 /// Tiles at a time: their points, before and after the products, stay in the second-level cache.
@@ -253,4 +253,4 @@ void WinogradFilterSums::finish() {
     held_ = 0;
 }
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

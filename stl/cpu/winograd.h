@@ -14,7 +14,7 @@
 #include "stl/cpu/packing.h"
 #include "stl/cpu/plane.h"
 
-namespace stl::kernels {
+namespace stl::cpu {
 
 /// The filter of one output and input channel: 3x3 -> 36 points.
 void winograd_weights(const float* filter, float* points);
@@ -88,4 +88,4 @@ class WinogradFilterSums {
     std::vector<Index> taps_;
 };
 
-}  // namespace stl::kernels
+}  // namespace stl::cpu

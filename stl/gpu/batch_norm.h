@@ -127,7 +127,7 @@ STL_BOTH void batch_norm_gradient(const BatchNormTask& t, Index unit) {
     load_floats<V>(t.means_of + channel, of_normal);
     load_floats<V>(t.means_of + t.channels + channel, of_grad);
     STL_UNROLL for (int v = 0; v < V; ++v) {
-        const auto h = t.gelu ? gelu_with_slope(x[v]) : Gelu{x[v], 1};
+        const auto h = t.gelu ? gelu_with_slope(x[v]) : GeluWithSlope{x[v], 1};
         const float normal = (h.value - mean[v]) * rstd[v];
         grad[v] = gamma[v] * rstd[v] * (grad[v] - of_grad[v] - normal * of_normal[v]) * h.slope;
     }

@@ -40,7 +40,7 @@ inline constexpr int graph_warm_ups = 3;
 
 using Stream = void*;
 
-struct Kernels {
+struct KernelTable {
     int version;
     const char* name;
     Stream (*current_stream)();
@@ -73,7 +73,7 @@ inline constexpr int depthwise_kernels[] = {3, 5, 7};
 inline constexpr int depthwise_dilations = 3;
 
 /// What libstl_cuda.so exports, as extern "C".
-using PluginEntry = const Kernels* (*)();
+using PluginEntry = const KernelTable* (*)();
 inline constexpr const char* plugin_entry = "stl_cuda_kernels";
 
 }  // namespace stl::gpu

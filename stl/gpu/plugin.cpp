@@ -10,7 +10,7 @@ namespace {
 constexpr const char* library_name = "libstl_cuda.so";
 
 struct Opened {
-    const Kernels* kernels = nullptr;
+    const KernelTable* kernels = nullptr;
     std::string problem;
 };
 
@@ -37,7 +37,7 @@ const Opened& opened() {
     return once;
 }
 
-const Kernels* for_cpu = nullptr;
+const KernelTable* for_cpu = nullptr;
 
 }  // namespace
 
@@ -50,7 +50,7 @@ fs::path plugin_file() {
     return {};
 }
 
-const Kernels* kernels_for(torch::Device device) {
+const KernelTable* kernels_for(torch::Device device) {
     if (device.is_cpu()) return for_cpu;
     return device.is_cuda() ? opened().kernels : nullptr;
 }
@@ -59,7 +59,7 @@ std::string why_no_kernels() {
     return opened().problem;
 }
 
-KernelsForCpu::KernelsForCpu(const Kernels& kernels) : before_(std::exchange(for_cpu, &kernels)) {}
+KernelsForCpu::KernelsForCpu(const KernelTable& kernels) : before_(std::exchange(for_cpu, &kernels)) {}
 KernelsForCpu::~KernelsForCpu() {
     for_cpu = before_;
 }

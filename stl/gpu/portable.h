@@ -167,10 +167,10 @@ STL_BOTH float gelu(float x) {
     return x * normal_share(x);
 }
 /// With d gelu(x) / dx.
-struct Gelu {
+struct GeluWithSlope {
     float value, slope;
 };
-STL_BOTH Gelu gelu_with_slope(float x) {
+STL_BOTH GeluWithSlope gelu_with_slope(float x) {
     constexpr float density = 0.39894228F;  // of the normal distribution at 0
     const float share = normal_share(x);
     return {x * share, share + x * density * exponential(-0.5F * x * x)};

@@ -20,7 +20,7 @@ Type type_of(const torch::Tensor& x) {
     fail("GPU kernels: a tensor of {}, expected Float, BFloat16 or Half", c10::toString(x.scalar_type()));
 }
 
-const Kernels& kernels_of(const torch::Tensor& x) {
+const KernelTable& kernels_of(const torch::Tensor& x) {
     const auto* kernels = kernels_for(x.device());
     if (kernels == nullptr) fail("GPU kernels: none for {}", x.device().str());
     return *kernels;

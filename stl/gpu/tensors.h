@@ -11,7 +11,7 @@ namespace stl::gpu {
 /// Error unless float32, bfloat16 or float16.
 Type type_of(const torch::Tensor& x);
 /// Of x's device, which takes() has seen to have some.
-const Kernels& kernels_of(const torch::Tensor& x);
+const KernelTable& kernels_of(const torch::Tensor& x);
 
 /// [B,C,H,W] in the order [B,H,W,C], at an address that packs can be read from; a copy where x is not so.
 torch::Tensor channels_last(const torch::Tensor& x);

@@ -1,6 +1,6 @@
 #include "stl/inference/trace.h"
 
-namespace stl::fast {
+namespace stl::inference {
 
 Trace::Timed::Timed(Trace* trace, std::string_view name, std::int64_t macs) : trace_(trace) {
     if (!trace_) return;
@@ -15,4 +15,4 @@ Trace::Timed::~Timed() {
     --trace_->level_;
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

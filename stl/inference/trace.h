@@ -8,7 +8,7 @@
 
 #include "stl/core/clock.h"
 
-namespace stl::fast {
+namespace stl::inference {
 
 struct Span {
     std::string name;
@@ -43,4 +43,4 @@ class Trace {
     int level_ = 0;
 };
 
-}  // namespace stl::fast
+}  // namespace stl::inference

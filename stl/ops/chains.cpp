@@ -7,14 +7,14 @@
 #include "stl/ops/gpu_operations.h"
 #include "stl/ops/planes.h"
 
-namespace stl::fused {
+namespace stl::ops {
 namespace {
 
 /// task(first, count) over `total` values, in pieces that do not depend on the number of threads.
 template <class Task>
 void for_pieces(Index total, const Task& task) {
     constexpr Index piece = 16384;
-    kernels::parallel(static_cast<int>((total + piece - 1) / piece), [&](int unit) {
+    cpu::parallel(static_cast<int>((total + piece - 1) / piece), [&](int unit) {
         const Index first = unit * piece;
         task(first, std::min(piece, total - first));
     });
@@ -32,12 +32,12 @@ Tensor in_order_of(const Tensor& like, const Tensor& x) {
 }
 
 /// In x's own type.
-struct Gelu : torch::autograd::Function<Gelu> {
+struct GeluFunction : torch::autograd::Function<GeluFunction> {
     static Tensor forward(AutogradContext* context, const Tensor& x_) {
         const auto x = as_run(x_);
         auto out = torch::empty_like(x);
         const auto in = bytes(x), y = bytes(out);
-        const auto& k = kernels::kernels().training;
+        const auto& k = cpu::kernels().training;
         for_pieces(x.numel(), [&](Index first, Index count) {
             const Index at = first * x.element_size();
             k.gelu({.precision = precision_of(x), .in = in + at, .out = y + at, .count = count});
@@ -50,7 +50,7 @@ struct Gelu : torch::autograd::Function<Gelu> {
         const auto x = context->get_saved_variables()[0], grad = in_order_of(x, grads[0]);
         auto x_grad = torch::empty_like(x);
         const auto in = bytes(x), g = bytes(grad), dx = bytes(x_grad);
-        const auto& k = kernels::kernels().training;
+        const auto& k = cpu::kernels().training;
         for_pieces(x.numel(), [&](Index first, Index count) {
             const Index at = first * x.element_size();
             k.gelu_backward({.precision = precision_of(x),
@@ -63,7 +63,7 @@ struct Gelu : torch::autograd::Function<Gelu> {
     }
 };
 
-struct DecomposeSilu : torch::autograd::Function<DecomposeSilu> {
+struct DecomposeSiluFunction : torch::autograd::Function<DecomposeSiluFunction> {
     static Tensor forward(AutogradContext* context, const Tensor& x_, const Tensor& sigma_) {
         const auto x = as_planes(x_), sigma = sigma_.contiguous();
         auto out = torch::empty(x.sizes());
@@ -71,8 +71,8 @@ struct DecomposeSilu : torch::autograd::Function<DecomposeSilu> {
         const auto* in = x.const_data_ptr<float>();
         const auto* s = sigma.const_data_ptr<float>();
         auto* y = out.mutable_data_ptr<float>();
-        const auto& k = kernels::kernels().training;
-        kernels::parallel(p.batch * p.channels, [&](int plane) {
+        const auto& k = cpu::kernels().training;
+        cpu::parallel(p.batch * p.channels, [&](int plane) {
             const int n = plane / p.channels, channel = plane % p.channels;
             k.decompose_silu({.in = in + p.at(n, channel),
                               .sigma = s[channel],
@@ -94,11 +94,11 @@ struct DecomposeSilu : torch::autograd::Function<DecomposeSilu> {
         const auto* g = grad.const_data_ptr<float>();
         auto* dx = x_grad.mutable_data_ptr<float>();
         auto* ds = sigma_grad.mutable_data_ptr<float>();
-        const auto& k = kernels::kernels().training;
-        kernels::parallel(p.channels, [&](int channel) {
+        const auto& k = cpu::kernels().training;
+        cpu::parallel(p.channels, [&](int channel) {
             double sum = 0;
             for (int n = 0; n < p.batch; ++n) {
-                kernels::DecomposeSiluBackward task;
+                cpu::DecomposeSiluBackward task;
                 task.forward.in = in + p.at(n, channel);
                 task.forward.sigma = s[channel];
                 task.forward.count = p.size;
@@ -113,14 +113,14 @@ struct DecomposeSilu : torch::autograd::Function<DecomposeSilu> {
     }
 };
 
-struct SiluGate : torch::autograd::Function<SiluGate> {
+struct SiluGateFunction : torch::autograd::Function<SiluGateFunction> {
     static Tensor forward(AutogradContext* context, const Tensor& a_, const Tensor& b_) {
         const auto a = a_.contiguous(), b = b_.contiguous();
         auto out = torch::empty(a.sizes());
         const auto* first_factor = a.const_data_ptr<float>();
         const auto* second_factor = b.const_data_ptr<float>();
         auto* y = out.mutable_data_ptr<float>();
-        const auto& k = kernels::kernels().training;
+        const auto& k = cpu::kernels().training;
         for_pieces(a.numel(), [&](Index first, Index count) {
             k.silu_gate(
                 {.a = first_factor + first, .b = second_factor + first, .out = y + first, .count = count});
@@ -138,9 +138,9 @@ struct SiluGate : torch::autograd::Function<SiluGate> {
         const auto* g = grad.const_data_ptr<float>();
         auto* da = a_grad.mutable_data_ptr<float>();
         auto* db = b_grad.mutable_data_ptr<float>();
-        const auto& k = kernels::kernels().training;
+        const auto& k = cpu::kernels().training;
         for_pieces(grad.numel(), [&](Index first, Index count) {
-            kernels::SiluGateBackward task;
+            cpu::SiluGateBackward task;
             task.forward.a = a + first;
             task.forward.b = b + first;
             task.forward.count = count;
@@ -153,7 +153,7 @@ struct SiluGate : torch::autograd::Function<SiluGate> {
     }
 };
 
-struct ScaledResidual : torch::autograd::Function<ScaledResidual> {
+struct ScaledResidualFunction : torch::autograd::Function<ScaledResidualFunction> {
     static Tensor forward(AutogradContext* context, const Tensor& x_, const Tensor& branch_,
                           const Tensor& scale_, const std::optional<Tensor>& kept_) {
         const auto kept = kept_.value_or(Tensor());
@@ -165,8 +165,8 @@ struct ScaledResidual : torch::autograd::Function<ScaledResidual> {
         const auto* s = scale.const_data_ptr<float>();
         const auto* keep = kept.defined() ? kept.const_data_ptr<float>() : nullptr;
         auto* y = out.mutable_data_ptr<float>();
-        const auto& k = kernels::kernels().training;
-        kernels::parallel(p.batch * p.channels, [&](int plane) {
+        const auto& k = cpu::kernels().training;
+        cpu::parallel(p.batch * p.channels, [&](int plane) {
             const int n = plane / p.channels, channel = plane % p.channels;
             k.blend({.a = in + p.at(n, channel),
                      .b = b + q.at(n, channel),
@@ -190,8 +190,8 @@ struct ScaledResidual : torch::autograd::Function<ScaledResidual> {
         const auto* keep = kept.defined() ? kept.const_data_ptr<float>() : nullptr;
         auto* db = branch_grad.mutable_data_ptr<float>();
         auto* ds = scale_grad.mutable_data_ptr<float>();
-        const auto& k = kernels::kernels().training;
-        kernels::parallel(p.channels, [&](int channel) {
+        const auto& k = cpu::kernels().training;
+        cpu::parallel(p.channels, [&](int channel) {
             double sum = 0;
             for (int n = 0; n < p.batch; ++n) {
                 const float share = keep ? keep[n] : 1.0F;
@@ -213,7 +213,7 @@ struct ScaledResidual : torch::autograd::Function<ScaledResidual> {
 }  // namespace
 
 Tensor gelu(const Tensor& x, bool fused) {
-    return fused && takes_type(x) ? Gelu::apply(x) : torch::gelu(x);
+    return fused && takes_type(x) ? GeluFunction::apply(x) : torch::gelu(x);
 }
 
 bool takes_chain(const Tensor& x) {
@@ -221,16 +221,16 @@ bool takes_chain(const Tensor& x) {
 }
 
 Tensor decompose_silu(const Tensor& x, const Tensor& sigma) {
-    return gpu::takes(x) ? gpu::decompose_silu(x, sigma) : DecomposeSilu::apply(widened(x), sigma);
+    return gpu::takes(x) ? gpu::decompose_silu(x, sigma) : DecomposeSiluFunction::apply(widened(x), sigma);
 }
 
 Tensor silu_gate(const Tensor& a, const Tensor& b) {
-    return gpu::takes(a) ? gpu::gate(a, b) : SiluGate::apply(widened(a), widened(b));
+    return gpu::takes(a) ? gpu::gate(a, b) : SiluGateFunction::apply(widened(a), widened(b));
 }
 
 Tensor scaled_residual(const Tensor& x, const Tensor& branch, const Tensor& scale, const Tensor& kept) {
-    return ScaledResidual::apply(widened(x), widened(branch), scale,
-                                 kept.defined() ? std::optional(kept) : std::nullopt);
+    return ScaledResidualFunction::apply(widened(x), widened(branch), scale,
+                                         kept.defined() ? std::optional(kept) : std::nullopt);
 }
 
-}  // namespace stl::fused
+}  // namespace stl::ops

@@ -6,7 +6,7 @@
 
 #include "stl/runtime/torch.h"
 
-namespace stl::fused {
+namespace stl::ops {
 
 /// Whether those below take x: what fused.h takes, and on a CPU. (gelu() asks itself; silu_gate() and
 /// decompose_silu() take all that fused.h does.)
@@ -35,4 +35,4 @@ torch::Tensor silu_gate(const torch::Tensor& a, const torch::Tensor& b);
 torch::Tensor scaled_residual(const torch::Tensor& x, const torch::Tensor& branch, const torch::Tensor& scale,
                               const torch::Tensor& kept);
 
-}  // namespace stl::fused
+}  // namespace stl::ops

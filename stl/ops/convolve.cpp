@@ -10,7 +10,7 @@ namespace {
 using torch::Tensor;
 
 /// y, which has the bias in it already; going back, the bias's gradient.
-struct BiasGradient : torch::autograd::Function<BiasGradient> {
+struct BiasGradientFunction : torch::autograd::Function<BiasGradientFunction> {
     static Tensor forward(torch::autograd::AutogradContext* /*context*/, const Tensor& y,
                           const Tensor& /*bias*/) {
         return y;
@@ -39,7 +39,7 @@ Tensor convolve(const Tensor& x, const Tensor& weight, const Tensor& bias, const
         return torch::conv2d(x, weight, b, steps.stride, steps.padding, steps.dilation, steps.groups);
     };
     if (!onednn_writes_behind(x, weight, bias)) return with(bias);
-    return BiasGradient::apply(with(bias.detach()), bias);
+    return BiasGradientFunction::apply(with(bias.detach()), bias);
 }
 
 }  // namespace stl

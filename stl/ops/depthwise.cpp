@@ -6,7 +6,7 @@
 #include "stl/ops/gpu_operations.h"
 #include "stl/ops/planes.h"
 
-namespace stl::fused {
+namespace stl::ops {
 namespace {
 
 /// One filter a channel over planes, with one thread's scratch memory.
@@ -17,7 +17,7 @@ class Filter {
           weight_(weight.const_data_ptr<float>()),
           kernel_(static_cast<int>(weight.size(2))),
           dilation_(static_cast<int>(dilation)),
-          scratch_(kernels::plane_scratch(planes.height, planes.width, kernel_, dilation_)) {}
+          scratch_(cpu::plane_scratch(planes.height, planes.width, kernel_, dilation_)) {}
 
     void forward(const float* in, int channel, float bias, float* out) { run(in, channel, false, bias, out); }
     /// The input's gradient from the output's.
@@ -26,34 +26,34 @@ class Filter {
     /// The channel's weight and bias gradients; the pictures' planes lie `picture` and `grad_picture` apart.
     void weights(const float* in, const float* grad, Index grad_picture, int channel, float* weight_grad,
                  float* bias_grad) {
-        kernels::kernels().training.depthwise_weights({.in = in,
-                                                       .grad = grad,
-                                                       .batch = planes_.batch,
-                                                       .in_step = planes_.picture,
-                                                       .grad_step = grad_picture,
-                                                       .height = planes_.height,
-                                                       .width = planes_.width,
-                                                       .kernel = kernel_,
-                                                       .dilation = dilation_,
-                                                       .w_grad = weight_grad + taps(channel),
-                                                       .bias_grad = bias_grad + channel,
-                                                       .scratch = scratch_.of_this_thread()});
+        cpu::kernels().training.depthwise_weights({.in = in,
+                                                   .grad = grad,
+                                                   .batch = planes_.batch,
+                                                   .in_step = planes_.picture,
+                                                   .grad_step = grad_picture,
+                                                   .height = planes_.height,
+                                                   .width = planes_.width,
+                                                   .kernel = kernel_,
+                                                   .dilation = dilation_,
+                                                   .w_grad = weight_grad + taps(channel),
+                                                   .bias_grad = bias_grad + channel,
+                                                   .scratch = scratch_.of_this_thread()});
     }
 
   private:
     Index taps(int channel) const { return static_cast<Index>(channel) * kernel_ * kernel_; }
 
     void run(const float* in, int channel, bool flipped, float bias, float* out) {
-        kernels::kernels().training.depthwise({.in = in,
-                                               .w = weight_ + taps(channel),
-                                               .flipped = flipped,
-                                               .bias = bias,
-                                               .out = out,
-                                               .height = planes_.height,
-                                               .width = planes_.width,
-                                               .kernel = kernel_,
-                                               .dilation = dilation_,
-                                               .scratch = scratch_.of_this_thread()});
+        cpu::kernels().training.depthwise({.in = in,
+                                           .w = weight_ + taps(channel),
+                                           .flipped = flipped,
+                                           .bias = bias,
+                                           .out = out,
+                                           .height = planes_.height,
+                                           .width = planes_.width,
+                                           .kernel = kernel_,
+                                           .dilation = dilation_,
+                                           .scratch = scratch_.of_this_thread()});
     }
 
     const Planes planes_;
@@ -81,7 +81,7 @@ Gradients depthwise_gradients(const Tensor& x, const Tensor& weight, std::int64_
     auto* dx = wants_x ? x_grad.mutable_data_ptr<float>() : nullptr;
     auto* dw = weight_grad.mutable_data_ptr<float>();
     auto* db = bias_grad.mutable_data_ptr<float>();
-    kernels::parallel(p.channels, [&](int channel) {
+    cpu::parallel(p.channels, [&](int channel) {
         const ChannelGrad grad = output_grad(channel);
         filter.weights(in + channel * p.size, grad.first, grad.picture, channel, dw, db);
         for (int n = 0; wants_x && n < p.batch; ++n) {
@@ -92,7 +92,7 @@ Gradients depthwise_gradients(const Tensor& x, const Tensor& weight, std::int64_
     return {x_grad, weight_grad, bias_grad};
 }
 
-struct Depthwise : torch::autograd::Function<Depthwise> {
+struct DepthwiseFunction : torch::autograd::Function<DepthwiseFunction> {
     static Tensor forward(AutogradContext* context, const Tensor& x_, const Tensor& weight_,
                           const Tensor& bias_, std::int64_t dilation, bool gelu) {
         const auto x = as_planes(x_), weight = weight_.contiguous(), bias = bias_.contiguous();
@@ -104,8 +104,8 @@ struct Depthwise : torch::autograd::Function<Depthwise> {
         const auto* b = bias.const_data_ptr<float>();
         auto* d = filtered.mutable_data_ptr<float>();
         auto* y = out.mutable_data_ptr<float>();
-        const auto& k = kernels::kernels().training;
-        kernels::parallel(p.batch * p.channels, [&](int plane) {
+        const auto& k = cpu::kernels().training;
+        cpu::parallel(p.batch * p.channels, [&](int plane) {
             const int n = plane / p.channels, channel = plane % p.channels;
             const Index at = q.at(n, channel);
             filter.forward(in + p.at(n, channel), channel, b[channel], d + at);
@@ -143,7 +143,7 @@ struct Depthwise : torch::autograd::Function<Depthwise> {
         const auto* g = grad.const_data_ptr<float>();
         const auto* d = saved[2].const_data_ptr<float>();
         Scratch scratch(static_cast<std::size_t>(p.batch * p.size));
-        const auto& k = kernels::kernels().training;
+        const auto& k = cpu::kernels().training;
         return depthwise_gradients(saved[0], saved[1], dilation, wants_x, [&](int channel) {
             float* out = scratch.of_this_thread();
             for (int n = 0; n < p.batch; ++n) {
@@ -166,7 +166,7 @@ Tensor sum_over_channels(const Planes& p, const Add& add) {
     const int parts = (p.channels + sum_channels - 1) / sum_channels;
     auto sums = torch::zeros({p.batch, parts, p.height, p.width});
     auto* s = sums.mutable_data_ptr<float>();
-    kernels::parallel(p.batch * parts, [&](int unit) {
+    cpu::parallel(p.batch * parts, [&](int unit) {
         const int n = unit / parts, first = unit % parts * sum_channels;
         for (int channel = first; channel < std::min(first + sum_channels, p.channels); ++channel)
             add(n, channel, s + unit * p.size);
@@ -174,7 +174,7 @@ Tensor sum_over_channels(const Planes& p, const Add& add) {
     return sums.sum(1);
 }
 
-struct ChannelAggregation : torch::autograd::Function<ChannelAggregation> {
+struct ChannelAggregationFunction : torch::autograd::Function<ChannelAggregationFunction> {
     static Tensor forward(AutogradContext* context, const Tensor& x_, const Tensor& weight_,
                           const Tensor& bias_, const Tensor& decompose_, const Tensor& decompose_bias,
                           const Tensor& sigma_) {
@@ -189,7 +189,7 @@ struct ChannelAggregation : torch::autograd::Function<ChannelAggregation> {
         const auto* s = sigma.const_data_ptr<float>();
         auto* d = filtered.mutable_data_ptr<float>();
         auto* y = out.mutable_data_ptr<float>();
-        const auto& k = kernels::kernels().training;
+        const auto& k = cpu::kernels().training;
         const auto before_gate =
             sum_over_channels(p, [&](int n, int channel, float* sums) {
                 const Index at = q.at(n, channel);
@@ -198,7 +198,7 @@ struct ChannelAggregation : torch::autograd::Function<ChannelAggregation> {
             }).add_(decompose_bias);
         const auto gate = torch::gelu(before_gate);
         const auto* g = gate.const_data_ptr<float>();
-        kernels::parallel(p.batch * p.channels, [&](int plane) {
+        cpu::parallel(p.batch * p.channels, [&](int plane) {
             const float share = s[plane % p.channels];
             float* values = y + plane * q.size;
             k.blend({.a = values,
@@ -221,7 +221,7 @@ struct ChannelAggregation : torch::autograd::Function<ChannelAggregation> {
         const auto* d = filtered.const_data_ptr<float>();
         const auto* w = decompose.const_data_ptr<float>();
         const auto* s = sigma.const_data_ptr<float>();
-        const auto& k = kernels::kernels().training;
+        const auto& k = cpu::kernels().training;
         const auto gate_grad = sum_over_channels(p, [&](int n, int channel, float* sums) {
             k.blend({.a = sums, .b = g + p.at(n, channel), .t = -s[channel], .out = sums, .count = p.size});
         });
@@ -259,7 +259,7 @@ struct ChannelAggregation : torch::autograd::Function<ChannelAggregation> {
 
 }  // namespace
 
-const std::int64_t largest_kernel = kernels::plane_kernel_limit;
+const std::int64_t largest_kernel = cpu::plane_kernel_limit;
 
 Tensor depthwise(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t dilation) {
     if (gpu::takes_depthwise(x, weight.size(2), dilation)) return gpu::depthwise(x, weight, bias, dilation);
@@ -267,16 +267,16 @@ Tensor depthwise(const Tensor& x, const Tensor& weight, const Tensor& bias, std:
         const auto padding = dilation * (weight.size(2) - 1) / 2;
         return torch::conv2d(x, weight, bias, 1, padding, dilation, weight.size(0));
     }
-    return Depthwise::apply(widened(x), weight, bias, dilation, /*gelu=*/false);
+    return DepthwiseFunction::apply(widened(x), weight, bias, dilation, /*gelu=*/false);
 }
 
 Tensor depthwise_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t dilation) {
-    return Depthwise::apply(widened(x), weight, bias, dilation, /*gelu=*/true);
+    return DepthwiseFunction::apply(widened(x), weight, bias, dilation, /*gelu=*/true);
 }
 
 Tensor channel_aggregation(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& decompose,
                            const Tensor& decompose_bias, const Tensor& sigma) {
-    return ChannelAggregation::apply(widened(x), weight, bias, decompose, decompose_bias, sigma);
+    return ChannelAggregationFunction::apply(widened(x), weight, bias, decompose, decompose_bias, sigma);
 }
 
-}  // namespace stl::fused
+}  // namespace stl::ops

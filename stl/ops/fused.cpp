@@ -26,7 +26,7 @@ void use_fast_layers(torch::nn::Module& model, torch::Device device) {
     set_fused(model, true);
 }
 
-namespace fused {
+namespace ops {
 
 using torch::Tensor;
 
@@ -42,7 +42,7 @@ bool takes_type(const Tensor& x) {
 }
 
 bool on_tiles(const Tensor& x) {
-    return takes_type(x) && at::autocast::is_autocast_enabled(torch::kCPU) && kernels::kernels().has_tiles;
+    return takes_type(x) && at::autocast::is_autocast_enabled(torch::kCPU) && cpu::kernels().has_tiles;
 }
 
 Tensor widened(const Tensor& x) {
@@ -60,5 +60,5 @@ Tensor few_outputs(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     return y.view({x.size(0), weight.size(0), x.size(2), x.size(3)});
 }
 
-}  // namespace fused
+}  // namespace ops
 }  // namespace stl

@@ -24,7 +24,7 @@ void set_channels_last(torch::nn::Module& model);
 /// Both, as `device` trains fastest: channels last on a GPU alone.
 void use_fast_layers(torch::nn::Module& model, torch::Device device);
 
-namespace fused {
+namespace ops {
 
 /// Whether the functions below take x.
 bool takes(const torch::Tensor& x);
@@ -62,5 +62,5 @@ struct Norm {
 torch::Tensor conv_norm_silu(const torch::Tensor& x, const Convolution& convolution, const Norm& norm,
                              bool shuffle);
 
-}  // namespace fused
+}  // namespace ops
 }  // namespace stl

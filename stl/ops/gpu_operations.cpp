@@ -20,7 +20,7 @@ bool mixed_precision(const Tensor& x) {
 }
 
 /// Into how many parts a kernel cuts each picture's pixels, or rows, for sums over each channel.
-int pixel_parts(const Kernels& kernels, Index pictures, Index channels, Index pixels) {
+int pixel_parts(const KernelTable& kernels, Index pictures, Index channels, Index pixels) {
     constexpr Index channels_of_block = 128;
     return kernels.parts(pictures * ((channels + channels_of_block - 1) / channels_of_block), pixels);
 }
@@ -41,7 +41,7 @@ NormTask norm_task(const Tensor& x, const Tensor& gamma, const Tensor& beta, std
     return t;
 }
 
-struct NormSilu : torch::autograd::Function<NormSilu> {
+struct NormSiluFunction : torch::autograd::Function<NormSiluFunction> {
     static Tensor forward(AutogradContext* context, const Tensor& x_, const Tensor& gamma_,
                           const Tensor& beta_, std::int64_t groups, double eps, bool shuffle) {
         const auto x = channels_last(x_), gamma = as_floats(gamma_), beta = as_floats(beta_);
@@ -132,7 +132,7 @@ Tensor filter_gradient(const Tensor& x, const Tensor& grad, const Tensor& filter
     return sums.sum(0);
 }
 
-struct Depthwise : torch::autograd::Function<Depthwise> {
+struct DepthwiseFunction : torch::autograd::Function<DepthwiseFunction> {
     static Tensor forward(AutogradContext* context, const Tensor& x_, const Tensor& weight,
                           const Tensor& bias_, std::int64_t dilation) {
         const auto x = pixels_apart(x_), filters = as_floats(weight.flatten(1).t()), bias = as_floats(bias_);
@@ -173,7 +173,7 @@ ResidualTask residual_task(const Tensor& x, const Tensor& branch, const Tensor& 
     return t;
 }
 
-struct Residual : torch::autograd::Function<Residual> {
+struct ResidualFunction : torch::autograd::Function<ResidualFunction> {
     static Tensor forward(AutogradContext* context, const Tensor& x_, const Tensor& branch_,
                           const Tensor& scale_, const std::optional<Tensor>& keep_) {
         const auto x = channels_last(x_), branch = channels_last(branch_),
@@ -206,7 +206,7 @@ struct Residual : torch::autograd::Function<Residual> {
     }
 };
 
-struct Gate : torch::autograd::Function<Gate> {
+struct GateFunction : torch::autograd::Function<GateFunction> {
     static Tensor forward(AutogradContext* context, const Tensor& a_, const Tensor& b_) {
         const auto a = channels_last(a_), b = channels_last(b_);
         auto y = torch::empty_like(a);
@@ -255,7 +255,7 @@ BatchNormTask batch_norm_task(const Tensor& x, const Tensor& gamma, bool of_gelu
     return t;
 }
 
-struct NormOfBatch : torch::autograd::Function<NormOfBatch> {
+struct NormOfBatchFunction : torch::autograd::Function<NormOfBatchFunction> {
     static Tensor forward(AutogradContext* context, const Tensor& x_, const Tensor& gamma_,
                           const Tensor& beta_, Tensor running_mean, Tensor running_var, double momentum,
                           double eps, bool of_gelu) {
@@ -302,7 +302,7 @@ struct NormOfBatch : torch::autograd::Function<NormOfBatch> {
     }
 };
 
-struct Aggregation : torch::autograd::Function<Aggregation> {
+struct AggregationFunction : torch::autograd::Function<AggregationFunction> {
     static Tensor forward(AutogradContext* context, const Tensor& x_, const Tensor& weight_,
                           const Tensor& bias_, const Tensor& sigma_) {
         const auto x = channels_last(x_), weight = as_floats(weight_.flatten()), bias = as_floats(bias_),
@@ -351,7 +351,7 @@ struct Aggregation : torch::autograd::Function<Aggregation> {
     }
 };
 
-struct Decomposition : torch::autograd::Function<Decomposition> {
+struct DecompositionFunction : torch::autograd::Function<DecompositionFunction> {
     static Tensor forward(AutogradContext* context, const Tensor& x_, const Tensor& sigma_) {
         const auto x = channels_last(x_), sigma = as_floats(sigma_.flatten()),
                    mean = x.mean({2, 3}, /*keepdim=*/false, torch::kFloat32).contiguous();
@@ -431,16 +431,16 @@ bool takes_depthwise(const Tensor& x, std::int64_t kernel, std::int64_t dilation
 
 Tensor norm_silu(const Tensor& x, std::int64_t groups, const Tensor& gamma, const Tensor& beta, double eps,
                  bool shuffle) {
-    return NormSilu::apply(x, gamma, beta, groups, eps, shuffle);
+    return NormSiluFunction::apply(x, gamma, beta, groups, eps, shuffle);
 }
 
 Tensor depthwise(const Tensor& x, const Tensor& weight, const Tensor& bias, std::int64_t dilation) {
-    return Depthwise::apply(narrowed(x), weight, bias, dilation);
+    return DepthwiseFunction::apply(narrowed(x), weight, bias, dilation);
 }
 
 Tensor residual(const Tensor& x, const Tensor& branch, const Tensor& scale, const Tensor& keep) {
     const auto some = keep.defined() ? std::optional(keep) : std::nullopt;
-    return Residual::apply(as_sum(x, branch), branch, scale, some);
+    return ResidualFunction::apply(as_sum(x, branch), branch, scale, some);
 }
 
 Tensor scaled_sum(const Tensor& x_, const Tensor& scale_, const Tensor& branch_) {
@@ -461,20 +461,20 @@ bool takes_batch_norm(const Tensor& x) {
 }
 
 Tensor batch_norm(const Tensor& x, const BatchNorm& norm, bool of_gelu) {
-    return NormOfBatch::apply(x, norm.gamma, norm.beta, norm.running_mean, norm.running_var, norm.momentum,
-                              norm.eps, of_gelu);
+    return NormOfBatchFunction::apply(x, norm.gamma, norm.beta, norm.running_mean, norm.running_var,
+                                      norm.momentum, norm.eps, of_gelu);
 }
 
 Tensor channel_aggregation(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& sigma) {
-    return Aggregation::apply(x, weight, bias, sigma);
+    return AggregationFunction::apply(x, weight, bias, sigma);
 }
 
 Tensor decompose_silu(const Tensor& x, const Tensor& sigma) {
-    return Decomposition::apply(x, sigma);
+    return DecompositionFunction::apply(x, sigma);
 }
 
 Tensor gate(const Tensor& a, const Tensor& b) {
-    return Gate::apply(a, b.to(a.scalar_type()));
+    return GateFunction::apply(a, b.to(a.scalar_type()));
 }
 
 }  // namespace stl::gpu

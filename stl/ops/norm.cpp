@@ -5,11 +5,11 @@
 #include "stl/ops/planes.h"
 #include "stl/ops/winograd.h"
 
-namespace stl::fused {
+namespace stl::ops {
 namespace {
 
 /// x channels last, its four places of a pixel one after the other where it is to be shuffled.
-struct GroupNormSilu : torch::autograd::Function<GroupNormSilu> {
+struct GroupNormSiluFunction : torch::autograd::Function<GroupNormSiluFunction> {
     static Tensor forward(AutogradContext* context, const Tensor& x_, const Tensor& gamma, const Tensor& beta,
                           std::int64_t groups, double eps, bool shuffle) {
         const auto x = x_.contiguous(channels_last);
@@ -23,14 +23,14 @@ struct GroupNormSilu : torch::autograd::Function<GroupNormSilu> {
         const Pictures in(x), to(out);
         auto* m = mean.mutable_data_ptr<float>();
         auto* r = rstd.mutable_data_ptr<float>();
-        kernels::parallel(static_cast<int>(x.size(0)), [&](int n) {
+        cpu::parallel(static_cast<int>(x.size(0)), [&](int n) {
             auto own = picture;
             own.in = in[n];
             own.out = to[n];
             own.mean = m + n * groups;
             own.rstd = r + n * groups;
             own.scratch = reinterpret_cast<double*>(scratch.of_this_thread());
-            kernels::kernels().training.group_norm_silu(own);
+            cpu::kernels().training.group_norm_silu(own);
         });
         context->save_for_backward({x, gamma, beta, mean, rstd});
         context->saved_data["shuffle"] = shuffle;
@@ -53,8 +53,8 @@ struct GroupNormSilu : torch::autograd::Function<GroupNormSilu> {
         auto* r = rstd.mutable_data_ptr<float>();
         auto* dgamma = gamma_grad.mutable_data_ptr<float>();
         auto* dbeta = beta_grad.mutable_data_ptr<float>();
-        kernels::parallel(static_cast<int>(x.size(0)), [&](int n) {
-            kernels::GroupNormSiluBackward own{.forward = picture};
+        cpu::parallel(static_cast<int>(x.size(0)), [&](int n) {
+            cpu::GroupNormSiluBackward own{.forward = picture};
             own.forward.in = in[n];
             own.forward.mean = m + n * groups;
             own.forward.rstd = r + n * groups;
@@ -63,7 +63,7 @@ struct GroupNormSilu : torch::autograd::Function<GroupNormSilu> {
             own.in_grad = to[n];
             own.gamma_grad = dgamma + n * channels;
             own.beta_grad = dbeta + n * channels;
-            kernels::kernels().training.group_norm_silu_backward(own);
+            cpu::kernels().training.group_norm_silu_backward(own);
         });
         return {x_grad, gamma_grad.sum(0), beta_grad.sum(0), Tensor(), Tensor(), Tensor()};
     }
@@ -79,8 +79,8 @@ struct GroupNormSilu : torch::autograd::Function<GroupNormSilu> {
     };
 
     /// What all pictures share.
-    static kernels::GroupNormSilu task(const Tensor& x, const Tensor& gamma, const Tensor& beta, bool shuffle,
-                                       std::int64_t groups) {
+    static cpu::GroupNormSilu task(const Tensor& x, const Tensor& gamma, const Tensor& beta, bool shuffle,
+                                   std::int64_t groups) {
         return {.precision = precision_of(x),
                 .channels = static_cast<int>(gamma.size(0)),
                 .groups = static_cast<int>(groups),
@@ -91,8 +91,8 @@ struct GroupNormSilu : torch::autograd::Function<GroupNormSilu> {
                 .beta = beta.const_data_ptr<float>()};
     }
 
-    static std::size_t scratch_floats(const kernels::GroupNormSilu& picture) {
-        return kernels::group_norm_scratch(picture.channels) * sizeof(double) / sizeof(float);
+    static std::size_t scratch_floats(const cpu::GroupNormSilu& picture) {
+        return cpu::group_norm_scratch(picture.channels) * sizeof(double) / sizeof(float);
     }
 };
 
@@ -132,7 +132,7 @@ Tensor conv_norm_silu(const Tensor& x, const Convolution& convolution, const Nor
     const auto y = !on_tiles(in) && takes_winograd(in, weight, stride, padding)
                        ? winograd(in, weight, bias)
                        : convolve(in, in_channels_last(weight), bias, {.stride = stride, .padding = padding});
-    return GroupNormSilu::apply(y, norm.gamma, norm.beta, norm.groups, norm.eps, shuffle);
+    return GroupNormSiluFunction::apply(y, norm.gamma, norm.beta, norm.groups, norm.eps, shuffle);
 }
 
-}  // namespace stl::fused
+}  // namespace stl::ops

@@ -9,17 +9,17 @@
 #include "stl/runtime/autograd_function.h"
 #include "stl/runtime/torch.h"
 
-namespace stl::fused {
+namespace stl::ops {
 
 using torch::Tensor;
 using torch::autograd::AutogradContext;
 using Gradients = torch::autograd::variable_list;
-using kernels::Index;
+using cpu::Index;
 
 inline constexpr auto channels_last = torch::MemoryFormat::ChannelsLast;
 
-inline kernels::Precision precision_of(const Tensor& x) {
-    return x.scalar_type() == torch::kBFloat16 ? kernels::Precision::bfloat16 : kernels::Precision::float32;
+inline cpu::Precision precision_of(const Tensor& x) {
+    return x.scalar_type() == torch::kBFloat16 ? cpu::Precision::bfloat16 : cpu::Precision::float32;
 }
 
 inline std::byte* bytes(const Tensor& x) {
@@ -30,15 +30,15 @@ inline std::byte* bytes(const Tensor& x) {
 class Scratch {
   public:
     explicit Scratch(std::size_t floats) : floats_((floats + 15) / 16 * 16) {
-        buffer_.reserve(floats_ * static_cast<std::size_t>(kernels::thread_count()));
+        buffer_.reserve(floats_ * static_cast<std::size_t>(cpu::thread_count()));
     }
     float* of_this_thread() {
-        return buffer_.data() + floats_ * static_cast<std::size_t>(kernels::thread_index());
+        return buffer_.data() + floats_ * static_cast<std::size_t>(cpu::thread_index());
     }
 
   private:
     std::size_t floats_;
-    kernels::Buffer buffer_;
+    cpu::Buffer buffer_;
 };
 
 /// A tensor's channels, which are contiguous planes; a picture's planes lie one after the other.
@@ -63,4 +63,4 @@ inline Tensor as_planes(const Tensor& x) {
     return is ? x : x.contiguous();
 }
 
-}  // namespace stl::fused
+}  // namespace stl::ops

@@ -5,7 +5,7 @@
 #include "stl/cpu/turn.h"
 #include "stl/ops/planes.h"
 
-namespace stl::fused {
+namespace stl::ops {
 namespace {
 
 /// x's values in the other order, in a new tensor. x: bfloat16, contiguous or channels last.
@@ -18,12 +18,12 @@ Tensor turned(const Tensor& x, bool to_last) {
     auto* to = static_cast<std::uint16_t*>(out.mutable_data_ptr());
     constexpr int block = 64;  // pixels at a time
     const int blocks = (pixels + block - 1) / block;
-    kernels::parallel(static_cast<int>(x.size(0)) * blocks, [&](int unit) {
+    cpu::parallel(static_cast<int>(x.size(0)) * blocks, [&](int unit) {
         const Index n = unit / blocks;
         const int first = unit % blocks * block, count = std::min(block, pixels - first);
         const Index planes = n * picture + first, lines = n * picture + Index{first} * channels;
-        kernels::turn(to_last ? kernels::Turn{in + planes, pixels, channels, count, to + lines, channels}
-                              : kernels::Turn{in + lines, channels, count, channels, to + planes, pixels});
+        cpu::turn(to_last ? cpu::Turn{in + planes, pixels, channels, count, to + lines, channels}
+                          : cpu::Turn{in + lines, channels, count, channels, to + planes, pixels});
     });
     return out;
 }
@@ -37,7 +37,7 @@ Tensor ordered(const Tensor& x_, bool last) {
     return x.is_contiguous(other) ? turned(x, last) : x.contiguous(wanted);
 }
 
-struct Ordered : torch::autograd::Function<Ordered> {
+struct OrderedFunction : torch::autograd::Function<OrderedFunction> {
     static Tensor forward(AutogradContext* context, const Tensor& x, bool last) {
         context->saved_data["last"] = last;
         return ordered(x, last);
@@ -51,12 +51,12 @@ struct Ordered : torch::autograd::Function<Ordered> {
 
 Tensor with_channels_last(const Tensor& x_) {
     const auto x = x_.to(torch::kBFloat16);
-    return x.is_contiguous(channels_last) ? x : Ordered::apply(x, true);
+    return x.is_contiguous(channels_last) ? x : OrderedFunction::apply(x, true);
 }
 
 Tensor with_channels_first(const Tensor& x_) {
     const auto x = x_.to(torch::kBFloat16);
-    return x.is_contiguous() ? x : Ordered::apply(x, false);
+    return x.is_contiguous() ? x : OrderedFunction::apply(x, false);
 }
 
 Tensor product_over_pixels(const Tensor& x, const Tensor& weight, const Tensor& bias) {
@@ -70,4 +70,4 @@ Tensor pointwise(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     return x.is_contiguous(channels_last) ? y : with_channels_first(y);
 }
 
-}  // namespace stl::fused
+}  // namespace stl::ops

@@ -3,7 +3,7 @@
 
 #include "stl/runtime/torch.h"
 
-namespace stl::fused {
+namespace stl::ops {
 
 /// conv2d(x, weight, bias) for 1x1 filters and x with its channels last, as one matrix product over all pixels; the
 /// result has its channels last too. On any device, in any type. weight: [O,C,1,1]; bias: [O].
@@ -19,4 +19,4 @@ torch::Tensor with_channels_first(const torch::Tensor& x);
 /// last, or else contiguous.
 torch::Tensor pointwise(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 
-}  // namespace stl::fused
+}  // namespace stl::ops

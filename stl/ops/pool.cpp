@@ -5,7 +5,7 @@
 #include "stl/ops/fused.h"
 #include "stl/ops/planes.h"
 
-namespace stl::fused {
+namespace stl::ops {
 namespace {
 
 /// How many of `index` and its neighbours lie within `length`.
@@ -66,14 +66,14 @@ Tensor pooled(const Tensor& in, bool back) {
     Scratch scratch(Padded::floats(p));
     const auto* from = in.const_data_ptr<float>();
     auto* to = out.mutable_data_ptr<float>();
-    kernels::parallel(p.batch * p.channels, [&](int plane) {
+    cpu::parallel(p.batch * p.channels, [&](int plane) {
         const int n = plane / p.channels, channel = plane % p.channels;
         Padded(p, scratch.of_this_thread()).run(from + p.at(n, channel), back, to + q.at(n, channel));
     });
     return out;
 }
 
-struct PoolDifference : torch::autograd::Function<PoolDifference> {
+struct PoolDifferenceFunction : torch::autograd::Function<PoolDifferenceFunction> {
     static Tensor forward(AutogradContext* /*context*/, const Tensor& x) {
         return pooled(as_planes(x), /*back=*/false);
     }
@@ -85,7 +85,7 @@ struct PoolDifference : torch::autograd::Function<PoolDifference> {
 }  // namespace
 
 Tensor pool_difference(const Tensor& x) {
-    return PoolDifference::apply(widened(x));
+    return PoolDifferenceFunction::apply(widened(x));
 }
 
-}  // namespace stl::fused
+}  // namespace stl::ops

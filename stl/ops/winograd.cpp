@@ -9,38 +9,38 @@
 #include "stl/ops/fused.h"
 #include "stl/ops/planes.h"
 
-namespace stl::fused {
+namespace stl::ops {
 namespace {
 
 /// `turned`: the filters that take the output's gradient to the input's.
-kernels::WinogradFilters filters_of(const Tensor& weight_, bool turned) {
+cpu::WinogradFilters filters_of(const Tensor& weight_, bool turned) {
     const auto weight = weight_.contiguous();
     const int outputs = static_cast<int>(weight.size(0)), inputs = static_cast<int>(weight.size(1));
     constexpr std::ptrdiff_t taps = 9;
-    kernels::WinogradFilters::Source source{.weight = weight.const_data_ptr<float>(),
-                                            .outputs = outputs,
-                                            .inputs = inputs,
-                                            .padded_inputs = inputs,
-                                            .output_step = inputs * taps,
-                                            .input_step = taps,
-                                            .turned = turned};
+    cpu::WinogradFilters::Source source{.weight = weight.const_data_ptr<float>(),
+                                        .outputs = outputs,
+                                        .inputs = inputs,
+                                        .padded_inputs = inputs,
+                                        .output_step = inputs * taps,
+                                        .input_step = taps,
+                                        .turned = turned};
     if (turned) {
         std::swap(source.outputs, source.inputs);
         std::swap(source.output_step, source.input_step);
         source.padded_inputs = outputs;
     }
-    return {source, kernels::Precision::float32};
+    return {source, cpu::Precision::float32};
 }
 
 /// Only the inside: the border is zero and stays so.
-void copy(const std::byte* picture, const kernels::Plane& to) {
+void copy(const std::byte* picture, const cpu::Plane& to) {
     const auto row = static_cast<std::size_t>(to.width * to.pixel()) * sizeof(float);
     for (int y = 0; y < to.height; ++y)
         std::memcpy(to.at(y, 0), picture + static_cast<std::size_t>(y) * row, row);
 }
 
 /// One picture of x, without memory.
-kernels::Plane plane_of(const Tensor& x) {
+cpu::Plane plane_of(const Tensor& x) {
     return {.height = static_cast<int>(x.size(2)),
             .width = static_cast<int>(x.size(3)),
             .channels = static_cast<int>(x.size(1)),
@@ -49,28 +49,28 @@ kernels::Plane plane_of(const Tensor& x) {
 }
 
 /// in, out: [B,*,H,W] channels last, of one type.
-void convolve(const Tensor& in, const kernels::WinogradFilters& filters, const float* bias, Tensor& out) {
+void convolve(const Tensor& in, const cpu::WinogradFilters& filters, const float* bias, Tensor& out) {
     const auto plane = plane_of(in);
     const int outputs = filters.outputs();
-    Scratch planes(plane.floats()), scratch(kernels::winograd_scratch(plane, outputs));
+    Scratch planes(plane.floats()), scratch(cpu::winograd_scratch(plane, outputs));
     const auto* from = static_cast<const std::byte*>(in.const_data_ptr());
     auto* to = bytes(out);
     const auto from_step = in.stride(0) * in.element_size(), to_step = out.stride(0) * out.element_size();
-    kernels::parallel(static_cast<int>(in.size(0)), [&](int n) {
+    cpu::parallel(static_cast<int>(in.size(0)), [&](int n) {
         auto own = plane;
         own.data = planes.of_this_thread();
         copy(from + n * from_step, own);
-        const kernels::WinogradConvolution convolution{.filters = &filters,
-                                                       .bias = bias,
-                                                       .stored = plane.stored,
-                                                       .out = to + n * to_step,
-                                                       .pixel = outputs,
-                                                       .line = Index{plane.width} * outputs};
-        kernels::winograd(kernels::kernels(), own, {&convolution, 1}, scratch.of_this_thread());
+        const cpu::WinogradConvolution convolution{.filters = &filters,
+                                                   .bias = bias,
+                                                   .stored = plane.stored,
+                                                   .out = to + n * to_step,
+                                                   .pixel = outputs,
+                                                   .line = Index{plane.width} * outputs};
+        cpu::winograd(cpu::kernels(), own, {&convolution, 1}, scratch.of_this_thread());
     });
 }
 
-using Sums = kernels::WinogradFilterSums;
+using Sums = cpu::WinogradFilterSums;
 
 /// What every thread sums in stays in the caches and is little beside the weights' other memory.
 bool sums_are_small(const Tensor& weight) {
@@ -88,16 +88,16 @@ Tensor filter_gradient(const Tensor& x, const Tensor& weight, const Tensor& grad
     }
     const auto plane = plane_of(x);
     const int inputs = plane.channels, outputs = static_cast<int>(grad.size(1));
-    const int pictures = static_cast<int>(x.size(0)), parts = std::min(kernels::thread_count(), pictures);
+    const int pictures = static_cast<int>(x.size(0)), parts = std::min(cpu::thread_count(), pictures);
     const auto size = Sums::sums_floats(inputs, outputs);
     auto sums = torch::zeros({parts, static_cast<std::int64_t>(size)});
     auto* const first_sum = sums.mutable_data_ptr<float>();
     Scratch planes(plane.floats()), scratch(Sums::scratch_floats(plane.width, inputs, outputs));
     const auto x_step = x.stride(0) * x.element_size(), grad_step = grad.stride(0) * grad.element_size();
-    kernels::parallel(parts, [&](int part) {
+    cpu::parallel(parts, [&](int part) {
         auto own = plane;
         own.data = planes.of_this_thread();
-        Sums filters(kernels::kernels(), plane.width, inputs, outputs, scratch.of_this_thread(),
+        Sums filters(cpu::kernels(), plane.width, inputs, outputs, scratch.of_this_thread(),
                      first_sum + static_cast<std::size_t>(part) * size);
         for (int n = pictures * part / parts; n < pictures * (part + 1) / parts; ++n) {
             copy(bytes(x) + n * x_step, own);
@@ -109,18 +109,18 @@ Tensor filter_gradient(const Tensor& x, const Tensor& weight, const Tensor& grad
     const auto* from = total.const_data_ptr<float>();
     auto weight_grad = torch::empty({outputs, inputs, 3, 3});
     auto* to = weight_grad.mutable_data_ptr<float>();
-    kernels::parallel(outputs, [&](int o) {
+    cpu::parallel(outputs, [&](int o) {
         for (int i = 0; i < inputs; ++i) {
-            float points[kernels::winograd_points];
-            for (int p = 0; p < kernels::winograd_points; ++p)
+            float points[cpu::winograd_points];
+            for (int p = 0; p < cpu::winograd_points; ++p)
                 points[p] = from[(Index{p} * inputs + i) * outputs + o];
-            kernels::winograd_weights_gradient(points, to + (Index{o} * inputs + i) * 9);
+            cpu::winograd_weights_gradient(points, to + (Index{o} * inputs + i) * 9);
         }
     });
     return weight_grad;
 }
 
-struct Winograd : torch::autograd::Function<Winograd> {
+struct WinogradFunction : torch::autograd::Function<WinogradFunction> {
     static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
                           const Tensor& bias_) {
         const auto bias = bias_.contiguous();
@@ -149,15 +149,15 @@ struct Winograd : torch::autograd::Function<Winograd> {
 
 bool takes_winograd(const Tensor& x, const Tensor& weight, std::int64_t stride, std::int64_t padding) {
     constexpr std::int64_t least_pixels = 256;
-    const auto whole = [](std::int64_t channels) { return channels % kernels::column_step == 0; };
+    const auto whole = [](std::int64_t channels) { return channels % cpu::column_step == 0; };
     return takes_type(x) && x.is_contiguous(channels_last) && x.size(2) * x.size(3) >= least_pixels &&
            stride == 1 && padding == 1 && weight.size(2) == 3 && weight.size(3) == 3 &&
            whole(weight.size(0)) && whole(weight.size(1));
 }
 
 Tensor winograd(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-    return Winograd::apply(at::autocast::is_autocast_enabled(torch::kCPU) ? x.to(torch::kBFloat16) : x,
-                           weight, bias);
+    return WinogradFunction::apply(
+        at::autocast::is_autocast_enabled(torch::kCPU) ? x.to(torch::kBFloat16) : x, weight, bias);
 }
 
-}  // namespace stl::fused
+}  // namespace stl::ops

@@ -4,9 +4,9 @@
 
 #include "stl/runtime/torch.h"
 
-namespace stl::fused {
+namespace stl::ops {
 
-/// Whether winograd() takes them and is the quicker one: x on a CPU (fused::takes_type), channels last,
+/// Whether winograd() takes them and is the quicker one: x on a CPU (ops::takes_type), channels last,
 /// pictures of 256 pixels and more; channels multiples of 16, stride and padding 1.
 bool takes_winograd(const torch::Tensor& x, const torch::Tensor& weight, std::int64_t stride,
                     std::int64_t padding);
@@ -16,4 +16,4 @@ bool takes_winograd(const torch::Tensor& x, const torch::Tensor& weight, std::in
 /// the end: without tiles (on_tiles()) that is nearly as quick as with rounded factors, and as exact as conv2d there.
 torch::Tensor winograd(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
 
-}  // namespace stl::fused
+}  // namespace stl::ops

@@ -81,8 +81,8 @@ struct Predictor::Parts {
             graphs = make_graph_inference(*network, device, type, told != nullptr ? *told : silent);
             network = nullptr;
         } else {
-            if (!kernels::multiplies_bfloat16(kernels::best_isa())) precision = "fp32";
-            fast = std::make_unique<FastSimVP>(*network, precision_named(precision));
+            if (!cpu::multiplies_bfloat16(cpu::best_isa())) precision = "fp32";
+            fast = std::make_unique<PlannedInference>(*network, precision_named(precision));
             network = nullptr;
         }
         epoch = checkpoint.epoch;
@@ -109,7 +109,7 @@ struct Predictor::Parts {
     Reporter silent;
     // One of the three predicts:
     SimVP network{nullptr};                  ///< the plain path
-    std::unique_ptr<FastSimVP> fast;         ///< a CPU's fast path
+    std::unique_ptr<PlannedInference> fast;  ///< a CPU's fast path
     std::unique_ptr<GraphInference> graphs;  ///< a GPU's
     std::string precision;
     std::int64_t parameters = 0;

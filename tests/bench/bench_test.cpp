@@ -42,7 +42,7 @@ TEST(Bench, every_work_runs_on_every_path) {
             made.run();
             made.run();
             if (!made.profile) continue;
-            fast::Trace trace;
+            inference::Trace trace;
             made.profile(trace);
             EXPECT_FALSE(trace.spans().empty());
         }
@@ -109,8 +109,7 @@ TEST(Bench, bf16_where_the_processor_multiplies_it) {
             }
         }
     }
-    EXPECT_EQ(has_fast_path(options, find_bench_work("infer")),
-              kernels::multiplies_bfloat16(kernels::best_isa()));
+    EXPECT_EQ(has_fast_path(options, find_bench_work("infer")), cpu::multiplies_bfloat16(cpu::best_isa()));
     EXPECT_TRUE(has_fast_path(options, find_bench_work("train")));
 }
 
@@ -126,14 +125,14 @@ TEST(Bench, fp16_is_for_inference_on_a_gpu) {
 }
 
 TEST(Record, spans_count_without_those_in_them) {
-    fast::Trace trace;
+    inference::Trace trace;
     {
-        const fast::Trace::Timed block(&trace, "block");
-        { const fast::Trace::Timed a(&trace, "a", 5); }
-        { const fast::Trace::Timed a(&trace, "a", 7); }
-        { const fast::Trace::Timed b(&trace, "b"); }
+        const inference::Trace::Timed block(&trace, "block");
+        { const inference::Trace::Timed a(&trace, "a", 5); }
+        { const inference::Trace::Timed a(&trace, "a", 7); }
+        { const inference::Trace::Timed b(&trace, "b"); }
     }
-    { const fast::Trace::Timed nothing(nullptr, "nothing"); }
+    { const inference::Trace::Timed nothing(nullptr, "nothing"); }
     ASSERT_EQ(trace.spans().size(), 4U);
     EXPECT_EQ(trace.spans()[0].level, 0);
     EXPECT_EQ(trace.spans()[3].level, 1);
@@ -154,7 +153,7 @@ TEST(Record, spans_count_without_those_in_them) {
 }
 
 TEST(Record, operators_of_libtorch) {
-    fast::Trace trace;
+    inference::Trace trace;
     const auto x = torch::rand({4, 4});
     record_operators(trace, [&] { torch::mm(x, x); });
     const auto count = trace.spans().size();

@@ -11,7 +11,7 @@
 
 #include "stl/cpu/kernels.h"
 
-namespace stl::kernels {
+namespace stl::cpu {
 namespace {
 
 using Values = std::vector<float>;
@@ -377,4 +377,4 @@ TEST_P(ChainsTest, group_norm_silu_keeps_its_digits) {
 }
 
 }  // namespace
-}  // namespace stl::kernels
+}  // namespace stl::cpu

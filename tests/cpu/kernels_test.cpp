@@ -15,7 +15,7 @@
 #include "stl/cpu/parallel.h"
 #include "stl/cpu/winograd.h"
 
-namespace stl::kernels {
+namespace stl::cpu {
 namespace {
 
 std::vector<float> random_values(std::size_t count, unsigned seed, float scale = 1.0F) {
@@ -782,4 +782,4 @@ TEST_P(PlaneTest, depthwise_weights_are_correlations_of_input_and_gradient) {
 }
 
 }  // namespace
-}  // namespace stl::kernels
+}  // namespace stl::cpu

@@ -12,7 +12,7 @@
 #include "stl/cpu/packing.h"
 #include "tests/support/emulated_tiles.h"
 
-namespace stl::kernels {
+namespace stl::cpu {
 namespace {
 
 struct Sizes {
@@ -192,4 +192,4 @@ TEST(TileProduct, the_processors_tiles_give_the_emulated_ones_bits) {
 }
 
 }  // namespace
-}  // namespace stl::kernels
+}  // namespace stl::cpu

@@ -36,9 +36,9 @@ SimVPOptions three_blocks(const std::string& translator) {
 
 /// How often operators of this name are called.
 std::ptrdiff_t count(const std::string& name, const std::function<void()>& work) {
-    fast::Trace trace;
+    inference::Trace trace;
     record_operators(trace, work);
-    return std::ranges::count(trace.spans(), name, &fast::Span::name);
+    return std::ranges::count(trace.spans(), name, &inference::Span::name);
 }
 
 class GpuInference : public test::NetworkTest {

@@ -61,12 +61,11 @@ SimVPOptions wide_options(const std::string& translator) {
     return o;
 }
 
-void expect_equal(const SimVPOptions& options, std::int64_t batch, kernels::Isa isa = kernels::best_isa()) {
-    SCOPED_TRACE(options.to_json().dump() + ", batch " + std::to_string(batch) + ", " +
-                 kernels::isa_name(isa));
+void expect_equal(const SimVPOptions& options, std::int64_t batch, cpu::Isa isa = cpu::best_isa()) {
+    SCOPED_TRACE(options.to_json().dump() + ", batch " + std::to_string(batch) + ", " + cpu::isa_name(isa));
     const torch::NoGradGuard no_grad;
     auto model = random_model(options);
-    FastSimVP fast(*model, kernels::Precision::float32, kernels::kernels(isa));
+    PlannedInference fast(*model, cpu::Precision::float32, cpu::kernels(isa));
     const auto x = torch::rand({batch, options.frames, options.channels, options.height, options.width});
     const auto plain = model->predict(x);
     const auto first = fast.predict(x);
@@ -74,32 +73,31 @@ void expect_equal(const SimVPOptions& options, std::int64_t batch, kernels::Isa 
     EXPECT_TRUE(fast.predict(x).equal(first)) << "a second run in the same buffers differs";
 }
 
-class FastSimVPTest : public testing::TestWithParam<std::string> {};
+class PlannedInferenceTest : public testing::TestWithParam<std::string> {};
 
-TEST_P(FastSimVPTest, equals_the_plain_path) {
+TEST_P(PlannedInferenceTest, equals_the_plain_path) {
     expect_equal(small_options(GetParam()), 2);
 }
 
-TEST_P(FastSimVPTest, equals_it_in_every_variant) {
-    for (const auto isa : kernels::available_isas()) expect_equal(small_options(GetParam()), 1, isa);
+TEST_P(PlannedInferenceTest, equals_it_in_every_variant) {
+    for (const auto isa : cpu::available_isas()) expect_equal(small_options(GetParam()), 1, isa);
 }
 
-TEST_P(FastSimVPTest, odd_sizes) {
+TEST_P(PlannedInferenceTest, odd_sizes) {
     expect_equal(odd_options(GetParam()), 3);
 }
 
-TEST_P(FastSimVPTest, benchmark_widths) {
+TEST_P(PlannedInferenceTest, benchmark_widths) {
     expect_equal(wide_options(GetParam()), 1);
 }
 
 /// Products in bfloat16 against the plain path in float32: about as near to it as the plain path in mixed
 /// precision is. That rounds what goes from layer to layer as well; here Winograd's points are rounded.
-void expect_as_near_as_autocast(const SimVPOptions& options,
-                                const kernels::Kernels& kernels = kernels::kernels()) {
-    SCOPED_TRACE(options.to_json().dump() + ", " + kernels::isa_name(kernels.isa));
+void expect_as_near_as_autocast(const SimVPOptions& options, const cpu::Kernels& kernels = cpu::kernels()) {
+    SCOPED_TRACE(options.to_json().dump() + ", " + cpu::isa_name(kernels.isa));
     const torch::NoGradGuard no_grad;
     auto model = random_model(options);
-    FastSimVP fast(*model, kernels::Precision::bfloat16, kernels);
+    PlannedInference fast(*model, cpu::Precision::bfloat16, kernels);
     const auto x = torch::rand({2, options.frames, options.channels, options.height, options.width});
     const auto exact = model->predict(x);
     torch::Tensor rounded;
@@ -115,24 +113,24 @@ void expect_as_near_as_autocast(const SimVPOptions& options,
     EXPECT_TRUE(fast.predict(x).equal(found)) << "a second run in the same buffers differs";
 }
 
-TEST_P(FastSimVPTest, bfloat16_in_every_variant) {
-    for (const auto isa : kernels::available_isas())
-        expect_as_near_as_autocast(small_options(GetParam()), kernels::kernels(isa));
+TEST_P(PlannedInferenceTest, bfloat16_in_every_variant) {
+    for (const auto isa : cpu::available_isas())
+        expect_as_near_as_autocast(small_options(GetParam()), cpu::kernels(isa));
 }
 
 /// What is built on the processor's tiles, on any machine.
-TEST_P(FastSimVPTest, bfloat16_on_emulated_tiles) {
+TEST_P(PlannedInferenceTest, bfloat16_on_emulated_tiles) {
     auto o = small_options(GetParam());
     o.N_T = 2;
     if (o.translator != "swin") o.height = o.width = 24;
     expect_as_near_as_autocast(o, test::emulated_tiles());
 }
 
-TEST_P(FastSimVPTest, bfloat16_at_benchmark_widths) {
+TEST_P(PlannedInferenceTest, bfloat16_at_benchmark_widths) {
     expect_as_near_as_autocast(wide_options(GetParam()));
 }
 
-TEST_P(FastSimVPTest, bfloat16_at_odd_sizes) {
+TEST_P(PlannedInferenceTest, bfloat16_at_odd_sizes) {
     expect_as_near_as_autocast(odd_options(GetParam()));
 }
 
@@ -142,10 +140,10 @@ std::vector<std::string> names() {
     return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(all, FastSimVPTest, testing::ValuesIn(names()),
+INSTANTIATE_TEST_SUITE_P(all, PlannedInferenceTest, testing::ValuesIn(names()),
                          [](const auto& param) { return param.param; });
 
-TEST(FastSimVP, filters_of_other_sizes) {
+TEST(PlannedInference, filters_of_other_sizes) {
     auto o = small_options("identity");
     o.spatio_kernel_enc = 5;
     o.spatio_kernel_dec = 7;
@@ -153,7 +151,7 @@ TEST(FastSimVP, filters_of_other_sizes) {
     expect_equal(o, 1);
 }
 
-TEST(FastSimVP, pictures_of_many_channels) {
+TEST(PlannedInference, pictures_of_many_channels) {
     for (const std::int64_t channels : {2, 16, 20}) {
         auto o = small_options("convnext");
         o.channels = channels;
@@ -164,24 +162,24 @@ TEST(FastSimVP, pictures_of_many_channels) {
     }
 }
 
-TEST(FastSimVP, odd_sizes_on_emulated_tiles) {
+TEST(PlannedInference, odd_sizes_on_emulated_tiles) {
     expect_as_near_as_autocast(odd_options("moganet"), test::emulated_tiles());
 }
 
-TEST(FastSimVP, groups_of_an_odd_number_of_channels) {
+TEST(PlannedInference, groups_of_an_odd_number_of_channels) {
     auto o = small_options("incepu");
     o.hid_T = 48;  // 24 hidden channels in 8 groups
     expect_equal(o, 1);
     expect_as_near_as_autocast(o);
 }
 
-TEST(FastSimVP, filters_that_are_larger_than_the_picture) {
+TEST(PlannedInference, filters_that_are_larger_than_the_picture) {
     auto o = small_options("identity");
     o.spatio_kernel_enc = o.spatio_kernel_dec = 69;
     expect_equal(o, 1);
 }
 
-TEST(FastSimVP, wide_latents) {
+TEST(PlannedInference, wide_latents) {
     // More pixels than a block of rows, and more tiles across than a block of tiles.
     auto o = small_options("convnext");
     o.frames = 2;
@@ -190,16 +188,16 @@ TEST(FastSimVP, wide_latents) {
     expect_equal(o, 1);
 }
 
-TEST(FastSimVP, refuses_what_it_can_not_do) {
+TEST(PlannedInference, refuses_what_it_can_not_do) {
     auto model = random_model(small_options("identity"));
-    EXPECT_THROW(FastSimVP(*model).forward(torch::rand({1, 4, 1, 32, 31})), Error);
+    EXPECT_THROW(PlannedInference(*model).forward(torch::rand({1, 4, 1, 32, 31})), Error);
     model->train();
-    EXPECT_THROW(FastSimVP{*model}, Error);
+    EXPECT_THROW(PlannedInference{*model}, Error);
 }
 
-TEST(FastSimVP, no_allocation_after_the_first_call) {
+TEST(PlannedInference, no_allocation_after_the_first_call) {
     auto model = random_model(small_options("moganet"));
-    FastSimVP fast(*model);
+    PlannedInference fast(*model);
     const auto x = torch::rand({1, 4, 1, 32, 32});
     auto out = torch::empty_like(x);
     fast.forward(x, out);

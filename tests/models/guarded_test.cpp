@@ -90,7 +90,7 @@ class Guarded : public testing::Test {
     }
     void TearDown() override { at::set_num_threads(threads_); }
 
-    static bool has_tiles() { return std::ranges::count(kernels::available_isas(), kernels::Isa::amx) > 0; }
+    static bool has_tiles() { return std::ranges::count(cpu::available_isas(), cpu::Isa::amx) > 0; }
 
   private:
     int threads_ = at::get_num_threads();

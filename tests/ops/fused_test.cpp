@@ -56,7 +56,7 @@ TEST(Fused, DepthwiseIsTheGroupedConvolution) {
         SCOPED_TRACE(kernel);
         expect_same(
             {torch::randn({2, 5, 16, 19}), torch::randn({5, 1, kernel, kernel}), torch::randn({5})},
-            [&](const auto& t) { return fused::depthwise(t[0], t[1], t[2], dilation); },
+            [&](const auto& t) { return ops::depthwise(t[0], t[1], t[2], dilation); },
             [&](const auto& t) {
                 return torch::conv2d(t[0], t[1], t[2], 1, dilation * (kernel - 1) / 2, dilation, 5);
             });
@@ -67,8 +67,8 @@ TEST(Fused, DepthwiseTakesPicturesInAnyMemoryFormat) {
     torch::manual_seed(1);
     const auto x = torch::randn({2, 8, 16, 16}), weight = torch::randn({8, 1, 3, 3}),
                bias = torch::randn({8});
-    EXPECT_LT(deviation(fused::depthwise(x.contiguous(torch::MemoryFormat::ChannelsLast), weight, bias, 1),
-                        fused::depthwise(x, weight, bias, 1)),
+    EXPECT_LT(deviation(ops::depthwise(x.contiguous(torch::MemoryFormat::ChannelsLast), weight, bias, 1),
+                        ops::depthwise(x, weight, bias, 1)),
               1e-7);
 }
 
@@ -95,8 +95,8 @@ TEST(Fused, ConvNormSiluIsTheChainOfAll) {
         expect_same(
             layer_inputs(c, c.out),
             [&](const auto& t) {
-                return fused::conv_norm_silu(t[0], {t[1], t[2], c.stride, padding}, {2, t[3], t[4], 1e-5},
-                                             false);
+                return ops::conv_norm_silu(t[0], {t[1], t[2], c.stride, padding}, {2, t[3], t[4], 1e-5},
+                                           false);
             },
             [&](const auto& t) {
                 const auto y = torch::conv2d(t[0], t[1], t[2], c.stride, padding);
@@ -113,7 +113,7 @@ TEST(Fused, ConvNormSiluTakesStridedPixelsOnSeveralThreads) {
         expect_same(
             layer_inputs(c, c.out),
             [&](const auto& t) {
-                return fused::conv_norm_silu(t[0], {t[1], t[2], 2, 0}, {2, t[3], t[4], 1e-5}, false);
+                return ops::conv_norm_silu(t[0], {t[1], t[2], 2, 0}, {2, t[3], t[4], 1e-5}, false);
             },
             [&](const auto& t) {
                 return torch::silu(
@@ -130,7 +130,7 @@ TEST(Fused, ConvNormSiluShuffles) {
         expect_same(
             layer_inputs(c, 4 * c.out),
             [&](const auto& t) {
-                return fused::conv_norm_silu(t[0], {t[1], t[2], 1, padding}, {2, t[3], t[4], 1e-5}, true);
+                return ops::conv_norm_silu(t[0], {t[1], t[2], 1, padding}, {2, t[3], t[4], 1e-5}, true);
             },
             [&](const auto& t) {
                 const auto y = torch::pixel_shuffle(torch::conv2d(t[0], t[1], t[2], 1, padding), 2);
@@ -141,8 +141,8 @@ TEST(Fused, ConvNormSiluShuffles) {
 
 TEST(Fused, ConvNormSiluHasItsChannelsLast) {
     const auto inputs = layer_inputs({2, 4, 8, 16, 16, 3, 1}, 8);
-    const auto y = fused::conv_norm_silu(inputs[0], {inputs[1], inputs[2], 1, 1},
-                                         {2, inputs[3], inputs[4], 1e-5}, false);
+    const auto y =
+        ops::conv_norm_silu(inputs[0], {inputs[1], inputs[2], 1, 1}, {2, inputs[3], inputs[4], 1e-5}, false);
     EXPECT_TRUE(y.is_contiguous(torch::MemoryFormat::ChannelsLast));
 }
 
@@ -161,7 +161,7 @@ TEST(Fused, ConvNormSiluInMixedPrecision) {
             const Autocast autocast(torch::kCPU, true);
             const auto rounded = with_gradients(inputs, torch::kFloat32, chain);
             const auto found = with_gradients(inputs, torch::kFloat32, [&](const auto& t) {
-                return fused::conv_norm_silu(t[0], {t[1], t[2], 1, 1}, {2, t[3], t[4], 1e-5}, shuffle);
+                return ops::conv_norm_silu(t[0], {t[1], t[2], 1, 1}, {2, t[3], t[4], 1e-5}, shuffle);
             });
             for (std::size_t i = 0; i < found.size(); ++i) {
                 SCOPED_TRACE(i);
@@ -182,10 +182,9 @@ TEST(Fused, WinogradIsTheConvolution) {
         const auto x =
             torch::randn({c.batch, c.in, c.height, c.width}).contiguous(torch::MemoryFormat::ChannelsLast);
         const auto weight = torch::randn({c.out, c.in, 3, 3});
-        ASSERT_TRUE(fused::takes_winograd(x, weight, 1, 1));
+        ASSERT_TRUE(ops::takes_winograd(x, weight, 1, 1));
         expect_same(
-            {x, weight, torch::randn({c.out})},
-            [](const auto& t) { return fused::winograd(t[0], t[1], t[2]); },
+            {x, weight, torch::randn({c.out})}, [](const auto& t) { return ops::winograd(t[0], t[1], t[2]); },
             [](const auto& t) { return torch::conv2d(t[0], t[1], t[2], 1, 1); });
     }
 }
@@ -200,8 +199,8 @@ TEST(Fused, WinogradInMixedPrecision) {
     const auto rounded = with_gradients(inputs, torch::kFloat32, chain);
     const auto found = with_gradients(inputs, torch::kFloat32, [](const auto& t) {
         const auto x = t[0].contiguous(torch::MemoryFormat::ChannelsLast);
-        EXPECT_TRUE(fused::takes_winograd(x, t[1], 1, 1));
-        return fused::winograd(x, t[1], t[2]);
+        EXPECT_TRUE(ops::takes_winograd(x, t[1], 1, 1));
+        return ops::winograd(x, t[1], t[2]);
     });
     EXPECT_EQ(found[0].scalar_type(), torch::kBFloat16);
     for (std::size_t i = 0; i < found.size(); ++i) {
@@ -213,15 +212,15 @@ TEST(Fused, WinogradInMixedPrecision) {
 TEST(Fused, WinogradLeavesOtherConvolutions) {
     const auto x = torch::zeros({1, 16, 16, 16}).contiguous(torch::MemoryFormat::ChannelsLast);
     const auto weight = torch::zeros({16, 16, 3, 3});
-    EXPECT_TRUE(fused::takes_winograd(x, weight, 1, 1));
-    EXPECT_FALSE(fused::takes_winograd(x, weight, 2, 1));
-    EXPECT_FALSE(fused::takes_winograd(x, weight, 1, 0));
-    EXPECT_FALSE(fused::takes_winograd(x, torch::zeros({16, 16, 5, 5}), 1, 1));
-    EXPECT_FALSE(fused::takes_winograd(x, torch::zeros({24, 16, 3, 3}), 1, 1));
-    EXPECT_FALSE(fused::takes_winograd(x.contiguous(), weight, 1, 1));
-    EXPECT_FALSE(fused::takes_winograd(x.to(torch::kFloat64), weight, 1, 1));
-    EXPECT_FALSE(fused::takes_winograd(x.narrow(2, 0, 8), weight, 1, 1));
-    EXPECT_FALSE(fused::takes_winograd(x.to(torch::kBFloat16), weight, 1, 1));
+    EXPECT_TRUE(ops::takes_winograd(x, weight, 1, 1));
+    EXPECT_FALSE(ops::takes_winograd(x, weight, 2, 1));
+    EXPECT_FALSE(ops::takes_winograd(x, weight, 1, 0));
+    EXPECT_FALSE(ops::takes_winograd(x, torch::zeros({16, 16, 5, 5}), 1, 1));
+    EXPECT_FALSE(ops::takes_winograd(x, torch::zeros({24, 16, 3, 3}), 1, 1));
+    EXPECT_FALSE(ops::takes_winograd(x.contiguous(), weight, 1, 1));
+    EXPECT_FALSE(ops::takes_winograd(x.to(torch::kFloat64), weight, 1, 1));
+    EXPECT_FALSE(ops::takes_winograd(x.narrow(2, 0, 8), weight, 1, 1));
+    EXPECT_FALSE(ops::takes_winograd(x.to(torch::kBFloat16), weight, 1, 1));
 }
 
 /// found and rounded: a fused operation and the chain that it stands for, both under autocast. The fused one may be
@@ -247,7 +246,7 @@ TEST(Fused, PointwiseIsTheConvolution) {
         expect_as_exact(
             inputs, 1.1,
             [&](const auto& t) {
-                const auto y = fused::pointwise(t[0].contiguous(format), t[1], t[2]);
+                const auto y = ops::pointwise(t[0].contiguous(format), t[1], t[2]);
                 EXPECT_TRUE(y.is_contiguous(format));
                 EXPECT_EQ(y.scalar_type(), torch::kBFloat16);
                 return y;
@@ -264,7 +263,7 @@ TEST(Fused, TurningPicturesAroundKeepsThem) {
         const auto x = torch::randn(size), weights = torch::randn(size).to(torch::kBFloat16);
         for (const auto from : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast}) {
             auto last = x.clone(from).requires_grad_(), first = x.clone(from).requires_grad_();
-            const auto a = fused::with_channels_last(last), b = fused::with_channels_first(first);
+            const auto a = ops::with_channels_last(last), b = ops::with_channels_first(first);
             EXPECT_TRUE(a.is_contiguous(torch::MemoryFormat::ChannelsLast));
             EXPECT_TRUE(b.is_contiguous());
             EXPECT_TRUE(a.equal(x.to(torch::kBFloat16)));
@@ -327,7 +326,7 @@ TEST(Fused, GeluKeepsTheOrderOfBfloat16) {
     for (const auto format : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast}) {
         const auto grad = torch::randn({2, 24, 5, 7}).to(torch::kBFloat16).contiguous(format);
         auto a = x.detach().requires_grad_(), b = x.detach().to(torch::kFloat64).requires_grad_();
-        const auto y = fused::gelu(a, true), z = torch::gelu(b);
+        const auto y = ops::gelu(a, true), z = torch::gelu(b);
         EXPECT_TRUE(y.is_contiguous(torch::MemoryFormat::ChannelsLast));
         y.backward(grad);
         z.backward(grad.to(torch::kFloat64));
@@ -342,8 +341,8 @@ TEST(Fused, PoolDifferenceIsBitForBitTheChain) {
          {std::vector<std::int64_t>{2, 3, 16, 19}, {1, 2, 1, 5}, {2, 1, 2, 1}, {1, 1, 1, 1}}) {
         SCOPED_TRACE(size[2]);
         const std::vector<Tensor> inputs{torch::randn(size)};
-        const auto found = with_gradients(inputs, torch::kFloat32,
-                                          [](const auto& t) { return fused::pool_difference(t[0]); });
+        const auto found =
+            with_gradients(inputs, torch::kFloat32, [](const auto& t) { return ops::pool_difference(t[0]); });
         const auto expected = with_gradients(inputs, torch::kFloat32, [](const auto& t) {
             return torch::avg_pool2d(t[0], 3, 1, 1, false, /*count_include_pad=*/false) - t[0];
         });
@@ -355,7 +354,7 @@ TEST(Fused, FewOutputsIsTheConvolution) {
     torch::manual_seed(4);
     expect_same(
         {torch::randn({3, 16, 9, 11}), torch::randn({3, 16, 1, 1}), torch::randn({3})},
-        [](const auto& t) { return fused::few_outputs(t[0], t[1], t[2]); },
+        [](const auto& t) { return ops::few_outputs(t[0], t[1], t[2]); },
         [](const auto& t) { return torch::conv2d(t[0], t[1], t[2]); });
 }
 
@@ -364,7 +363,7 @@ TEST(Fused, FewOutputsTakesChannelsLast) {
     expect_same(
         {torch::randn({3, 9, 11, 16}), torch::randn({3, 16, 1, 1}), torch::randn({3})},
         [](const auto& t) {
-            return fused::few_outputs(t[0].permute({0, 3, 1, 2}), t[1], t[2]);
+            return ops::few_outputs(t[0].permute({0, 3, 1, 2}), t[1], t[2]);
         },
         [](const auto& t) {
             return torch::conv2d(t[0].permute({0, 3, 1, 2}), t[1], t[2]);
@@ -375,7 +374,7 @@ TEST(Fused, DepthwiseTakesAPartOfTheChannels) {
     torch::manual_seed(8);
     expect_same(
         {torch::randn({3, 7, 8, 9}), torch::randn({4, 1, 5, 5}), torch::randn({4})},
-        [](const auto& t) { return fused::depthwise(t[0].narrow(1, 2, 4), t[1], t[2], 2); },
+        [](const auto& t) { return ops::depthwise(t[0].narrow(1, 2, 4), t[1], t[2], 2); },
         [](const auto& t) { return torch::conv2d(t[0].narrow(1, 2, 4), t[1], t[2], 1, 4, 2, 4); });
 }
 
@@ -383,7 +382,7 @@ TEST(Fused, DepthwiseGeluIsTheChainOfBoth) {
     torch::manual_seed(9);
     expect_same(
         {torch::randn({2, 5, 16, 19}), torch::randn({5, 1, 7, 7}), torch::randn({5})},
-        [](const auto& t) { return fused::depthwise_gelu(t[0], t[1], t[2], 3); },
+        [](const auto& t) { return ops::depthwise_gelu(t[0], t[1], t[2], 3); },
         [](const auto& t) { return torch::gelu(torch::conv2d(t[0], t[1], t[2], 1, 9, 3, 5)); });
 }
 
@@ -391,7 +390,7 @@ TEST(Fused, GeluTakesAnyShape) {
     torch::manual_seed(10);
     for (const auto& size : {std::vector<std::int64_t>{3, 70}, {2, 5, 33}, {1, 8, 64, 65}}) {
         expect_same(
-            {2 * torch::randn(size)}, [](const auto& t) { return fused::gelu(t[0].transpose(0, 1), true); },
+            {2 * torch::randn(size)}, [](const auto& t) { return ops::gelu(t[0].transpose(0, 1), true); },
             [](const auto& t) { return torch::gelu(t[0].transpose(0, 1)); });
     }
 }
@@ -403,7 +402,7 @@ TEST(Fused, ChannelAggregationIsMogaNetsChain) {
         expect_same(
             {torch::randn({2, channels, 9, 16}), torch::randn({channels, 1, 3, 3}), torch::randn({channels}),
              0.3 * torch::randn({1, channels, 1, 1}), torch::randn({1}), torch::randn({1, channels, 1, 1})},
-            [](const auto& t) { return fused::channel_aggregation(t[0], t[1], t[2], t[3], t[4], t[5]); },
+            [](const auto& t) { return ops::channel_aggregation(t[0], t[1], t[2], t[3], t[4], t[5]); },
             [&](const auto& t) {
                 const auto h = torch::gelu(torch::conv2d(t[0], t[1], t[2], 1, 1, 1, channels));
                 return h + t[5] * (h - torch::gelu(torch::conv2d(h, t[3], t[4])));
@@ -415,7 +414,7 @@ TEST(Fused, DecomposeSiluIsMogaNetsChain) {
     torch::manual_seed(12);
     expect_same(
         {torch::randn({3, 5, 7, 9}) + 0.5, torch::randn({1, 5, 1, 1})},
-        [](const auto& t) { return fused::decompose_silu(t[0], t[1]); },
+        [](const auto& t) { return ops::decompose_silu(t[0], t[1]); },
         [](const auto& t) {
             return torch::silu(t[0] + t[1] * (t[0] - t[0].mean({2, 3}, true)));
         });
@@ -425,7 +424,7 @@ TEST(Fused, SiluGateIsTheProduct) {
     torch::manual_seed(13);
     expect_same(
         {torch::randn({2, 70, 16, 16}), torch::randn({2, 70, 16, 16})},
-        [](const auto& t) { return fused::silu_gate(t[0], t[1]); },
+        [](const auto& t) { return ops::silu_gate(t[0], t[1]); },
         [](const auto& t) { return torch::silu(t[0]) * torch::silu(t[1]); });
 }
 
@@ -436,7 +435,7 @@ TEST(Fused, ScaledResidualKeepsSamplesAsTold) {
         SCOPED_TRACE(drops);
         expect_same(
             {torch::randn({3, 5, 7, 9}), torch::randn({3, 5, 7, 9}), torch::randn({5})},
-            [&](const auto& t) { return fused::scaled_residual(t[0], t[1], t[2], drops ? kept : Tensor()); },
+            [&](const auto& t) { return ops::scaled_residual(t[0], t[1], t[2], drops ? kept : Tensor()); },
             [&](const auto& t) {
                 const auto branch = t[2].view({-1, 1, 1}) * t[1];
                 return drops ? t[0] + branch * kept : t[0] + branch;
@@ -445,15 +444,15 @@ TEST(Fused, ScaledResidualKeepsSamplesAsTold) {
 }
 
 TEST(Fused, LeavesOtherTensorsToThePlainPath) {
-    EXPECT_TRUE(fused::takes(torch::zeros({1, 2, 3, 3})));
-    EXPECT_FALSE(fused::takes(torch::zeros({1, 2, 3, 3}, torch::kFloat64)));
-    EXPECT_FALSE(fused::takes(torch::zeros({1, 2, 3, 3}, torch::kBFloat16)));
+    EXPECT_TRUE(ops::takes(torch::zeros({1, 2, 3, 3})));
+    EXPECT_FALSE(ops::takes(torch::zeros({1, 2, 3, 3}, torch::kFloat64)));
+    EXPECT_FALSE(ops::takes(torch::zeros({1, 2, 3, 3}, torch::kBFloat16)));
     {
         const Autocast autocast(torch::kCPU, true);
-        EXPECT_TRUE(fused::takes(torch::zeros({1, 2, 3, 3}, torch::kBFloat16)));
+        EXPECT_TRUE(ops::takes(torch::zeros({1, 2, 3, 3}, torch::kBFloat16)));
     }
-    EXPECT_FALSE(fused::takes(torch::zeros({2, 3, 3})));
-    EXPECT_FALSE(fused::takes(torch::zeros({1, 2, 3, 3}, torch::kMeta)));
+    EXPECT_FALSE(ops::takes(torch::zeros({2, 3, 3})));
+    EXPECT_FALSE(ops::takes(torch::zeros({1, 2, 3, 3}, torch::kMeta)));
 }
 
 class FusedModel : public testing::TestWithParam<std::string> {};

@@ -73,7 +73,7 @@ TEST(Predictor, InBf16ItIsNearFp32) {
     EXPECT_EQ(test::distance(rounded, exact) > 1e-5, mixes);
     options.path = "fast";
     Predictor fast(options);
-    const bool multiplies = kernels::multiplies_bfloat16(kernels::best_isa());
+    const bool multiplies = cpu::multiplies_bfloat16(cpu::best_isa());
     EXPECT_EQ(fast.precision(), multiplies ? "bf16" : "fp32");
     EXPECT_LT(test::distance(fast.predict(x, 4), exact), multiplies ? 0.05 : 1e-5);
     options.precision = "fp16";

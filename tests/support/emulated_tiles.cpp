@@ -10,8 +10,8 @@
 
 namespace stl::test {
 
-const kernels::Kernels& emulated_tiles() {
-    return kernels::emulated::table;
+const cpu::Kernels& emulated_tiles() {
+    return cpu::emulated::table;
 }
 
 }  // namespace stl::test

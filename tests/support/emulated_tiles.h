@@ -7,6 +7,6 @@
 namespace stl::test {
 
 /// Their isa is Isa::amx.
-const kernels::Kernels& emulated_tiles();
+const cpu::Kernels& emulated_tiles();
 
 }  // namespace stl::test

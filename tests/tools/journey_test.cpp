@@ -55,7 +55,7 @@ TEST_F(JourneyTest, FromDataToVideo) {
 
     const auto rounded =
         json("evaluate run --data test.h5 --device cpu --precision bf16 --path plain --json");
-    EXPECT_EQ(rounded["precision"], kernels::best_isa() < kernels::Isa::avx512 ? "fp32" : "bf16");
+    EXPECT_EQ(rounded["precision"], cpu::best_isa() < cpu::Isa::avx512 ? "fp32" : "bf16");
     EXPECT_NEAR(rounded["mse"].get<double>(), evaluation["mse"].get<double>(),
                 0.05 * evaluation["mse"].get<double>());
     good("predict run --input test.h5 --output rounded.h5 --precision bf16");
@@ -335,29 +335,29 @@ TEST_F(JourneyTest, HelpAndVersion) {
 
 TEST_F(JourneyTest, TheDoctorTellsWhichInstructionsAreUsed) {
     const auto used = [&] { return json("doctor --json")["devices"][0]["kernels"]; };
-    const auto isas = kernels::available_isas();
+    const auto isas = cpu::available_isas();
     {
         const EnvironmentVariable none("ATEN_CPU_CAPABILITY", "default");
         EXPECT_EQ(used(), "plain");
     }
     {
         const EnvironmentVariable some("ATEN_CPU_CAPABILITY", "avx2");
-        EXPECT_EQ(used(), isa_name(std::min(isas.back(), kernels::Isa::avx2)));
+        EXPECT_EQ(used(), isa_name(std::min(isas.back(), cpu::Isa::avx2)));
     }
     const EnvironmentVariable all("ATEN_CPU_CAPABILITY", "avx512");
     EXPECT_EQ(used(), isa_name(isas.back()));
     const auto cpu = json("doctor --json")["devices"][0];
-    const auto tiles = kernels::tile_support();
-    EXPECT_EQ(cpu["amx"], tiles == kernels::TileSupport::usable    ? "in use"
-                          : tiles == kernels::TileSupport::refused ? "refused by the system"
-                                                                   : "missing");
+    const auto tiles = cpu::tile_support();
+    EXPECT_EQ(cpu["amx"], tiles == cpu::TileSupport::usable    ? "in use"
+                          : tiles == cpu::TileSupport::refused ? "refused by the system"
+                                                               : "missing");
     EXPECT_GT(cpu["products"]["fp32"].get<double>(), 1e8);
-    EXPECT_EQ(cpu["products"]["bf16"].is_null(), !kernels::multiplies_bfloat16(isas.back()));
+    EXPECT_EQ(cpu["products"]["bf16"].is_null(), !cpu::multiplies_bfloat16(isas.back()));
     EXPECT_THAT(good("doctor").out, HasSubstr("GFLOP/s in fp32"));
 }
 
 TEST_F(JourneyTest, WithoutBfloat16TrainingIsInFp32AndSaysSo) {
-    if (kernels::available_isas().back() == kernels::Isa::plain) GTEST_SKIP() << "holds a processor to AVX2";
+    if (cpu::available_isas().back() == cpu::Isa::plain) GTEST_SKIP() << "holds a processor to AVX2";
     const EnvironmentVariable some("ATEN_CPU_CAPABILITY", "avx2");
     EXPECT_THAT(good("doctor").out,
                 HasSubstr("no bfloat16 in this processor: prediction and training asked for"));

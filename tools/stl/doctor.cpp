@@ -44,13 +44,13 @@ Json caches() {
 }
 
 std::string amx() {
-    switch (kernels::tile_support()) {
-        case kernels::TileSupport::usable:
-            return kernels::best_isa() == kernels::Isa::amx ? "in use"
-                                                            : "usable, but ATEN_CPU_CAPABILITY excludes it";
-        case kernels::TileSupport::refused:
+    switch (cpu::tile_support()) {
+        case cpu::TileSupport::usable:
+            return cpu::best_isa() == cpu::Isa::amx ? "in use"
+                                                    : "usable, but ATEN_CPU_CAPABILITY excludes it";
+        case cpu::TileSupport::refused:
             return "refused by the system";
-        case kernels::TileSupport::missing:
+        case cpu::TileSupport::missing:
             break;
     }
     return "missing";
@@ -62,7 +62,7 @@ Json products() {
     constexpr int repeats = 6;
     constexpr double worth_it = 1.2;  // below that, what bf16 gains is not worth its rounding
     const double fp32 = product_flops(torch::kFloat32, side, repeats);
-    if (!kernels::multiplies_bfloat16(kernels::best_isa()))
+    if (!cpu::multiplies_bfloat16(cpu::best_isa()))
         return {{"fp32", fp32}, {"bf16", nullptr}, {"advised", "fp32"}};
     const double bf16 = product_flops(torch::kBFloat16, side, repeats);
     return {{"fp32", fp32}, {"bf16", bf16}, {"advised", bf16 > worth_it * fp32 ? "bf16" : "fp32"}};
@@ -73,7 +73,7 @@ Json devices() {
     list.push_back(
         {{"device", "cpu"},
          {"name", fmt::format("{} cores, {}", std::thread::hardware_concurrency(), at::get_cpu_capability())},
-         {"kernels", kernels::isa_name(kernels::best_isa())},
+         {"kernels", cpu::isa_name(cpu::best_isa())},
          {"amx", amx()},
          {"caches", caches()},
          {"products", products()},
@@ -110,7 +110,7 @@ std::vector<std::string> missing(const Json& report) {
         lines.push_back(
             "a GPU, but LibTorch has no CUDA part: everything runs on the CPU; tools/setup fetches it");
     }
-    if (!kernels::multiplies_bfloat16(kernels::best_isa())) {
+    if (!cpu::multiplies_bfloat16(cpu::best_isa())) {
         lines.push_back(
             fmt::format("no bfloat16 in this processor: {} asked for in bf16 will be in fp32",
                         multiplies_bfloat16(torch::kCPU) ? "prediction" : "prediction and training"));

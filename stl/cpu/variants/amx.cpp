@@ -5,7 +5,7 @@
 #define STL_TILES HardwareTiles
 #include "stl/cpu/variants/table.h"
 
-namespace stl::kernels::amx {
+namespace stl::cpu::amx {
 
 bool tiles_multiply();
 
@@ -32,4 +32,4 @@ bool tiles_multiply() {
     return right;
 }
 
-}  // namespace stl::kernels::amx
+}  // namespace stl::cpu::amx

@@ -5,7 +5,7 @@
 #include "stl/cpu/variants/functions.h"
 #include "stl/cpu/variants/runs.h"
 
-namespace stl::kernels::STL_VARIANT {
+namespace stl::cpu::STL_VARIANT {
 
 void blend(const Blend& b) {
     const Vec s = splat(b.s), t = splat(b.t);
@@ -96,4 +96,4 @@ void silu_gate_backward(const SiluGateBackward& g) {
     });
 }
 
-}  // namespace stl::kernels::STL_VARIANT
+}  // namespace stl::cpu::STL_VARIANT

@@ -7,7 +7,7 @@
 #include "stl/cpu/kernels.h"
 #include "stl/cpu/variants/simd.h"
 
-namespace stl::kernels::STL_VARIANT {
+namespace stl::cpu::STL_VARIANT {
 
 inline constexpr int depthwise_tile = 8;  ///< outputs at a time, in registers
 
@@ -139,4 +139,4 @@ void pool_difference(const Depthwise& d) {
     }
 }
 
-}  // namespace stl::kernels::STL_VARIANT
+}  // namespace stl::cpu::STL_VARIANT

@@ -5,7 +5,7 @@
 #include "stl/cpu/variants/functions.h"
 #include "stl/cpu/variants/pairs.h"
 
-namespace stl::kernels::STL_VARIANT {
+namespace stl::cpu::STL_VARIANT {
 
 /// What one vector of columns needs beyond `a`. T: as what the result is stored; B: as what b is.
 template <class T, class B>
@@ -89,4 +89,4 @@ void apply(Op op, const Elementwise& e) {
     }
 }
 
-}  // namespace stl::kernels::STL_VARIANT
+}  // namespace stl::cpu::STL_VARIANT

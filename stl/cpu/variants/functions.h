@@ -10,7 +10,7 @@
 #include "stl/cpu/curves.h"
 #include "stl/cpu/variants/simd.h"
 
-namespace stl::kernels::STL_VARIANT {
+namespace stl::cpu::STL_VARIANT {
 
 /// Relative error below 2e-7; 0 below -87.3, finite above 88.
 inline Vec exp(Vec x) {
@@ -163,4 +163,4 @@ inline Vec gelu_slope_for(Vec x) {
     return gelu_and_slope(x).slope;
 }
 
-}  // namespace stl::kernels::STL_VARIANT
+}  // namespace stl::cpu::STL_VARIANT

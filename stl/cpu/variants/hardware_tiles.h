@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace stl::kernels::STL_VARIANT {
+namespace stl::cpu::STL_VARIANT {
 
 /// Configures the calling thread's tiles from construction to destruction: LibTorch configures them otherwise.
 class HardwareTiles {
@@ -55,4 +55,4 @@ class HardwareTiles {
     };
 };
 
-}  // namespace stl::kernels::STL_VARIANT
+}  // namespace stl::cpu::STL_VARIANT

@@ -8,7 +8,7 @@
 #include "stl/cpu/kernels.h"
 #include "stl/cpu/variants/simd.h"
 
-namespace stl::kernels::STL_VARIANT {
+namespace stl::cpu::STL_VARIANT {
 
 /// Rounded to the nearest, ties to even, in the upper half; NaN stays NaN.
 inline IntVec rounded(Vec x) {
@@ -84,4 +84,4 @@ void narrow_columns(const Narrow& n) {
     }
 }
 
-}  // namespace stl::kernels::STL_VARIANT
+}  // namespace stl::cpu::STL_VARIANT

@@ -12,7 +12,7 @@
 #include "stl/cpu/variants/pairs.h"
 #include "stl/cpu/variants/runs.h"
 
-namespace stl::kernels::STL_VARIANT {
+namespace stl::cpu::STL_VARIANT {
 
 /// Pixels that lie evenly before and after the shuffle.
 struct PixelRun {
@@ -186,4 +186,4 @@ void group_norm_silu_backward(const GroupNormSiluBackward& t) {
     with_type_of(t.forward.precision, [&](auto type) { group_norm_silu_backward_of<decltype(type)>(t); });
 }
 
-}  // namespace stl::kernels::STL_VARIANT
+}  // namespace stl::cpu::STL_VARIANT

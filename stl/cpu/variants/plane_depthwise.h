@@ -9,7 +9,7 @@
 #include "stl/cpu/kernels.h"
 #include "stl/cpu/variants/simd.h"
 
-namespace stl::kernels::STL_VARIANT {
+namespace stl::cpu::STL_VARIANT {
 
 inline constexpr int plane_tile = 4;  ///< output rows at a time, in registers
 
@@ -144,4 +144,4 @@ void plane_depthwise_weights(const PlaneDepthwiseWeights& d) {
     *d.bias_grad = sum(bias);
 }
 
-}  // namespace stl::kernels::STL_VARIANT
+}  // namespace stl::cpu::STL_VARIANT

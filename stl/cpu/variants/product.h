@@ -4,7 +4,7 @@
 #include "stl/cpu/kernels.h"
 #include "stl/cpu/variants/pairs.h"
 
-namespace stl::kernels::STL_VARIANT {
+namespace stl::cpu::STL_VARIANT {
 
 inline constexpr int tile_vectors = 2;
 inline constexpr int tile_columns = tile_vectors * lanes;
@@ -98,4 +98,4 @@ void product_in(const Product& p) {
     for (int i = 0; i < p.lines; ++i, line.a += p.a_line, line.out += p.out_line) product_of_line<P>(line);
 }
 
-}  // namespace stl::kernels::STL_VARIANT
+}  // namespace stl::cpu::STL_VARIANT

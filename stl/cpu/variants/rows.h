@@ -4,7 +4,7 @@
 #include "stl/cpu/kernels.h"
 #include "stl/cpu/variants/functions.h"
 
-namespace stl::kernels::STL_VARIANT {
+namespace stl::cpu::STL_VARIANT {
 
 /// Floats are added up over this many rows, then in double.
 inline constexpr int rows_in_float = 64;
@@ -96,4 +96,4 @@ void dot_rows(const float* a, Index a_row, int rows, int columns, const float* w
     for (; r < rows; ++r) finish(r, sum(products(r)));
 }
 
-}  // namespace stl::kernels::STL_VARIANT
+}  // namespace stl::cpu::STL_VARIANT

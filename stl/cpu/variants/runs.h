@@ -3,7 +3,7 @@
 
 #include "stl/cpu/variants/pairs.h"
 
-namespace stl::kernels::STL_VARIANT {
+namespace stl::cpu::STL_VARIANT {
 
 /// The vector's worth of values at `at`; of the last, incomplete one only `count` values, the rest zero.
 template <bool Whole>
@@ -13,16 +13,16 @@ struct Part {
 
     template <class T>
     Vec of(const T* p) const {
-        if constexpr (Whole) return stl::kernels::STL_VARIANT::load(p + at);
+        if constexpr (Whole) return stl::cpu::STL_VARIANT::load(p + at);
         Vec v{};
         for (Index i = 0; i < count; ++i) v[i] = widen(p[at + i]);
         return v;
     }
     template <class T>
     void put(T* p, Vec v) const {
-        if constexpr (Whole) return stl::kernels::STL_VARIANT::store(p + at, v);
+        if constexpr (Whole) return stl::cpu::STL_VARIANT::store(p + at, v);
         T all[lanes];
-        stl::kernels::STL_VARIANT::store(all, v);
+        stl::cpu::STL_VARIANT::store(all, v);
         for (Index i = 0; i < count; ++i) p[at + i] = all[i];
     }
     /// Adds the values to those at p.
@@ -72,4 +72,4 @@ inline void in_vectors(const float* a, const float* b, float* out, Index count, 
     for_parts(count, [&](auto part) { part.put(out, f(part.of(a), part.of(b))); });
 }
 
-}  // namespace stl::kernels::STL_VARIANT
+}  // namespace stl::cpu::STL_VARIANT

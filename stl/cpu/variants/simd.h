@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace stl::kernels::STL_VARIANT {
+namespace stl::cpu::STL_VARIANT {
 
 inline constexpr int lanes = STL_LANES;
 using Index = std::ptrdiff_t;
@@ -88,4 +88,4 @@ inline Vec max(Vec a, Vec b) {
     return a > b ? a : b;
 }
 
-}  // namespace stl::kernels::STL_VARIANT
+}  // namespace stl::cpu::STL_VARIANT

@@ -17,7 +17,7 @@
 #define STL_ISA Isa::STL_VARIANT
 #endif
 
-namespace stl::kernels::STL_VARIANT {
+namespace stl::cpu::STL_VARIANT {
 
 #ifdef STL_TILES
 inline constexpr bool has_tiles = true;
@@ -65,4 +65,4 @@ const Kernels table{.isa = STL_ISA,
                                  .silu_gate = silu_gate,
                                  .silu_gate_backward = silu_gate_backward}};
 
-}  // namespace stl::kernels::STL_VARIANT
+}  // namespace stl::cpu::STL_VARIANT

@@ -8,7 +8,7 @@
 #include "stl/cpu/kernels.h"
 #include "stl/cpu/variants/product.h"
 
-namespace stl::kernels::STL_VARIANT {
+namespace stl::cpu::STL_VARIANT {
 
 inline constexpr int tile_side = 16;  ///< rows of a tile, and words in a row of it
 inline constexpr int block_side = 2 * tile_side;
@@ -181,4 +181,4 @@ class TileProduct {
     Tiles tiles_;
 };
 
-}  // namespace stl::kernels::STL_VARIANT
+}  // namespace stl::cpu::STL_VARIANT

@@ -5,7 +5,7 @@
 #include "stl/cpu/variants/pairs.h"
 #include "stl/cpu/variants/runs.h"
 
-namespace stl::kernels::STL_VARIANT {
+namespace stl::cpu::STL_VARIANT {
 
 // The points are 0, p, -p, q, -q and infinity with p = 1/sqrt(2), q = sqrt(2); so p*q = 1 and p^2 = 1/2, q^2
 // = 2.
@@ -141,4 +141,4 @@ void winograd_output_gradient(const WinogradOutputGradient& w) {
     with_type_of(w.stored, [&](auto type) { winograd_output_gradient_in<decltype(type)>(w); });
 }
 
-}  // namespace stl::kernels::STL_VARIANT
+}  // namespace stl::cpu::STL_VARIANT

@@ -28,7 +28,7 @@ int parts(Index blocks, Index most) {
                                               std::max<Index>(most, 1)));
 }
 
-constexpr Kernels table{
+constexpr KernelTable table{
     .version = kernels_version,
     .name = "libstl_cuda",
     .current_stream = current_stream,
@@ -58,6 +58,6 @@ constexpr Kernels table{
 }  // namespace
 }  // namespace stl::gpu::cuda
 
-extern "C" const stl::gpu::Kernels* stl_cuda_kernels() {
+extern "C" const stl::gpu::KernelTable* stl_cuda_kernels() {
     return &stl::gpu::cuda::table;
 }

@@ -18,7 +18,7 @@ class RepeatedWork : public Graph {
     std::function<void()> work_;
 };
 
-constexpr Kernels table{
+constexpr KernelTable table{
     .version = kernels_version,
     .name = "emulated on the CPU",
     .current_stream = [] { return Stream{}; },
@@ -47,7 +47,7 @@ constexpr Kernels table{
 
 }  // namespace
 
-const Kernels& emulated_kernels() {
+const KernelTable& emulated_kernels() {
     return table;
 }
 

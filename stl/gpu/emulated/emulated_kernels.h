@@ -6,6 +6,6 @@
 
 namespace stl::gpu {
 
-const Kernels& emulated_kernels();
+const KernelTable& emulated_kernels();
 
 }  // namespace stl::gpu

@@ -7,7 +7,7 @@
 #include "stl/inference/cpu/slots.h"
 #include "stl/models/layers/attention.h"
 
-namespace stl::fast {
+namespace stl::inference {
 namespace {
 
 constexpr int heads = static_cast<int>(attention_heads);
@@ -15,8 +15,8 @@ constexpr int heads = static_cast<int>(attention_heads);
 constexpr int query_block = 64;
 
 /// Rows of `count` parts of `size` channels, each padded.
-kernels::Order padded_heads(int count, int size) {
-    return kernels::padded_parts(std::vector<int>(static_cast<std::size_t>(count), size));
+cpu::Order padded_heads(int count, int size) {
+    return cpu::padded_parts(std::vector<int>(static_cast<std::size_t>(count), size));
 }
 
 Map scaled_queries(const Map& qkv) {
@@ -37,16 +37,16 @@ std::vector<std::vector<int>> whole_frame(int pixels) {
 AttentionPlan::AttentionPlan(const Map& qkv, const Map& proj, std::vector<std::vector<int>> groups,
                              const torch::Tensor& bias, Precision precision)
     : head_channels_(static_cast<int>(qkv.w.size(0)) / 3 / heads),
-      head_columns_(kernels::padded(head_channels_)),
+      head_columns_(cpu::padded(head_channels_)),
       size_(static_cast<int>(groups.front().size())),
       qkv_(scaled_queries(qkv), padded_heads(3 * heads, head_channels_),
-           kernels::in_order(static_cast<int>(qkv.w.size(1))), precision),
-      proj_(proj, kernels::in_order(static_cast<int>(proj.w.size(0))), padded_heads(heads, head_channels_),
+           cpu::in_order(static_cast<int>(qkv.w.size(1))), precision),
+      proj_(proj, cpu::in_order(static_cast<int>(proj.w.size(0))), padded_heads(heads, head_channels_),
             precision),
       groups_(std::move(groups)),
       has_bias_(bias.defined()) {
     if (!has_bias_) return;
-    const int row = kernels::padded(size_);
+    const int row = cpu::padded(size_);
     const auto values = bias.detach().to(torch::kFloat32).contiguous();
     bias_.reserve(static_cast<std::size_t>(heads) * static_cast<std::size_t>(size_) *
                   static_cast<std::size_t>(row));
@@ -62,7 +62,7 @@ void AttentionPlan::run(const Frame& frame, Pixels in, Pixels x) const {
     qkv_.run(frame, in, qkv);
     const Trace::Timed timed(frame.trace, "attention",
                              2 * std::int64_t{frame.rows()} * size_ * heads * head_channels_);
-    kernels::parallel(static_cast<int>(groups_.size()) * heads, [&](int unit) {
+    cpu::parallel(static_cast<int>(groups_.size()) * heads, [&](int unit) {
         attend(frame, qkv, mixed, groups_[static_cast<std::size_t>(unit / heads)], unit % heads);
     });
     proj_.run(frame, mixed, x, {x});
@@ -73,12 +73,12 @@ AttentionPlan::Factors AttentionPlan::factors(const Frame& frame) const {
     const int n = size_, block = std::min(n, query_block);
     Factors f{.stored = stored,
               .block = block,
-              .row = kernels::padded(n),
-              .depth = kernels::words_of(stored, head_channels_),
-              .pixels = kernels::words_of(stored, n)};
+              .row = cpu::padded(n),
+              .depth = cpu::words_of(stored, head_channels_),
+              .pixels = cpu::words_of(stored, n)};
     // Queries, values and keys.
-    const Index gathered = Index{n} * kernels::words_of(stored, head_columns_) +
-                           Index{f.pixels} * head_columns_ + Index{f.depth} * f.row;
+    const Index gathered = Index{n} * cpu::words_of(stored, head_columns_) + Index{f.pixels} * head_columns_ +
+                           Index{f.depth} * f.row;
     // First the values and a key that pairs are made of; afterwards a block's scores, results and scores in pairs.
     const Index rest =
         std::max(Index{n} * head_columns_ + f.depth, Index{block} * (f.row + head_columns_ + f.pixels));
@@ -89,7 +89,7 @@ AttentionPlan::Factors AttentionPlan::factors(const Frame& frame) const {
 AttentionPlan::Gathered AttentionPlan::gather(const Frame& frame, const Factors& f, Pixels qkv,
                                               const std::vector<int>& group, int head) const {
     const int n = size_, columns = head_columns_;
-    const Index part = Index{heads} * columns, query_row = kernels::words_of(f.stored, columns);
+    const Index part = Index{heads} * columns, query_row = cpu::words_of(f.stored, columns);
     float* scratch = frame.workspace.scratch(f.floats);
     Gathered g{.queries = {scratch, query_row, f.stored}};
     g.values = scratch + n * query_row;
@@ -133,7 +133,7 @@ void AttentionPlan::attend(const Frame& frame, Pixels qkv, Pixels out, const std
                             : Pixels{result.data + Index{f.block} * columns, f.pixels, f.stored};
     const auto own = out.from(head * columns);
     for (int first = 0; first < n; first += f.block) {
-        kernels::Product p;
+        cpu::Product p;
         p.precision = f.stored;
         p.rows = std::min(f.block, n - first);
         p.a = g.queries.below(first).data;
@@ -151,7 +151,7 @@ void AttentionPlan::attend(const Frame& frame, Pixels qkv, Pixels out, const std
         frame.kernels.product(p);
         frame.kernels.softmax_rows(scores.data, scores.row, p.rows, n);
         if (shares.stored != scores.stored) store_rows(frame, scores, shares, p.rows, n);
-        kernels::Product mix;
+        cpu::Product mix;
         mix.precision = f.stored;
         mix.rows = p.rows;
         mix.a = shares.data;
@@ -170,4 +170,4 @@ void AttentionPlan::attend(const Frame& frame, Pixels qkv, Pixels out, const std
     }
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

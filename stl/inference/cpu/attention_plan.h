@@ -8,7 +8,7 @@
 
 #include "stl/inference/cpu/layers.h"
 
-namespace stl::fast {
+namespace stl::inference {
 
 class AttentionPlan {
   public:
@@ -46,11 +46,11 @@ class AttentionPlan {
     int head_channels_ = 0, head_columns_ = 0, size_ = 0;
     PointwisePlan qkv_, proj_;
     std::vector<std::vector<int>> groups_;
-    kernels::Buffer bias_;  ///< [heads][n][padded n]
+    cpu::Buffer bias_;  ///< [heads][n][padded n]
     bool has_bias_ = false;
 };
 
 /// One group: all pixels of a frame.
 std::vector<std::vector<int>> whole_frame(int pixels);
 
-}  // namespace stl::fast
+}  // namespace stl::inference

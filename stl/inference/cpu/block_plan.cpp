@@ -9,7 +9,7 @@
 #include "stl/inference/cpu/plans/plans.h"
 #include "stl/inference/cpu/slots.h"
 
-namespace stl::fast {
+namespace stl::inference {
 namespace {
 
 using PlanTranslator = std::unique_ptr<TranslatorPlan> (*)(const SimVPOptions&, const Translator&, Precision);
@@ -110,4 +110,4 @@ std::unique_ptr<TranslatorPlan> plan_translator(const SimVPOptions& options,
     return found->plan(options, *translator, precision);
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

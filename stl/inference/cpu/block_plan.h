@@ -7,7 +7,7 @@
 #include "stl/inference/cpu/frame.h"
 #include "stl/models/translators/block.h"
 
-namespace stl::fast {
+namespace stl::inference {
 
 /// One block on one sequence. x: [H'*W', C], changed in place.
 class BlockPlan {
@@ -29,4 +29,4 @@ std::unique_ptr<TranslatorPlan> plan_translator(const SimVPOptions& options,
                                                 const std::shared_ptr<Translator>& translator,
                                                 Precision precision);
 
-}  // namespace stl::fast
+}  // namespace stl::inference

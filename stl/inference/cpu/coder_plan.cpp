@@ -4,7 +4,7 @@
 
 #include "stl/inference/cpu/layers.h"
 
-namespace stl::fast {
+namespace stl::inference {
 namespace {
 
 int whole(std::int64_t n) {
@@ -60,7 +60,7 @@ CoderPlan::CoderPlan(const SimVPImpl& model, Precision precision, bool has_tiles
     for (const auto& plane : decoder_in_) plane_floats_ += plane.floats();
     const auto rows = model.dec->readout->weight.detach().flatten(1);
     for (std::int64_t c = 0; c < rows.size(0); ++c) {
-        readout_.push_back(stl::fast::channels(rows[c]));
+        readout_.push_back(stl::inference::channels(rows[c]));
         readout_bias_.push_back(model.dec->readout->bias[c].item<float>());
     }
 }
@@ -78,7 +78,7 @@ std::int64_t CoderPlan::decoder_macs() const {
 }
 
 CoderPlan::Memory CoderPlan::planes(const Frame& frame) const {
-    const auto vectors = 2 * static_cast<std::size_t>(kernels::padded(whole(options_.hid_S)));
+    const auto vectors = 2 * static_cast<std::size_t>(cpu::padded(whole(options_.hid_S)));
     float* base = frame.workspace.planes(plane_floats_ + raw_floats_ + vectors);
     return {.planes = base, .raw = base + plane_floats_, .vectors = base + plane_floats_ + raw_floats_};
 }
@@ -127,7 +127,7 @@ void CoderPlan::activate(const Frame& frame, const ConvPlan& layer, const float*
     float* shift = vectors + layer.out_channels();
     layer.norm(frame, raw, scale, shift);
     for (int y = 0; y < to.height; ++y) {
-        frame.kernels.apply(skip ? kernels::Op::silu_affine_add : kernels::Op::silu_affine,
+        frame.kernels.apply(skip ? cpu::Op::silu_affine_add : cpu::Op::silu_affine,
                             {.a = raw + Index{y} * to.width * to.channels,
                              .a_row = to.channels,
                              .b_stored = skip ? skip->stored : Precision::float32,
@@ -192,4 +192,4 @@ void CoderPlan::decode(const Frame& frame, Pixels latent, float* skip_data, floa
     write_picture(frame, memory.raw, decoder_.back(), picture);
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

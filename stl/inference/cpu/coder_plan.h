@@ -6,7 +6,7 @@
 #include "stl/inference/cpu/conv_plan.h"
 #include "stl/models/simvp.h"
 
-namespace stl::fast {
+namespace stl::inference {
 
 class CoderPlan {
   public:
@@ -46,9 +46,9 @@ class CoderPlan {
     SimVPOptions options_;
     std::vector<ConvPlan> encoder_, decoder_;
     std::vector<Plane> encoder_in_, decoder_in_;  ///< `data` counts from the thread's planes
-    std::vector<kernels::Buffer> readout_;        ///< a row a picture channel
+    std::vector<cpu::Buffer> readout_;            ///< a row a picture channel
     std::vector<float> readout_bias_;
     std::size_t encoder_floats_ = 0, plane_floats_ = 0, raw_floats_ = 0;
 };
 
-}  // namespace stl::fast
+}  // namespace stl::inference

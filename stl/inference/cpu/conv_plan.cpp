@@ -6,7 +6,7 @@
 #include "stl/inference/cpu/layers.h"
 #include "stl/models/simvp.h"
 
-namespace stl::fast {
+namespace stl::inference {
 ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width, Precision precision,
                    bool has_tiles)
     : precision_(in_channels % 2 == 0 ? precision : Precision::float32), in_channels_(in_channels) {
@@ -19,7 +19,7 @@ ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int wi
     up_ = up ? 2 : 1;
     const int places = up_ * up_;
     channels_ = static_cast<int>(options.out) / places;
-    out_channels_ = kernels::padded(channels_);
+    out_channels_ = cpu::padded(channels_);
     out_height_ = ((height + 2 * padding_ - kernel_) / stride_ + 1) * up_;
     out_width_ = ((width + 2 * padding_ - kernel_) / stride_ + 1) * up_;
     eps_ = layer->norm->eps;
@@ -27,7 +27,7 @@ ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int wi
     shift_ = channels(layer->norm->bias);
     const bool on_tiles = has_tiles && precision_ == Precision::bfloat16;
     if (on_tiles) stored_ = Precision::bfloat16;
-    winograd_ = !on_tiles && kernel_ == 3 && stride_ == 1 && in_channels_ % kernels::column_step == 0;
+    winograd_ = !on_tiles && kernel_ == 3 && stride_ == 1 && in_channels_ % cpu::column_step == 0;
     // PixelShuffle takes place p of channel c from output c * places + p.
     const auto weight = conv->weight.detach().to(torch::kFloat32);
     for (int place = 0; place < places; ++place) {
@@ -41,23 +41,23 @@ ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int wi
 void ConvPlan::plan_winograd(const torch::Tensor& weight) {
     const int inputs = static_cast<int>(weight.size(1));
     constexpr std::ptrdiff_t taps = 9;
-    filters_.emplace_back(kernels::WinogradFilters::Source{.weight = weight.data_ptr<float>(),
-                                                           .outputs = channels_,
-                                                           .inputs = inputs,
-                                                           .padded_inputs = in_channels_,
-                                                           .output_step = inputs * taps,
-                                                           .input_step = taps},
+    filters_.emplace_back(cpu::WinogradFilters::Source{.weight = weight.data_ptr<float>(),
+                                                       .outputs = channels_,
+                                                       .inputs = inputs,
+                                                       .padded_inputs = in_channels_,
+                                                       .output_step = inputs * taps,
+                                                       .input_step = taps},
                           precision_);
 }
 
 void ConvPlan::plan_direct(const torch::Tensor& weight) {
     const int inputs = static_cast<int>(weight.size(1));
     const auto by_tap = weight.permute({0, 2, 3, 1}).contiguous();  // [outputs, ky, kx, inputs]
-    kernels::Order depths;
+    cpu::Order depths;
     for (int tap = 0; tap < kernel_ * kernel_; ++tap) {
         for (int c = 0; c < in_channels_; ++c) depths.push_back(c < inputs ? tap * inputs + c : -1);
     }
-    weights_.emplace_back(by_tap.data_ptr<float>(), kernel_ * kernel_ * inputs, kernels::in_order(channels_),
+    weights_.emplace_back(by_tap.data_ptr<float>(), kernel_ * kernel_ * inputs, cpu::in_order(channels_),
                           depths, precision_);
 }
 
@@ -98,7 +98,7 @@ void ConvPlan::direct(const Frame& frame, const Plane& in, float* raw) const {
         const auto to = target(raw, static_cast<int>(place));
         const auto& panels = weights_[place];
         for (int panel = 0; panel < panels.count(); ++panel) {
-            kernels::Product p;
+            cpu::Product p;
             p.precision = precision_;
             p.a = words.at(-padding_, -padding_);
             p.a_row = Index{stride_} * words.pixel();
@@ -110,17 +110,17 @@ void ConvPlan::direct(const Frame& frame, const Plane& in, float* raw) const {
             p.columns = panels.columns(panel);
             p.lines = out_height_ / up_;
             p.a_line = stride_ * words.line();
-            p.out = to.first + panel * kernels::panel_columns;
+            p.out = to.first + panel * cpu::panel_columns;
             p.out_row = to.pixel;
             p.out_line = to.line;
-            p.bias = bias_[place].data() + panel * kernels::panel_columns;
+            p.bias = bias_[place].data() + panel * cpu::panel_columns;
             frame.kernels.product(p);
         }
     }
 }
 
 void ConvPlan::winograd(const Frame& frame, const Plane& in, float* raw) const {
-    std::array<kernels::WinogradConvolution, 4> places;
+    std::array<cpu::WinogradConvolution, 4> places;
     for (std::size_t place = 0; place < filters_.size(); ++place) {
         const auto to = target(raw, static_cast<int>(place));
         places[place] = {.filters = &filters_[place],
@@ -129,8 +129,8 @@ void ConvPlan::winograd(const Frame& frame, const Plane& in, float* raw) const {
                          .pixel = to.pixel,
                          .line = to.line};
     }
-    kernels::winograd(frame.kernels, in, std::span(places).first(filters_.size()),
-                      frame.workspace.scratch(kernels::winograd_scratch(in, out_channels_)));
+    cpu::winograd(frame.kernels, in, std::span(places).first(filters_.size()),
+                  frame.workspace.scratch(cpu::winograd_scratch(in, out_channels_)));
 }
 
 void ConvPlan::norm(const Frame& frame, const float* raw, float* scale, float* shift) const {
@@ -155,4 +155,4 @@ void ConvPlan::norm(const Frame& frame, const float* raw, float* scale, float* s
     }
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

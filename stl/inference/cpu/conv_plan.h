@@ -13,9 +13,9 @@
 #include "stl/inference/cpu/frame.h"
 #include "stl/models/layers/conv_sc.h"
 
-namespace stl::fast {
+namespace stl::inference {
 
-using kernels::Plane;
+using cpu::Plane;
 
 /// One ConvSC: convolution, then what its GroupNorm needs to be applied together with SiLU.
 class ConvPlan {
@@ -63,10 +63,10 @@ class ConvPlan {
     int out_height_, out_width_;
     double eps_;
     bool winograd_ = false;
-    std::vector<kernels::WinogradFilters> filters_;  ///< of each place, or
-    std::vector<kernels::Panels> weights_;           ///< of each place
-    std::vector<kernels::Buffer> bias_;              ///< of each place
-    kernels::Buffer gain_, shift_;
+    std::vector<cpu::WinogradFilters> filters_;  ///< of each place, or
+    std::vector<cpu::Panels> weights_;           ///< of each place
+    std::vector<cpu::Buffer> bias_;              ///< of each place
+    cpu::Buffer gain_, shift_;
 };
 
-}  // namespace stl::fast
+}  // namespace stl::inference

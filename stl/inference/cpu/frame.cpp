@@ -4,7 +4,7 @@
 
 #include "stl/cpu/parallel.h"
 
-namespace stl::fast {
+namespace stl::inference {
 
 void Workspace::prepare(int threads) {
     const auto count = static_cast<std::size_t>(threads);
@@ -21,26 +21,26 @@ float* Workspace::floats(std::size_t slot, std::size_t count) {
 }
 
 Pixels Workspace::pixels(std::size_t slot, int rows, int channels, Precision stored) {
-    const Index row = kernels::words_of(stored, kernels::padded(channels)) + kernels::column_step;
+    const Index row = cpu::words_of(stored, cpu::padded(channels)) + cpu::column_step;
     return {floats(slot, static_cast<std::size_t>(rows) * static_cast<std::size_t>(row)), row, stored};
 }
 
 float* Workspace::scratch(std::size_t count) {
-    auto& own = scratch_[static_cast<std::size_t>(kernels::thread_index())];
+    auto& own = scratch_[static_cast<std::size_t>(cpu::thread_index())];
     own.reserve(count);
     return own.data();
 }
 
 float* Workspace::planes(std::size_t count) {
-    auto& own = planes_[static_cast<std::size_t>(kernels::thread_index())];
+    auto& own = planes_[static_cast<std::size_t>(cpu::thread_index())];
     own.reserve(count);
     return own.data();
 }
 
 Pixels Workspace::panel(int rows) {
-    auto& own = panels_[static_cast<std::size_t>(kernels::thread_index())];
-    own.reserve(static_cast<std::size_t>(rows) * kernels::panel_columns);
-    return {own.data(), kernels::panel_columns};
+    auto& own = panels_[static_cast<std::size_t>(cpu::thread_index())];
+    own.reserve(static_cast<std::size_t>(rows) * cpu::panel_columns);
+    return {own.data(), cpu::panel_columns};
 }
 
 std::size_t Workspace::bytes() const {
@@ -64,4 +64,4 @@ void store_rows(const Frame& frame, Pixels from, Pixels to, int rows, int column
     for (int r = 0; r < rows; ++r) std::copy_n(from.data + r * from.row, columns, to.data + r * to.row);
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

@@ -9,20 +9,20 @@
 #include "stl/cpu/kernels.h"
 #include "stl/inference/trace.h"
 
-namespace stl::fast {
+namespace stl::inference {
 
-using kernels::Index;
-using kernels::Precision;
+using cpu::Index;
+using cpu::Precision;
 
 /// [rows, channels], a row every `row` words: floats, or pairs of bfloat16. Rows are padded to
-/// kernels::column_step channels.
+/// cpu::column_step channels.
 struct Pixels {
     float* data = nullptr;
     Index row = 0;
     Precision stored = Precision::float32;
 
     /// column: even, if pairs are stored.
-    Pixels from(int column) const { return {data + kernels::words_of(stored, column), row, stored}; }
+    Pixels from(int column) const { return {data + cpu::words_of(stored, column), row, stored}; }
     Pixels below(int r) const { return {data + r * row, row, stored}; }
 };
 
@@ -39,17 +39,17 @@ class Workspace {
     float* scratch(std::size_t count);
     /// The calling thread's own, zero at first; whoever uses it is its only user.
     float* planes(std::size_t count);
-    /// The calling thread's own: one panel's columns, [rows, kernels::panel_columns] floats.
+    /// The calling thread's own: one panel's columns, [rows, cpu::panel_columns] floats.
     Pixels panel(int rows);
     std::size_t bytes() const;  ///< of all buffers
 
   private:
-    std::vector<kernels::Buffer> slots_, scratch_, planes_, panels_;
+    std::vector<cpu::Buffer> slots_, scratch_, planes_, panels_;
 };
 
 /// Where a layer works.
 struct Frame {
-    const kernels::Kernels& kernels;
+    const cpu::Kernels& kernels;
     Workspace& workspace;
     int height = 0, width = 0;
     Trace* trace = nullptr;  ///< null: nobody asks where the time goes
@@ -60,4 +60,4 @@ struct Frame {
 /// The first `rows` rows and `columns` channels of `from`, which holds floats, to `to`, as that stores them.
 void store_rows(const Frame& frame, Pixels from, Pixels to, int rows, int columns);
 
-}  // namespace stl::fast
+}  // namespace stl::inference

@@ -4,7 +4,7 @@
 
 #include "stl/inference/cpu/slots.h"
 
-namespace stl::fast {
+namespace stl::inference {
 namespace {
 
 torch::Tensor doubles(const torch::Tensor& t) {
@@ -13,14 +13,14 @@ torch::Tensor doubles(const torch::Tensor& t) {
 
 }  // namespace
 
-kernels::Buffer channels(const torch::Tensor& values) {
-    return channels(values, kernels::in_order(static_cast<int>(values.numel())));
+cpu::Buffer channels(const torch::Tensor& values) {
+    return channels(values, cpu::in_order(static_cast<int>(values.numel())));
 }
 
-kernels::Buffer channels(const torch::Tensor& values, const kernels::Order& order) {
+cpu::Buffer channels(const torch::Tensor& values, const cpu::Order& order) {
     const auto flat = values.detach().flatten().to(torch::kFloat32).contiguous();
     const float* from = flat.data_ptr<float>();
-    kernels::Buffer buffer(static_cast<std::size_t>(kernels::padded(static_cast<int>(order.size()))));
+    cpu::Buffer buffer(static_cast<std::size_t>(cpu::padded(static_cast<int>(order.size()))));
     for (std::size_t i = 0; i < order.size(); ++i) {
         if (order[i] >= 0) buffer.data()[i] = from[order[i]];
     }
@@ -28,16 +28,16 @@ kernels::Buffer channels(const torch::Tensor& values, const kernels::Order& orde
 }
 
 PointwisePlan::PointwisePlan(const Map& map, Precision precision)
-    : PointwisePlan(map, kernels::in_order(static_cast<int>(map.w.size(0))),
-                    kernels::in_order(static_cast<int>(map.w.size(1))), precision) {}
+    : PointwisePlan(map, cpu::in_order(static_cast<int>(map.w.size(0))),
+                    cpu::in_order(static_cast<int>(map.w.size(1))), precision) {}
 
-PointwisePlan::PointwisePlan(const Map& map, const kernels::Order& outputs, const kernels::Order& inputs,
+PointwisePlan::PointwisePlan(const Map& map, const cpu::Order& outputs, const cpu::Order& inputs,
                              Precision precision)
     : bias_(channels(map.b, outputs)),
       inputs_(static_cast<int>(inputs.size())),
       name_(fmt::format("pointwise {} -> {}", inputs.size(), outputs.size())) {
     const auto w = map.w.to(torch::kFloat32).contiguous();
-    panels_ = kernels::Panels(w.data_ptr<float>(), static_cast<int>(w.size(1)), outputs, inputs, precision);
+    panels_ = cpu::Panels(w.data_ptr<float>(), static_cast<int>(w.size(1)), outputs, inputs, precision);
 }
 
 void keep(const Frame& frame, Pixels part, Pixels out, int column, int columns) {
@@ -56,14 +56,14 @@ void PointwisePlan::multiply(const Frame& frame, Pixels words, Pixels out, const
                              const Part& part) const {
     const auto [block, row, panel, next_follows] = part;
     const int first = block * depth_block();
-    const int column = panel * kernels::panel_columns;
-    kernels::Product p;
+    const int column = panel * cpu::panel_columns;
+    cpu::Product p;
     p.precision = panels_.precision();
     p.a = words.data + row * words.row + first;
     p.a_row = words.row;
     p.depth = std::min(depth_block(), panels_.depth() - first);
-    p.w = panels_.panel(panel) + static_cast<Index>(first) * kernels::panel_columns;
-    if (next_follows) p.next = panels_.panel(panel + 1) + static_cast<Index>(first) * kernels::panel_columns;
+    p.w = panels_.panel(panel) + static_cast<Index>(first) * cpu::panel_columns;
+    if (next_follows) p.next = panels_.panel(panel + 1) + static_cast<Index>(first) * cpu::panel_columns;
     p.rows = std::min(row_block, frame.rows() - row);
     p.columns = panels_.columns(panel);
     p.out = out.data + row * out.row;
@@ -83,11 +83,11 @@ void PointwisePlan::multiply(const Frame& frame, Pixels words, Pixels out, const
 }
 
 DepthwisePlan::DepthwisePlan(const Conv2d& convolution)
-    : DepthwisePlan(convolution, kernels::in_order(static_cast<int>(convolution->options.out))) {}
+    : DepthwisePlan(convolution, cpu::in_order(static_cast<int>(convolution->options.out))) {}
 
-DepthwisePlan::DepthwisePlan(const Conv2d& convolution, const kernels::Order& order, bool add_input)
+DepthwisePlan::DepthwisePlan(const Conv2d& convolution, const cpu::Order& order, bool add_input)
     : bias_(channels(convolution->bias, order)),
-      channels_(kernels::padded(static_cast<int>(order.size()))),
+      channels_(cpu::padded(static_cast<int>(order.size()))),
       kernel_(static_cast<int>(convolution->options.kernel)),
       dilation_(static_cast<int>(convolution->options.dilation)),
       name_(fmt::format("depthwise {0}x{0}", kernel_)) {
@@ -115,7 +115,7 @@ void DepthwisePlan::run(const Frame& frame, Pixels in, Pixels out, int column, i
                              .kernel = kernel_,
                              .dilation = dilation_,
                              .scratch = frame.workspace.scratch(
-                                 kernels::depthwise_scratch(frame.height, frame.width, kernel_, dilation_))});
+                                 cpu::depthwise_scratch(frame.height, frame.width, kernel_, dilation_))});
 }
 
 void DepthwisePlan::run(const Frame& frame, Pixels in, Pixels out) const {
@@ -125,7 +125,7 @@ void DepthwisePlan::run(const Frame& frame, Pixels in, Pixels out) const {
     });
 }
 
-void apply(const Frame& frame, kernels::Op op, Pixels a, Pixels b, Pixels out, int columns, Vectors vectors) {
+void apply(const Frame& frame, cpu::Op op, Pixels a, Pixels b, Pixels out, int columns, Vectors vectors) {
     frame.kernels.apply(op, {.a = a.data,
                              .a_row = a.row,
                              .b = b.data,
@@ -147,7 +147,7 @@ void column_means(const Frame& frame, Pixels in, int columns, const float* mean,
 
 void normalise(const Frame& frame, Pixels in, Pixels out, int channels, double eps) {
     const Trace::Timed timed(frame.trace, "layer norm");
-    const Index own_row = kernels::padded(channels);
+    const Index own_row = cpu::padded(channels);
     over_rows(frame.rows(), [&](int row, int rows) {
         const auto from = in.below(row), to = out.below(row);
         auto values = to;
@@ -177,4 +177,4 @@ void MlpPlan::run(const Frame& frame, Pixels in, Pixels x) const {
     fc2_.run(frame, hidden(frame, in, nullptr), x, {x});
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

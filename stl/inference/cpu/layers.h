@@ -10,11 +10,11 @@
 #include "stl/models/layers/folding.h"
 #include "stl/runtime/torch.h"
 
-namespace stl::fast {
+namespace stl::inference {
 
 /// A vector of channels as the kernels take it: float32, padded with zeros.
-kernels::Buffer channels(const torch::Tensor& values);
-kernels::Buffer channels(const torch::Tensor& values, const kernels::Order& order);
+cpu::Buffer channels(const torch::Tensor& values);
+cpu::Buffer channels(const torch::Tensor& values, const cpu::Order& order);
 
 /// What a PointwisePlan adds its products to: scale * pixels.
 struct Residual {
@@ -36,8 +36,7 @@ class PointwisePlan {
   public:
     PointwisePlan() = default;
     PointwisePlan(const Map& map, Precision precision);
-    PointwisePlan(const Map& map, const kernels::Order& outputs, const kernels::Order& inputs,
-                  Precision precision);
+    PointwisePlan(const Map& map, const cpu::Order& outputs, const cpu::Order& inputs, Precision precision);
 
     int outputs() const { return panels_.outputs(); }
     /// As what it reads its input: in another it makes a copy first.
@@ -63,7 +62,7 @@ class PointwisePlan {
                     for (int row = 0; row < frame.rows(); row += row_block)
                         multiply(frame, words, part, residual, {block, row, p, p + 1 < last});
                 }
-                finish(p * kernels::panel_columns, panels_.columns(p), part);
+                finish(p * cpu::panel_columns, panels_.columns(p), part);
             }
         });
     }
@@ -81,13 +80,13 @@ class PointwisePlan {
             over_panels(together, [&](int first, int last) {
                 for (int row = 0; row < frame.rows(); row += row_block) {
                     for (int p = first; p < last; ++p) {
-                        multiply(frame, words, out.from(p * kernels::panel_columns), residual,
+                        multiply(frame, words, out.from(p * cpu::panel_columns), residual,
                                  {block, row, p, p + 1 < last});
                     }
                 }
                 if (block + 1 < blocks()) return;
                 for (int p = first; p < last; ++p) {
-                    const int column = p * kernels::panel_columns;
+                    const int column = p * cpu::panel_columns;
                     finish(column, panels_.columns(p), out.from(column));
                 }
             });
@@ -100,10 +99,9 @@ class PointwisePlan {
     void over_panels(int together, const Task& task) const {
         constexpr int at_most = 4, units_a_thread = 4;
         const int group =
-            std::clamp(panels_.count() / (units_a_thread * kernels::thread_count()), together, at_most);
-        kernels::parallel((panels_.count() + group - 1) / group, [&](int unit) {
-            task(unit * group, std::min(panels_.count(), (unit + 1) * group));
-        });
+            std::clamp(panels_.count() / (units_a_thread * cpu::thread_count()), together, at_most);
+        cpu::parallel((panels_.count() + group - 1) / group,
+                      [&](int unit) { task(unit * group, std::min(panels_.count(), (unit + 1) * group)); });
     }
 
     /// `in` as the products take it: itself, or in pairs.
@@ -123,8 +121,8 @@ class PointwisePlan {
     void multiply(const Frame& frame, Pixels words, Pixels out, const Residual& residual,
                   const Part& part) const;
 
-    kernels::Panels panels_;
-    kernels::Buffer bias_;
+    cpu::Panels panels_;
+    cpu::Buffer bias_;
     int inputs_ = 0;
     std::string name_;  ///< for traces
 };
@@ -135,7 +133,7 @@ class DepthwisePlan {
     DepthwisePlan() = default;
     explicit DepthwisePlan(const Conv2d& convolution);
     /// With the input added; the channels in another order, if given.
-    DepthwisePlan(const Conv2d& convolution, const kernels::Order& order, bool add_input = false);
+    DepthwisePlan(const Conv2d& convolution, const cpu::Order& order, bool add_input = false);
 
     /// Channels [column, column + columns) alone: in and out are their pixels, in floats; in place is allowed.
     void run(const Frame& frame, Pixels in, Pixels out, int column, int columns) const;
@@ -143,7 +141,7 @@ class DepthwisePlan {
     void run(const Frame& frame, Pixels in, Pixels out) const;
 
   private:
-    kernels::Buffer weights_, bias_;
+    cpu::Buffer weights_, bias_;
     int channels_ = 0, kernel_ = 0, dilation_ = 1;
     std::string name_;  ///< for traces
 };
@@ -152,17 +150,17 @@ class DepthwisePlan {
 template <class Task>
 void over_rows(int rows, const Task& task) {
     constexpr int step = 32;
-    kernels::parallel((rows + step - 1) / step,
-                      [&](int unit) { task(unit * step, std::min(step, rows - unit * step)); });
+    cpu::parallel((rows + step - 1) / step,
+                  [&](int unit) { task(unit * step, std::min(step, rows - unit * step)); });
 }
 
 /// Columns split over threads: task(first column, columns).
 template <class Task>
 void over_columns(int columns, const Task& task) {
-    constexpr int step = kernels::panel_columns;
-    const int whole = kernels::padded(columns);
-    kernels::parallel((whole + step - 1) / step,
-                      [&](int unit) { task(unit * step, std::min(step, whole - unit * step)); });
+    constexpr int step = cpu::panel_columns;
+    const int whole = cpu::padded(columns);
+    cpu::parallel((whole + step - 1) / step,
+                  [&](int unit) { task(unit * step, std::min(step, whole - unit * step)); });
 }
 
 /// op on `columns` columns of all pixels; out may be a or b, and may hold pairs if it is another.
@@ -170,8 +168,7 @@ struct Vectors {
     const float* scale = nullptr;
     const float* shift = nullptr;
 };
-void apply(const Frame& frame, kernels::Op op, Pixels a, Pixels b, Pixels out, int columns,
-           Vectors vectors = {});
+void apply(const Frame& frame, cpu::Op op, Pixels a, Pixels b, Pixels out, int columns, Vectors vectors = {});
 
 /// Sums over the pixels divided by their number (with `mean`: of the squared distances to it), of `columns`
 /// columns.
@@ -199,9 +196,9 @@ class MlpPlan {
         fc1_.run(frame, in, h, {}, [&](int column, int columns, Pixels part) {
             if (has_dwconv_) dwconv_.run(frame, part, part, column, columns);
             if constexpr (std::is_null_pointer_v<Watch>) {
-                apply(frame, kernels::Op::gelu, part, part, h.from(column), columns);
+                apply(frame, cpu::Op::gelu, part, part, h.from(column), columns);
             } else {
-                apply(frame, kernels::Op::gelu, part, part, part, columns);
+                apply(frame, cpu::Op::gelu, part, part, part, columns);
                 watch(column, columns, part);
                 keep(frame, part, h, column, columns);
             }
@@ -221,4 +218,4 @@ class MlpPlan {
     int hidden_ = 0;
 };
 
-}  // namespace stl::fast
+}  // namespace stl::inference

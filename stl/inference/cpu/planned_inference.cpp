@@ -22,20 +22,21 @@ const SimVPImpl& checked(const SimVPImpl& model) {
 
 }  // namespace
 
-kernels::Precision precision_named(const std::string& name) {
+cpu::Precision precision_named(const std::string& name) {
     const auto type = product_type(name);
-    if (type == torch::kFloat32) return kernels::Precision::float32;
-    if (type == torch::kBFloat16) return kernels::Precision::bfloat16;
+    if (type == torch::kFloat32) return cpu::Precision::float32;
+    if (type == torch::kBFloat16) return cpu::Precision::bfloat16;
     fail("precision '{}' needs a GPU; on a CPU there are fp32 and bf16", name);
 }
 
-FastSimVP::FastSimVP(const SimVPImpl& model, kernels::Precision precision, const kernels::Kernels& kernels)
+PlannedInference::PlannedInference(const SimVPImpl& model, cpu::Precision precision,
+                                   const cpu::Kernels& kernels)
     : options_(checked(model).options()), kernels_(kernels), coder_(model, precision, kernels_.has_tiles) {
     const torch::NoGradGuard no_grad;
-    translator_ = fast::plan_translator(options_, model.hid, precision);
+    translator_ = inference::plan_translator(options_, model.hid, precision);
 }
 
-void FastSimVP::check(const torch::Tensor& x) const {
+void PlannedInference::check(const torch::Tensor& x) const {
     const auto& o = options_;
     if (x.dim() != 5 || x.sizes().slice(1) != c10::IntArrayRef({o.frames, o.channels, o.height, o.width})) {
         fail("the model takes [B, {}, {}, {}, {}] (frames, channels, height, width), not {}", o.frames,
@@ -44,9 +45,9 @@ void FastSimVP::check(const torch::Tensor& x) const {
     if (!x.device().is_cpu()) fail("the fast path runs on the CPU, the input is on {}", x.device().str());
 }
 
-void FastSimVP::forward(const torch::Tensor& x, torch::Tensor& out) {
-    namespace k = kernels;
-    using fast::Index;
+void PlannedInference::forward(const torch::Tensor& x, torch::Tensor& out) {
+    namespace k = cpu;
+    using inference::Index;
     check(x);
     if (out.sizes() != x.sizes() || out.scalar_type() != torch::kFloat32 || !out.is_contiguous()) {
         fail("the fast path writes to contiguous float32 {}, not {}", to_string(x.sizes().vec()),
@@ -59,40 +60,40 @@ void FastSimVP::forward(const torch::Tensor& x, torch::Tensor& out) {
     const int hidden = static_cast<int>(o.hid_S);
     const int widest = static_cast<int>(std::max(o.translator_channels(), o.hid_T));
     workspace_.prepare(k::thread_count());
-    const fast::Frame frame{kernels_, workspace_, static_cast<int>(o.translator_height()),
-                            static_cast<int>(o.translator_width()), trace_};
-    const auto latent = workspace_.pixels(fast::slot::latent, batch * frame.rows(), widest);
+    const inference::Frame frame{kernels_, workspace_, static_cast<int>(o.translator_height()),
+                                 static_cast<int>(o.translator_width()), trace_};
+    const auto latent = workspace_.pixels(inference::slot::latent, batch * frame.rows(), widest);
     const Index picture = o.channels * o.height * o.width, skip = static_cast<Index>(coder_.skip_floats());
-    float* skips = workspace_.floats(fast::slot::skips, static_cast<std::size_t>(batch * frames * skip));
+    float* skips = workspace_.floats(inference::slot::skips, static_cast<std::size_t>(batch * frames * skip));
     const float* from = input.data_ptr<float>();
     float* to = out.data_ptr<float>();
     const auto of_frame = [&](int i) {  // the latent's columns of frame i
-        return fast::Pixels{latent.data + Index{i / frames} * frame.rows() * latent.row, latent.row}.from(
-            i % frames * hidden);
+        return inference::Pixels{latent.data + Index{i / frames} * frame.rows() * latent.row, latent.row}
+            .from(i % frames * hidden);
     };
     {
-        const fast::Trace::Timed timed(trace_, "encoder", batch * frames * coder_.encoder_macs());
+        const inference::Trace::Timed timed(trace_, "encoder", batch * frames * coder_.encoder_macs());
         k::parallel(batch * frames,
                     [&](int i) { coder_.encode(frame, from + i * picture, skips + i * skip, of_frame(i)); });
     }
     for (int b = 0; b < batch; ++b) translator_->run(frame, of_frame(b * frames));
-    const fast::Trace::Timed timed(trace_, "decoder", batch * frames * coder_.decoder_macs());
+    const inference::Trace::Timed timed(trace_, "decoder", batch * frames * coder_.decoder_macs());
     k::parallel(batch * frames,
                 [&](int i) { coder_.decode(frame, of_frame(i), skips + i * skip, to + i * picture); });
 }
 
-torch::Tensor FastSimVP::forward(const torch::Tensor& x) {
+torch::Tensor PlannedInference::forward(const torch::Tensor& x) {
     check(x);
     auto out = torch::empty(x.sizes(), torch::kFloat32);
     forward(x, out);
     return out;
 }
 
-torch::Tensor FastSimVP::predict(const torch::Tensor& x, std::int64_t frames) {
+torch::Tensor PlannedInference::predict(const torch::Tensor& x, std::int64_t frames) {
     return rolled_out([this](const torch::Tensor& input) { return forward(input); }, x, frames);
 }
 
-torch::Tensor FastSimVP::predict(const torch::Tensor& x) {
+torch::Tensor PlannedInference::predict(const torch::Tensor& x) {
     return predict(x, options_.predicted_frames());
 }
 

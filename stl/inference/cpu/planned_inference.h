@@ -21,14 +21,14 @@
 namespace stl {
 
 /// Of "fp32" or "bf16".
-kernels::Precision precision_named(const std::string& name);
+cpu::Precision precision_named(const std::string& name);
 
-class FastSimVP {
+class PlannedInference {
   public:
     /// The model must be in evaluation mode, on the CPU. kernels: ones that the machine can run (tests take others
     /// than the best).
-    explicit FastSimVP(const SimVPImpl& model, kernels::Precision precision = kernels::Precision::float32,
-                       const kernels::Kernels& kernels = kernels::kernels());
+    explicit PlannedInference(const SimVPImpl& model, cpu::Precision precision = cpu::Precision::float32,
+                              const cpu::Kernels& kernels = cpu::kernels());
 
     /// As SimVP's.
     torch::Tensor forward(const torch::Tensor& x);
@@ -38,7 +38,7 @@ class FastSimVP {
     void forward(const torch::Tensor& x, torch::Tensor& out);
 
     /// Records where the time goes from now on; null: no more.
-    void trace(fast::Trace* trace) { trace_ = trace; }
+    void trace(inference::Trace* trace) { trace_ = trace; }
 
     const SimVPOptions& options() const { return options_; }
     std::size_t buffer_bytes() const { return workspace_.bytes(); }
@@ -47,11 +47,11 @@ class FastSimVP {
     void check(const torch::Tensor& x) const;
 
     SimVPOptions options_;
-    const kernels::Kernels& kernels_;
-    fast::Workspace workspace_;
-    fast::CoderPlan coder_;
-    std::unique_ptr<fast::TranslatorPlan> translator_;
-    fast::Trace* trace_ = nullptr;
+    const cpu::Kernels& kernels_;
+    inference::Workspace workspace_;
+    inference::CoderPlan coder_;
+    std::unique_ptr<inference::TranslatorPlan> translator_;
+    inference::Trace* trace_ = nullptr;
 };
 
 }  // namespace stl

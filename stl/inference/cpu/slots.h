@@ -4,8 +4,8 @@
 
 #include <cstddef>
 
-namespace stl::fast::slot {
+namespace stl::inference::slot {
 
 enum : std::size_t { latent, latent_other, hidden, a, b, c, d, e, f, pairs, skips, incepu_joined };
 
-}  // namespace stl::fast::slot
+}  // namespace stl::inference::slot

@@ -2,7 +2,7 @@
 
 #include "stl/inference/cpu/slots.h"
 
-namespace stl::fast {
+namespace stl::inference {
 namespace {
 
 Map after(const Map& map, const LayerNorm& norm) {
@@ -27,4 +27,4 @@ void TransformerPlan::run(const Frame& frame, Pixels x) const {
     mlp_.run(frame, normal, x);
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

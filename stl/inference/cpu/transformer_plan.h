@@ -8,7 +8,7 @@
 #include "stl/inference/cpu/block_plan.h"
 #include "stl/inference/cpu/layers.h"
 
-namespace stl::fast {
+namespace stl::inference {
 
 /// Maps may carry layer scales. groups, bias: as AttentionPlan takes them.
 struct TransformerParts {
@@ -32,4 +32,4 @@ class TransformerPlan : public BlockPlan {
     MlpPlan mlp_;
 };
 
-}  // namespace stl::fast
+}  // namespace stl::inference

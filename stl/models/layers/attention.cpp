@@ -28,7 +28,7 @@ torch::Tensor AttentionImpl::forward(const torch::Tensor& x) {
                            .reshape({batch, tokens, 3, attention_heads, channels / attention_heads})
                            .permute({2, 0, 3, 1, 4})  // [3,B,heads,N,C/heads]
                            .unbind(0);
-    const auto mixed = fused && fused::on_tiles(x) && tokens <= most_tokens
+    const auto mixed = fused && ops::on_tiles(x) && tokens <= most_tokens
                            ? mixed_by_products(parts[0], parts[1], parts[2])
                            : torch::scaled_dot_product_attention(parts[0], parts[1], parts[2]);
     return torch::dropout(proj->forward(mixed.transpose(1, 2).reshape({batch, tokens, channels})), drop,

@@ -18,17 +18,17 @@ bool Conv2dImpl::is_depthwise() const {
 }
 
 torch::Tensor Conv2dImpl::forward(const torch::Tensor& x) {
-    if (fused && fused::takes(x)) {
+    if (fused && ops::takes(x)) {
         constexpr std::int64_t few = 4;
-        if (is_depthwise() && options.kernel > 1 && options.kernel <= fused::largest_kernel) {
-            return fused::depthwise(x, weight, bias, options.dilation);
+        if (is_depthwise() && options.kernel > 1 && options.kernel <= ops::largest_kernel) {
+            return ops::depthwise(x, weight, bias, options.dilation);
         }
         if (options.kernel == 1 && options.stride == 1 && options.padding == 0 && options.groups == 1) {
-            if (options.out <= few) return fused::few_outputs(x, weight, bias);
+            if (options.out <= few) return ops::few_outputs(x, weight, bias);
             // A GPU's library adds the bias within a product, where a convolution's is another pass.
             if (gpu::takes(x) && x.is_contiguous(torch::MemoryFormat::ChannelsLast))
-                return fused::product_over_pixels(x, weight, bias);
-            if (fused::on_tiles(x)) return fused::pointwise(x, weight, bias);
+                return ops::product_over_pixels(x, weight, bias);
+            if (ops::on_tiles(x)) return ops::pointwise(x, weight, bias);
         }
     }
     return convolve(x, weight, bias,

@@ -27,11 +27,11 @@ BasicConv2dImpl::BasicConv2dImpl(std::int64_t in, std::int64_t out, std::int64_t
 }
 
 torch::Tensor BasicConv2dImpl::forward(const torch::Tensor& x) {
-    if (fused && fused::takes(x)) {
+    if (fused && ops::takes(x)) {
         const bool up = sampling == Sampling::up;
         const auto& c = up ? upsampling->conv : conv;
-        return fused::conv_norm_silu(x, {c->weight, c->bias, c->options.stride, c->options.padding},
-                                     {norm->groups, norm->weight, norm->bias, norm->eps}, up);
+        return ops::conv_norm_silu(x, {c->weight, c->bias, c->options.stride, c->options.padding},
+                                   {norm->groups, norm->weight, norm->bias, norm->eps}, up);
     }
     const auto y = sampling == Sampling::up ? upsampling->forward(x) : conv->forward(x);
     return torch::silu(norm->forward(y));

@@ -26,7 +26,7 @@ LargeKernelAttentionImpl::LargeKernelAttentionImpl(std::int64_t channels,
 }
 
 torch::Tensor LargeKernelAttentionImpl::branch(const torch::Tensor& x) {
-    return proj_2->forward(spatial_gating_unit->forward(fused::gelu(proj_1->forward(x), fused)));
+    return proj_2->forward(spatial_gating_unit->forward(ops::gelu(proj_1->forward(x), fused)));
 }
 
 torch::Tensor LargeKernelAttentionImpl::forward(const torch::Tensor& x) {

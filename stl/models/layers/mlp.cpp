@@ -11,7 +11,7 @@ MlpImpl::MlpImpl(std::int64_t channels, std::int64_t hidden, double drop_) : dro
 }
 
 torch::Tensor MlpImpl::forward(const torch::Tensor& x) {
-    const auto hidden = torch::dropout(fused::gelu(fc1->forward(x), fused), drop, is_training());
+    const auto hidden = torch::dropout(ops::gelu(fc1->forward(x), fused), drop, is_training());
     return torch::dropout(fc2->forward(hidden), drop, is_training());
 }
 
@@ -22,12 +22,12 @@ ConvMlpImpl::ConvMlpImpl(std::int64_t channels, std::int64_t hidden, double drop
 
 torch::Tensor ConvMlpImpl::forward(const torch::Tensor& input) {
     // The hidden channels, the most of all, stay last between the products, which want them so.
-    const bool turned = fused && fused::takes(input) && fused::on_tiles(input) &&
+    const bool turned = fused && ops::takes(input) && ops::on_tiles(input) &&
                         !input.is_contiguous(torch::MemoryFormat::ChannelsLast);
-    const auto x = turned ? fused::with_channels_last(input) : input;
-    const auto hidden = torch::dropout(fused::gelu(fc1->forward(x), fused), drop, is_training());
+    const auto x = turned ? ops::with_channels_last(input) : input;
+    const auto hidden = torch::dropout(ops::gelu(fc1->forward(x), fused), drop, is_training());
     const auto y = torch::dropout(fc2->forward(hidden), drop, is_training());
-    return turned ? fused::with_channels_first(y) : y;
+    return turned ? ops::with_channels_first(y) : y;
 }
 
 DepthwiseMixImpl::DepthwiseMixImpl(std::int64_t channels) {
@@ -42,8 +42,8 @@ MixMlpImpl::MixMlpImpl(std::int64_t channels, std::int64_t hidden, double drop_)
 
 torch::Tensor MixMlpImpl::forward(const torch::Tensor& x) {
     const auto wide = fc1->forward(x);
-    const auto hidden = fused && fused::takes_chain(wide)
-                            ? fused::depthwise_gelu(wide, dwconv->dwconv->weight, dwconv->dwconv->bias, 1)
+    const auto hidden = fused && ops::takes_chain(wide)
+                            ? ops::depthwise_gelu(wide, dwconv->dwconv->weight, dwconv->dwconv->bias, 1)
                             : torch::gelu(dwconv->forward(wide));
     return torch::dropout(fc2->forward(torch::dropout(hidden, drop, is_training())), drop, is_training());
 }

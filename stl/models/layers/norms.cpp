@@ -47,7 +47,7 @@ torch::Tensor BatchNorm2dImpl::by_our_kernel(const torch::Tensor& x, bool of_gel
 
 torch::Tensor BatchNorm2dImpl::of_gelu(const torch::Tensor& x) {
     if (fused && is_training() && gpu::takes_batch_norm(x)) return by_our_kernel(x, /*of_gelu=*/true);
-    return forward(fused::gelu(x, fused));
+    return forward(ops::gelu(x, fused));
 }
 
 torch::Tensor BatchNorm2dImpl::forward(const torch::Tensor& x) {

@@ -58,7 +58,7 @@ struct Segment : torch::CustomClassHolder {
     bool autocast = false;
 };
 
-struct Recomputed : torch::autograd::Function<Recomputed> {
+struct RecomputedFunction : torch::autograd::Function<RecomputedFunction> {
     using Context = torch::autograd::AutogradContext;
 
     static Tensor forward(Context* context, const Tensor& x, at::TensorList /*parameters*/,
@@ -109,7 +109,7 @@ Tensor recomputed(torch::nn::Module& layer, const Tensor& x, const LayerFunction
     segment->random_state = at::globalContext().defaultGenerator(x.device()).get_state();
     segment->autocast = Autocast::is_on(x.device().type());
     const auto parameters = layer.parameters();
-    return Recomputed::apply(x, at::TensorList(parameters), segment);
+    return RecomputedFunction::apply(x, at::TensorList(parameters), segment);
 }
 
 }  // namespace stl

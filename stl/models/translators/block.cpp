@@ -14,10 +14,10 @@ torch::Tensor Block::residual(const torch::Tensor& x, const torch::Tensor& branc
 torch::Tensor Block::residual(const torch::Tensor& x, const torch::Tensor& branch,
                               const torch::Tensor& scale) const {
     const bool on_gpu = gpu::takes(x) && gpu::takes(branch);
-    if (!fused || !(on_gpu || fused::takes_chain(x))) return residual(x, scale.view({-1, 1, 1}) * branch);
+    if (!fused || !(on_gpu || ops::takes_chain(x))) return residual(x, scale.view({-1, 1, 1}) * branch);
     const bool drops = options.drop_path > 0.0 && is_training();
     const auto kept = drops ? draw_kept(branch, options.drop_path, torch::kFloat32) : torch::Tensor();
-    return on_gpu ? gpu::residual(x, branch, scale, kept) : fused::scaled_residual(x, branch, scale, kept);
+    return on_gpu ? gpu::residual(x, branch, scale, kept) : ops::scaled_residual(x, branch, scale, kept);
 }
 
 torch::Tensor Block::scaled_sum(const torch::Tensor& x, const torch::Tensor& scale,

@@ -17,14 +17,14 @@ ConvMixerBlock::ConvMixerBlock(const BlockOptions& options) : Block(options) {
 torch::Tensor ConvMixerBlock::forward(const torch::Tensor& input) {
     const auto x = mix_pixels(input);
     const auto y = conv_pw->forward(x);
-    return last_folded_ ? fused::gelu(y, fused) : norm_2->of_gelu(y);
+    return last_folded_ ? ops::gelu(y, fused) : norm_2->of_gelu(y);
 }
 
 torch::Tensor ConvMixerBlock::mix_pixels(const torch::Tensor& input) {
-    const bool together = fused && fused::takes_chain(input);
+    const bool together = fused && ops::takes_chain(input);
     if (!together && !scale_1_.defined()) return input + norm_1->of_gelu(conv_dw->forward(input));
     const auto filtered =
-        together ? fused::depthwise_gelu(input, conv_dw->weight, conv_dw->bias, conv_dw->options.dilation)
+        together ? ops::depthwise_gelu(input, conv_dw->weight, conv_dw->bias, conv_dw->options.dilation)
                  : torch::gelu(conv_dw->forward(input));
     return scale_1_.defined() ? scaled_sum(filtered, scale_1_, input) : input + norm_1->forward(filtered);
 }

@@ -49,7 +49,7 @@ HorNetBlock::HorNetBlock(const BlockOptions& options) : Block(options) {
 torch::Tensor HorNetBlock::forward(const torch::Tensor& input) {
     const auto x = residual(input, gnconv->forward(norm1->forward(input)), gamma1);
     const auto pixels = norm2->forward(x.permute({0, 2, 3, 1}));
-    const auto mixed = gamma2 * pwconv2->forward(fused::gelu(pwconv1->forward(pixels), fused));
+    const auto mixed = gamma2 * pwconv2->forward(ops::gelu(pwconv1->forward(pixels), fused));
     return residual(x, mixed.permute({0, 3, 1, 2}));
 }
 

@@ -43,11 +43,11 @@ MultiOrderGatedAggregationImpl::MultiOrderGatedAggregationImpl(std::int64_t chan
 
 torch::Tensor MultiOrderGatedAggregationImpl::branch(const torch::Tensor& x) {
     const auto p = proj_1->forward(x);
-    const auto y = fused && fused::takes(p) ? fused::decompose_silu(p, sigma)
-                                            : torch::silu(p + sigma * (p - p.mean({2, 3}, /*keepdim=*/true)));
+    const auto y = fused && ops::takes(p) ? ops::decompose_silu(p, sigma)
+                                          : torch::silu(p + sigma * (p - p.mean({2, 3}, /*keepdim=*/true)));
     const auto g = gate->forward(y), v = value->forward(y);
-    const auto gated = fused && fused::takes(g) && fused::takes(v) ? fused::silu_gate(g, v)
-                                                                   : torch::silu(g) * torch::silu(v);
+    const auto gated =
+        fused && ops::takes(g) && ops::takes(v) ? ops::silu_gate(g, v) : torch::silu(g) * torch::silu(v);
     return proj_2->forward(gated);
 }
 
@@ -69,9 +69,9 @@ ChannelAggregationFFNImpl::ChannelAggregationFFNImpl(std::int64_t channels, std:
 }
 
 torch::Tensor ChannelAggregationFFNImpl::forward(const torch::Tensor& x) {
-    if (fused && fused::takes_chain(x) && (drop == 0 || !is_training())) {
-        return fc2->forward(fused::channel_aggregation(fc1->forward(x), dwconv->weight, dwconv->bias,
-                                                       decompose->weight, decompose->bias, sigma));
+    if (fused && ops::takes_chain(x) && (drop == 0 || !is_training())) {
+        return fc2->forward(ops::channel_aggregation(fc1->forward(x), dwconv->weight, dwconv->bias,
+                                                     decompose->weight, decompose->bias, sigma));
     }
     const auto wide = dwconv->forward(fc1->forward(x));
     if (fused && gpu::takes(wide) && (drop == 0 || !is_training()))

@@ -15,7 +15,7 @@ GroupNorm one_group(std::int64_t channels) {
 
 /// The mean of a pixel and its neighbours, minus the pixel.
 torch::Tensor pool_difference(const torch::Tensor& x, bool fused) {
-    if (fused && fused::takes_chain(x)) return fused::pool_difference(x);
+    if (fused && ops::takes_chain(x)) return ops::pool_difference(x);
     return torch::avg_pool2d(x, 3, /*stride=*/1, /*padding=*/1, /*ceil_mode=*/false,
                              /*count_include_pad=*/false) -
            x;

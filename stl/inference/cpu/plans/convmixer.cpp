@@ -5,20 +5,20 @@
 #include "stl/inference/cpu/plans/plans.h"
 #include "stl/inference/cpu/slots.h"
 
-namespace stl::fast {
+namespace stl::inference {
 namespace {
 
-using kernels::Op;
+using cpu::Op;
 
-struct Norm {
-    explicit Norm(const BatchNorm2d& norm) {
+struct FoldedNorm {
+    explicit FoldedNorm(const BatchNorm2d& norm) {
         const auto affine = Affine::of(norm);
         scale = channels(affine.scale);
         shift = channels(affine.shift);
     }
     Vectors at(int column) const { return {scale.data() + column, shift.data() + column}; }
 
-    kernels::Buffer scale, shift;
+    cpu::Buffer scale, shift;
 };
 
 class ConvMixerPlan : public BlockPlan {
@@ -51,9 +51,9 @@ class ConvMixerPlan : public BlockPlan {
 
     int channels_;
     DepthwisePlan depthwise_;
-    Norm norm_1_;
+    FoldedNorm norm_1_;
     PointwisePlan pointwise_;
-    Norm norm_2_;
+    FoldedNorm norm_2_;
 };
 
 }  // namespace
@@ -62,4 +62,4 @@ std::unique_ptr<BlockPlan> plan_convmixer(const Block& block, Precision precisio
     return std::make_unique<ConvMixerPlan>(dynamic_cast<const ConvMixerBlock&>(block), precision);
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

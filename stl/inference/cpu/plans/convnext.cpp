@@ -5,7 +5,7 @@
 #include "stl/inference/cpu/plans/plans.h"
 #include "stl/inference/cpu/slots.h"
 
-namespace stl::fast {
+namespace stl::inference {
 namespace {
 
 class ConvNextPlan : public BlockPlan {
@@ -39,4 +39,4 @@ std::unique_ptr<BlockPlan> plan_convnext(const Block& block, Precision precision
     return std::make_unique<ConvNextPlan>(dynamic_cast<const ConvNextBlock&>(block), precision);
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

@@ -7,10 +7,10 @@
 #include "stl/inference/cpu/plans/plans.h"
 #include "stl/inference/cpu/slots.h"
 
-namespace stl::fast {
+namespace stl::inference {
 namespace {
 
-using kernels::Op;
+using cpu::Op;
 
 class HorNetPlan : public BlockPlan {
   public:
@@ -21,11 +21,11 @@ class HorNetPlan : public BlockPlan {
         auto sizes = widths_;
         sizes.insert(sizes.begin(), widths_.front());
         const auto norm1 = Affine::of(block.norm1->weight, block.norm1->bias);
-        const auto outputs = kernels::padded_parts(sizes);
+        const auto outputs = cpu::padded_parts(sizes);
         fused_ = static_cast<int>(outputs.size());
         proj_in_ = PointwisePlan(Map::of(conv.proj_in).after(norm1.scale, norm1.shift), outputs,
-                                 kernels::in_order(channels_), precision);
-        depthwise_ = DepthwisePlan(conv.dwconv, kernels::padded_parts(widths_));
+                                 cpu::in_order(channels_), precision);
+        depthwise_ = DepthwisePlan(conv.dwconv, cpu::padded_parts(widths_));
         for (const auto& pointwise : conv.pws) steps_.emplace_back(Map::of(pointwise), precision);
         proj_out_ = PointwisePlan(Map::of(conv.proj_out).times(block.gamma1), precision);
         const auto norm2 = Affine::of(block.norm2->weight, block.norm2->bias);
@@ -39,7 +39,7 @@ class HorNetPlan : public BlockPlan {
         const auto normal = workspace.pixels(slot::a, frame.rows(), channels_, read);
         const auto fused = workspace.pixels(slot::b, frame.rows(), fused_);
         normalise(frame, x, normal, channels_, LayerNorm2dImpl::eps);
-        const int gate = kernels::padded(widths_.front());
+        const int gate = cpu::padded(widths_.front());
         auto order = fused.from(gate);
         proj_in_.run(frame, normal, fused, {}, [&](int column, int columns, Pixels part) {
             const int skipped = std::max(0, gate - column);
@@ -51,7 +51,7 @@ class HorNetPlan : public BlockPlan {
         auto next = workspace.pixels(slot::d, frame.rows(), channels_, read);
         apply(frame, Op::multiply, fused, order, p, gate);
         for (std::size_t i = 0; i < steps_.size(); ++i) {
-            order = order.from(kernels::padded(widths_[i]));
+            order = order.from(cpu::padded(widths_[i]));
             steps_[i].run(frame, p, next, {}, [&](int column, int columns, Pixels part) {
                 apply(frame, Op::multiply, part, order.from(column), next.from(column), columns);
             });
@@ -77,4 +77,4 @@ std::unique_ptr<BlockPlan> plan_hornet(const Block& block, Precision precision) 
     return std::make_unique<HorNetPlan>(dynamic_cast<const HorNetBlock&>(block), precision);
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

@@ -12,10 +12,10 @@
 #include "stl/inference/cpu/plans/plans.h"
 #include "stl/inference/cpu/slots.h"
 
-namespace stl::fast {
+namespace stl::inference {
 namespace {
 
-using kernels::Op;
+using cpu::Op;
 
 constexpr int border = 5;  ///< of the largest filters, 11x11
 
@@ -30,8 +30,8 @@ struct GroupedConvolution {
                            .permute({0, 1, 3, 4, 2})
                            .contiguous();
         for (std::int64_t g = 0; g < groups; ++g) {
-            panels.emplace_back(w[g].data_ptr<float>(), depth, kernels::in_order(static_cast<int>(outputs)),
-                                kernels::in_order(depth), precision);
+            panels.emplace_back(w[g].data_ptr<float>(), depth, cpu::in_order(static_cast<int>(outputs)),
+                                cpu::in_order(depth), precision);
             bias.push_back(channels(layer->conv->bias.narrow(0, g * outputs, outputs)));
             gain.push_back(channels(layer->norm->weight.narrow(0, g * outputs, outputs)));
             shift.push_back(channels(layer->norm->bias.narrow(0, g * outputs, outputs)));
@@ -40,8 +40,8 @@ struct GroupedConvolution {
 
     int kernel;
     double eps;
-    std::vector<kernels::Panels> panels;  ///< a group each
-    std::vector<kernels::Buffer> bias, gain, shift;
+    std::vector<cpu::Panels> panels;  ///< a group each
+    std::vector<cpu::Buffer> bias, gain, shift;
 };
 
 class InceptionPlan {
@@ -53,7 +53,7 @@ class InceptionPlan {
         inputs_ = hidden_ / groups_;
         if (inputs_ % 2 != 0) precision = Precision::float32;  // a pixel's channels end with a pair
         precision_ = precision;
-        words_ = kernels::words_of(precision, inputs_);
+        words_ = cpu::words_of(precision, inputs_);
         outputs_ = static_cast<int>(first.out) / groups_;
         for (const auto& layer : module->layers) convolutions_.emplace_back(layer, inputs_, precision);
     }
@@ -64,7 +64,7 @@ class InceptionPlan {
         float* planes = frame.workspace.floats(slot::b, plane * static_cast<std::size_t>(groups_));
         conv1_.run(frame, in, hidden);
         const Trace::Timed timed(frame.trace, "grouped convolutions and norms", macs(frame));
-        kernels::parallel(groups_, [&](int group) {
+        cpu::parallel(groups_, [&](int group) {
             float* own = planes + plane * static_cast<std::size_t>(group);
             lay_out(frame, hidden.from(group * inputs_), own);
             convolve(frame, own, group, out.from(group * outputs_));
@@ -90,7 +90,7 @@ class InceptionPlan {
     }
 
     void convolve(const Frame& frame, const float* plane, int group, Pixels out) const {
-        const Index row = kernels::padded(outputs_);
+        const Index row = cpu::padded(outputs_);
         const auto count = static_cast<std::size_t>(frame.rows() * row);
         float* result = frame.workspace.scratch(2 * count);
         const Pixels values{result, row}, total{result + count, row};
@@ -110,7 +110,7 @@ class InceptionPlan {
         for (int dy = 0; dy < kernel; ++dy) taps[dy] = dy * line(frame);
         const auto& panels = convolution.panels[group];
         for (int panel = 0; panel < panels.count(); ++panel) {
-            kernels::Product p;
+            cpu::Product p;
             p.precision = precision_;
             p.a_row = words_;
             p.taps = taps;
@@ -120,11 +120,11 @@ class InceptionPlan {
             p.rows = frame.width;
             p.columns = panels.columns(panel);
             p.out_row = values.row;
-            p.bias = convolution.bias[group].data() + panel * kernels::panel_columns;
+            p.bias = convolution.bias[group].data() + panel * cpu::panel_columns;
             p.lines = frame.height;
             p.a = plane + skip * line(frame) + Index{skip} * words_;
             p.a_line = line(frame);
-            p.out = values.data + panel * kernels::panel_columns;
+            p.out = values.data + panel * cpu::panel_columns;
             p.out_line = frame.width * values.row;
             frame.kernels.product(p);
         }
@@ -132,7 +132,7 @@ class InceptionPlan {
 
     void add_normalised(const Frame& frame, const GroupedConvolution& convolution, std::size_t group, Op op,
                         Pixels values, Pixels total) const {
-        constexpr int step = kernels::column_step;
+        constexpr int step = cpu::column_step;
         double sums[step];
         float middle[step];
         double mean = 0, squares = 0;
@@ -200,4 +200,4 @@ std::unique_ptr<TranslatorPlan> plan_incepu(const SimVPOptions& options, const T
     return std::make_unique<IncepUPlan>(options, dynamic_cast<const IncepU&>(translator), precision);
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

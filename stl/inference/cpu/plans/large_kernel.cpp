@@ -9,16 +9,16 @@
 #include "stl/models/translators/tau.h"
 #include "stl/models/translators/van.h"
 
-namespace stl::fast {
+namespace stl::inference {
 namespace {
 
-using kernels::Op;
-using kernels::Order;
+using cpu::Op;
+using cpu::Order;
 
 /// gSTA's two halves side by side, so that a gate's 16 channels are 32 columns of one panel: a0..15 b0..15
 /// a16....
 Order interleaved(int channels) {
-    constexpr int step = kernels::column_step;
+    constexpr int step = cpu::column_step;
     Order order;
     for (int first = 0; first < channels; first += step) {
         for (int half = 0; half < 2; ++half) {
@@ -68,8 +68,8 @@ class LargeKernelPlan : public BlockPlan {
         conv0_ = DepthwisePlan(gate.conv0);
         conv_spatial_ = DepthwisePlan(gate.conv_spatial);
         gsta_ = dynamic_cast<const GstaGate*>(&gate) != nullptr;
-        conv1_ = gsta_ ? PointwisePlan(Map::of(gate.conv1), interleaved(channels_),
-                                       kernels::in_order(channels_), precision)
+        conv1_ = gsta_ ? PointwisePlan(Map::of(gate.conv1), interleaved(channels_), cpu::in_order(channels_),
+                                       precision)
                        : PointwisePlan(Map::of(gate.conv1), precision);
         if (const auto* tau = dynamic_cast<const TauGate*>(&gate)) {
             excitation_ = std::make_unique<ExcitationPlan>(tau->fc);
@@ -88,7 +88,7 @@ class LargeKernelPlan : public BlockPlan {
         const auto u = workspace.pixels(slot::a, frame.rows(), channels_);
         const auto context = workspace.pixels(slot::b, frame.rows(), channels_, conv1_.precision());
         const auto gated = workspace.pixels(slot::c, frame.rows(), channels_, proj_2_.precision());
-        const auto means = workspace.floats(slot::e, static_cast<std::size_t>(kernels::padded(channels_)));
+        const auto means = workspace.floats(slot::e, static_cast<std::size_t>(cpu::padded(channels_)));
         proj_1_.run(frame, x, u, {}, [&](int column, int columns, Pixels part) {
             apply(frame, Op::gelu, part, part, part, columns);
             const auto convolved = panel_of(frame, context, column);
@@ -100,7 +100,7 @@ class LargeKernelPlan : public BlockPlan {
         const float* weights = excitation_ ? excite(frame, means) : nullptr;
         conv1_.run(frame, context, {}, {}, [&](int column, int columns, Pixels part) {
             if (gsta_) {  // 16 channels' a, then their b
-                apply(frame, Op::sigmoid_gate, part, part.from(kernels::column_step), gated.from(column / 2),
+                apply(frame, Op::sigmoid_gate, part, part.from(cpu::column_step), gated.from(column / 2),
                       columns / 2);
             } else {
                 apply(frame, weights ? Op::multiply_scaled : Op::multiply, part, u.from(column),
@@ -113,15 +113,15 @@ class LargeKernelPlan : public BlockPlan {
 
   private:
     static void average(const Frame& frame, Pixels u, int column, int columns, float* means) {
-        double values[kernels::panel_columns];
+        double values[cpu::panel_columns];
         column_means(frame, u.from(column), columns, nullptr, values);
         std::copy_n(values, columns, means + column);
     }
 
     const float* excite(const Frame& frame, const float* means) const {
         const auto weights = frame.workspace.floats(
-            slot::f, static_cast<std::size_t>(kernels::padded(channels_) + excitation_->squeezed()));
-        excitation_->run(means, weights + kernels::padded(channels_), weights);
+            slot::f, static_cast<std::size_t>(cpu::padded(channels_) + excitation_->squeezed()));
+        excitation_->run(means, weights + cpu::padded(channels_), weights);
         return weights;
     }
 
@@ -131,7 +131,7 @@ class LargeKernelPlan : public BlockPlan {
     PointwisePlan proj_1_, conv1_, proj_2_;
     DepthwisePlan conv0_, conv_spatial_;
     std::unique_ptr<ExcitationPlan> excitation_;
-    kernels::Buffer residual_scale_;
+    cpu::Buffer residual_scale_;
     MlpPlan mlp_;
 };
 
@@ -141,4 +141,4 @@ std::unique_ptr<BlockPlan> plan_large_kernel(const Block& block, Precision preci
     return std::make_unique<LargeKernelPlan>(dynamic_cast<const LargeKernelBlock&>(block), precision);
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

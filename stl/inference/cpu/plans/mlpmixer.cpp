@@ -10,10 +10,10 @@
 #include "stl/inference/cpu/plans/plans.h"
 #include "stl/inference/cpu/slots.h"
 
-namespace stl::fast {
+namespace stl::inference {
 namespace {
 
-using kernels::Op;
+using cpu::Op;
 
 /// A matrix whose rows are read together, a little apart so that they do not compete for cache lines.
 class Rows {
@@ -21,28 +21,28 @@ class Rows {
     Rows(const Linear& linear, Precision precision_)
         : precision(precision_),
           rows(static_cast<int>(linear->weight.size(0))),
-          depth(kernels::words_of(precision, static_cast<int>(linear->weight.size(1)))),
-          row(depth + kernels::column_step),
+          depth(cpu::words_of(precision, static_cast<int>(linear->weight.size(1)))),
+          row(depth + cpu::column_step),
           bias(channels(linear->bias)) {
         const auto w = linear->weight.detach().to(torch::kFloat32).contiguous();
         const int columns = static_cast<int>(w.size(1));
         const float* from = w.data_ptr<float>();
         data.reserve(static_cast<std::size_t>(rows) * static_cast<std::size_t>(row));
         if (precision == Precision::bfloat16) {
-            kernels::kernels().narrow_rows({.in = from,
-                                            .in_row = columns,
-                                            .rows = rows,
-                                            .columns = columns,
-                                            .out = data.data(),
-                                            .out_row = row});
+            cpu::kernels().narrow_rows({.in = from,
+                                        .in_row = columns,
+                                        .rows = rows,
+                                        .columns = columns,
+                                        .out = data.data(),
+                                        .out_row = row});
             return;
         }
         for (int r = 0; r < rows; ++r) std::copy_n(from + Index{r} * columns, columns, data.data() + r * row);
     }
 
     /// The product of this and a panel of 32 columns.
-    kernels::Product times(const float* panel, int columns, Pixels out) const {
-        kernels::Product p;
+    cpu::Product times(const float* panel, int columns, Pixels out) const {
+        cpu::Product p;
         p.precision = precision;
         p.a = data.data();
         p.a_row = row;
@@ -59,7 +59,7 @@ class Rows {
     Precision precision;
     int rows, depth;  ///< depth in words
     Index row;
-    kernels::Buffer bias, data;
+    cpu::Buffer bias, data;
 };
 
 class MlpMixerPlan : public BlockPlan {
@@ -95,7 +95,7 @@ class MlpMixerPlan : public BlockPlan {
     }
 
     void mix_pixels(const Frame& frame, Pixels normal, Pixels x, int column, int columns) const {
-        constexpr Index row = kernels::panel_columns;
+        constexpr Index row = cpu::panel_columns;
         const Index rows = frame.rows() + fc1_.rows, words = std::max(fc1_.depth, fc2_.depth);
         float* in = frame.workspace.scratch(static_cast<std::size_t>((rows + words) * row));
         float* hidden = in + frame.rows() * row;
@@ -118,7 +118,7 @@ class MlpMixerPlan : public BlockPlan {
     /// A panel of 32 columns as the products take it: itself, or in pairs of its rows, written to `pairs`.
     const float* right_side(const Frame& frame, const float* panel, int rows, float* pairs) const {
         if (fc1_.precision == Precision::float32) return panel;
-        constexpr int columns = kernels::panel_columns;
+        constexpr int columns = cpu::panel_columns;
         frame.kernels.narrow_columns({.in = panel,
                                       .in_row = columns,
                                       .rows = rows,
@@ -129,7 +129,7 @@ class MlpMixerPlan : public BlockPlan {
     }
 
     int channels_;
-    kernels::Buffer gain_, shift_;
+    cpu::Buffer gain_, shift_;
     double eps1_, eps2_;
     Rows fc1_, fc2_;
     MlpPlan mlp_;
@@ -141,4 +141,4 @@ std::unique_ptr<BlockPlan> plan_mlpmixer(const Block& block, Precision precision
     return std::make_unique<MlpMixerPlan>(dynamic_cast<const MlpMixerBlock&>(block), precision);
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

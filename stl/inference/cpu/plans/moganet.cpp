@@ -12,11 +12,11 @@
 #include "stl/inference/cpu/plans/plans.h"
 #include "stl/inference/cpu/slots.h"
 
-namespace stl::fast {
+namespace stl::inference {
 namespace {
 
-using kernels::Op;
-using kernels::Order;
+using cpu::Op;
+using cpu::Order;
 
 torch::Tensor doubles(const torch::Tensor& t) {
     return t.detach().to(torch::kDouble).flatten();
@@ -39,12 +39,12 @@ class MogaPlan : public BlockPlan {
     void run(const Frame& frame, Pixels x) const override {
         aggregate(frame, x);
         // Each panel's share of the decomposition, then their sum.
-        const int panels = (mlp_.width() + kernels::panel_columns - 1) / kernels::panel_columns;
-        const Index share = kernels::padded(frame.rows());
+        const int panels = (mlp_.width() + cpu::panel_columns - 1) / cpu::panel_columns;
+        const Index share = cpu::padded(frame.rows());
         const auto shares = frame.workspace.floats(slot::a, static_cast<std::size_t>((panels + 1) * share));
         const auto h = mlp_.hidden(frame, x, [&](int column, int columns, Pixels part) {
             frame.kernels.dot_rows(part.data, part.row, frame.rows(), columns, decompose_.data() + column, 0,
-                                   shares + column / kernels::panel_columns * share, 1);
+                                   shares + column / cpu::panel_columns * share, 1);
         });
         float* g = shares + panels * share;
         decompose(frame, shares, panels, g);
@@ -59,8 +59,8 @@ class MogaPlan : public BlockPlan {
         const auto& value = *attn.value;
         const std::array<int, 3> sizes{static_cast<int>(value.channels_0), static_cast<int>(value.channels_1),
                                        static_cast<int>(value.channels_2)};
-        const auto order = kernels::padded_parts(sizes);
-        const auto all = kernels::in_order(channels_);
+        const auto order = cpu::padded_parts(sizes);
+        const auto all = cpu::in_order(channels_);
         const auto norm = Affine::of(block.norm1);
         const auto scale = doubles(block.layer_scale_1);
         width_ = static_cast<int>(order.size());
@@ -70,7 +70,7 @@ class MogaPlan : public BlockPlan {
         gate_ = PointwisePlan(Map::of(attn.gate), all, order, precision);
         mix_ = PointwisePlan(Map::of(value.PW_conv), all, order, precision);
         first_ = DepthwisePlan(value.DW_conv0, order);
-        const int second = kernels::padded(sizes[0]), third = second + kernels::padded(sizes[1]);
+        const int second = cpu::padded(sizes[0]), third = second + cpu::padded(sizes[1]);
         parts_[0] = {second, third - second, DepthwisePlan(value.DW_conv1)};
         parts_[1] = {third, width_ - third, DepthwisePlan(value.DW_conv2)};
         auto last = Map::of(attn.proj_2).times(scale);
@@ -113,8 +113,8 @@ class MogaPlan : public BlockPlan {
 
     /// p -> SiLU(p + sigma * (p - mean of p))
     void sharpen(const Frame& frame, Pixels p, int column, int columns) const {
-        double means[kernels::panel_columns];
-        float shift[kernels::panel_columns];
+        double means[cpu::panel_columns];
+        float shift[cpu::panel_columns];
         column_means(frame, p, columns, nullptr, means);
         for (int c = 0; c < columns; ++c)
             shift[c] = -sigma_.data()[column + c] * static_cast<float>(means[c]);
@@ -135,7 +135,7 @@ class MogaPlan : public BlockPlan {
 
     /// g = GELU(bias + the panels' shares). shares: [panels][padded rows].
     void decompose(const Frame& frame, const float* shares, int panels, float* g) const {
-        const int columns = kernels::padded(frame.rows());
+        const int columns = cpu::padded(frame.rows());
         std::fill_n(g, columns, decompose_bias_);
         for (int p = 0; p < panels; ++p) {
             const float* share = shares + Index{p} * columns;
@@ -148,9 +148,9 @@ class MogaPlan : public BlockPlan {
     PointwisePlan proj_1_, gate_, mix_, proj_2_;
     DepthwisePlan first_;
     std::array<Part, 2> parts_;
-    kernels::Buffer sigma_, sigma_plus_one_, residual_scale_;
+    cpu::Buffer sigma_, sigma_plus_one_, residual_scale_;
     MlpPlan mlp_;
-    kernels::Buffer outer_, decompose_;
+    cpu::Buffer outer_, decompose_;
     float decompose_bias_ = 0;
 };
 
@@ -160,4 +160,4 @@ std::unique_ptr<BlockPlan> plan_moganet(const Block& block, Precision precision)
     return std::make_unique<MogaPlan>(dynamic_cast<const MogaBlock&>(block), precision);
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

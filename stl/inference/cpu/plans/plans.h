@@ -3,7 +3,7 @@
 
 #include "stl/inference/cpu/block_plan.h"
 
-namespace stl::fast {
+namespace stl::inference {
 
 std::unique_ptr<BlockPlan> plan_convmixer(const Block& block, Precision precision);
 std::unique_ptr<BlockPlan> plan_convnext(const Block& block, Precision precision);
@@ -19,4 +19,4 @@ std::unique_ptr<BlockPlan> plan_vit(const Block& block, Precision precision);
 std::unique_ptr<TranslatorPlan> plan_incepu(const SimVPOptions& options, const Translator& translator,
                                             Precision precision);
 
-}  // namespace stl::fast
+}  // namespace stl::inference

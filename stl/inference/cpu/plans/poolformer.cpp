@@ -9,10 +9,10 @@
 #include "stl/inference/cpu/plans/plans.h"
 #include "stl/inference/cpu/slots.h"
 
-namespace stl::fast {
+namespace stl::inference {
 namespace {
 
-using kernels::Op;
+using cpu::Op;
 
 struct Moments {
     double mean = 0, deviation = 0;  ///< with eps
@@ -34,7 +34,7 @@ class PoolFormerPlan : public BlockPlan {
         pool(frame, x, moments(frame, x));
         const auto second = moments(frame, x);
         over_columns(channels_, [&](int column, int columns) {
-            float scale[kernels::panel_columns], shift[kernels::panel_columns];
+            float scale[cpu::panel_columns], shift[cpu::panel_columns];
             std::fill_n(scale, columns, static_cast<float>(1.0 / second.deviation));
             std::fill_n(shift, columns, static_cast<float>(-second.mean / second.deviation));
             apply(frame, Op::affine, x.from(column), x.from(column), y.from(column), columns, {scale, shift});
@@ -46,7 +46,7 @@ class PoolFormerPlan : public BlockPlan {
     void pool(const Frame& frame, Pixels x, const Moments& first) const {
         const Trace::Timed timed(frame.trace, "pooling");
         over_columns(channels_, [&](int column, int columns) {
-            float scale[kernels::panel_columns];
+            float scale[cpu::panel_columns];
             for (int c = 0; c < columns; ++c) {
                 scale[c] =
                     static_cast<float>(static_cast<double>(scale_.data()[column + c]) / first.deviation);
@@ -66,7 +66,7 @@ class PoolFormerPlan : public BlockPlan {
     /// Sums of the channels, in parallel, then of all; the mean first, then the squares around it.
     Moments moments(const Frame& frame, Pixels x) const {
         const Trace::Timed timed(frame.trace, "group norm");
-        const auto count = static_cast<std::size_t>(kernels::padded(channels_));
+        const auto count = static_cast<std::size_t>(cpu::padded(channels_));
         const auto middle = frame.workspace.floats(slot::c, count);
         Moments m;
         std::fill_n(middle, count, 0.0F);
@@ -79,7 +79,7 @@ class PoolFormerPlan : public BlockPlan {
 
     double mean(const Frame& frame, Pixels x, const float* middle) const {
         auto* sums = reinterpret_cast<double*>(
-            frame.workspace.floats(slot::d, 2 * static_cast<std::size_t>(kernels::padded(channels_))));
+            frame.workspace.floats(slot::d, 2 * static_cast<std::size_t>(cpu::padded(channels_))));
         over_columns(channels_, [&](int column, int columns) {
             column_means(frame, x.from(column), columns, middle ? middle + column : nullptr, sums + column);
         });
@@ -90,7 +90,7 @@ class PoolFormerPlan : public BlockPlan {
 
     int channels_;
     double eps_;
-    kernels::Buffer scale_;
+    cpu::Buffer scale_;
     MlpPlan mlp_;
 };
 
@@ -100,4 +100,4 @@ std::unique_ptr<BlockPlan> plan_poolformer(const Block& block, Precision precisi
     return std::make_unique<PoolFormerPlan>(dynamic_cast<const PoolFormerBlock&>(block), precision);
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

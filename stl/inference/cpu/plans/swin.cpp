@@ -5,7 +5,7 @@
 #include "stl/inference/cpu/transformer_plan.h"
 #include "stl/models/layers/attention.h"
 
-namespace stl::fast {
+namespace stl::inference {
 namespace {
 
 std::vector<std::vector<int>> windows(int height, int width, const SwinWindow& window) {
@@ -50,4 +50,4 @@ std::unique_ptr<BlockPlan> plan_swin(const Block& any, Precision precision) {
         precision);
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

@@ -6,17 +6,17 @@
 #include "stl/inference/cpu/slots.h"
 #include "stl/inference/cpu/transformer_plan.h"
 
-namespace stl::fast {
+namespace stl::inference {
 namespace {
 
 DepthwisePlan with_input(const Conv2d& convolution) {
-    return {convolution, kernels::in_order(static_cast<int>(convolution->options.out)), /*add_input=*/true};
+    return {convolution, cpu::in_order(static_cast<int>(convolution->options.out)), /*add_input=*/true};
 }
 
 /// x + conv2(dw5x5(conv1(BN(x)))), x + mlp(BN(x))
-class ConvPlan : public BlockPlan {
+class ConvBlockPlan : public BlockPlan {
   public:
-    ConvPlan(const UniformerConvBlock& block, Precision precision)
+    ConvBlockPlan(const UniformerConvBlock& block, Precision precision)
         : channels_(static_cast<int>(block.options.channels)),
           position_(with_input(block.pos_embed)),
           mix_(block.attn),
@@ -46,9 +46,9 @@ class ConvPlan : public BlockPlan {
 };
 
 /// x + gamma_1 * attention(LN(x)), x + gamma_2 * mlp(LN(x))
-class AttendingPlan : public BlockPlan {
+class AttentionBlockPlan : public BlockPlan {
   public:
-    AttendingPlan(const UniformerAttentionBlock& block, Precision precision)
+    AttentionBlockPlan(const UniformerAttentionBlock& block, Precision precision)
         : position_(with_input(block.pos_embed)),
           rest_(TransformerParts{.norm1 = block.norm1,
                                  .qkv = Map::of(block.attn->qkv),
@@ -74,9 +74,9 @@ class AttendingPlan : public BlockPlan {
 
 std::unique_ptr<BlockPlan> plan_uniformer(const Block& block, Precision precision) {
     if (const auto* attending = dynamic_cast<const UniformerAttentionBlock*>(&block)) {
-        return std::make_unique<AttendingPlan>(*attending, precision);
+        return std::make_unique<AttentionBlockPlan>(*attending, precision);
     }
-    return std::make_unique<ConvPlan>(dynamic_cast<const UniformerConvBlock&>(block), precision);
+    return std::make_unique<ConvBlockPlan>(dynamic_cast<const UniformerConvBlock&>(block), precision);
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference

@@ -4,7 +4,7 @@
 #include "stl/inference/cpu/plans/plans.h"
 #include "stl/inference/cpu/transformer_plan.h"
 
-namespace stl::fast {
+namespace stl::inference {
 
 std::unique_ptr<BlockPlan> plan_vit(const Block& any, Precision precision) {
     const auto& block = dynamic_cast<const VitBlock&>(any);
@@ -19,4 +19,4 @@ std::unique_ptr<BlockPlan> plan_vit(const Block& any, Precision precision) {
         precision);
 }
 
-}  // namespace stl::fast
+}  // namespace stl::inference
