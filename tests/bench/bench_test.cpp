@@ -32,7 +32,7 @@ BenchOptions small_options() {
     return options;
 }
 
-TEST(Bench, every_work_runs_on_every_path) {
+TEST(Bench, EveryWorkRunsOnEveryPath) {
     for (const auto& work : bench_works()) {
         for (const auto& path : work.paths) {
             SCOPED_TRACE(work.name + " " + path);
@@ -49,14 +49,14 @@ TEST(Bench, every_work_runs_on_every_path) {
     }
 }
 
-TEST(Bench, inference_counts_the_models_multiply_adds) {
+TEST(Bench, InferenceCountsTheModelsMultiplyAdds) {
     auto options = small_options();
     const auto one = find_bench_work("infer").make(options, "fast").macs;
     options.batch = 4;
     EXPECT_EQ(find_bench_work("infer").make(options, "plain").macs, 2 * one);
 }
 
-TEST(Bench, cases_take_turns) {
+TEST(Bench, CasesTakeTurns) {
     std::string order;
     std::vector<BenchCase> cases(2);
     cases[0].run = [&] { order += 'a'; };
@@ -68,30 +68,30 @@ TEST(Bench, cases_take_turns) {
     EXPECT_GT(timings[0].peak_memory, 0);
 }
 
-TEST(Bench, memory_of_a_capture_counts) {
+TEST(Bench, MemoryOfACaptureCounts) {
     std::vector<BenchCase> cases(1);
     cases[0].run = [] {};
     cases[0].capture_peak_memory = std::int64_t{1} << 60;
     EXPECT_EQ(time_cases(cases, torch::kCPU, 0, 1, {})[0].peak_memory, std::int64_t{1} << 60);
 }
 
-TEST(Bench, data_are_timed_beyond_what_was_made_ahead) {
+TEST(Bench, DataAreTimedBeyondWhatWasMadeAhead) {
     const auto made = find_bench_work("data").make(small_options(), "fast");
     EXPECT_GE(made.batches, 4 * LoaderOptions{}.read_ahead);
 }
 
-TEST(Bench, times_are_of_a_batch) {
+TEST(Bench, TimesAreOfABatch) {
     std::vector<BenchCase> cases(1);
     cases[0].batches = 1'000'000;
     cases[0].run = [] { std::this_thread::sleep_for(std::chrono::milliseconds(20)); };
     EXPECT_LT(time_cases(cases, torch::kCPU, 0, 1, {})[0].best, 0.02);
 }
 
-TEST(Bench, unknown_work) {
+TEST(Bench, UnknownWork) {
     EXPECT_THROW(find_bench_work("inver"), Error);
 }
 
-TEST(Bench, bf16_where_the_processor_multiplies_it) {
+TEST(Bench, Bf16WhereTheProcessorMultipliesIt) {
     auto options = small_options();
     options.precision = "bf16";
     for (const auto* work : {"infer", "train"}) {
@@ -113,7 +113,7 @@ TEST(Bench, bf16_where_the_processor_multiplies_it) {
     EXPECT_TRUE(has_fast_path(options, find_bench_work("train")));
 }
 
-TEST(Bench, fp16_is_for_inference_on_a_gpu) {
+TEST(Bench, Fp16IsForInferenceOnAGpu) {
     auto options = small_options();
     options.precision = "fp16";
     for (const auto* path : {"plain", "fast"}) {
@@ -124,7 +124,7 @@ TEST(Bench, fp16_is_for_inference_on_a_gpu) {
     }
 }
 
-TEST(Record, spans_count_without_those_in_them) {
+TEST(Record, SpansCountWithoutThoseInThem) {
     inference::Trace trace;
     {
         const inference::Trace::Timed block(&trace, "block");
@@ -152,7 +152,7 @@ TEST(Record, spans_count_without_those_in_them) {
     EXPECT_GE(json["traceEvents"][1]["dur"], json["traceEvents"][2]["dur"]);
 }
 
-TEST(Record, operators_of_libtorch) {
+TEST(Record, OperatorsOfLibTorch) {
     inference::Trace trace;
     const auto x = torch::rand({4, 4});
     record_operators(trace, [&] { torch::mm(x, x); });
@@ -163,7 +163,7 @@ TEST(Record, operators_of_libtorch) {
     EXPECT_EQ(trace.spans().size(), count) << "it goes on recording";
 }
 
-TEST(Peaks, are_measured) {
+TEST(Peaks, AreMeasured) {
     const auto peaks = measure_peaks(torch::kCPU, torch::kFloat32);
     EXPECT_GT(peaks.flops, 0);
     EXPECT_GT(peaks.bytes, 0);

@@ -74,7 +74,7 @@ class ChainsTest : public testing::TestWithParam<Isa> {
 INSTANTIATE_TEST_SUITE_P(variants, ChainsTest, testing::ValuesIn(available_isas()),
                          [](const auto& param) { return isa_name(param.param); });
 
-TEST_P(ChainsTest, blend_and_dot) {
+TEST_P(ChainsTest, BlendAndDot) {
     for_lengths([&](Index count, const std::vector<Values>& in) {
         Values out(in[0].size());
         k.blend(
@@ -88,7 +88,7 @@ TEST_P(ChainsTest, blend_and_dot) {
     });
 }
 
-TEST_P(ChainsTest, gelu_its_weighted_sum_and_gradient) {
+TEST_P(ChainsTest, GeluItsWeightedSumAndGradient) {
     for_lengths([&](Index count, const std::vector<Values>& in) {
         Values out(in[0].size()), alone(out), sums = in[1], grad(out);
         k.gelu({.in = in[0].data(), .out = out.data(), .count = count, .weight = 2, .sums = sums.data()});
@@ -104,7 +104,7 @@ TEST_P(ChainsTest, gelu_its_weighted_sum_and_gradient) {
     });
 }
 
-TEST_P(ChainsTest, gelu_in_bfloat16) {
+TEST_P(ChainsTest, GeluInBfloat16) {
     for_lengths([&](Index count, const std::vector<Values>& in) {
         const auto x = narrowed(in[0]), grad = narrowed(in[1]);
         Values out(x.size()), x_grad(x.size());
@@ -122,7 +122,7 @@ TEST_P(ChainsTest, gelu_in_bfloat16) {
     });
 }
 
-TEST_P(ChainsTest, gelu_gradient_over_its_range) {
+TEST_P(ChainsTest, GeluGradientOverItsRange) {
     Values in, ones, grad;
     for (double x = -12; x <= 12; x += 0.01) in.push_back(static_cast<float>(x));
     ones.assign(in.size(), 1.0F);
@@ -135,7 +135,7 @@ TEST_P(ChainsTest, gelu_gradient_over_its_range) {
         ASSERT_NEAR(grad[i], slope(gelu, double{in[i]}), 1e-6) << in[i];
 }
 
-TEST_P(ChainsTest, aggregation_gradients) {
+TEST_P(ChainsTest, AggregationGradients) {
     constexpr double sigma = 0.25, weight = -0.75;
     for_lengths([&](Index count, const std::vector<Values>& in) {
         Values out(in[0].size());
@@ -162,7 +162,7 @@ TEST_P(ChainsTest, aggregation_gradients) {
     });
 }
 
-TEST_P(ChainsTest, decompose_silu_and_its_gradients) {
+TEST_P(ChainsTest, DecomposeSiluAndItsGradients) {
     constexpr double sigma = 0.5;
     for_lengths([&](Index count, const std::vector<Values>& in) {
         const auto n = static_cast<double>(count);
@@ -194,7 +194,7 @@ TEST_P(ChainsTest, decompose_silu_and_its_gradients) {
     });
 }
 
-TEST_P(ChainsTest, silu_gate_and_its_gradients) {
+TEST_P(ChainsTest, SiluGateAndItsGradients) {
     for_lengths([&](Index count, const std::vector<Values>& in) {
         Values out(in[0].size()), a_grad(out), b_grad(out);
         k.silu_gate({.a = in[0].data(), .b = in[1].data(), .out = out.data(), .count = count});
@@ -290,7 +290,7 @@ struct NormRun {
     Values out, x_grad, gamma_grad, beta_grad;
 };
 
-TEST_P(ChainsTest, group_norm_silu_and_its_gradients) {
+TEST_P(ChainsTest, GroupNormSiluAndItsGradients) {
     for (const auto& c : {NormCase{16, 2, 3, 5, false},
                           {6, 2, 9, 8, false},
                           {34, 2, 4, 3, true},
@@ -335,7 +335,7 @@ TEST_P(ChainsTest, group_norm_silu_and_its_gradients) {
     }
 }
 
-TEST_P(ChainsTest, group_norm_silu_in_bfloat16) {
+TEST_P(ChainsTest, GroupNormSiluInBfloat16) {
     for (const auto& c : {NormCase{16, 2, 3, 5, false}, {6, 2, 9, 8, false}, {34, 2, 4, 3, true}}) {
         SCOPED_TRACE(c.channels);
         const auto channels = static_cast<std::size_t>(c.channels);
@@ -359,7 +359,7 @@ TEST_P(ChainsTest, group_norm_silu_in_bfloat16) {
     }
 }
 
-TEST_P(ChainsTest, group_norm_silu_keeps_its_digits) {
+TEST_P(ChainsTest, GroupNormSiluKeepsItsDigits) {
     // Beside a large mean, and beside an outlier in the picture's corner.
     const NormCase c{32, 2, 16, 16, false};
     const std::size_t channels = 32, count = 32 * 16 * 16;

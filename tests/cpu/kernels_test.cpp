@@ -34,7 +34,7 @@ class KernelsTest : public testing::TestWithParam<Isa> {
 INSTANTIATE_TEST_SUITE_P(variants, KernelsTest, testing::ValuesIn(available_isas()),
                          [](const auto& param) { return isa_name(param.param); });
 
-TEST_P(KernelsTest, is_the_variant_asked_for) {
+TEST_P(KernelsTest, IsTheVariantAskedFor) {
     EXPECT_EQ(k.isa, GetParam());
 }
 
@@ -57,7 +57,7 @@ std::vector<std::uint16_t> halves_of(const std::vector<float>& words) {
     return halves;
 }
 
-TEST_P(KernelsTest, pairs_within_a_row) {
+TEST_P(KernelsTest, PairsWithinARow) {
     for (const int columns : {1, 2, 15, 16, 17, 32, 45}) {
         SCOPED_TRACE(columns);
         constexpr int rows = 3;
@@ -88,7 +88,7 @@ TEST_P(KernelsTest, pairs_within_a_row) {
     }
 }
 
-TEST_P(KernelsTest, pairs_of_two_rows) {
+TEST_P(KernelsTest, PairsOfTwoRows) {
     for (const int rows : {1, 2, 5}) {
         SCOPED_TRACE(rows);
         constexpr int columns = 37;
@@ -112,7 +112,7 @@ TEST_P(KernelsTest, pairs_of_two_rows) {
     }
 }
 
-TEST_P(KernelsTest, pairs_keep_what_is_no_number) {
+TEST_P(KernelsTest, PairsKeepWhatIsNoNumber) {
     const std::vector<float> in{std::nanf(""), -std::numeric_limits<float>::infinity(),
                                 std::bit_cast<float>(0x7fffffffU), 0.0F};
     std::vector<float> out(2);
@@ -128,7 +128,7 @@ struct ProductCase {
     int rows, depth, columns;
 };
 
-TEST_P(KernelsTest, product_of_pairs) {
+TEST_P(KernelsTest, ProductOfPairs) {
     for (const auto& [rows, depth, columns] :
          {ProductCase{1, 1, 16}, {5, 7, 32}, {14, 64, 16}, {29, 33, 48}, {256, 100, 80}}) {
         SCOPED_TRACE(rows);
@@ -176,7 +176,7 @@ TEST_P(KernelsTest, product_of_pairs) {
     }
 }
 
-TEST_P(KernelsTest, product) {
+TEST_P(KernelsTest, Product) {
     for (const auto& [rows, depth, columns] :
          {ProductCase{1, 1, 16}, {5, 7, 32}, {14, 64, 16}, {29, 33, 48}, {256, 100, 80}}) {
         SCOPED_TRACE(rows);
@@ -224,7 +224,7 @@ TEST_P(KernelsTest, product) {
     }
 }
 
-TEST_P(KernelsTest, product_with_taps_is_a_convolution) {
+TEST_P(KernelsTest, ProductWithTapsIsAConvolution) {
     // A line of pixels with 3 channels, 3 taps of 2 lines apart.
     constexpr int channels = 3, rows = 6, columns = 16, taps = 3;
     const Index line = 50;
@@ -259,7 +259,7 @@ TEST_P(KernelsTest, product_with_taps_is_a_convolution) {
     }
 }
 
-TEST(Packing, orders_and_pads) {
+TEST(Packing, OrdersAndPads) {
     const std::vector<float> w{1, 2, 3,   // output 0
                                4, 5, 6};  // output 1
     const Panels panels(w.data(), 3, {1, -1, 0}, {2, 0, -1, 1}, Precision::float32);
@@ -333,7 +333,7 @@ double reference(Op op, double a, double b, double s, double t, double r) {
     return NAN;
 }
 
-TEST_P(KernelsTest, apply) {
+TEST_P(KernelsTest, Apply) {
     constexpr int rows = 7, columns = 48;
     constexpr Index row = columns + 2;
     const auto a = random_values(rows * row, 1, 4.0F), b = random_values(rows * row, 2, 4.0F);
@@ -364,7 +364,7 @@ TEST_P(KernelsTest, apply) {
     }
 }
 
-TEST_P(KernelsTest, activations_over_their_range) {
+TEST_P(KernelsTest, ActivationsOverTheirRange) {
     std::vector<float> x;
     for (float value = -100.0F; value <= 100.0F; value += 0.01F) x.push_back(value);
     x.insert(x.end(), {-1e30F, 1e30F, 0.0F, -0.0F, 1e-30F});
@@ -380,7 +380,7 @@ TEST_P(KernelsTest, activations_over_their_range) {
     }
 }
 
-TEST_P(KernelsTest, depthwise) {
+TEST_P(KernelsTest, Depthwise) {
     struct Case {
         int height, width, kernel, dilation;
     };
@@ -429,7 +429,7 @@ TEST_P(KernelsTest, depthwise) {
     }
 }
 
-TEST_P(KernelsTest, pool_difference) {
+TEST_P(KernelsTest, PoolDifference) {
     constexpr int height = 3, width = 4, columns = 16;
     const auto in = random_values(height * width * columns, 1);
     std::vector<float> out(in.size());
@@ -455,7 +455,7 @@ TEST_P(KernelsTest, pool_difference) {
     }
 }
 
-TEST_P(KernelsTest, rows_of_any_length) {
+TEST_P(KernelsTest, RowsOfAnyLength) {
     for (const int columns : {1, 15, 16, 37, 200}) {
         SCOPED_TRACE(columns);
         const auto n = static_cast<std::size_t>(columns);
@@ -488,7 +488,7 @@ TEST_P(KernelsTest, rows_of_any_length) {
     }
 }
 
-TEST_P(KernelsTest, column_sums_keep_small_spreads) {
+TEST_P(KernelsTest, ColumnSumsKeepSmallSpreads) {
     // A spread a thousandth of the mean: squares around it, not squares minus its square.
     constexpr int rows = 500, columns = 16;
     auto x = random_values(rows * columns, 1, 0.1F);
@@ -510,7 +510,7 @@ TEST_P(KernelsTest, column_sums_keep_small_spreads) {
     }
 }
 
-TEST_P(KernelsTest, winograd_is_the_convolution) {
+TEST_P(KernelsTest, WinogradIsTheConvolution) {
     // One line of tiles whose outputs end inside the last tile, channel by channel.
     constexpr int columns = 16, tiles = 3, width = 10, height = 3;
     constexpr int in_width = tiles * winograd_tile + 2, in_height = 6;
@@ -576,7 +576,7 @@ TEST_P(KernelsTest, winograd_is_the_convolution) {
     }
 }
 
-TEST_P(KernelsTest, winograd_takes_and_stores_bfloat16) {
+TEST_P(KernelsTest, WinogradTakesAndStoresBfloat16) {
     constexpr int columns = 32, tiles = 2, width = 7, height = 2;
     constexpr int in_width = tiles * winograd_tile + 2, in_height = 6;
     auto in = random_values(in_height * in_width * columns, 3);
@@ -620,7 +620,7 @@ TEST_P(KernelsTest, winograd_takes_and_stores_bfloat16) {
         EXPECT_NEAR(from_bfloat16(stored[i]), floats[i], std::abs(floats[i]) / 256 + 1e-5) << i;
 }
 
-TEST_P(KernelsTest, winograd_gives_the_filters_gradient) {
+TEST_P(KernelsTest, WinogradGivesTheFiltersGradient) {
     // Three pictures; tiles reach over both edges; the second call of add() finds the block part full.
     constexpr int inputs = 16, outputs = 48, width = 70, height = 7, pictures = 3;
     Plane plane{.height = height, .width = width, .channels = inputs, .border = 1};
@@ -662,7 +662,7 @@ TEST_P(KernelsTest, winograd_gives_the_filters_gradient) {
     }
 }
 
-TEST(Parallel, every_unit_once) {
+TEST(Parallel, EveryUnitOnce) {
     std::vector<int> runs(1000, 0);
     parallel(1000, [&](int unit) { ++runs[static_cast<std::size_t>(unit)]; });
     EXPECT_THAT(runs, testing::Each(1));
@@ -699,7 +699,7 @@ class PlaneTest : public KernelsTest {
 INSTANTIATE_TEST_SUITE_P(variants, PlaneTest, testing::ValuesIn(available_isas()),
                          [](const auto& param) { return isa_name(param.param); });
 
-TEST_P(PlaneTest, depthwise_filters_a_plane_and_gives_its_gradient) {
+TEST_P(PlaneTest, DepthwiseFiltersAPlaneAndGivesItsGradient) {
     for (const auto& [height, width, kernel, dilation] : cases) {
         SCOPED_TRACE(testing::Message()
                      << height << "x" << width << " kernel " << kernel << " dilation " << dilation);
@@ -733,7 +733,7 @@ TEST_P(PlaneTest, depthwise_filters_a_plane_and_gives_its_gradient) {
     }
 }
 
-TEST_P(PlaneTest, depthwise_weights_are_correlations_of_input_and_gradient) {
+TEST_P(PlaneTest, DepthwiseWeightsAreCorrelationsOfInputAndGradient) {
     constexpr int batch = 3, step_slack = 5;
     for (const auto& [height, width, kernel, dilation] : cases) {
         SCOPED_TRACE(testing::Message()

@@ -133,7 +133,7 @@ void expect_right(const Sizes& s, const Material& m, const Product& p, const std
     EXPECT_EQ(untouched, out.size() - written) << "written beyond the rows";
 }
 
-TEST(TileProduct, equals_the_sums) {
+TEST(TileProduct, EqualsTheSums) {
     for (const auto& s : sizes) {
         SCOPED_TRACE(testing::Message() << s.rows << " rows, depth " << s.depth << ", columns " << s.columns
                                         << ", taps " << s.taps << ", lines " << s.lines);
@@ -145,7 +145,7 @@ TEST(TileProduct, equals_the_sums) {
     }
 }
 
-TEST(TileProduct, adds_to_its_own_output_once) {
+TEST(TileProduct, AddsToItsOwnOutputOnce) {
     // Rows that two tiles share must not be added twice.
     const Sizes s{.rows = 21, .depth = 32, .columns = 32};
     const Material m(s);
@@ -172,7 +172,7 @@ TEST(TileProduct, adds_to_its_own_output_once) {
     }
 }
 
-TEST(TileProduct, the_processors_tiles_give_the_emulated_ones_bits) {
+TEST(TileProduct, TheProcessorsTilesGiveTheEmulatedOnesBits) {
     if (available_isas().back() != Isa::amx) {
         GTEST_SKIP() << "NOT RUN: this processor has no tiles (AMX), or the process may not use them";
     }

@@ -75,19 +75,19 @@ void expect_equal(const SimVPOptions& options, std::int64_t batch, cpu::Isa isa 
 
 class PlannedInferenceTest : public testing::TestWithParam<std::string> {};
 
-TEST_P(PlannedInferenceTest, equals_the_plain_path) {
+TEST_P(PlannedInferenceTest, EqualsThePlainPath) {
     expect_equal(small_options(GetParam()), 2);
 }
 
-TEST_P(PlannedInferenceTest, equals_it_in_every_variant) {
+TEST_P(PlannedInferenceTest, EqualsItInEveryVariant) {
     for (const auto isa : cpu::available_isas()) expect_equal(small_options(GetParam()), 1, isa);
 }
 
-TEST_P(PlannedInferenceTest, odd_sizes) {
+TEST_P(PlannedInferenceTest, OddSizes) {
     expect_equal(odd_options(GetParam()), 3);
 }
 
-TEST_P(PlannedInferenceTest, benchmark_widths) {
+TEST_P(PlannedInferenceTest, BenchmarkWidths) {
     expect_equal(wide_options(GetParam()), 1);
 }
 
@@ -113,24 +113,24 @@ void expect_as_near_as_autocast(const SimVPOptions& options, const cpu::Kernels&
     EXPECT_TRUE(fast.predict(x).equal(found)) << "a second run in the same buffers differs";
 }
 
-TEST_P(PlannedInferenceTest, bfloat16_in_every_variant) {
+TEST_P(PlannedInferenceTest, Bfloat16InEveryVariant) {
     for (const auto isa : cpu::available_isas())
         expect_as_near_as_autocast(small_options(GetParam()), cpu::kernels(isa));
 }
 
 /// What is built on the processor's tiles, on any machine.
-TEST_P(PlannedInferenceTest, bfloat16_on_emulated_tiles) {
+TEST_P(PlannedInferenceTest, Bfloat16OnEmulatedTiles) {
     auto o = small_options(GetParam());
     o.N_T = 2;
     if (o.translator != "swin") o.height = o.width = 24;
     expect_as_near_as_autocast(o, test::emulated_tiles());
 }
 
-TEST_P(PlannedInferenceTest, bfloat16_at_benchmark_widths) {
+TEST_P(PlannedInferenceTest, Bfloat16AtBenchmarkWidths) {
     expect_as_near_as_autocast(wide_options(GetParam()));
 }
 
-TEST_P(PlannedInferenceTest, bfloat16_at_odd_sizes) {
+TEST_P(PlannedInferenceTest, Bfloat16AtOddSizes) {
     expect_as_near_as_autocast(odd_options(GetParam()));
 }
 
@@ -143,7 +143,7 @@ std::vector<std::string> names() {
 INSTANTIATE_TEST_SUITE_P(all, PlannedInferenceTest, testing::ValuesIn(names()),
                          [](const auto& param) { return param.param; });
 
-TEST(PlannedInference, filters_of_other_sizes) {
+TEST(PlannedInference, FiltersOfOtherSizes) {
     auto o = small_options("identity");
     o.spatio_kernel_enc = 5;
     o.spatio_kernel_dec = 7;
@@ -151,7 +151,7 @@ TEST(PlannedInference, filters_of_other_sizes) {
     expect_equal(o, 1);
 }
 
-TEST(PlannedInference, pictures_of_many_channels) {
+TEST(PlannedInference, PicturesOfManyChannels) {
     for (const std::int64_t channels : {2, 16, 20}) {
         auto o = small_options("convnext");
         o.channels = channels;
@@ -162,24 +162,24 @@ TEST(PlannedInference, pictures_of_many_channels) {
     }
 }
 
-TEST(PlannedInference, odd_sizes_on_emulated_tiles) {
+TEST(PlannedInference, OddSizesOnEmulatedTiles) {
     expect_as_near_as_autocast(odd_options("moganet"), test::emulated_tiles());
 }
 
-TEST(PlannedInference, groups_of_an_odd_number_of_channels) {
+TEST(PlannedInference, GroupsOfAnOddNumberOfChannels) {
     auto o = small_options("incepu");
     o.hid_T = 48;  // 24 hidden channels in 8 groups
     expect_equal(o, 1);
     expect_as_near_as_autocast(o);
 }
 
-TEST(PlannedInference, filters_that_are_larger_than_the_picture) {
+TEST(PlannedInference, FiltersThatAreLargerThanThePicture) {
     auto o = small_options("identity");
     o.spatio_kernel_enc = o.spatio_kernel_dec = 69;
     expect_equal(o, 1);
 }
 
-TEST(PlannedInference, wide_latents) {
+TEST(PlannedInference, WideLatents) {
     // More pixels than a block of rows, and more tiles across than a block of tiles.
     auto o = small_options("convnext");
     o.frames = 2;
@@ -188,14 +188,14 @@ TEST(PlannedInference, wide_latents) {
     expect_equal(o, 1);
 }
 
-TEST(PlannedInference, refuses_what_it_can_not_do) {
+TEST(PlannedInference, RefusesWhatItCanNotDo) {
     auto model = random_model(small_options("identity"));
     EXPECT_THROW(PlannedInference(*model).forward(torch::rand({1, 4, 1, 32, 31})), Error);
     model->train();
     EXPECT_THROW(PlannedInference{*model}, Error);
 }
 
-TEST(PlannedInference, no_allocation_after_the_first_call) {
+TEST(PlannedInference, NoAllocationAfterTheFirstCall) {
     auto model = random_model(small_options("moganet"));
     PlannedInference fast(*model);
     const auto x = torch::rand({1, 4, 1, 32, 32});
