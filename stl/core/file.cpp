@@ -106,19 +106,19 @@ pid_t process_in(std::string_view text) {
     return result.ec == std::errc() && result.ptr == end && process > 0 ? process : 0;
 }
 
-constexpr std::string_view kTemporary = ".tmp";
+constexpr std::string_view temporary_mark = ".tmp";
 
 /// ".last.tmp123.pth" of checkpoints/last.pth
 fs::path temporary_of(const fs::path& path) {
-    return path.parent_path() /
-           fmt::format(".{}{}{}{}", path.stem().string(), kTemporary, ::getpid(), path.extension().string());
+    return path.parent_path() / fmt::format(".{}{}{}{}", path.stem().string(), temporary_mark, ::getpid(),
+                                            path.extension().string());
 }
 
 /// 123 of such a name, 0 of any other.
 pid_t writer_of(const std::string& name) {
-    const auto mark = name.rfind(kTemporary);
+    const auto mark = name.rfind(temporary_mark);
     if (mark == name.npos || mark < 2 || name.front() != '.') return 0;
-    const auto process = mark + kTemporary.size();
+    const auto process = mark + temporary_mark.size();
     const auto dot = name.find('.', process);
     if (dot != name.npos && name.find('.', dot + 1) != name.npos) return 0;  // an extension has one
     return process_in(std::string_view(name).substr(process, dot - process));

@@ -11,7 +11,7 @@ namespace stl {
 namespace {
 
 /// Copying and printing a value are recursive: a file of brackets alone must not exhaust the stack.
-constexpr int kDeepest = 200;
+constexpr int deepest = 200;
 
 std::size_t line_of(std::string_view text, std::size_t byte) {
     const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(byte, text.size()));
@@ -99,7 +99,7 @@ Json parse_json(std::string_view text, const std::string& where) {
     std::vector<OpenObject> open;
     const auto callback = [&](int depth, nlohmann::detail::parse_event_t event, Json& parsed) {
         using Event = nlohmann::detail::parse_event_t;
-        if (depth > kDeepest) fail("{}: nested deeper than {}", where, kDeepest);
+        if (depth > deepest) fail("{}: nested deeper than {}", where, deepest);
         if (event == Event::object_start) open.emplace_back();
         if (event == Event::object_end) open.pop_back();
         if (event == Event::key) {

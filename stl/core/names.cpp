@@ -27,8 +27,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 /// So many names at most stand in a message; of more than that, the nearest.
-constexpr std::size_t kMostListed = 14;
-constexpr std::size_t kNearestListed = 10;
+constexpr std::size_t most_listed = 14;
+constexpr std::size_t nearest_listed = 10;
 
 std::vector<std::string> nearest_first(std::string_view name, std::span<const std::string> candidates) {
     std::vector<std::pair<std::size_t, std::string>> ranked;
@@ -65,12 +65,12 @@ std::string did_you_mean(std::string_view name, std::span<const std::string> can
     const auto nearest = nearest_name(name, candidates);
     if (!nearest.empty()) return fmt::format(" (did you mean '{}'?)", nearest);
     if (candidates.empty()) return "";
-    if (candidates.size() <= kMostListed)
+    if (candidates.size() <= most_listed)
         return fmt::format(" (expected one of {})", fmt::join(candidates, ", "));
     auto listed = nearest_first(name, candidates);
-    listed.resize(kNearestListed);
+    listed.resize(nearest_listed);
     return fmt::format(" (expected one of {} and {} more)", fmt::join(listed, ", "),
-                       candidates.size() - kNearestListed);
+                       candidates.size() - nearest_listed);
 }
 
 void fail_unknown(std::string_view where, std::string_view kind, std::string_view name,

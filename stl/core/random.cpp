@@ -9,8 +9,8 @@
 namespace stl {
 namespace {
 
-constexpr int kSize = 624;
-constexpr int kShift = 397;
+constexpr int state_words = 624;
+constexpr int state_shift = 397;
 
 std::uint64_t mix(std::uint64_t z) {
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
@@ -25,25 +25,25 @@ PythonRandom::PythonRandom(std::uint64_t seed) {
     if (seed >> 32 != 0) key.push_back(static_cast<std::uint32_t>(seed >> 32));
 
     state_[0] = 19650218U;
-    for (std::uint32_t i = 1; i < kSize; ++i) {
+    for (std::uint32_t i = 1; i < state_words; ++i) {
         state_[i] = 1812433253U * (state_[i - 1] ^ (state_[i - 1] >> 30)) + i;
     }
     std::size_t i = 1;
     std::size_t j = 0;
     const auto wrap = [&] {
-        if (i >= kSize) {
-            state_[0] = state_[kSize - 1];
+        if (i >= state_words) {
+            state_[0] = state_[state_words - 1];
             i = 1;
         }
     };
-    for (std::size_t k = std::max<std::size_t>(kSize, key.size()); k > 0; --k) {
+    for (std::size_t k = std::max<std::size_t>(state_words, key.size()); k > 0; --k) {
         state_[i] = (state_[i] ^ ((state_[i - 1] ^ (state_[i - 1] >> 30)) * 1664525U)) + key[j] +
                     static_cast<std::uint32_t>(j);
         ++i;
         wrap();
         if (++j >= key.size()) j = 0;
     }
-    for (std::size_t k = kSize - 1; k > 0; --k) {
+    for (std::size_t k = state_words - 1; k > 0; --k) {
         state_[i] = (state_[i] ^ ((state_[i - 1] ^ (state_[i - 1] >> 30)) * 1566083941U)) -
                     static_cast<std::uint32_t>(i);
         ++i;
@@ -53,15 +53,15 @@ PythonRandom::PythonRandom(std::uint64_t seed) {
 }
 
 void PythonRandom::refill() {
-    for (int i = 0; i < kSize; ++i) {
-        const std::uint32_t y = (state_[i] & 0x80000000U) | (state_[(i + 1) % kSize] & 0x7fffffffU);
-        state_[i] = state_[(i + kShift) % kSize] ^ (y >> 1) ^ ((y & 1U) != 0 ? 0x9908b0dfU : 0U);
+    for (int i = 0; i < state_words; ++i) {
+        const std::uint32_t y = (state_[i] & 0x80000000U) | (state_[(i + 1) % state_words] & 0x7fffffffU);
+        state_[i] = state_[(i + state_shift) % state_words] ^ (y >> 1) ^ ((y & 1U) != 0 ? 0x9908b0dfU : 0U);
     }
     index_ = 0;
 }
 
 std::uint32_t PythonRandom::next_u32() {
-    if (index_ >= kSize) refill();
+    if (index_ >= state_words) refill();
     std::uint32_t y = state_[index_++];
     y ^= y >> 11;
     y ^= (y << 7) & 0x9d2c5680U;

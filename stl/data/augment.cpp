@@ -10,7 +10,7 @@ namespace stl {
 namespace {
 
 /// Sets these draws apart from others of the same seed.
-constexpr std::uint64_t kStreams = 0x6175676d656e7400;
+constexpr std::uint64_t stream_mask = 0x6175676d656e7400;
 
 /// How one sequence is shown.
 struct View {
@@ -58,7 +58,7 @@ class AugmentedDataset : public Dataset {
         const auto whole = data_->shape();
         const auto rows = whole.height - shape_.height, columns = whole.width - shape_.width;
         if (!training_) return {rows / 2, columns / 2, false, false, false};
-        StreamRandom random(seed_ ^ kStreams,
+        StreamRandom random(seed_ ^ stream_mask,
                             (static_cast<std::uint64_t>(epoch) << 32) ^ static_cast<std::uint64_t>(index));
         const auto up_to = [&](std::int64_t n) {
             return static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(n) + 1));

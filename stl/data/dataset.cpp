@@ -6,12 +6,12 @@
 namespace stl {
 namespace {
 
-constexpr std::int64_t kMostFrames = 100'000;
+constexpr std::int64_t most_frames = 100'000;
 
 std::int64_t frames(Fields& fields, const std::string& key, std::int64_t fallback) {
     const auto value = fields.get<std::int64_t>(key, fallback);
-    if (value < 1 || value > kMostFrames)
-        fail("{}: {}, expected 1 to {}", fields.where(key), value, kMostFrames);
+    if (value < 1 || value > most_frames)
+        fail("{}: {}, expected 1 to {}", fields.where(key), value, most_frames);
     return value;
 }
 

@@ -10,8 +10,8 @@
 namespace stl {
 namespace {
 
-constexpr double kFramesPerSecond = 10;
-constexpr std::int64_t kPieceBytes = 32 << 20;
+constexpr double frames_per_second = 10;
+constexpr std::int64_t piece_bytes = 32 << 20;
 
 void add_noise_settings(const InputNoise& noise, Json& settings) {
     if (noise.type == InputNoise::Type::none) return;
@@ -98,12 +98,12 @@ Json generate(const GenerateOptions& options, const std::string& output, Reporte
     const auto layout = layout_of(npy, shape.channels, options.dtype);
     const auto writer = create_sequences(output, options.sequences, shape,
                                          {.dtype = options.dtype,
-                                          .fps = kFramesPerSecond,
+                                          .fps = frames_per_second,
                                           .attributes = settings,
                                           .compression = options.compression,
                                           .layout = layout,
                                           .force = options.force});
-    const auto piece = std::clamp<std::int64_t>(kPieceBytes / shape.elements(), 1, options.sequences);
+    const auto piece = std::clamp<std::int64_t>(piece_bytes / shape.elements(), 1, options.sequences);
     std::vector<std::uint8_t> pixels(static_cast<std::size_t>(piece * shape.elements()));
     std::vector<float> floats;
     std::vector<MovingGlyphPlan> plans;

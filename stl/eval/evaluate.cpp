@@ -31,8 +31,8 @@ void check_frames(const Predictor& predictor, const Dataset& data) {
 
 /// About what the network holds at once for a sequence, in bytes: a few of the encoder's widest maps.
 std::uint64_t working_bytes(const SimVPOptions& m) {
-    constexpr std::uint64_t kMapsAtOnce = 3;
-    return kMapsAtOnce * sizeof(float) * static_cast<std::uint64_t>(m.frames * m.hid_S * m.height * m.width);
+    constexpr std::uint64_t maps_at_once = 3;
+    return maps_at_once * sizeof(float) * static_cast<std::uint64_t>(m.frames * m.hid_S * m.height * m.width);
 }
 
 /// On a CPU the kernel ends a program that takes too much, so this is asked beforehand.

@@ -10,7 +10,7 @@ namespace stl {
 namespace {
 
 /// Model keys that make a network another one.
-constexpr const char* kModelKeys[] = {
+constexpr const char* compared_keys[] = {
     "translator", "hid_S", "hid_T", "N_S", "N_T", "mlp_ratio", "spatio_kernel_enc", "spatio_kernel_dec"};
 
 std::int64_t as_number(const std::string& text, const std::string& where) {
@@ -106,7 +106,7 @@ bool is_benchmark(const Json& experiment, const fs::path& experiments) {
     if (without_places(benchmark.dataset.to_json()) != without_places(experiment["dataset"])) return false;
     // The sizes of a frame play no part in these keys.
     const auto model = benchmark.model_for({benchmark.dataset.total_frames(), 1, 64, 64}).to_json();
-    return std::ranges::all_of(kModelKeys, [&](const char* key) {
+    return std::ranges::all_of(compared_keys, [&](const char* key) {
         return experiment["model"].contains(key) && experiment["model"][key] == model[key];
     });
 }

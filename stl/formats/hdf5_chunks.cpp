@@ -11,7 +11,7 @@
 namespace stl::hdf5 {
 namespace {
 
-constexpr std::size_t kKeptBytes = 32 << 20;
+constexpr std::size_t kept_bytes = 32 << 20;
 
 /// The pipeline's filters in order of writing; empty for one that isn't ours to undo.
 std::vector<H5Z_filter_t> read_filters(hid_t creation) {
@@ -101,10 +101,10 @@ std::shared_ptr<const ChunkReader::Bytes> ChunkReader::chunk(const Position& off
         }
     }
     auto loaded = std::make_shared<const Bytes>(load(offset));
-    if (chunk_size_.front() > 1 && chunk_bytes_ <= kKeptBytes) {
+    if (chunk_size_.front() > 1 && chunk_bytes_ <= kept_bytes) {
         const std::lock_guard guard(mutex_);
         kept_.emplace_front(offset, loaded);
-        if (kept_.size() * chunk_bytes_ > kKeptBytes) kept_.pop_back();
+        if (kept_.size() * chunk_bytes_ > kept_bytes) kept_.pop_back();
     }
     return loaded;
 }

@@ -21,7 +21,7 @@ herr_t keep_description(unsigned /*n*/, const H5E_error2_t* error, void* out) {
 }
 
 /// A damaged file's groups may contain themselves.
-constexpr int kMostObjects = 1000;
+constexpr int most_objects = 1000;
 
 struct Visited {
     std::vector<std::string> datasets;
@@ -33,7 +33,7 @@ template <class Info>
 herr_t collect_dataset(hid_t /*group*/, const char* name, const Info* info, void* out) {
     auto& found = *static_cast<Visited*>(out);
     if (info->type == H5O_TYPE_DATASET) found.datasets.emplace_back(name);
-    return ++found.objects < kMostObjects ? 0 : 1;
+    return ++found.objects < most_objects ? 0 : 1;
 }
 
 /// A text of fixed length. HDF5 1.10 trusts a file's heap of variable-length strings: a damaged one would end

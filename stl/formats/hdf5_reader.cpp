@@ -13,15 +13,15 @@ namespace {
 
 using hdf5::Handle;
 
-constexpr auto kDefaultName = "sequences";
+constexpr auto default_name = "sequences";
 
 /// "sequences", or the only dataset besides `split`.
 std::string choose_dataset(hid_t file) {
-    if (H5Lexists(file, kDefaultName, H5P_DEFAULT) > 0) return kDefaultName;
+    if (H5Lexists(file, default_name, H5P_DEFAULT) > 0) return default_name;
     auto names = hdf5::dataset_names(file);
     std::erase(names, "split");
     if (names.size() == 1) return names.front();
-    return kDefaultName;
+    return default_name;
 }
 
 class Hdf5Reader : public SequenceReader {
@@ -91,7 +91,7 @@ class Hdf5Reader : public SequenceReader {
         if (name_ == split_name || H5Lexists(file_.get(), split_name.c_str(), H5P_DEFAULT) <= 0) return;
         const auto marks = hdf5::open_dataset(file_.get(), split_name, path);
         const bool fits = hdf5::dataset_shape(marks.get()) == Shape{info_.count};
-        if (!fits && !named.empty() && named != kDefaultName) return;
+        if (!fits && !named.empty() && named != default_name) return;
         split_ = hdf5::read_marks(file_.get(), split_name, info_.count, path);
     }
 

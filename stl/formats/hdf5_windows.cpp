@@ -17,9 +17,9 @@ namespace {
 
 using hdf5::Handle;
 
-constexpr auto kFrames = "frames";
-constexpr auto kWindows = "windows";
-constexpr auto kSplit = "split";
+constexpr auto frames_dataset = "frames";
+constexpr auto windows_dataset = "windows";
+constexpr auto split_dataset = "split";
 
 bool has(hid_t file, const char* name) {
     return H5Lexists(file, name, H5P_DEFAULT) > 0;
@@ -27,7 +27,7 @@ bool has(hid_t file, const char* name) {
 
 class WindowReader : public SequenceReader {
   public:
-    explicit WindowReader(const fs::path& path) : frames_(path, kFrames) {
+    explicit WindowReader(const fs::path& path) : frames_(path, frames_dataset) {
         const auto& shape = frames_.shape();
         if (shape.size() != 4 || element_count(shape, frames_.where()) == 0) {
             fail("{}: shape {}, expected [F,C,H,W]", frames_.where(), to_string(shape));
@@ -44,11 +44,11 @@ class WindowReader : public SequenceReader {
                        frames_.where() + ": one sequence");
         const hdf5::Lock lock;
         const auto file = hdf5::open_for_reading(path);
-        const auto dataset = hdf5::open_dataset(file.get(), kFrames, path.string());
+        const auto dataset = hdf5::open_dataset(file.get(), frames_dataset, path.string());
         info_.attributes = Json::object();
         hdf5::read_description(dataset.get(), file.get(), info_);
-        if (has(file.get(), kSplit)) {
-            split_ = hdf5::read_marks(file.get(), kSplit, info_.count, path.string());
+        if (has(file.get(), split_dataset)) {
+            split_ = hdf5::read_marks(file.get(), split_dataset, info_.count, path.string());
         }
     }
 
@@ -74,7 +74,7 @@ class WindowReader : public SequenceReader {
 
   private:
     void read_windows(const fs::path& path) {
-        const Hdf5Array windows(path, kWindows);
+        const Hdf5Array windows(path, windows_dataset);
         const auto& shape = windows.shape();
         const bool integers = windows.dtype() == DType::i64 || windows.dtype() == DType::i32;
         if (shape.size() != 2 || !integers || element_count(shape, windows.where()) == 0) {
@@ -113,7 +113,8 @@ class WindowReader : public SequenceReader {
 bool holds_windows(const fs::path& path) {
     const hdf5::Lock lock;
     const auto file = hdf5::open_for_reading(path);
-    return has(file.get(), kFrames) && has(file.get(), kWindows) && !has(file.get(), "sequences");
+    return has(file.get(), frames_dataset) && has(file.get(), windows_dataset) &&
+           !has(file.get(), "sequences");
 }
 
 std::unique_ptr<SequenceReader> open_windows(const fs::path& path) {
@@ -132,7 +133,7 @@ class WindowWriter::File {
         per_chunk_ = std::clamp<std::int64_t>(chunk_bytes / frame_bytes(), 1, shape.frames);
         rows_.emplace(
             output_.temporary(),
-            hdf5::RowWriter::Layout{.dataset = kFrames,
+            hdf5::RowWriter::Layout{.dataset = frames_dataset,
                                     .dtype = dtype_,
                                     .row = {shape.channels, shape.height, shape.width},
                                     .chunk = {per_chunk_, shape.channels, shape.height, shape.width},
@@ -173,7 +174,7 @@ class WindowWriter::File {
         const hdf5::Lock lock;
         write_waiting();
         write_windows();
-        hdf5::write_marks(rows_->file(), kSplit, marks_, name_);
+        hdf5::write_marks(rows_->file(), split_dataset, marks_, name_);
         rows_->close();
         output_.commit();
     }
@@ -195,8 +196,8 @@ class WindowWriter::File {
     void write_windows() const {
         const std::array<hsize_t, 2> size{marks_.size(), static_cast<hsize_t>(shape_.frames)};
         const Handle space(H5Screate_simple(2, size.data(), nullptr), H5Sclose);
-        const Handle windows(H5Dcreate2(rows_->file(), kWindows, H5T_STD_I64LE, space.get(), H5P_DEFAULT,
-                                        hdf5::timeless_creation().get(), H5P_DEFAULT),
+        const Handle windows(H5Dcreate2(rows_->file(), windows_dataset, H5T_STD_I64LE, space.get(),
+                                        H5P_DEFAULT, hdf5::timeless_creation().get(), H5P_DEFAULT),
                              H5Dclose);
         if (!windows.valid() ||
             H5Dwrite(windows.get(), H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, windows_.data()) < 0) {

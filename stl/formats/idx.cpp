@@ -6,9 +6,9 @@
 namespace stl {
 namespace {
 
-constexpr std::size_t kHeader = 16;           // magic, count, rows, columns
-constexpr std::uint32_t kMagic = 0x00000803;  // unsigned bytes, three axes
-constexpr std::uint32_t kLabels = 0x00000801;
+constexpr std::size_t header_bytes = 16;              // magic, count, rows, columns
+constexpr std::uint32_t pictures_magic = 0x00000803;  // unsigned bytes, three axes
+constexpr std::uint32_t labels_magic = 0x00000801;
 
 std::uint32_t big_endian(std::string_view bytes, std::size_t at) {
     std::uint32_t value = 0;
@@ -22,14 +22,15 @@ GrayPictures parse_idx(std::string_view bytes, const std::string& where) {
     if (bytes.empty()) fail("{}: is empty, expected an IDX file of pictures", where);
     if (bytes.size() < 4) fail("{}: {} bytes, expected an IDX file of pictures", where, bytes.size());
     const auto magic = big_endian(bytes, 0);
-    if (magic == kLabels) fail("{}: holds labels, expected the file with the pictures", where);
+    if (magic == labels_magic) fail("{}: holds labels, expected the file with the pictures", where);
     if (magic >> 8 != 0x08) {
-        fail("{}: starts with {:#010x}, expected {:#010x} (IDX of unsigned bytes)", where, magic, kMagic);
+        fail("{}: starts with {:#010x}, expected {:#010x} (IDX of unsigned bytes)", where, magic,
+             pictures_magic);
     }
-    if (magic != kMagic)
+    if (magic != pictures_magic)
         fail("{}: IDX of {} axes, expected 3 (pictures, rows, columns)", where, magic & 0xff);
-    if (bytes.size() < kHeader)
-        fail("{}: truncated inside the header ({} of {} bytes)", where, bytes.size(), kHeader);
+    if (bytes.size() < header_bytes)
+        fail("{}: truncated inside the header ({} of {} bytes)", where, bytes.size(), header_bytes);
     GrayPictures set{.count = big_endian(bytes, 4),
                      .height = big_endian(bytes, 8),
                      .width = big_endian(bytes, 12),
@@ -38,11 +39,11 @@ GrayPictures parse_idx(std::string_view bytes, const std::string& where) {
         fail("{}: {} pictures of {}x{}, expected at least one", where, set.count, set.width, set.height);
     }
     const auto expected = element_count({set.count, set.height, set.width}, where);
-    if (static_cast<std::int64_t>(bytes.size() - kHeader) != expected) {
+    if (static_cast<std::int64_t>(bytes.size() - header_bytes) != expected) {
         fail("{}: {} bytes of pixels, expected {} ({} pictures of {}x{}): truncated or damaged", where,
-             bytes.size() - kHeader, expected, set.count, set.width, set.height);
+             bytes.size() - header_bytes, expected, set.count, set.width, set.height);
     }
-    const auto pixels = bytes.substr(kHeader, static_cast<std::size_t>(expected));
+    const auto pixels = bytes.substr(header_bytes, static_cast<std::size_t>(expected));
     set.pixels.assign(pixels.begin(), pixels.end());
     return set;
 }

@@ -10,13 +10,12 @@
 namespace stl {
 namespace {
 
-constexpr std::string_view kAxes = "NTCHW";
+constexpr std::string_view axes = "NTCHW";
 
 void check_layout(const std::string& layout, const Shape& shape, const std::string& where) {
     const auto times = [&](char axis) { return std::ranges::count(layout, axis); };
-    const bool letters_known =
-        std::ranges::all_of(layout, [](char c) { return kAxes.find(c) != kAxes.npos; });
-    const bool once = std::ranges::all_of(kAxes, [&](char axis) { return times(axis) <= 1; });
+    const bool letters_known = std::ranges::all_of(layout, [](char c) { return axes.find(c) != axes.npos; });
+    const bool once = std::ranges::all_of(axes, [&](char axis) { return times(axis) <= 1; });
     if (!letters_known || !once || times('T') + times('H') + times('W') != 3) {
         fail("{}: layout '{}', expected the letters N T C H W once each (N and C may be left out)", where,
              layout);
@@ -122,8 +121,8 @@ Shape dense_strides(const Shape& shape, std::size_t element_bytes, bool fortran_
 void gather(const StoredArray& array, const std::byte* data, std::span<const std::int64_t> strides,
             std::int64_t count, float* out) {
     std::int64_t stride[5]{};
-    for (std::size_t i = 0; i < kAxes.size(); ++i) {
-        const auto at = array.layout.find(kAxes[i]);
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+        const auto at = array.layout.find(axes[i]);
         if (at != std::string::npos) stride[i] = strides[at];
     }
     const auto run = [&]<class T>(T) {

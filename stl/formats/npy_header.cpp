@@ -10,7 +10,7 @@
 namespace stl {
 namespace {
 
-constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr std::string_view magic = "\x93NUMPY";
 
 /// The header's text: a Python dictionary of literals, e.g. {'descr': '<f4', 'fortran_order': False, 'shape':
 /// (2, 3), }
@@ -141,7 +141,7 @@ NpyHeader parse_dictionary(std::string_view text, const std::string& where) {
 NpyHeader parse_npy(std::span<const std::byte> bytes, const std::string& where) {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     if (text.empty()) fail("{}: is empty, expected an NPY file", where);
-    if (!text.starts_with(kMagic)) fail("{}: is no NPY file (it doesn't start with \\x93NUMPY)", where);
+    if (!text.starts_with(magic)) fail("{}: is no NPY file (it doesn't start with \\x93NUMPY)", where);
     const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(bytes[i]); };
     const std::size_t version = text.size() > 6 ? byte(6) : 1;
     if (version < 1 || version > 3) fail("{}: NPY version {}, expected 1 to 3", where, version);
@@ -173,10 +173,10 @@ std::string npy_header(const Shape& shape, DType dtype) {
     const char* descr = dtype == DType::u8 ? "|u1" : dtype == DType::f32 ? "<f4" : "<f8";
     auto text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", descr, sizes);
     if (!shape.empty()) text.append(largest_number - std::to_string(shape.front()).size(), ' ');
-    const std::size_t before = kMagic.size() + 4 + text.size() + 1;
+    const std::size_t before = magic.size() + 4 + text.size() + 1;
     text.append((alignment - before % alignment) % alignment, ' ');
     text += '\n';
-    std::string header(kMagic);
+    std::string header(magic);
     header += {'\x01', '\x00', static_cast<char>(text.size() & 0xff), static_cast<char>(text.size() >> 8)};
     return header + text;
 }

@@ -7,12 +7,12 @@
 namespace stl {
 namespace {
 
-constexpr int kBits = 11;
+constexpr int weight_bits = 11;
 
 /// What one place of the new axis takes of the old one.
 struct Taps {
     std::array<std::int64_t, 4> from{};
-    std::array<std::int32_t, 4> weight{};  ///< sum 1 << kBits
+    std::array<std::int32_t, 4> weight{};  ///< sum 1 << weight_bits
 };
 
 std::array<float, 4> weights_at(float x) {
@@ -34,7 +34,7 @@ std::vector<Taps> taps(std::int64_t side, std::int64_t to) {
         for (std::size_t k = 0; k < 4; ++k) {
             const auto from = static_cast<std::int64_t>(floor) + static_cast<std::int64_t>(k) - 1;
             one.from[k] = std::clamp<std::int64_t>(from, 0, side - 1);
-            one.weight[k] = static_cast<std::int32_t>(std::lrint(weights[k] * (1 << kBits)));
+            one.weight[k] = static_cast<std::int32_t>(std::lrint(weights[k] * (1 << weight_bits)));
         }
     }
     return all;
@@ -52,7 +52,7 @@ void scale_plane(const std::uint8_t* plane, std::int64_t side, const std::vector
         }
     }
     // Single precision and a half to the even number from here, as OpenCV's vector code.
-    constexpr float unit = 1.0F / (1 << 2 * kBits);
+    constexpr float unit = 1.0F / (1 << 2 * weight_bits);
     for (const auto& down : axis) {
         for (std::size_t x = 0; x < to; ++x) {
             float sum = 0;

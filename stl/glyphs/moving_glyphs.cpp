@@ -14,8 +14,8 @@
 namespace stl {
 namespace {
 
-constexpr std::int64_t kLargestCanvas = 8192;
-constexpr std::int64_t kMostDigits = 1000;
+constexpr std::int64_t largest_canvas = 8192;
+constexpr std::int64_t most_digits = 1000;
 
 struct FreeWay {
     std::int64_t y, x;
@@ -121,11 +121,11 @@ void draw_path(const GlyphPath& path, const GlyphSet& glyphs, std::int64_t canva
 }
 
 /// Standard normal values to choose from: a choice of one in 65,536 costs a fraction of a fresh one.
-constexpr std::size_t kNormalSample = 1 << 16;
+constexpr std::size_t normal_values = 1 << 16;
 
 const std::vector<float>& normal_sample() {
     static const std::vector<float> sample = [] {
-        std::vector<float> values(kNormalSample);
+        std::vector<float> values(normal_values);
         StreamRandom random(0, 0);
         for (auto& value : values) value = static_cast<float>(random.normal());
         return values;
@@ -141,7 +141,7 @@ void add_noise(std::uint64_t seed, double deviation, std::span<std::uint8_t> fra
     for (std::size_t first = 0; first < frame.size(); first += choices) {
         auto bits = random.next_u64();
         for (auto& pixel : frame.subspan(first, std::min(choices, frame.size() - first))) {
-            const float noisy = static_cast<float>(pixel) + scale * sample[bits % kNormalSample];
+            const float noisy = static_cast<float>(pixel) + scale * sample[bits % normal_values];
             pixel = static_cast<std::uint8_t>(std::clamp(noisy + 0.5F, 0.0F, 255.0F));
             bits >>= 16;
         }
@@ -208,29 +208,29 @@ void check_input_noise(const MovingGlyphOptions& o, const std::string& where) {
         fail("{}: mis_prob of {}, expected 0 to 1", where, noise.mis_prob);
 }
 
-constexpr std::array kNoiseNames{"none", "perceptual", "missing", "dynamic"};
+constexpr std::array noise_names{"none", "perceptual", "missing", "dynamic"};
 
 }  // namespace
 
 const char* noise_type_name(InputNoise::Type type) {
-    return kNoiseNames.at(static_cast<std::size_t>(type));
+    return noise_names.at(static_cast<std::size_t>(type));
 }
 
 InputNoise::Type noise_type(const std::string& name, const std::string& where) {
-    const auto found = std::ranges::find(kNoiseNames, name);
-    if (found == kNoiseNames.end())
+    const auto found = std::ranges::find(noise_names, name);
+    if (found == noise_names.end())
         fail("{}: '{}', expected none, perceptual, missing or dynamic", where, name);
-    return static_cast<InputNoise::Type>(found - kNoiseNames.begin());
+    return static_cast<InputNoise::Type>(found - noise_names.begin());
 }
 
 void check_moving_glyphs(const MovingGlyphOptions& o, const GlyphSet& glyphs, const std::string& where) {
     if (o.frames < 1) fail("{}: {} frames, expected at least 1", where, o.frames);
-    if (o.digits < 0 || o.digits > kMostDigits) {
-        fail("{}: {} digits, expected 0 to {}", where, o.digits, kMostDigits);
+    if (o.digits < 0 || o.digits > most_digits) {
+        fail("{}: {} digits, expected 0 to {}", where, o.digits, most_digits);
     }
-    if (o.canvas < std::max(glyphs.height, glyphs.width) || o.canvas > kLargestCanvas) {
+    if (o.canvas < std::max(glyphs.height, glyphs.width) || o.canvas > largest_canvas) {
         fail("{}: a canvas of {} pixels, expected {} (the glyphs' size) to {}", where, o.canvas,
-             std::max(glyphs.height, glyphs.width), kLargestCanvas);
+             std::max(glyphs.height, glyphs.width), largest_canvas);
     }
     if (!(std::abs(o.step) <= 1)) fail("{}: a step of {}, expected -1 to 1 (of the free way)", where, o.step);
     check_input_noise(o, where);

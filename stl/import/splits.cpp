@@ -10,8 +10,8 @@
 namespace stl {
 namespace {
 
-constexpr std::size_t kEnoughSources = 3;  // for splits that nobody asked for
-constexpr double kUsualShare = 0.1;
+constexpr std::size_t enough_sources = 3;  // for splits that nobody asked for
+constexpr double usual_share = 0.1;
 
 /// At least one source for a share that is wanted.
 std::size_t sources_for(double share, std::size_t sources) {
@@ -31,8 +31,8 @@ double left_by(const std::optional<double>& train, const std::optional<double>& 
 
 SplitPlan::SplitPlan(const ImportOptions& o, std::size_t sources)
     : by_(o.split_by), asked_for_(o.train || o.val || o.test), seed_(o.seed) {
-    val_ = asked_for_ ? o.val.value_or(left_by(o.train, o.test)) : kUsualShare;
-    test_ = asked_for_ ? o.test.value_or(left_by(o.train, o.val)) : kUsualShare;
+    val_ = asked_for_ ? o.val.value_or(left_by(o.train, o.test)) : usual_share;
+    test_ = asked_for_ ? o.test.value_or(left_by(o.train, o.val)) : usual_share;
     train_ = o.train.value_or(1 - val_ - test_);
     if (train_ < -1e-9 || val_ < -1e-9 || test_ < -1e-9 || std::abs(train_ + val_ + test_ - 1) > 1e-6) {
         fail("shares of training {:g}, validation {:g} and test {:g} do not add up to 1", train_, val_,
@@ -50,7 +50,7 @@ void SplitPlan::check(std::size_t sources) const {
 }
 
 std::vector<Split> SplitPlan::deal(std::size_t sources) const {
-    if (!asked_for_ && sources < kEnoughSources) return {};
+    if (!asked_for_ && sources < enough_sources) return {};
     check(sources);
     const std::size_t val = sources_for(val_, sources), test = sources_for(test_, sources);
     std::vector<std::size_t> order(sources);

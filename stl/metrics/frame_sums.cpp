@@ -22,9 +22,9 @@
 namespace stl {
 namespace {
 
-constexpr double kWindowPixels = kSsimWindow * kSsimWindow;
-constexpr double kPerPixel = 1.0 / kWindowPixels;
-constexpr double kSampleCovariance = kWindowPixels / (kWindowPixels - 1);
+constexpr double window_pixels = ssim_window * ssim_window;
+constexpr double per_pixel = 1.0 / window_pixels;
+constexpr double sample_covariance = window_pixels / (window_pixels - 1);
 
 struct SsimConstants {
     explicit SsimConstants(double data_range)
@@ -90,10 +90,10 @@ STL_ROW_LOOP void add_similarity(const Columns& c, std::int64_t count, SsimConst
                                  double* __restrict similar) {
     STL_COLUMNS_APART
     for (std::int64_t i = 0; i < count; ++i) {
-        const double x = seven(c.x + i) * kPerPixel;
-        const double y = seven(c.y + i) * kPerPixel;
-        const double variances = kSampleCovariance * (seven(c.squares + i) * kPerPixel - (x * x + y * y));
-        const double covariance = kSampleCovariance * (seven(c.xy + i) * kPerPixel - x * y);
+        const double x = seven(c.x + i) * per_pixel;
+        const double y = seven(c.y + i) * per_pixel;
+        const double variances = sample_covariance * (seven(c.squares + i) * per_pixel - (x * x + y * y));
+        const double covariance = sample_covariance * (seven(c.xy + i) * per_pixel - x * y);
         const double above = (2 * x * y + k.c1) * (2 * covariance + k.c2);
         const double below = (x * x + y * y + k.c1) * (variances + k.c2);
         similar[i] += above / below;
@@ -111,7 +111,7 @@ FrameKernel::FrameKernel(std::int64_t channels, std::int64_t height, std::int64_
     clipped_.resize(w);
     similar_.resize(w);
     window_.resize(4 * w);
-    ring_.resize(2 * kSsimWindow * w);
+    ring_.resize(2 * ssim_window * w);
 }
 
 double FrameKernel::column_total(const std::vector<double>& columns) const {
@@ -127,8 +127,8 @@ void FrameKernel::frame(std::span<const T> prediction, std::span<const T> truth,
     double* w = window_.data();
     const Columns columns{squared_.data(), absolute_.data(), clipped_.data(), w,
                           w + width_,      w + 2 * width_,   w + 3 * width_};
-    const std::int64_t window_columns = std::max<std::int64_t>(0, width_ - kSsimWindow + 1);
-    const std::int64_t window_rows = std::max<std::int64_t>(0, height_ - kSsimWindow + 1);
+    const std::int64_t window_columns = std::max<std::int64_t>(0, width_ - ssim_window + 1);
+    const std::int64_t window_rows = std::max<std::int64_t>(0, height_ - ssim_window + 1);
     const std::int64_t per_group = channels_ / options_.groups;
     const double outlier = 1e4 * std::max({1.0, std::abs(options_.clip_min), std::abs(options_.clip_max)});
     double clipped = 0, similar = 0;
@@ -143,10 +143,10 @@ void FrameKernel::frame(std::span<const T> prediction, std::span<const T> truth,
         std::ranges::fill(ring_, 0.0);
         for (std::int64_t row = 0; row < height_; ++row) {
             const auto offset = (channel * height_ + row) * width_;
-            double* old = ring_.data() + row % kSsimWindow * 2 * width_;
+            double* old = ring_.data() + row % ssim_window * 2 * width_;
             add_row(prediction.data() + offset, truth.data() + offset, width_, options_, columns, old,
                     old + width_);
-            if (row + 1 >= kSsimWindow) add_similarity(columns, window_columns, constants, similar_.data());
+            if (row + 1 >= ssim_window) add_similarity(columns, window_columns, constants, similar_.data());
         }
         const auto group = channel / per_group;
         out[at.squared(group)] = column_total(squared_);
@@ -170,15 +170,15 @@ void FrameKernel::add_similarity_anew(std::span<const T> prediction, std::span<c
     double *u = unused.data(), *w = window_.data();
     const Columns columns{u, u + width_, u + 2 * width_, w, w + width_, w + 2 * width_, w + 3 * width_};
     std::ranges::fill(similar_, 0.0);
-    for (std::int64_t last = kSsimWindow - 1; last < height_; ++last) {
+    for (std::int64_t last = ssim_window - 1; last < height_; ++last) {
         std::ranges::fill(window_, 0.0);
-        for (std::int64_t row = last - kSsimWindow + 1; row <= last; ++row) {
+        for (std::int64_t row = last - ssim_window + 1; row <= last; ++row) {
             std::ranges::fill(ring_, 0.0);
             const auto offset = (channel * height_ + row) * width_;
             add_row(prediction.data() + offset, truth.data() + offset, width_, options_, columns,
                     ring_.data(), ring_.data() + width_);
         }
-        add_similarity(columns, std::max<std::int64_t>(0, width_ - kSsimWindow + 1), constants,
+        add_similarity(columns, std::max<std::int64_t>(0, width_ - ssim_window + 1), constants,
                        similar_.data());
     }
 }
@@ -202,16 +202,16 @@ torch::Tensor frame_sums(const torch::Tensor& prediction, const torch::Tensor& t
     const auto clipped = (x - y).square().sum({1, 2, 3}).unsqueeze(1);
 
     torch::Tensor ssim;
-    if (p.size(2) < kSsimWindow || p.size(3) < kSsimWindow) {
+    if (p.size(2) < ssim_window || p.size(3) < ssim_window) {
         ssim = torch::full({frames, 1}, std::numeric_limits<double>::quiet_NaN(), p.options());
     } else {
         const SsimConstants k(o.data_range);
         const auto mean =
-            torch::avg_pool2d(torch::cat({x, y, x * x + y * y, x * y}, 1), kSsimWindow, 1).chunk(4, 1);
+            torch::avg_pool2d(torch::cat({x, y, x * x + y * y, x * y}, 1), ssim_window, 1).chunk(4, 1);
         const auto both = mean[0] * mean[1];
         const auto squares = mean[0].square() + mean[1].square();
-        const auto above = (2 * both + k.c1) * (2 * kSampleCovariance * (mean[3] - both) + k.c2);
-        const auto below = (squares + k.c1) * (kSampleCovariance * (mean[2] - squares) + k.c2);
+        const auto above = (2 * both + k.c1) * (2 * sample_covariance * (mean[3] - both) + k.c2);
+        const auto below = (squares + k.c1) * (sample_covariance * (mean[2] - squares) + k.c2);
         ssim = (above / below).mean({1, 2, 3}).unsqueeze(1);
     }
     return torch::cat({error.square().sum(2), error.abs().sum(2), clipped, ssim}, 1);

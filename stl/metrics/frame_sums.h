@@ -36,7 +36,7 @@ struct FrameSums {
 };
 
 /// Side of SSIM's window.
-inline constexpr std::int64_t kSsimWindow = 7;
+inline constexpr std::int64_t ssim_window = 7;
 
 /// Holds the scratch memory for frames of one size; every thread needs its own.
 class FrameKernel {

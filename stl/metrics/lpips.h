@@ -30,12 +30,12 @@ class Lpips {
     struct Layer {
         torch::Tensor weight, bias, head;
     };
-    static constexpr std::size_t kLayers = 5;
+    static constexpr std::size_t layer_count = 5;
 
-    std::array<torch::Tensor, kLayers> features(torch::Tensor x) const;
+    std::array<torch::Tensor, layer_count> features(torch::Tensor x) const;
     torch::Tensor distance_of_few(const torch::Tensor& a, const torch::Tensor& b) const;
 
-    std::array<Layer, kLayers> layers_;
+    std::array<Layer, layer_count> layers_;
 };
 
 }  // namespace stl

@@ -13,9 +13,9 @@ namespace stl {
 namespace {
 
 /// LibTorch operations need room for a few doubles per value: no more than this many values at once.
-constexpr std::int64_t kValuesAtOnce = std::int64_t{1} << 22;
+constexpr std::int64_t values_at_once = std::int64_t{1} << 22;
 /// Fewer values are not worth a thread.
-constexpr std::int64_t kValuesPerThread = std::int64_t{1} << 16;
+constexpr std::int64_t values_per_thread = std::int64_t{1} << 16;
 
 /// Null where JSON has no number.
 Json number(double value) {
@@ -54,7 +54,7 @@ void sums_on_cpu(const torch::Tensor& prediction, const torch::Tensor& truth, co
     const std::span<const T> p(prediction.const_data_ptr<T>(), static_cast<std::size_t>(prediction.numel()));
     const std::span<const T> t(truth.const_data_ptr<T>(), static_cast<std::size_t>(truth.numel()));
     const auto parts =
-        std::clamp<std::int64_t>(prediction.numel() / kValuesPerThread, 1, at::get_num_threads());
+        std::clamp<std::int64_t>(prediction.numel() / values_per_thread, 1, at::get_num_threads());
     std::vector<FrameKernel> kernels(
         static_cast<std::size_t>(parts),
         FrameKernel(prediction.size(1), prediction.size(2), prediction.size(3), options));
@@ -72,7 +72,7 @@ void sums_on_cpu(const torch::Tensor& prediction, const torch::Tensor& truth, co
 void sums_on_device(const torch::Tensor& prediction, const torch::Tensor& truth,
                     const FrameSumOptions& options, std::span<double> out) {
     const auto size = FrameSums{options.groups}.size();
-    const auto at_once = std::max<std::int64_t>(1, kValuesAtOnce / prediction[0].numel());
+    const auto at_once = std::max<std::int64_t>(1, values_at_once / prediction[0].numel());
     for (std::int64_t begin = 0; begin < prediction.size(0); begin += at_once) {
         const auto end = std::min(begin + at_once, prediction.size(0));
         const auto sums = frame_sums(prediction.slice(0, begin, end), truth.slice(0, begin, end), options)

@@ -9,7 +9,7 @@
 namespace stl {
 namespace {
 
-constexpr double kDefaultFps = 10;
+constexpr double default_fps = 10;
 
 class StoredSink : public PredictionSink {
   public:
@@ -39,7 +39,7 @@ class PictureSink : public PredictionSink {
   public:
     PictureSink(const std::string& output, const SinkOptions& options) {
         VideoWriteOptions writing;
-        writing.fps = options.fps > 0 ? options.fps : kDefaultFps;
+        writing.fps = options.fps > 0 ? options.fps : default_fps;
         writing.pixel_aspect = options.pixel_aspect;
         writing.force = options.force;
         writer_ = create_video(output, writing);

@@ -10,7 +10,7 @@
 namespace stl {
 namespace {
 
-constexpr const char* kStyle = R"(
+constexpr const char* style_sheet = R"(
 :root { color-scheme: light dark; --back: #ffffff; --text: #1c1f23; --soft: #626a73; --rule: #dde1e6; --card: #f6f7f9; --tone: 42%; }
 @media (prefers-color-scheme: dark) {
   :root { --back: #14171a; --text: #e6e8ea; --soft: #9aa3ad; --rule: #323840; --card: #1c2024; --tone: 66%; }
@@ -43,7 +43,7 @@ svg .title { fill: var(--text); font-size: 13px; font-weight: 600; }
 )";
 
 // The hover box; without scripts the page loses nothing else.
-constexpr const char* kScript = R"(
+constexpr const char* script = R"(
 const tip = document.getElementById('tip');
 const show = (e) => {
   const text = e.target.dataset && e.target.dataset.tip;
@@ -59,19 +59,20 @@ for (const kind of ['pointerover', 'focusin', 'click']) document.addEventListene
 std::string emphasized(const std::string& text, bool best) {
     return best ? "<b>" + text + "</b>" : text;
 }
-const std::string kMissing = R"(<span class="missing">–</span>)";
+const std::string missing_cell = R"(<span class="missing">–</span>)";
 
 /// Ours above, what was published and the difference below.
 std::string metric_cell(const ReportTable& table, const ReportRow& row, const MetricColumn& column) {
     const auto ours = row.figure(column.key);
     const auto theirs = row.published_value(column.key);
-    auto cell = ours ? our_figure(table, column, *ours, emphasized) + difference_text(row, column) : kMissing;
+    auto cell =
+        ours ? our_figure(table, column, *ours, emphasized) + difference_text(row, column) : missing_cell;
     if (theirs) cell += "<small>" + published_figure(table, column, *theirs, emphasized) + "</small>";
     return "<td>" + cell + "</td>";
 }
 
 std::string cost_cell(std::optional<double> published, std::optional<std::int64_t> ours, double unit) {
-    std::string cell = ours ? shown(static_cast<double>(*ours) / unit, 2) : kMissing;
+    std::string cell = ours ? shown(static_cast<double>(*ours) / unit, 2) : missing_cell;
     if (published) cell += fmt::format("<small>{}</small>", *published);
     return "<td>" + cell + "</td>";
 }
@@ -79,7 +80,7 @@ std::string cost_cell(std::optional<double> published, std::optional<std::int64_
 std::string throughput_cell(const ReportRow& row) {
     const auto rate = row.throughput();
     std::string cell =
-        rate ? fmt::format("{:.3g} <small>{}</small>", rate->mean, html_text(row.device())) : kMissing;
+        rate ? fmt::format("{:.3g} <small>{}</small>", rate->mean, html_text(row.device())) : missing_cell;
     return "<td>" + cell + "</td>";
 }
 
@@ -267,7 +268,7 @@ std::string report_html(const std::vector<ReportTable>& tables, const std::vecto
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
         "<title>stl report</title><style>";
-    out += kStyle;
+    out += style_sheet;
     out += "</style></head><body>\n<h1>Results</h1>\n";
     out += fmt::format(
         "<p>Reproduced figures above, published ones small below them; best in bold; missing: –. MSE and "
@@ -278,7 +279,7 @@ std::string report_html(const std::vector<ReportTable>& tables, const std::vecto
     out += curves_section(curves);
     for (const auto& table : tables) out += section(table);
     out += "<div id=\"tip\" role=\"status\"></div><script>";
-    out += kScript;
+    out += script;
     return out + "</script></body></html>\n";
 }
 

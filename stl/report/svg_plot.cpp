@@ -9,10 +9,10 @@
 namespace stl {
 namespace {
 
-constexpr double kWidth = 480, kHeight = 300;
-constexpr double kLeft = 58, kRight = 14, kTop = 30, kBottom = 42;
+constexpr double width = 480, height = 300;
+constexpr double left = 58, right = 14, top = 30, bottom = 42;
 
-constexpr int kHues[] = {210, 25, 140, 340, 265, 185, 45, 300, 95, 5, 230, 160, 60};
+constexpr int hues[] = {210, 25, 140, 340, 265, 185, 45, 300, 95, 5, 230, 160, 60};
 
 /// One axis: values to pixels.
 class Axis {
@@ -71,25 +71,25 @@ std::string axes(const Plot& plot, const Axis& x, const Axis& y) {
     std::string out;
     for (const double value : y.ticks()) {
         const double at = y.place(value);
-        out += fmt::format(R"(<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>)", kLeft,
-                           kWidth - kRight, at, at);
-        out += fmt::format(R"(<text x="{}" y="{:.1f}" text-anchor="end">{}</text>)", kLeft - 6, at + 4,
+        out += fmt::format(R"(<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>)", left,
+                           width - right, at, at);
+        out += fmt::format(R"(<text x="{}" y="{:.1f}" text-anchor="end">{}</text>)", left - 6, at + 4,
                            tick_text(value));
     }
     for (const double value : x.ticks()) {
         const double at = x.place(value);
-        out += fmt::format(R"(<line class="grid" x1="{:.1f}" x2="{:.1f}" y1="{}" y2="{}"/>)", at, at, kTop,
-                           kHeight - kBottom);
+        out += fmt::format(R"(<line class="grid" x1="{:.1f}" x2="{:.1f}" y1="{}" y2="{}"/>)", at, at, top,
+                           height - bottom);
         out += fmt::format(R"(<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>)", at,
-                           kHeight - kBottom + 16, tick_text(value));
+                           height - bottom + 16, tick_text(value));
     }
-    out += fmt::format(R"(<rect class="frame" x="{}" y="{}" width="{}" height="{}"/>)", kLeft, kTop,
-                       kWidth - kLeft - kRight, kHeight - kTop - kBottom);
-    out += fmt::format(R"(<text class="title" x="{}" y="18">{}</text>)", kLeft, html_text(plot.title));
-    out += fmt::format(R"(<text x="{}" y="{}" text-anchor="middle">{}</text>)", (kLeft + kWidth - kRight) / 2,
-                       kHeight - 6, html_text(plot.x_label));
+    out += fmt::format(R"(<rect class="frame" x="{}" y="{}" width="{}" height="{}"/>)", left, top,
+                       width - left - right, height - top - bottom);
+    out += fmt::format(R"(<text class="title" x="{}" y="18">{}</text>)", left, html_text(plot.title));
+    out += fmt::format(R"(<text x="{}" y="{}" text-anchor="middle">{}</text>)", (left + width - right) / 2,
+                       height - 6, html_text(plot.x_label));
     out += fmt::format(R"-(<text transform="translate(13 {}) rotate(-90)" text-anchor="middle">{}</text>)-",
-                       (kTop + kHeight - kBottom) / 2, html_text(plot.y_label));
+                       (top + height - bottom) / 2, html_text(plot.y_label));
     return out;
 }
 
@@ -114,7 +114,7 @@ std::string marks(const PlotSeries& series, const Axis& x, const Axis& y) {
 }  // namespace
 
 std::string plot_color(std::size_t color) {
-    return fmt::format("hsl({} 65% var(--tone))", kHues[color % std::size(kHues)]);
+    return fmt::format("hsl({} 65% var(--tone))", hues[color % std::size(hues)]);
 }
 
 std::string html_text(const std::string& text) {
@@ -164,7 +164,7 @@ std::vector<double> nice_ticks(double low, double high, int count) {
 }
 
 std::string svg_plot(const Plot& plot) {
-    Axis x(plot.log_x, kLeft, kWidth - kRight), y(plot.log_y, kHeight - kBottom, kTop);
+    Axis x(plot.log_x, left, width - right), y(plot.log_y, height - bottom, top);
     bool any = false;
     for (const auto& series : plot.series) {
         for (const auto& p : series.points) {
@@ -177,7 +177,7 @@ std::string svg_plot(const Plot& plot) {
     if (!any) return {};
     x.close();
     y.close();
-    auto out = fmt::format(R"(<svg viewBox="0 0 {} {}" role="img" aria-label="{}">)", kWidth, kHeight,
+    auto out = fmt::format(R"(<svg viewBox="0 0 {} {}" role="img" aria-label="{}">)", width, height,
                            html_text(plot.title));
     out += axes(plot, x, y);
     for (const auto& series : plot.series) out += marks(series, x, y);

@@ -9,7 +9,7 @@
 namespace stl {
 namespace {
 
-constexpr const char* kMissing = "–";
+constexpr const char* missing_cell = "–";
 
 std::string emphasized(const std::string& text, bool best) {
     return best ? "**" + text + "**" : text;
@@ -19,7 +19,7 @@ std::string emphasized(const std::string& text, bool best) {
 std::string metric_cell(const ReportTable& table, const ReportRow& row, const MetricColumn& column) {
     const auto ours = row.figure(column.key);
     const auto theirs = row.published_value(column.key);
-    const auto reproduced = ours ? our_figure(table, column, *ours, emphasized) : kMissing;
+    const auto reproduced = ours ? our_figure(table, column, *ours, emphasized) : missing_cell;
     if (!theirs) return reproduced;
     return published_figure(table, column, *theirs, emphasized) + " → " + reproduced +
            difference_text(row, column);
@@ -27,13 +27,13 @@ std::string metric_cell(const ReportTable& table, const ReportRow& row, const Me
 
 /// "46.8 → 46.84", in millions or 1e9.
 std::string cost_cell(std::optional<double> published, std::optional<std::int64_t> ours, double unit) {
-    const auto reproduced = ours ? shown(static_cast<double>(*ours) / unit, 2) : kMissing;
+    const auto reproduced = ours ? shown(static_cast<double>(*ours) / unit, 2) : missing_cell;
     return published ? fmt::format("{} → {}", *published, reproduced) : reproduced;
 }
 
 std::string throughput_cell(const ReportRow& row) {
     const auto rate = row.throughput();
-    if (!rate) return kMissing;
+    if (!rate) return missing_cell;
     return fmt::format("{:.3g} ({})", rate->mean, row.device());
 }
 
@@ -44,7 +44,7 @@ std::string best_cell(const ReportRow& row) {
         if (best == record->document.end() || !best->is_object()) continue;
         if (const auto mse = best->value("mse", Json()); mse.is_number()) values.push_back(shown(mse, 2));
     }
-    return values.empty() ? kMissing : fmt::format("{}", fmt::join(values, ", "));
+    return values.empty() ? missing_cell : fmt::format("{}", fmt::join(values, ", "));
 }
 
 bool has_published(const ReportTable& table) {

@@ -11,7 +11,7 @@
 namespace stl {
 namespace {
 
-constexpr int kDeepestBase = 16;
+constexpr int deepest_base = 16;
 
 void at_least(std::int64_t value, std::int64_t least, const std::string& where) {
     if (value < least) fail("{}: {} is too small, expected at least {}", where, value, least);
@@ -124,8 +124,8 @@ void note_setting(Origins& origins, const std::string& text, const std::string& 
 }
 
 Json read_with_base(const fs::path& path, int depth, Origins& origins) {
-    if (depth > kDeepestBase)
-        fail("{}: more than {} files deep in \"base\" (a circle?)", path.string(), kDeepestBase);
+    if (depth > deepest_base)
+        fail("{}: more than {} files deep in \"base\" (a circle?)", path.string(), deepest_base);
     Json own = read_json(path);
     if (!own.is_object())
         fail("{}: is no experiment (an object with dataset, model and train)", path.string());

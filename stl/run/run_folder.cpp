@@ -11,10 +11,10 @@
 namespace stl {
 namespace {
 
-constexpr const char* kLockFile = ".lock";
-constexpr const char* kExperimentFile = "experiment.json";
+constexpr const char* lock_file = ".lock";
+constexpr const char* experiment_json = "experiment.json";
 /// Where earlier contents wait for their removal; hidden.
-constexpr std::string_view kReplaced = ".replaced.tmp";
+constexpr std::string_view replaced = ".replaced.tmp";
 
 std::vector<fs::path> entries(const fs::path& folder) {
     std::vector<fs::path> paths;
@@ -72,7 +72,7 @@ Json metrics_line(const std::string& text) {
 void remove_replaced(const fs::path& folder) {
     for (const auto& path : entries(folder)) {
         std::error_code in_nobodys_way;
-        if (path.filename().string().starts_with(kReplaced)) fs::remove_all(path, in_nobodys_way);
+        if (path.filename().string().starts_with(replaced)) fs::remove_all(path, in_nobodys_way);
     }
 }
 
@@ -81,8 +81,8 @@ void remove_replaced(const fs::path& folder) {
 void remove_earlier(const fs::path& folder) {
     auto earlier = contents(folder);
     std::stable_partition(earlier.begin(), earlier.end(),
-                          [](const fs::path& path) { return path.filename() != kExperimentFile; });
-    const auto aside = folder / fmt::format("{}{}", kReplaced, ::getpid());
+                          [](const fs::path& path) { return path.filename() != experiment_json; });
+    const auto aside = folder / fmt::format("{}{}", replaced, ::getpid());
     if (!earlier.empty()) make_folder(aside);
     for (auto one = earlier.begin(); one != earlier.end(); ++one) {
         std::error_code ec;
@@ -100,7 +100,7 @@ void remove_earlier(const fs::path& folder) {
 }  // namespace
 
 bool RunFolder::is_run(const fs::path& path) {
-    return fs::is_regular_file(path / kExperimentFile);
+    return fs::is_regular_file(path / experiment_json);
 }
 
 RunFolder RunFolder::create(const fs::path& path, bool force) {
@@ -139,7 +139,7 @@ void RunFolder::require_available(const fs::path& path, bool resume, bool force)
 }
 
 void RunFolder::lock() {
-    lock_ = std::make_shared<FileLock>(path_ / kLockFile);
+    lock_ = std::make_shared<FileLock>(path_ / lock_file);
     if (lock_->state() != FileLock::State::taken) return;
     const auto process = lock_->holder() > 0 ? fmt::format(" (process {})", lock_->holder()) : std::string();
     fail("{}: another stl train{} is writing here", path_.string(), process);

@@ -10,29 +10,29 @@ namespace stl {
 namespace {
 
 // OneCycleLR's defaults.
-constexpr double kWarmPart = 0.3;
-constexpr double kDivFactor = 25.0;
-constexpr double kBaseMomentum = 0.85;
-constexpr double kMaxMomentum = 0.95;
+constexpr double warm_part = 0.3;
+constexpr double div_factor = 25.0;
+constexpr double base_momentum = 0.85;
+constexpr double max_momentum = 0.95;
 
 double cosine_between(double start, double end, double fraction) {
     return end + (start - end) / 2.0 * (1.0 + std::cos(std::numbers::pi * fraction));
 }
 
 ScheduleValue onecycle(const ScheduleOptions& options, std::int64_t step) {
-    const double first = options.lr / kDivFactor;
+    const double first = options.lr / div_factor;
     const double last = first / options.final_div_factor;
     const auto total = static_cast<double>(options.total_steps);
-    const double peak = kWarmPart * total - 1.0;  // the step with the largest rate; may be fractional
+    const double peak = warm_part * total - 1.0;  // the step with the largest rate; may be fractional
     const auto s = static_cast<double>(std::min(step, options.total_steps - 1));
     if (s <= peak) {
         const double fraction = peak > 0 ? s / peak : 1.0;
         return {cosine_between(first, options.lr, fraction),
-                cosine_between(kMaxMomentum, kBaseMomentum, fraction)};
+                cosine_between(max_momentum, base_momentum, fraction)};
     }
     const double fraction = (s - peak) / (total - 1.0 - peak);
     return {cosine_between(options.lr, last, fraction),
-            cosine_between(kBaseMomentum, kMaxMomentum, fraction)};
+            cosine_between(base_momentum, max_momentum, fraction)};
 }
 
 std::optional<double> warm_up(const ScheduleOptions& options, std::int64_t epoch) {
@@ -86,7 +86,7 @@ ScheduleValue schedule_value(const ScheduleOptions& options, std::int64_t step) 
 
 Json torch_scheduler_state(const ScheduleOptions& options, std::int64_t step, Json& group) {
     if (options.name != "onecycle") return nullptr;
-    const double first = options.lr / kDivFactor;
+    const double first = options.lr / div_factor;
     const auto next = schedule_value(options, step);
     group["lr"] = next.lr;
     const bool adaptive = group.contains("betas");
@@ -94,9 +94,9 @@ Json torch_scheduler_state(const ScheduleOptions& options, std::int64_t step, Js
     group["initial_lr"] = first;
     group["max_lr"] = options.lr;
     group["min_lr"] = first / options.final_div_factor;
-    group["max_momentum"] = kMaxMomentum;
-    group["base_momentum"] = kBaseMomentum;
-    const double peak = kWarmPart * static_cast<double>(options.total_steps) - 1.0;
+    group["max_momentum"] = max_momentum;
+    group["base_momentum"] = base_momentum;
+    const double peak = warm_part * static_cast<double>(options.total_steps) - 1.0;
     const Json rise = {{"end_step", peak},
                        {"start_lr", "initial_lr"},
                        {"end_lr", "max_lr"},

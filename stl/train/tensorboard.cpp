@@ -10,7 +10,7 @@
 namespace stl {
 namespace {
 
-constexpr std::array<std::uint32_t, 256> kCrcTable = [] {
+constexpr std::array<std::uint32_t, 256> crc_table = [] {
     std::array<std::uint32_t, 256> table{};
     for (std::uint32_t i = 0; i < 256; ++i) {
         std::uint32_t value = i;
@@ -59,7 +59,7 @@ double now() {
 
 std::uint32_t crc32c(std::string_view bytes) {
     std::uint32_t crc = 0xffffffffU;
-    for (const char c : bytes) crc = kCrcTable[(crc ^ static_cast<unsigned char>(c)) & 0xff] ^ (crc >> 8);
+    for (const char c : bytes) crc = crc_table[(crc ^ static_cast<unsigned char>(c)) & 0xff] ^ (crc >> 8);
     return crc ^ 0xffffffffU;
 }
 

@@ -13,7 +13,7 @@ namespace {
 using test::error_of;
 using testing::HasSubstr;
 
-constexpr SequenceShape kWhole{4, 2, 6, 8};
+constexpr SequenceShape whole{4, 2, 6, 8};
 
 /// Every value tells where it stands: 1000 t + 100 c + 10 y + x.
 float value_at(std::int64_t t, std::int64_t c, std::int64_t y, std::int64_t x) {
@@ -23,7 +23,7 @@ float value_at(std::int64_t t, std::int64_t c, std::int64_t y, std::int64_t x) {
 class AugmentTest : public testing::Test {
   protected:
     void SetUp() override {
-        const auto writer = create_sequences(file_, 3, kWhole, {.dtype = DType::f32});
+        const auto writer = create_sequences(file_, 3, whole, {.dtype = DType::f32});
         std::vector<float> row;
         for (std::int64_t t = 0; t < 4; ++t) {
             for (std::int64_t c = 0; c < 2; ++c) {
@@ -90,8 +90,8 @@ TEST_F(AugmentTest, EveryFrameOfASequenceIsShownAlike) {
     EXPECT_EQ(data->shape(), (SequenceShape{4, 2, 3, 5}));
     std::set<std::int64_t> tops, lefts;
     int mirrored = 0, upside_down = 0, backwards = 0;
-    constexpr int kEpochs = 200;
-    for (int epoch = 0; epoch < kEpochs; ++epoch) {
+    constexpr int epochs = 200;
+    for (int epoch = 0; epoch < epochs; ++epoch) {
         const auto s = shown(*data, epoch, epoch % 3);
         tops.insert(s.top);
         lefts.insert(s.left);
@@ -101,7 +101,7 @@ TEST_F(AugmentTest, EveryFrameOfASequenceIsShownAlike) {
     }
     EXPECT_EQ(tops, (std::set<std::int64_t>{0, 1, 2, 3}));
     EXPECT_EQ(lefts, (std::set<std::int64_t>{0, 1, 2, 3}));
-    for (const int n : {mirrored, upside_down, backwards}) EXPECT_NEAR(n, kEpochs / 2, 35);
+    for (const int n : {mirrored, upside_down, backwards}) EXPECT_NEAR(n, epochs / 2, 35);
 }
 
 TEST_F(AugmentTest, DependsOnSeedEpochAndIndexAlone) {

@@ -17,7 +17,7 @@
 namespace stl {
 namespace {
 
-const fs::path kExperiments = STL_SOURCE_DIR "/experiments";
+const fs::path experiments = STL_SOURCE_DIR "/experiments";
 
 const Json& reference(const char* file) {
     static std::map<std::string, Json> files;
@@ -47,7 +47,7 @@ TEST_P(BenchmarkSet, AreTheReferences) {
     EXPECT_EQ(names.size(), 13U);
     const auto& data = rows["_data"];
     for (const auto& name : names) {
-        const auto file = kExperiments / GetParam() / (name + ".json");
+        const auto file = experiments / GetParam() / (name + ".json");
         SCOPED_TRACE(file.string());
         const auto& row = rows[name];
         const auto experiment = load_experiment(file);
@@ -78,7 +78,7 @@ TEST_P(BenchmarkSet, AreTheReferences) {
 
 LayerCost cost_of(const std::string& dataset, const std::string& translator) {
     const auto shape = shape_of(reference("benchmark_configs.json")[dataset]["_data"]);
-    const auto experiment = load_experiment(kExperiments / dataset / (translator + ".json"));
+    const auto experiment = load_experiment(experiments / dataset / (translator + ".json"));
     return model_cost(SimVPImpl(experiment.model_for(shape), Weights::unset));
 }
 
@@ -109,7 +109,7 @@ double half_a_digit(double published) {
 
 /// Where the published columns are not those of the published configurations: "data set/translator" and the
 /// column.
-const std::set<std::string> kNamedDifferences{
+const std::set<std::string> named_differences{
     // Published with other configurations than the reference's repository has.
     "kitticaltech/tau params_M",
     "kitticaltech/tau flops_G",
@@ -134,7 +134,7 @@ const std::set<std::string> kNamedDifferences{
 };
 
 TEST(BenchmarkExperiments, CostWhatWasPublishedButForNamedDifferences) {
-    const auto published = Published::read(kExperiments / "published.json");
+    const auto published = Published::read(experiments / "published.json");
     std::set<std::string> differences;
     for (const auto& dataset : published.datasets()) {
         const auto epochs = published.epochs(dataset).front();
@@ -145,7 +145,7 @@ TEST(BenchmarkExperiments, CostWhatWasPublishedButForNamedDifferences) {
                 const double theirs = row[column];
                 if (std::abs(ours - theirs) <= 1.001 * half_a_digit(theirs)) return;
                 differences.insert(fmt::format("{}/{} {}", dataset, translator, column));
-                if (!kNamedDifferences.contains(fmt::format("{}/{} {}", dataset, translator, column))) {
+                if (!named_differences.contains(fmt::format("{}/{} {}", dataset, translator, column))) {
                     ADD_FAILURE() << dataset << "/" << translator << " " << column << ": published " << theirs
                                   << ", ours " << ours;
                 }
@@ -154,15 +154,15 @@ TEST(BenchmarkExperiments, CostWhatWasPublishedButForNamedDifferences) {
             compare("flops_G", static_cast<double>(cost.macs) / 1e9);
         }
     }
-    for (const auto& name : kNamedDifferences)
+    for (const auto& name : named_differences)
         EXPECT_TRUE(differences.contains(name)) << name << " differs no more";
 }
 
 TEST_P(BenchmarkSet, HaveThePublishedLength) {
-    const auto published = Published::read(kExperiments / "published.json");
+    const auto published = Published::read(experiments / "published.json");
     const auto lengths = published.epochs(GetParam());
     for (const auto& name : translators_of(reference("benchmark_configs.json")[GetParam()])) {
-        const auto epochs = load_experiment(kExperiments / GetParam() / (name + ".json")).train.epochs;
+        const auto epochs = load_experiment(experiments / GetParam() / (name + ".json")).train.epochs;
         EXPECT_TRUE(std::ranges::count(lengths, epochs)) << name << " " << epochs;
         EXPECT_TRUE(published.row(GetParam(), epochs, name).is_object()) << name;
     }
@@ -174,9 +174,9 @@ INSTANTIATE_TEST_SUITE_P(DataSets, BenchmarkSet,
 
 TEST(ExperimentFiles, EveryOneLoads) {
     int loaded = 0;
-    for (const auto& entry : fs::recursive_directory_iterator(kExperiments)) {
+    for (const auto& entry : fs::recursive_directory_iterator(experiments)) {
         const auto& path = entry.path();
-        const bool experiment = path.extension() == ".json" && path.parent_path() != kExperiments &&
+        const bool experiment = path.extension() == ".json" && path.parent_path() != experiments &&
                                 path.string().find("/results/") == std::string::npos &&
                                 path.filename() != "base.json";
         if (!experiment) continue;
@@ -194,26 +194,26 @@ Json resolved(const fs::path& file, const SequenceShape& shape, const std::vecto
 }
 
 TEST(PublishedRow, BelongsToTheBenchmarksExperimentsAlone) {
-    const auto file = kExperiments / "mmnist/moganet.json";
+    const auto file = experiments / "mmnist/moganet.json";
     const SequenceShape shape{20, 1, 64, 64};
-    const auto row = published_row(resolved(file, shape), kExperiments);
+    const auto row = published_row(resolved(file, shape), experiments);
     ASSERT_TRUE(row.is_object());
     EXPECT_EQ(row["mse"], 25.57);
     EXPECT_EQ(row["epochs"], 200);
-    EXPECT_EQ(published_row(resolved(file, shape, {{"train.epochs", 2000}}), kExperiments)["mse"], 15.67);
-    EXPECT_EQ(published_row(resolved(file, shape, {{"train.lr", 0.01}}), kExperiments)["mse"], 25.57);
+    EXPECT_EQ(published_row(resolved(file, shape, {{"train.epochs", 2000}}), experiments)["mse"], 15.67);
+    EXPECT_EQ(published_row(resolved(file, shape, {{"train.lr", 0.01}}), experiments)["mse"], 25.57);
     for (const Setting& change :
          {Setting{"train.epochs", 100}, Setting{"train.steps", 10}, Setting{"model.hid_T", 256},
           Setting{"model.mlp_ratio", 4}, Setting{"dataset.train_sequences", 100},
           Setting{"dataset.output_frames", 5}}) {
-        EXPECT_TRUE(published_row(resolved(file, shape, {change}), kExperiments).is_null()) << change.key;
+        EXPECT_TRUE(published_row(resolved(file, shape, {change}), experiments).is_null()) << change.key;
     }
-    EXPECT_TRUE(published_row(nullptr, kExperiments).is_null());
+    EXPECT_TRUE(published_row(nullptr, experiments).is_null());
     // Where a set lies; other glyphs are another set.
     const auto colour = [&](const char* key) {
         return published_row(
-            resolved(kExperiments / "mmnist_cifar/moganet.json", {20, 3, 64, 64}, {{key, "elsewhere"}}),
-            kExperiments);
+            resolved(experiments / "mmnist_cifar/moganet.json", {20, 3, 64, 64}, {{key, "elsewhere"}}),
+            experiments);
     };
     EXPECT_TRUE(colour("dataset.backgrounds").is_object());
     EXPECT_TRUE(colour("dataset.test_path").is_object());

@@ -17,24 +17,24 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr SequenceShape kShape{3, 2, 5, 4};
-constexpr std::int64_t kCount = 7;
+constexpr SequenceShape sequence_shape{3, 2, 5, 4};
+constexpr std::int64_t sequence_count = 7;
 
-std::vector<std::uint8_t> bytes(std::int64_t count = kCount) {
-    std::vector<std::uint8_t> values(static_cast<std::size_t>(count * kShape.elements()));
+std::vector<std::uint8_t> bytes(std::int64_t count = sequence_count) {
+    std::vector<std::uint8_t> values(static_cast<std::size_t>(count * sequence_shape.elements()));
     std::iota(values.begin(), values.end(), 3);
     return values;
 }
 
 std::vector<float> floats() {
-    std::vector<float> values(static_cast<std::size_t>(kCount * kShape.elements()));
+    std::vector<float> values(static_cast<std::size_t>(sequence_count * sequence_shape.elements()));
     std::iota(values.begin(), values.end(), -1.5F);
     return values;
 }
 
 template <class T>
 void write_in_pieces(SequenceWriter& writer, std::span<const T> values) {
-    const auto one = static_cast<std::size_t>(kShape.elements());
+    const auto one = static_cast<std::size_t>(sequence_shape.elements());
     writer.append(values.first(2 * one));
     writer.append(values.subspan(2 * one, one));
     writer.append(values.subspan(3 * one));
@@ -44,7 +44,7 @@ class Writers : public testing::TestWithParam<std::string> {
   protected:
     std::string file() const { return (folder_ / GetParam()).string(); }
     std::unique_ptr<SequenceWriter> create(WriteOptions options = {}) const {
-        return create_sequences(file(), kCount, kShape, options);
+        return create_sequences(file(), sequence_count, sequence_shape, options);
     }
     test::TemporaryFolder folder_;
 };
@@ -55,8 +55,8 @@ TEST_P(Writers, BytesComeBackDividedBy255) {
     write_in_pieces<std::uint8_t>(*writer, values);
     writer->finish();
     const auto reader = open_sequences(file());
-    EXPECT_EQ(reader->info().count, kCount);
-    EXPECT_EQ(reader->info().shape, kShape);
+    EXPECT_EQ(reader->info().count, sequence_count);
+    EXPECT_EQ(reader->info().shape, sequence_shape);
     std::vector<float> expected;
     for (const auto v : values) expected.push_back(static_cast<float>(v) / 255.0F);
     EXPECT_EQ(read_all(*reader), expected);
@@ -72,7 +72,7 @@ TEST_P(Writers, NeedsNoLocks) {
     const auto writer = create();
     write_in_pieces<std::uint8_t>(*writer, bytes());
     writer->finish();
-    EXPECT_EQ(open_sequences(file())->info().count, kCount);
+    EXPECT_EQ(open_sequences(file())->info().count, sequence_count);
 }
 
 TEST_P(Writers, ReadingThemTooFewOpenFilesAreAShortage) {
@@ -135,7 +135,7 @@ TEST_P(Writers, ExistingFilesAreKeptWithoutForce) {
     const auto writer = create({.force = true});
     writer->append(std::span<const std::uint8_t>(bytes()));
     writer->finish();
-    EXPECT_EQ(open_sequences(file())->info().count, kCount);
+    EXPECT_EQ(open_sequences(file())->info().count, sequence_count);
 }
 
 TEST_P(Writers, FullDiskLeavesNothing) {
@@ -143,7 +143,7 @@ TEST_P(Writers, FullDiskLeavesNothing) {
         const test::FullDisk full(4096);
         const std::int64_t many = 100;
         const auto message = error_of([&] {
-            const auto writer = create_sequences(file(), many, kShape, {});
+            const auto writer = create_sequences(file(), many, sequence_shape, {});
             writer->append(std::span<const std::uint8_t>(bytes(many)));
             writer->finish();
         });
@@ -153,7 +153,7 @@ TEST_P(Writers, FullDiskLeavesNothing) {
 }
 
 TEST_P(Writers, DiskThatIsTooSmallIsRefusedAtOnce) {
-    const auto message = error_of([&] { create_sequences(file(), 1LL << 45, kShape, {}); });
+    const auto message = error_of([&] { create_sequences(file(), 1LL << 45, sequence_shape, {}); });
     EXPECT_THAT(message, HasSubstr("on disk"));
     EXPECT_THAT(folder_.files(), IsEmpty());
 }
@@ -165,8 +165,9 @@ TEST_P(Writers, WrongAmountsAndTypesAreRefused) {
     EXPECT_THAT(error_of([&] { writer->append(std::span<const std::uint8_t>(bytes(8))); }),
                 HasSubstr("0 of 7"));
     EXPECT_THAT(error_of([&] { writer->append(std::vector<std::uint8_t>(7)); }), HasSubstr("7 uint8 values"));
-    EXPECT_THAT(error_of([&] { create_sequences(file(), 0, kShape, {}); }), HasSubstr("nothing to write"));
-    EXPECT_THAT(error_of([&] { create_sequences(file(), 1, kShape, {.dtype = DType::f64}); }),
+    EXPECT_THAT(error_of([&] { create_sequences(file(), 0, sequence_shape, {}); }),
+                HasSubstr("nothing to write"));
+    EXPECT_THAT(error_of([&] { create_sequences(file(), 1, sequence_shape, {.dtype = DType::f64}); }),
                 HasSubstr("float64"));
 }
 
@@ -174,7 +175,7 @@ INSTANTIATE_TEST_SUITE_P(Formats, Writers, testing::Values("a.h5", "a.npy"));
 
 TEST(Writer, OtherKindsOfFilesAreRefused) {
     for (const auto* name : {"a.npz", "a.mp4", "a"}) {
-        EXPECT_THAT(error_of([&] { create_sequences(name, 1, kShape, {}); }),
+        EXPECT_THAT(error_of([&] { create_sequences(name, 1, sequence_shape, {}); }),
                     HasSubstr(".h5, .hdf5 or .npy"));
     }
 }
@@ -183,13 +184,13 @@ TEST(Writer, ArraysInNpyFilesHaveNoNames) {
     const test::TemporaryFolder folder;
     test::write_bytes(folder / "a.npy", "precious");
     const auto file = (folder / "a.npy:x").string();
-    EXPECT_THAT(error_of([&] { create_sequences(file, 1, kShape, {.force = true}); }),
+    EXPECT_THAT(error_of([&] { create_sequences(file, 1, sequence_shape, {.force = true}); }),
                 HasSubstr("holds one array"));
     EXPECT_EQ(read_text(folder / "a.npy"), "precious");
 }
 
 TEST(Writer, UnwritableFoldersAreRefused) {
-    EXPECT_THAT(error_of([&] { create_sequences("/proc/nothing/a.h5", 1, kShape, {}); }),
+    EXPECT_THAT(error_of([&] { create_sequences("/proc/nothing/a.h5", 1, sequence_shape, {}); }),
                 HasSubstr("/proc/nothing"));
 }
 
@@ -198,7 +199,7 @@ TEST(Hdf5Writer, KeepsAttributesNameAndChunks) {
     const auto file = (folder / "a.h5").string();
     const auto attributes =
         Json::parse(R"({"source": "Moving MNIST", "seed": 5, "step": 0.25, "digits": [2, 3], "note": ""})");
-    const auto writer = create_sequences(file + ":group/made", kCount, kShape,
+    const auto writer = create_sequences(file + ":group/made", sequence_count, sequence_shape,
                                          {.fps = 10, .attributes = attributes, .compression = 4});
     writer->append(std::span<const std::uint8_t>(bytes()));
     writer->finish();
@@ -206,14 +207,15 @@ TEST(Hdf5Writer, KeepsAttributesNameAndChunks) {
     EXPECT_EQ(reader->info().fps, 10);
     for (const auto& [key, value] : attributes.items())
         EXPECT_EQ(reader->info().attributes.at(key), value) << key;
-    EXPECT_EQ(open_sequences(file)->info().count, kCount);  // the only one there is
+    EXPECT_EQ(open_sequences(file)->info().count, sequence_count);  // the only one there is
 }
 
 TEST(Hdf5Writer, MeanAndDeviationAreNumbers) {
     const test::TemporaryFolder folder;
     const auto write = [&](const std::string& name, const Json& mean, const Json& deviation) {
         const WriteOptions options{.attributes = {{"mean", mean}, {"std", deviation}}};
-        const auto writer = create_sequences((folder / name).string(), kCount, kShape, options);
+        const auto writer =
+            create_sequences((folder / name).string(), sequence_count, sequence_shape, options);
         writer->append(std::span<const std::uint8_t>(bytes()));
         writer->finish();
     };
@@ -244,10 +246,11 @@ TEST(Hdf5Writer, GrowsAndMarksSplits) {
     const auto file = (folder / "a.h5").string();
     const auto values = bytes(3);
     const std::vector splits{Split::test, Split::train, Split::validation};
-    const auto writer = create_sequences(file, unknown_count, kShape, {});
+    const auto writer = create_sequences(file, unknown_count, sequence_shape, {});
     writer->append(
-        std::span<const std::uint8_t>(values).first(2 * static_cast<std::size_t>(kShape.elements())));
-    writer->append(std::span<const std::uint8_t>(values).last(static_cast<std::size_t>(kShape.elements())));
+        std::span<const std::uint8_t>(values).first(2 * static_cast<std::size_t>(sequence_shape.elements())));
+    writer->append(
+        std::span<const std::uint8_t>(values).last(static_cast<std::size_t>(sequence_shape.elements())));
     writer->set_splits(splits);
     writer->finish();
     const auto reader = open_sequences(file);
@@ -259,33 +262,35 @@ TEST(Hdf5Writer, GrowsAndMarksSplits) {
     for (const auto v : values) expected.push_back(static_cast<float>(v) / 255.0F);
     EXPECT_EQ(read_all(*reader), expected);
 
-    const auto wrong = create_sequences((folder / "b.h5").string(), 1, kShape, {});
+    const auto wrong = create_sequences((folder / "b.h5").string(), 1, sequence_shape, {});
     wrong->append(std::span<const std::uint8_t>(bytes(1)));
     wrong->set_splits(splits);
     EXPECT_THAT(error_of([&] { wrong->finish(); }), HasSubstr("3 splits for 1 sequences"));
-    const auto empty = create_sequences((folder / "c.h5").string(), unknown_count, kShape, {});
+    const auto empty = create_sequences((folder / "c.h5").string(), unknown_count, sequence_shape, {});
     EXPECT_THAT(error_of([&] { empty->finish(); }), HasSubstr("0 of some sequences"));
-    EXPECT_THAT(error_of([&] { create_sequences((folder / "c.npy").string(), unknown_count, kShape, {}); }),
-                HasSubstr("expected a .h5 file"));
+    EXPECT_THAT(
+        error_of([&] { create_sequences((folder / "c.npy").string(), unknown_count, sequence_shape, {}); }),
+        HasSubstr("expected a .h5 file"));
 }
 
 TEST(NpyWriter, WritesMovingMnistsLayout) {
     const test::TemporaryFolder folder;
     const auto file = (folder / "a.npy").string();
     const SequenceShape gray{3, 1, 5, 8};
-    ASSERT_EQ(gray.elements(), kShape.elements());
-    const auto writer = create_sequences(file, kCount, gray, {.layout = "TNHW"});
+    ASSERT_EQ(gray.elements(), sequence_shape.elements());
+    const auto writer = create_sequences(file, sequence_count, gray, {.layout = "TNHW"});
     write_in_pieces<std::uint8_t>(*writer, bytes());
     writer->finish();
     const auto text = read_text(file);
-    EXPECT_TRUE(text.starts_with(npy_header({3, kCount, 5, 8}, DType::u8)));
+    EXPECT_TRUE(text.starts_with(npy_header({3, sequence_count, 5, 8}, DType::u8)));
     const auto reader = open_sequences(file);
     EXPECT_EQ(reader->info().shape, gray);
     std::vector<float> expected;
     for (const auto v : bytes()) expected.push_back(static_cast<float>(v) / 255.0F);
     EXPECT_EQ(read_all(*reader), expected);
-    EXPECT_THAT(error_of([&] { create_sequences(file, 1, kShape, {.layout = "TNHW", .force = true}); }),
-                HasSubstr("2 channels"));
+    EXPECT_THAT(
+        error_of([&] { create_sequences(file, 1, sequence_shape, {.layout = "TNHW", .force = true}); }),
+        HasSubstr("2 channels"));
 }
 
 TEST(NpyHeader, IsNumPys) {

@@ -25,8 +25,8 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kLongest = 5s;                      // of one input, on a busy machine
-constexpr std::int64_t kMostMemory = 1024 * 1024;  // KiB that the inputs of a target may add
+constexpr auto longest = 5s;                       // of one input, on a busy machine
+constexpr std::int64_t most_memory = 1024 * 1024;  // KiB that the inputs of a target may add
 
 std::uint64_t setting(const char* name, std::uint64_t fallback) {
     const char* text = std::getenv(name);
@@ -64,8 +64,8 @@ TEST_P(Fuzz, ReadsOrRefusesWhateverComes) {
         put_file("last", bytes);
         const auto start = Clock::now();
         target.run(input_of(bytes));
-        ASSERT_LT(Clock::now() - start, kLongest) << "input " << i << " of stream " << stream;
-        ASSERT_LT(peak_memory() - before, kMostMemory) << "input " << i << " of stream " << stream;
+        ASSERT_LT(Clock::now() - start, longest) << "input " << i << " of stream " << stream;
+        ASSERT_LT(peak_memory() - before, most_memory) << "input " << i << " of stream " << stream;
     }
 }
 

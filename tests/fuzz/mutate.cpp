@@ -7,25 +7,25 @@
 namespace stl::fuzz {
 namespace {
 
-constexpr std::size_t kLongestPart = 64;
+constexpr std::size_t longest_part = 64;
 
 /// Where readers' arithmetic is tried: edges of signs and widths.
-constexpr std::array<std::uint64_t, 16> kNumbers{0,
-                                                 1,
-                                                 2,
-                                                 0x7f,
-                                                 0x80,
-                                                 0xff,
-                                                 0x7fff,
-                                                 0x8000,
-                                                 0xffff,
-                                                 0x10000,
-                                                 0x7fffffff,
-                                                 0x80000000,
-                                                 0xffffffff,
-                                                 0x7fffffffffffffff,
-                                                 0x8000000000000000,
-                                                 0xffffffffffffffff};
+constexpr std::array<std::uint64_t, 16> numbers{0,
+                                                1,
+                                                2,
+                                                0x7f,
+                                                0x80,
+                                                0xff,
+                                                0x7fff,
+                                                0x8000,
+                                                0xffff,
+                                                0x10000,
+                                                0x7fffffff,
+                                                0x80000000,
+                                                0xffffffff,
+                                                0x7fffffffffffffff,
+                                                0x8000000000000000,
+                                                0xffffffffffffffff};
 
 struct Part {
     std::size_t at, size;
@@ -60,7 +60,7 @@ class Mutator {
     }
     Part part(const std::string& text) {
         const auto at = place(text);
-        return {at, 1 + below(std::min(kLongestPart, text.size() - at))};
+        return {at, 1 + below(std::min(longest_part, text.size() - at))};
     }
 
     void flip_bit() { bytes_[place(bytes_)] ^= static_cast<char>(1 << below(8)); }
@@ -68,7 +68,7 @@ class Mutator {
     void set_number() {
         const auto at = place(bytes_);
         const auto width = std::min<std::size_t>(std::size_t{1} << below(4), bytes_.size() - at);
-        const auto number = kNumbers[below(kNumbers.size())];
+        const auto number = numbers[below(numbers.size())];
         const bool big_endian = below(2) == 0;
         for (std::size_t i = 0; i < width; ++i)
             bytes_[at + (big_endian ? width - 1 - i : i)] = static_cast<char>(number >> (8 * i));

@@ -17,8 +17,8 @@
 namespace stl::fuzz {
 namespace {
 
-constexpr SequenceShape kShape{2, 1, 5, 4};
-constexpr std::int64_t kCount = 3;
+constexpr SequenceShape shape{2, 1, 5, 4};
+constexpr std::int64_t count = 3;
 
 std::string reference(const std::string& name) {
     return read_text(fs::path(STL_TEST_DATA) / name);
@@ -35,8 +35,8 @@ std::string gzip(const std::string& bytes) {
 std::string sequences(const std::string& name, WriteOptions options) {
     const auto path = work_folder() / name;
     options.force = true;
-    const auto writer = create_sequences(path.string(), kCount, kShape, options);
-    const auto elements = static_cast<std::size_t>(kCount * kShape.elements());
+    const auto writer = create_sequences(path.string(), count, shape, options);
+    const auto elements = static_cast<std::size_t>(count * shape.elements());
     if (options.dtype == DType::u8) {
         std::vector<std::uint8_t> values(elements);
         std::iota(values.begin(), values.end(), 3);

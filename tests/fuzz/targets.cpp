@@ -22,9 +22,9 @@
 namespace stl::fuzz {
 namespace {
 
-constexpr std::int64_t kMostElements = 1 << 20;  // of what a target asks for: more is the caller's own wish
-constexpr std::int64_t kMostPixels = 1 << 18;
-constexpr int kMostFrames = 200;
+constexpr std::int64_t most_elements = 1 << 20;  // of what a target asks for: more is the caller's own wish
+constexpr std::int64_t most_pixels = 1 << 18;
+constexpr int most_frames = 200;
 
 std::string_view text_of(Input input) {
     return {reinterpret_cast<const char*>(input.data()), input.size()};
@@ -59,7 +59,7 @@ void read_sequences(const fs::path& path) {
     const auto& info = reader->info();
     info.attributes.dump();  // as every --json does
     for (const auto split : {Split::train, Split::validation, Split::test}) reader->rows(split);
-    if (info.shape.elements() > kMostElements) return;
+    if (info.shape.elements() > most_elements) return;
     std::vector<float> row(static_cast<std::size_t>(info.shape.elements()));
     for (const auto i : {std::int64_t{0}, info.count / 2, info.count - 1}) {
         reader->read(i, 1, row);
@@ -112,7 +112,7 @@ int fuzz_png(Input file) {
     const std::string bytes(text_of(file));
     for (const auto& variant : {bytes, with_right_checksums(bytes)}) {
         expect_no_more_than_an_error([&] {
-            const auto image = read_png(put_file("input.png", variant), kMostPixels);
+            const auto image = read_png(put_file("input.png", variant), most_pixels);
             touch<std::uint8_t>(image.pixels);
             to_gray(image);
         });
@@ -124,10 +124,10 @@ int fuzz_video(Input file) {
     return expect_no_more_than_an_error([&] {
         // No name that tells the format: FFmpeg goes by the content.
         VideoOptions options;
-        options.max_pixels = kMostPixels;
+        options.max_pixels = most_pixels;
         options.threads = 1;
         VideoReader reader(put_file("input.video", text_of(file)), options);
-        for (int i = 0; i < kMostFrames; ++i) {
+        for (int i = 0; i < most_frames; ++i) {
             const auto frame = reader.next();
             if (!frame) break;
             touch<std::uint8_t>(frame->image.pixels);

@@ -18,7 +18,7 @@ namespace {
 using test::error_of;
 using testing::HasSubstr;
 
-constexpr std::int64_t kSequences = 10'000;
+constexpr std::int64_t sequence_count = 10'000;
 
 class Sha256 {
   public:
@@ -101,10 +101,10 @@ TEST_P(PublishedSets, FirstHundredHaveTheirDigests) {
 
 /// All ten thousand, as the NPY file that holds them.
 TEST_P(PublishedSets, WholeSetHasItsDigest) {
-    const auto pixels =
-        rendered(protocol(glyphs(), GetParam().seed, kSequences), glyphs(), frame_major({}, kSequences), 2);
+    const auto pixels = rendered(protocol(glyphs(), GetParam().seed, sequence_count), glyphs(),
+                                 frame_major({}, sequence_count), 2);
     Sha256 file;
-    const auto header = npy_header({20, kSequences, 64, 64}, DType::u8);
+    const auto header = npy_header({20, sequence_count, 64, 64}, DType::u8);
     file.add(header.data(), header.size());
     file.add(pixels.data(), pixels.size());
     EXPECT_EQ(file.hex(), digest("uint8_npy_sha256"));
@@ -117,9 +117,10 @@ INSTANTIATE_TEST_SUITE_P(All, PublishedSets,
 /// The published files hold float32: once is enough, the pixels are the same.
 TEST(PublishedFile, Float32HasItsDigest) {
     const auto& glyphs = shipped_glyphs("fmnist");
-    const auto pixels = rendered(protocol(glyphs, 0, kSequences), glyphs, frame_major({}, kSequences), 2);
+    const auto pixels =
+        rendered(protocol(glyphs, 0, sequence_count), glyphs, frame_major({}, sequence_count), 2);
     Sha256 file;
-    const auto header = npy_header({20, kSequences, 64, 64}, DType::f32);
+    const auto header = npy_header({20, sequence_count, 64, 64}, DType::f32);
     file.add(header.data(), header.size());
     std::vector<float> block(1 << 16);
     for (std::size_t at = 0; at < pixels.size(); at += block.size()) {

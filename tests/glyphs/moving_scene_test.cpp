@@ -22,7 +22,7 @@ using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr std::size_t kRecord = 3073;
+constexpr std::size_t record = 3073;
 
 /// Pictures of one colour each: (10 i + 1, 10 i + 2, 10 i + 3).
 std::string flat_records(int count) {
@@ -222,7 +222,7 @@ TEST(CifarPictures, SixFilesOfTheirSizeOrOneOfWholeRecords) {
     EXPECT_EQ(three.count(), 3);
     EXPECT_EQ(three.picture(2)[0], 21);
     EXPECT_EQ(three.picture(2)[3071], 23);
-    fs::resize_file(folder / "one.bin", 2 * kRecord + 1);
+    fs::resize_file(folder / "one.bin", 2 * record + 1);
     EXPECT_THAT(message(folder / "one.bin"),
                 AllOf(HasSubstr("6147 bytes, expected a multiple of 3073"), url));
     test::write_bytes(folder / "one.bin", "\x0a" + flat_records(1).substr(1));

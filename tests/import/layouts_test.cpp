@@ -556,29 +556,29 @@ class WeatherLayout : public LayoutTest {
   protected:
     WeatherLayout() : LayoutTest("weather") {}
 
-    static constexpr int kSteps = 6;  // of a year
+    static constexpr int steps = 6;  // of a year
 
     /// The value of a step (counted from 2015) at place i of 2x3.
     static float value(int step, int i) { return static_cast<float>(280 + step % 7 + i * i); }
 
-    /// A year's file: kSteps hours from the first of January.
+    /// A year's file: steps hours from the first of January.
     void write(const std::string& folder, const std::string& variable, int year, int levels = 1,
                const std::string& units = "hours since 1900-01-01", float spoil = 0) const {
         std::vector<float> values;
         std::vector<std::int64_t> time;
-        for (int k = 0; k < kSteps; ++k) {
+        for (int k = 0; k < steps; ++k) {
             const int days = 365 * (year - 1900) + (year - 1901) / 4;
             time.push_back(24LL * days + k);
             for (int level = 0; level < levels; ++level) {
                 const auto lowered = static_cast<float>(1000 * (levels - 1 - level));
-                for (int i = 0; i < 6; ++i) values.push_back(value(kSteps * (year - 2015) + k, i) - lowered);
+                for (int i = 0; i < 6; ++i) values.push_back(value(steps * (year - 2015) + k, i) - lowered);
             }
         }
         values.back() += spoil;
         Hdf5File file(in(fmt::format("{}/{}_{}_5.625deg.nc", folder, folder, year)));
-        const Shape shape = levels == 1 ? Shape{kSteps, 2, 3} : Shape{kSteps, levels, 2, 3};
+        const Shape shape = levels == 1 ? Shape{steps, 2, 3} : Shape{steps, levels, 2, 3};
         file.add(variable, shape, values);
-        file.add("time", {kSteps}, time, units);
+        file.add("time", {steps}, time, units);
     }
     void write_all(const std::string& folder, const std::string& variable, int levels = 1,
                    const std::string& units = "hours since 1900-01-01") const {
@@ -594,14 +594,14 @@ class WeatherLayout : public LayoutTest {
     /// Mean and deviation of the training steps of 2015 without the last.
     static std::pair<double, double> training() {
         double sum = 0, squares = 0;
-        for (int k = 0; k < kSteps - 1; ++k) {
+        for (int k = 0; k < steps - 1; ++k) {
             for (int i = 0; i < 6; ++i) sum += value(k, i);
         }
-        const double mean = sum / (6 * (kSteps - 1));
-        for (int k = 0; k < kSteps - 1; ++k) {
+        const double mean = sum / (6 * (steps - 1));
+        for (int k = 0; k < steps - 1; ++k) {
             for (int i = 0; i < 6; ++i) squares += std::pow(value(k, i) - mean, 2);
         }
-        return {mean, std::sqrt(squares / (6 * (kSteps - 1)))};
+        return {mean, std::sqrt(squares / (6 * (steps - 1)))};
     }
     /// Row n is the sequence of steps from `first`, in the variable's unit.
     void expect_row(std::int64_t n, int first, int channels = 1) const {
@@ -630,9 +630,9 @@ TEST_F(WeatherLayout, YearsSplitAndTrainingTellsMeanAndDeviation) {
     EXPECT_THAT(normalization.deviation, ElementsAre(::testing::DoubleNear(deviation, 1e-9)));
     expect_row(0, 0);
     expect_row(1, 1);
-    expect_row(2, kSteps);
-    expect_row(4, 2 * kSteps);
-    expect_row(11, 2 * kSteps + 7);
+    expect_row(2, steps);
+    expect_row(4, 2 * steps);
+    expect_row(11, 2 * steps + 7);
     EXPECT_THAT(result()->rows(Split::validation), ElementsAre(2, 3));
 }
 
@@ -643,10 +643,10 @@ TEST_F(WeatherLayout, ChannelsAndLevels) {
     import(short_ones("uv10"));
     EXPECT_EQ(result()->info().shape.channels, 2);
     EXPECT_EQ(result()->info().attributes.at("std").size(), 2U);
-    expect_row(3, kSteps + 1, 2);
+    expect_row(3, steps + 1, 2);
     import(short_ones("r"));
     EXPECT_EQ(result()->info().shape.channels, 1);
-    expect_row(5, 2 * kSteps + 1);
+    expect_row(5, 2 * steps + 1);
 }
 
 TEST_F(WeatherLayout, TrainsByItsNameInItsOwnSize) {

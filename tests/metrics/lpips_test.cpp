@@ -15,11 +15,11 @@ namespace {
 using test::error_of;
 using ::testing::HasSubstr;
 
-constexpr int kPlaces[] = {0, 3, 6, 8, 10};
-constexpr std::int64_t kKernels[] = {11, 5, 3, 3, 3};
-constexpr std::int64_t kStrides[] = {4, 1, 1, 1, 1};
-constexpr std::int64_t kPaddings[] = {2, 2, 1, 1, 1};
-constexpr std::int64_t kWidths[] = {4, 5, 6, 5, 3};
+constexpr int places[] = {0, 3, 6, 8, 10};
+constexpr std::int64_t kernels[] = {11, 5, 3, 3, 3};
+constexpr std::int64_t strides[] = {4, 1, 1, 1, 1};
+constexpr std::int64_t paddings[] = {2, 2, 1, 1, 1};
+constexpr std::int64_t widths[] = {4, 5, 6, 5, 3};
 
 struct Weights {
     NamedTensors alexnet, heads;
@@ -30,11 +30,11 @@ Weights small_weights() {
     Weights w;
     std::int64_t channels = 3;
     for (int i = 0; i < 5; ++i) {
-        const auto name = "features." + std::to_string(kPlaces[i]);
+        const auto name = "features." + std::to_string(places[i]);
         w.alexnet.emplace_back(name + ".weight",
-                               torch::randn({kWidths[i], channels, kKernels[i], kKernels[i]}) * 0.2);
-        w.alexnet.emplace_back(name + ".bias", torch::randn({kWidths[i]}) * 0.1);
-        channels = kWidths[i];
+                               torch::randn({widths[i], channels, kernels[i], kernels[i]}) * 0.2);
+        w.alexnet.emplace_back(name + ".bias", torch::randn({widths[i]}) * 0.1);
+        channels = widths[i];
         w.heads.emplace_back("lin" + std::to_string(i) + ".model.1.weight", torch::rand({1, channels, 1, 1}));
     }
     // What the original file holds beside the features.
@@ -99,7 +99,7 @@ std::vector<Map> features(const torch::Tensor& image, const Weights& w) {
     std::vector<Map> out;
     for (std::size_t i = 0; i < 5; ++i) {
         if (i == 1 || i == 2) x = pool(x);
-        x = convolve(x, w.alexnet[2 * i].second, w.alexnet[2 * i + 1].second, kStrides[i], kPaddings[i]);
+        x = convolve(x, w.alexnet[2 * i].second, w.alexnet[2 * i + 1].second, strides[i], paddings[i]);
         out.push_back(x);
     }
     return out;

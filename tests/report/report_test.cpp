@@ -15,11 +15,11 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::TemporaryFolder;
 
-const fs::path kExperiments = STL_SOURCE_DIR "/experiments";
+const fs::path experiments = STL_SOURCE_DIR "/experiments";
 
 /// A record of the benchmark's moganet on mmnist, but for `settings`.
 Record record(const std::string& name, double mse, double seed, const std::vector<Setting>& settings = {}) {
-    const auto e = load_experiment(kExperiments / "mmnist/moganet.json", settings);
+    const auto e = load_experiment(experiments / "mmnist/moganet.json", settings);
     const auto model = e.model_for({20, 1, 64, 64});
     return {name,
             {{"mse", mse},
@@ -51,7 +51,7 @@ const ReportTable& table_of(const std::vector<ReportTable>& tables, std::string_
 
 TEST(Report, SetsReproducedBesidePublished) {
     const std::vector<Record> records{record("a", 25.57, 1), record("b", 26.57, 2)};
-    const auto tables = make_tables(records, kExperiments, "mmnist");
+    const auto tables = make_tables(records, experiments, "mmnist");
     ASSERT_EQ(tables.size(), 2U);
     const auto& table = table_of(tables, "200 epochs");
     EXPECT_TRUE(table.benchmark);
@@ -73,7 +73,7 @@ TEST(Report, KeepsOtherSettingsApart) {
                                       record("narrow", 90, 1, {{"model.hid_T", 64}}),
                                       record("short", 80, 1, {{"train.epochs", 3}}),
                                       record("narrow2", 92, 2, {{"model.hid_T", 64}, {"train.seed", 2}})};
-    const auto tables = make_tables(records, kExperiments, "mmnist");
+    const auto tables = make_tables(records, experiments, "mmnist");
     ASSERT_EQ(tables.size(), 4U);
     EXPECT_EQ(table_of(tables, "2000 epochs").rows[11].figure("mse")->mean, 16);
     EXPECT_EQ(table_of(tables, "3 epochs").rows.size(), 1U);
@@ -89,7 +89,7 @@ TEST(Report, KeepsOtherSettingsApart) {
 
 TEST(Report, MarkdownShowsDifferencesBestAndMissing) {
     const std::vector<Record> records{record("a", 26.0, 1)};
-    const auto text = report_markdown(make_tables(records, kExperiments, "mmnist"));
+    const auto text = report_markdown(make_tables(records, experiments, "mmnist"));
     EXPECT_THAT(text, HasSubstr("### mmnist, 200 epochs"));
     EXPECT_THAT(
         text, HasSubstr("| moganet | 46.8 → 46.80 | 16.5 → 16.50 | 5 (cpu) | 25.57 → **26.00** (+1.7 %) |"));
@@ -100,7 +100,7 @@ TEST(Report, MarkdownShowsDifferencesBestAndMissing) {
 
 TEST(Report, CsvAndJsonHoldTheSameFigures) {
     const std::vector<Record> records{record("a", 26.0, 1)};
-    const auto tables = make_tables(records, kExperiments, "mmnist");
+    const auto tables = make_tables(records, experiments, "mmnist");
     const auto csv = report_csv(tables);
     EXPECT_THAT(csv,
                 HasSubstr("\nmmnist,200 epochs,moganet,1,46.8,46800000,16.5,16500000000,5,cpu,25.57,26,,"));
@@ -118,7 +118,7 @@ TEST(Report, CsvAndJsonHoldTheSameFigures) {
 TEST(Report, HtmlIsOnePageWithPlots) {
     auto mine = record("a<b>", 26.0, 1);
     const std::vector<Record> records{mine};
-    const auto tables = make_tables(records, kExperiments, "mmnist");
+    const auto tables = make_tables(records, experiments, "mmnist");
     std::vector<Json> lines;
     for (int i = 1; i <= 1000; ++i)
         lines.push_back({{"step", i}, {"epoch", 1}, {"loss", 1.0 / i}, {"lr", 0.1}});
@@ -158,8 +158,7 @@ TEST(Report, RefusesWhatIsNoRecord) {
                     HasSubstr(fmt::format("a.json: experiment.{}: \"none\" is no object", part)));
     }
     EXPECT_TRUE(read_records(folder / "nothing").empty());
-    EXPECT_THAT(error_of([&] { make_tables(records, kExperiments, "minst"); }),
-                HasSubstr("data set 'minst'"));
+    EXPECT_THAT(error_of([&] { make_tables(records, experiments, "minst"); }), HasSubstr("data set 'minst'"));
     testing::write_small_run(folder / "run");
     EXPECT_THAT(error_of([&] { read_run_record(folder / "run"); }), HasSubstr("not evaluated yet"));
     write_json(folder / "run/evaluation.json", record("a", 26, 1).document);
@@ -169,13 +168,13 @@ TEST(Report, RefusesWhatIsNoRecord) {
 TEST(Report, TheBestEpochMayHaveNoFigure) {
     std::vector<Record> records{record("a", 26.0, 1)};
     records[0].document["best"] = Json::object();
-    EXPECT_THAT(report_markdown(make_tables(records, kExperiments, "mmnist")), Not(HasSubstr("| 25.50 |")));
+    EXPECT_THAT(report_markdown(make_tables(records, experiments, "mmnist")), Not(HasSubstr("| 25.50 |")));
 }
 
 TEST(Report, SumsAndMeansAreKeptApart) {
     std::vector<Record> records{record("a", 26.0, 1), record("b", 0.006, 1)};
     records[1].document["spatial_norm"] = true;
-    const auto tables = make_tables(records, kExperiments, "mmnist");
+    const auto tables = make_tables(records, experiments, "mmnist");
     ASSERT_EQ(tables.size(), 3U);
     EXPECT_FALSE(tables[2].benchmark);
     EXPECT_THAT(tables[2].setting, HasSubstr("MSE and MAE per value"));

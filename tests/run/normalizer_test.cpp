@@ -11,7 +11,7 @@
 namespace stl {
 namespace {
 
-constexpr double kMean = 270, kDeviation = 8;
+constexpr double mean = 270, deviation = 8;
 
 TEST(Normalizer, AppliesByChannelAndUndoes) {
     const Normalizer n({{10, -1}, {2, 4}}, torch::kCPU);
@@ -32,7 +32,7 @@ class NormalizedTraining : public testing::Test {
         torch::manual_seed(3);
         const auto values = torch::randn({8, 4, 1, 8, 8});
         write("normal.h5", values, Json::object());
-        write("stored.h5", values * kDeviation + kMean, {{"mean", kMean}, {"std", kDeviation}});
+        write("stored.h5", values * deviation + mean, {{"mean", mean}, {"std", deviation}});
     }
     void TearDown() override { fs::remove_all(folder_); }
 
@@ -74,12 +74,12 @@ TEST_F(NormalizedTraining, LossesAreTheNetworksMetricsTheDatas) {
     const auto normal = trained_on("normal.h5", "a"), stored = trained_on("stored.h5", "b");
     EXPECT_NEAR(stored["train_loss"].get<double>(), normal["train_loss"].get<double>(), 1e-4);
     EXPECT_NEAR(stored["val_loss"].get<double>(), normal["val_loss"].get<double>(), 1e-4);
-    EXPECT_NEAR(stored["mse"].get<double>() / normal["mse"].get<double>(), kDeviation * kDeviation, 0.05);
-    EXPECT_NEAR(stored["mae"].get<double>() / normal["mae"].get<double>(), kDeviation, 0.005);
+    EXPECT_NEAR(stored["mse"].get<double>() / normal["mse"].get<double>(), deviation * deviation, 0.05);
+    EXPECT_NEAR(stored["mae"].get<double>() / normal["mae"].get<double>(), deviation, 0.005);
     // The run remembers, whatever becomes of the file.
     const auto dataset = read_json(RunFolder::open(folder_ / "b").experiment_file())["dataset"];
-    EXPECT_EQ(dataset["mean"], kMean);
-    EXPECT_EQ(dataset["std"], kDeviation);
+    EXPECT_EQ(dataset["mean"], mean);
+    EXPECT_EQ(dataset["std"], deviation);
     EXPECT_FALSE(read_json(RunFolder::open(folder_ / "a").experiment_file())["dataset"].contains("mean"));
 }
 

@@ -10,7 +10,7 @@
 namespace stl {
 namespace {
 
-constexpr std::size_t kSteps = 12;  // half a minute on one core
+constexpr std::size_t compared_steps = 12;  // half a minute on one core
 
 TEST(Curve, FollowsTheReferencesLosses) {
     const auto golden = read_json(STL_TEST_DATA "/train/curve.json");
@@ -36,8 +36,8 @@ TEST(Curve, FollowsTheReferencesLosses) {
     // The reference's own float32 run strays from its float64 run by 1.1e-5 within 40 steps (1.7e-4 within
     // 60).
     const auto steps = golden64.size();
-    ASSERT_GE(steps, kSteps);
-    for (std::size_t i = 0; i < kSteps; ++i) {
+    ASSERT_GE(steps, compared_steps);
+    for (std::size_t i = 0; i < compared_steps; ++i) {
         const auto first = static_cast<std::int64_t>(16 * i % 64);
         const auto batch = data.narrow(0, first, 16);
         const auto loss = (*step)({batch.narrow(1, 0, 10), batch.narrow(1, 10, 10)},

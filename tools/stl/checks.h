@@ -10,11 +10,11 @@
 namespace stl::tools {
 
 /// CLI11 takes what is no 64-bit integer for the nearest one that is.
-constexpr double kIntegersEnd = 0x1p63;
+constexpr double integers_end = 0x1p63;
 
 /// "" for a number that fits and is below `end`, else what is wrong with `text`.
 inline std::string misfit(const std::string& text, bool (*fits)(double), const char* expected,
-                          double end = kIntegersEnd) {
+                          double end = integers_end) {
     double value = 0;
     if (!CLI::detail::lexical_cast(text, value) || !fits(value))
         return fmt::format("{}, expected {}", text, expected);

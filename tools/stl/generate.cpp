@@ -15,7 +15,7 @@
 namespace stl::tools {
 namespace {
 
-const CLI::Range kCount(std::int64_t{1}, std::int64_t{1} << 40);
+const CLI::Range count(std::int64_t{1}, std::int64_t{1} << 40);
 
 struct GenerateArguments {
     GenerateOptions options;
@@ -93,10 +93,10 @@ void run_generate(GenerateArguments arguments, Console& console) {
 
 void add_motion_options(CLI::App& command, MovingGlyphOptions& moving) {
     command.add_option("--frames", moving.frames, "frames in a sequence")
-        ->check(kCount)
+        ->check(count)
         ->capture_default_str();
     command.add_option("--canvas", moving.canvas, "height and width in pixels")
-        ->check(kCount)
+        ->check(count)
         ->capture_default_str();
     command.add_option("--digits", moving.digits, "glyphs in a sequence")
         ->check(CLI::Range(0, 1000))
@@ -151,7 +151,7 @@ void add_generate(CLI::App& app, Console& console) {
                      "openstl: draws as OpenSTL's script (default for test); stream: as training draws")
         ->check(CLI::IsMember({"openstl", "stream"}));
     command->add_option("--sequences", a.sequences, "how many (default: 10000, of validation 1000)")
-        ->check(kCount);
+        ->check(count);
     command->add_option("--seed", a.seed, "of the random numbers; the published test sets have 0")
         ->check(seed_number)
         ->capture_default_str();

@@ -23,7 +23,7 @@ struct CompareArguments {
 };
 
 /// Values of both files that are held at a time.
-constexpr std::int64_t kValuesAtOnce = std::int64_t{1} << 23;
+constexpr std::int64_t values_at_once = std::int64_t{1} << 23;
 
 void check_shapes(const CompareArguments& a, const SequenceInfo& prediction, const SequenceInfo& truth) {
     auto expected = prediction.shape;
@@ -52,7 +52,7 @@ void run_metrics(const CompareArguments& a, Console& console) {
     const auto options = a.metrics.options();
     MetricAccumulator metrics(options);
     const auto count = truth->info().count;
-    const auto at_once = std::max<std::int64_t>(1, kValuesAtOnce / truth->info().shape.elements());
+    const auto at_once = std::max<std::int64_t>(1, values_at_once / truth->info().shape.elements());
     for (std::int64_t first = 0; first < count; first += at_once) {
         if (interrupted()) throw Interrupted("interrupted");
         const auto n = std::min(at_once, count - first);

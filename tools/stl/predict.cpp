@@ -39,12 +39,12 @@ struct PredictArguments {
     std::optional<std::int64_t> overlap;
 };
 
-constexpr std::uint64_t kPredictionsAtOnce = std::uint64_t{256} << 20;  ///< bytes
+constexpr std::uint64_t predictions_at_once = std::uint64_t{256} << 20;  ///< bytes
 
 /// As many sequences at a time as asked for, and fewer where their frames are large.
 std::int64_t batch_for(const SequenceShape& prediction, std::int64_t wanted) {
     const auto each = static_cast<std::uint64_t>(prediction.elements()) * sizeof(float);
-    return std::clamp<std::int64_t>(static_cast<std::int64_t>(kPredictionsAtOnce / each), 1, wanted);
+    return std::clamp<std::int64_t>(static_cast<std::int64_t>(predictions_at_once / each), 1, wanted);
 }
 
 void run_stream(const PredictArguments& arguments, Predictor& predictor, Console& console) {

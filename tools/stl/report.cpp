@@ -21,7 +21,7 @@ struct ReportArguments {
     bool force = false;
 };
 
-const std::map<std::string, std::string> kFormatOfExtension{
+const std::map<std::string, std::string> format_of_extension{
     {".md", "md"}, {".html", "html"}, {".csv", "csv"}, {".json", "json"}};
 
 /// As asked for, or as the output's name says, or Markdown.
@@ -29,8 +29,8 @@ std::string format_of(const ReportArguments& a) {
     if (!a.format.empty()) return a.format;
     const auto extension = lower_case(fs::path(a.output).extension().string());
     if (extension.empty()) return "md";
-    const auto it = kFormatOfExtension.find(extension);
-    if (it == kFormatOfExtension.end())
+    const auto it = format_of_extension.find(extension);
+    if (it == format_of_extension.end())
         fail("{}: expected a name with .md, .html, .csv or .json, or --format", a.output);
     return it->second;
 }

@@ -12,7 +12,7 @@
 namespace stl::tools {
 namespace {
 
-constexpr std::int64_t kSamples = 3;
+constexpr std::int64_t samples = 3;
 
 Image draw_samples(const fs::path& run, const Experiment& experiment, std::int64_t step,
                    const std::string& device) {
@@ -24,7 +24,7 @@ Image draw_samples(const fs::path& run, const Experiment& experiment, std::int64
     PanelOptions panels;
     panels.error = false;
     std::vector<Strip> strips;
-    for (std::int64_t i = 0; i < std::min(kSamples, data->size()); ++i) {
+    for (std::int64_t i = 0; i < std::min(samples, data->size()); ++i) {
         std::vector<float> values(static_cast<std::size_t>(shape.elements()));
         data->fetch(0, i, values);
         const auto inputs = static_cast<std::size_t>(set.input_frames * shape.frame_elements());

@@ -13,7 +13,7 @@ namespace stl {
 namespace {
 
 /// Keeps validation's random numbers apart from those of any run's training.
-constexpr std::uint64_t kValidationSeed = 0x76616c6964617465ULL;
+constexpr std::uint64_t validation_seed = 0x76616c6964617465ULL;
 
 /// Which of its noises a split has: the data set's own keys say.
 InputNoise input_noise(const DatasetOptions& options, Split split) {
@@ -236,7 +236,7 @@ MovingGlyphPlan training_plan(std::uint64_t seed, std::int64_t epoch, std::int64
 
 MovingGlyphPlan validation_plan(std::uint64_t seed, std::int64_t index, const MovingGlyphOptions& options,
                                 const GlyphSet& glyphs) {
-    return plan_sequence(kValidationSeed ^ seed, static_cast<std::uint64_t>(index), options, glyphs);
+    return plan_sequence(validation_seed ^ seed, static_cast<std::uint64_t>(index), options, glyphs);
 }
 
 std::int64_t usual_sequences(Split split) {

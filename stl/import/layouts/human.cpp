@@ -10,8 +10,8 @@
 namespace stl {
 namespace {
 
-constexpr int kSize = 256;
-constexpr std::int64_t kStep = 5;
+constexpr int side = 256;
+constexpr std::int64_t frame_step = 5;
 
 /// The first frames of the sequences of one clip, in the list's order.
 struct Clip {
@@ -48,14 +48,14 @@ std::vector<std::uint8_t> read_frame(const LayoutJob& job, const std::string& pr
     const auto path = job.options().folder / fmt::format("{}{:06}.jpg", prefix, number);
     const auto image = read_picture(path, 3);
     const bool blue_first = job.options().opencv_colors;
-    if (image.height == kSize && image.width == kSize) return planes_of(image, blue_first);
-    return planes_of(image, cubic_taps(image.height, kSize), cubic_taps(image.width, kSize), blue_first);
+    if (image.height == side && image.width == side) return planes_of(image, blue_first);
+    return planes_of(image, cubic_taps(image.height, side), cubic_taps(image.width, side), blue_first);
 }
 
 void import_clip(LayoutJob& job, const Clip& clip, Split split) {
     std::map<std::int64_t, std::int64_t> stored;  // frame's number in the clip -> in the file
     for (const auto first : clip.firsts) {
-        for (std::int64_t t = 0; t < job.length(); ++t) stored[first + t * kStep] = 0;
+        for (std::int64_t t = 0; t < job.length(); ++t) stored[first + t * frame_step] = 0;
     }
     for (auto& [number, index] : stored) {
         index = job.frames();
@@ -64,7 +64,7 @@ void import_clip(LayoutJob& job, const Clip& clip, Split split) {
     std::vector<std::int64_t> window(static_cast<std::size_t>(job.length()));
     for (const auto first : clip.firsts) {
         for (std::size_t t = 0; t < window.size(); ++t) {
-            window[t] = stored.at(first + static_cast<std::int64_t>(t) * kStep);
+            window[t] = stored.at(first + static_cast<std::int64_t>(t) * frame_step);
         }
         job.add_window(window, split);
     }
@@ -75,8 +75,8 @@ void import_clip(LayoutJob& job, const Clip& clip, Split split) {
 void import_human(LayoutJob& job) {
     const auto train = job.require("train.txt"), test = job.require("test.txt");
     job.require("images");
-    job.create({1, 3, kSize, kSize}, DType::u8,
-               {{"step", kStep}, {"channels", job.options().opencv_colors ? "BGR" : "RGB"}});
+    job.create({1, 3, side, side}, DType::u8,
+               {{"step", frame_step}, {"channels", job.options().opencv_colors ? "BGR" : "RGB"}});
     for (const auto& [list, split] : {std::pair(train, Split::train), std::pair(test, Split::test)}) {
         const auto clips = read_list(list);
         for (std::size_t i = 0; i < clips.size(); ++i) {

@@ -13,30 +13,31 @@
 namespace stl {
 namespace {
 
-constexpr std::int64_t kHeight = 128, kWidth = 160, kColors = 3;
-constexpr std::int64_t kFrame = kHeight * kWidth * kColors;
-constexpr SequenceShape kShape{1, kColors, kHeight, kWidth};
-constexpr std::int64_t kBlock = 64;  // frames read at a time
+constexpr std::int64_t frame_height = 128, frame_width = 160, colors = 3;
+constexpr std::int64_t frame_values = frame_height * frame_width * colors;
+constexpr SequenceShape frame_shape{1, colors, frame_height, frame_width};
+constexpr std::int64_t frames_at_once = 64;  // frames read at a time
 /// The reference's caches are of this length.
-constexpr std::int64_t kCachedLength = 11;
-constexpr int kEvery = 3;
+constexpr std::int64_t cached_length = 11;
+constexpr int frame_step = 3;
 
 void check_frames(const Shape& shape, DType dtype, const std::string& where) {
-    if (shape.size() != 4 || Shape(shape.begin() + 1, shape.end()) != Shape{kHeight, kWidth, kColors} ||
+    if (shape.size() != 4 ||
+        Shape(shape.begin() + 1, shape.end()) != Shape{frame_height, frame_width, colors} ||
         dtype != DType::u8) {
-        fail("{}: {} {}, expected uint8 [F,{},{},{}]", where, dtype_name(dtype), to_string(shape), kHeight,
-             kWidth, kColors);
+        fail("{}: {} {}, expected uint8 [F,{},{},{}]", where, dtype_name(dtype), to_string(shape),
+             frame_height, frame_width, colors);
     }
 }
 
 /// Frames [n,H,W,C], channels interleaved, to [n,C,H,W].
 void append_interleaved(LayoutJob& job, std::span<const std::uint8_t> pixels, bool turn_colors) {
     std::vector<std::uint8_t> planes(pixels.size());
-    constexpr auto plane = static_cast<std::size_t>(kHeight * kWidth);
-    for (std::size_t frame = 0; frame < pixels.size(); frame += kFrame) {
-        for (std::size_t c = 0; c < kColors; ++c) {
-            auto* to = &planes[frame + (turn_colors ? kColors - 1 - c : c) * plane];
-            for (std::size_t i = 0; i < plane; ++i) to[i] = pixels[frame + i * kColors + c];
+    constexpr auto plane = static_cast<std::size_t>(frame_height * frame_width);
+    for (std::size_t frame = 0; frame < pixels.size(); frame += frame_values) {
+        for (std::size_t c = 0; c < colors; ++c) {
+            auto* to = &planes[frame + (turn_colors ? colors - 1 - c : c) * plane];
+            for (std::size_t i = 0; i < plane; ++i) to[i] = pixels[frame + i * colors + c];
         }
     }
     job.append(planes);
@@ -79,9 +80,9 @@ void import_kitti(LayoutJob& job, const std::string& part, Split split) {
     }
     const auto base = job.frames();
     std::vector<std::uint8_t> block;
-    for (std::int64_t first = 0; first < count; first += kBlock) {
-        const auto n = std::min(kBlock, count - first);
-        block.resize(static_cast<std::size_t>(n * kFrame));
+    for (std::int64_t first = 0; first < count; first += frames_at_once) {
+        const auto n = std::min(frames_at_once, count - first);
+        block.resize(static_cast<std::size_t>(n * frame_values));
         frames.read(first, n, std::span(block));
         append_interleaved(job, block, /*turn_colors=*/false);
         job.progress("KITTI " + part, first, count);
@@ -115,9 +116,9 @@ std::vector<std::int64_t> read_indices(const fs::path& path) {
 void import_cache(LayoutJob& job) {
     const auto path = job.require("caltech/data_cache.npy");
     const auto list = job.require("caltech/indices_cache.npy");
-    if (job.length() > kCachedLength) {
+    if (job.length() > cached_length) {
         fail("{}: is for sequences of {} frames, for {} give the films (caltech/setNN/*.seq)", list.string(),
-             kCachedLength, job.length());
+             cached_length, job.length());
     }
     const MappedFile file(path);
     const auto header = parse_npy(file.bytes(), path.string());
@@ -127,12 +128,12 @@ void import_cache(LayoutJob& job) {
         std::span(reinterpret_cast<const std::uint8_t*>(file.bytes().data()), file.bytes().size())
             .subspan(header.data_offset);
     const auto count = header.shape[0], base = job.frames();
-    for (std::int64_t first = 0; first < count; first += kBlock) {
-        const auto n = std::min(kBlock, count - first);
-        append_interleaved(
-            job,
-            pixels.subspan(static_cast<std::size_t>(first * kFrame), static_cast<std::size_t>(n * kFrame)),
-            !job.options().opencv_colors);
+    for (std::int64_t first = 0; first < count; first += frames_at_once) {
+        const auto n = std::min(frames_at_once, count - first);
+        append_interleaved(job,
+                           pixels.subspan(static_cast<std::size_t>(first * frame_values),
+                                          static_cast<std::size_t>(n * frame_values)),
+                           !job.options().opencv_colors);
         job.progress("Caltech", first, count);
     }
     for (const auto start : read_indices(list)) {
@@ -158,23 +159,23 @@ std::vector<fs::path> seq_files(const fs::path& folder) {
 /// 128 high, the width in proportion, of that the middle.
 std::vector<std::uint8_t> small_frame(const Image& image, bool blue_first) {
     const int width =
-        static_cast<int>(std::nearbyint(static_cast<double>(kHeight) / image.height * image.width));
-    if (width < kWidth) {
+        static_cast<int>(std::nearbyint(static_cast<double>(frame_height) / image.height * image.width));
+    if (width < frame_width) {
         fail("{}x{} pixels, expected a width of at least {} at a height of {}", image.width, image.height,
-             kWidth, kHeight);
+             frame_width, frame_height);
     }
     auto columns = smooth_taps(image.width, width);
-    const auto left = (width - kWidth) / 2;
-    columns.taps.erase(columns.taps.begin() + left + kWidth, columns.taps.end());
+    const auto left = (width - frame_width) / 2;
+    columns.taps.erase(columns.taps.begin() + left + frame_width, columns.taps.end());
     columns.taps.erase(columns.taps.begin(), columns.taps.begin() + left);
-    return planes_of(image, smooth_taps(image.height, kHeight), columns, blue_first);
+    return planes_of(image, smooth_taps(image.height, frame_height), columns, blue_first);
 }
 
 void import_film(LayoutJob& job, const fs::path& path) {
     SeqFile film(path);
     const auto base = job.frames();
     for (int number = 1; const auto image = film.next(); ++number) {
-        if (number % kEvery != 0) continue;
+        if (number % frame_step != 0) continue;
         try {
             job.append(small_frame(*image, job.options().opencv_colors));
         } catch (const Interrupted&) {
@@ -204,7 +205,7 @@ void import_kitticaltech(LayoutJob& job) {
     job.require("kitti_hkl/X_train.hkl");
     job.require("kitti_hkl/sources_train.hkl");
     job.require("caltech");
-    job.create(kShape, DType::u8,
+    job.create(frame_shape, DType::u8,
                {{"channels", job.options().opencv_colors ? "RGB in training, BGR in the test" : "RGB"}});
     import_kitti(job, "train", Split::train);
     if (job.has("kitti_hkl/X_val.hkl")) import_kitti(job, "val", Split::validation);

@@ -15,14 +15,14 @@
 namespace stl {
 namespace {
 
-constexpr int kSize = 128;
+constexpr int side = 128;
 
 struct Action {
     const char* name;
     std::int64_t stride;  ///< 0: the sequences' length
 };
-constexpr Action kActions[] = {{"boxing", 0},  {"handclapping", 0}, {"handwaving", 0},
-                               {"walking", 0}, {"jogging", 3},      {"running", 3}};
+constexpr Action actions[] = {{"boxing", 0},  {"handclapping", 0}, {"handwaving", 0},
+                              {"walking", 0}, {"jogging", 3},      {"running", 3}};
 
 /// The number that `text` begins with.
 std::optional<int> leading_number(std::string_view text) {
@@ -93,7 +93,7 @@ class ClipReader {
     void add(int number, const Image& image) {
         if (number != last_ + 1) end_run();
         last_ = number;
-        job_.append(planes_of(image, linear_taps(image.height, kSize), linear_taps(image.width, kSize)));
+        job_.append(planes_of(image, linear_taps(image.height, side), linear_taps(image.width, side)));
     }
     void end_run() {
         const auto count = job_.frames() - run_;
@@ -150,11 +150,11 @@ std::string clip_name(const fs::path& path) {
 }  // namespace
 
 void import_kth(LayoutJob& job) {
-    for (const auto& action : kActions) job.require(action.name);
+    for (const auto& action : actions) job.require(action.name);
     const auto ranges = read_ranges(job.options().folder);
     bool any_video = false;
-    job.create({1, 1, kSize, kSize}, DType::u8);
-    for (const auto& action : kActions) {
+    job.create({1, 1, side, side}, DType::u8);
+    for (const auto& action : actions) {
         const auto clips = clips_of(job.require(action.name));
         for (std::size_t i = 0; i < clips.size(); ++i) {
             const auto& clip = clips[i];

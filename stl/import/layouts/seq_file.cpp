@@ -9,18 +9,18 @@
 namespace stl {
 namespace {
 
-constexpr std::size_t kHeader = 1024;
-constexpr std::uint32_t kMagic = 0xFEED;
-constexpr std::size_t kSizeBytes = 4;
+constexpr std::size_t header_bytes = 1024;
+constexpr std::uint32_t magic = 0xFEED;
+constexpr std::size_t size_bytes = 4;
 
 }  // namespace
 
 SeqFile::SeqFile(const fs::path& path) : file_(path) {
     const auto bytes = file_.bytes();
-    if (bytes.size() < kHeader || number_at(0) != kMagic || bytes[4] != std::byte{'N'}) {
+    if (bytes.size() < header_bytes || number_at(0) != magic || bytes[4] != std::byte{'N'}) {
         fail("{}: is no Norpix .seq file, or cut off within its header", path.string());
     }
-    at_ = number_at(32) >= kHeader && number_at(32) < bytes.size() ? number_at(32) : kHeader;
+    at_ = number_at(32) >= header_bytes && number_at(32) < bytes.size() ? number_at(32) : header_bytes;
     if (!picture_at(at_)) fail("{}: holds no JPEG after its header, expected JPEG pictures", path.string());
 }
 
@@ -34,7 +34,7 @@ std::uint32_t SeqFile::number_at(std::size_t offset) const {
 /// A size, and a JPEG's first bytes.
 bool SeqFile::picture_at(std::size_t offset) const {
     const auto bytes = file_.bytes();
-    return offset + kSizeBytes + 3 <= bytes.size() && number_at(offset) > kSizeBytes + 3 &&
+    return offset + size_bytes + 3 <= bytes.size() && number_at(offset) > size_bytes + 3 &&
            bytes[offset + 4] == std::byte{0xFF} && bytes[offset + 5] == std::byte{0xD8} &&
            bytes[offset + 6] == std::byte{0xFF};
 }
@@ -46,7 +46,7 @@ std::size_t SeqFile::after(std::size_t end) const {
         if (picture_at(end + stamp)) return end + stamp;
     }
     constexpr std::size_t longest_stamp = 16;
-    if (end + longest_stamp + kSizeBytes < file_.bytes().size()) {
+    if (end + longest_stamp + size_bytes < file_.bytes().size()) {
         fail("{}: damaged after picture {}", file_.path().string(), number_);
     }
     return file_.bytes().size();
@@ -61,7 +61,7 @@ std::optional<Image> SeqFile::next() {
         fail("{}: cut off within picture {} ({} of {} bytes)", file_.path().string(), number_,
              bytes.size() - at_, size);
     }
-    auto picture = decode_picture(bytes.subspan(at_ + kSizeBytes, size - kSizeBytes), file_.path(), {});
+    auto picture = decode_picture(bytes.subspan(at_ + size_bytes, size - size_bytes), file_.path(), {});
     at_ = after(at_ + size);
     return std::move(picture.image);
 }

@@ -25,16 +25,16 @@ struct Choice {
     std::vector<Variable> channels;
 };
 
-constexpr Variable kU10{"u10", "10m_u_component_of_wind"};
-constexpr Variable kV10{"v10", "10m_v_component_of_wind"};
+constexpr Variable u10{"u10", "10m_u_component_of_wind"};
+constexpr Variable v10{"v10", "10m_v_component_of_wind"};
 
 const std::vector<Choice>& choices() {
     static const std::vector<Choice> list{
         {"t2m", {{"t2m", "2m_temperature"}}},
         {"r", {{"r", "relative_humidity"}}},
-        {"u10", {kU10}},
-        {"v10", {kV10}},
-        {"uv10", {kU10, kV10}},
+        {"u10", {u10}},
+        {"v10", {v10}},
+        {"uv10", {u10, v10}},
         {"tcc", {{"tcc", "total_cloud_cover"}}},
         {"tp", {{"tp", "total_precipitation"}}},
     };
