@@ -1,8 +1,7 @@
 #include "stl/ops/convolve.h"
 
-#include <torch/csrc/autograd/custom_function.h>
-
 #include "stl/runtime/autocast.h"
+#include "stl/runtime/autograd_function.h"
 
 namespace stl {
 namespace {
