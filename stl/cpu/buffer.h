@@ -22,8 +22,8 @@ class Buffer {
         if (floats <= size_) return;
         const std::size_t bytes = (floats * sizeof(float) + alignment - 1) / alignment * alignment;
         data_.reset();
-        data_.reset(
-            static_cast<float*>(std::aligned_alloc(bytes < large_page ? alignment : large_page, bytes)));
+        const std::size_t page = bytes < large_page ? alignment : large_page;
+        data_.reset(static_cast<float*>(std::aligned_alloc(page, (bytes + page - 1) / page * page)));
         if (!data_) throw std::bad_alloc();
         // Weights are read once a pass, a page after the other: in small pages a tenth of the time goes into looking
         // them up. A wish: the system may decline it.
