@@ -3,10 +3,8 @@
 #include "stl/import/import.h"
 
 #include <gmock/gmock.h>
-#include <sys/resource.h>
 
 #include <cmath>
-#include <csignal>
 #include <map>
 #include <set>
 
@@ -444,14 +442,10 @@ TEST_F(ImportTest, SaysThatTheDiskIsFull) {
     auto o = options({file("a.mp4")});
     o.height = o.width = 96;
     o.compression = 0;
-    const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
-    rlimit old{};
-    getrlimit(RLIMIT_FSIZE, &old);
-    const rlimit small{50000, old.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &small);
-    const std::string message = error_of([&] { import_sequences(o, notes_); });
-    setrlimit(RLIMIT_FSIZE, &old);
-    std::signal(SIGXFSZ, old_handler);
+    const std::string message = error_of([&] {
+        const test::FullDisk full(50000);
+        import_sequences(o, notes_);
+    });
     EXPECT_THAT(message, AllOf(HasSubstr("out.h5"), HasSubstr("cannot be written"),
                                Not(HasSubstr("file descriptor"))));
     EXPECT_TRUE(only_inputs_left(1));

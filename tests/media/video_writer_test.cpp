@@ -3,9 +3,6 @@
 #include "stl/media/video_writer.h"
 
 #include <gmock/gmock.h>
-#include <sys/resource.h>
-
-#include <csignal>
 
 #include "stl/media/media_info.h"
 #include "stl/media/png.h"
@@ -236,33 +233,12 @@ TEST_F(VideoWriterTest, LeavesNothingUnfinished) {
     EXPECT_TRUE(fs::is_empty(folder_ / ""));
 }
 
-/// Files of this process may not grow beyond some bytes: what a full disk does, without a disk.
-class FileSizeLimit {
-  public:
-    explicit FileSizeLimit(rlim_t bytes) {
-        old_handler_ = std::signal(SIGXFSZ, SIG_IGN);
-        getrlimit(RLIMIT_FSIZE, &old_);
-        const rlimit limit{bytes, old_.rlim_max};
-        setrlimit(RLIMIT_FSIZE, &limit);
-    }
-    ~FileSizeLimit() {
-        setrlimit(RLIMIT_FSIZE, &old_);
-        std::signal(SIGXFSZ, old_handler_);
-    }
-    FileSizeLimit(const FileSizeLimit&) = delete;
-    FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
-  private:
-    rlimit old_{};
-    void (*old_handler_)(int);
-};
-
 TEST_F(VideoWriterTest, SaysThatTheDiskIsFull) {
     for (const std::string name : {"a.mp4", "a.webm", "a.gif", "a.apng", "frames"}) {
         VideoWriteOptions options;
         options.quality = 100;
         const std::string message = test::error_of([&] {
-            const FileSizeLimit limit(300);
+            const test::FullDisk full(300);
             write_scenes(file(name), 40, options, 160, 200);
         });
         EXPECT_THAT(message, AllOf(HasSubstr("cannot be written"), HasSubstr(name))) << name;

@@ -1,4 +1,4 @@
-// What nearly every test needs: a folder of its own, and the message of an Error.
+// What nearly every test needs: a folder of its own, the message of an Error, and a lack of files or of room.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,27 @@ class NoMoreFiles {
 
   private:
     rlimit before_{};
+};
+
+/// While it lives, no file of this process grows beyond `bytes`: the file system seems full then.
+class FullDisk {
+  public:
+    explicit FullDisk(rlim_t bytes) {
+        handler_ = std::signal(SIGXFSZ, SIG_IGN);
+        getrlimit(RLIMIT_FSIZE, &before_);
+        const rlimit limit{bytes, before_.rlim_max};
+        setrlimit(RLIMIT_FSIZE, &limit);
+    }
+    ~FullDisk() {
+        setrlimit(RLIMIT_FSIZE, &before_);
+        std::signal(SIGXFSZ, handler_);
+    }
+    FullDisk(const FullDisk&) = delete;
+    FullDisk& operator=(const FullDisk&) = delete;
+
+  private:
+    rlimit before_{};
+    void (*handler_)(int) = nullptr;
 };
 
 }  // namespace stl::test
