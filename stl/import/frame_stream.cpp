@@ -11,7 +11,7 @@
 namespace stl {
 namespace {
 
-VideoOptions video_options(const ImportOptions& o, const FrameFormat& format) {
+VideoOptions video_options(const ImportOptions& o, const FrameFormat& format, const StopRequested& stop) {
     VideoOptions v;
     v.height = format.height;
     v.width = format.width;
@@ -24,6 +24,8 @@ VideoOptions video_options(const ImportOptions& o, const FrameFormat& format) {
     v.stream = o.stream;
     v.max_pixels = o.max_pixels;
     v.threads = o.threads;
+    v.allow_external = o.allow_external;
+    v.stop = stop;
     return v;
 }
 
@@ -47,8 +49,9 @@ void store(const Image& image, DType dtype, std::vector<std::byte>& out) {
 
 class VideoStream : public FrameStream {
   public:
-    VideoStream(const ImportSource& source, const ImportOptions& options, const FrameFormat& format)
-        : name_(source.name), format_(format), reader_(source.name, video_options(options, format)) {
+    VideoStream(const ImportSource& source, const ImportOptions& options, const FrameFormat& format,
+                const StopRequested& stop)
+        : name_(source.name), format_(format), reader_(source.name, video_options(options, format, stop)) {
         begin_ = options.start.value_or(0);
         const double end = reader_.info().duration;
         length_ = std::max(0.0, std::min(options.end.value_or(end), end) - begin_);
@@ -166,7 +169,7 @@ class ArrayStream : public FrameStream {
 
 }  // namespace
 
-FrameFormat own_format(const ImportSource& source, const ImportOptions& o) {
+FrameFormat own_format(const ImportSource& source, const ImportOptions& o, const StopRequested& stop) {
     FrameFormat format{o.height, o.width, o.channels, DType::u8};
     if (source.kind == ImportSource::Kind::array) {
         const auto info = open_sequences(source.name, {o.layout, o.dataset})->info();
@@ -178,7 +181,7 @@ FrameFormat own_format(const ImportSource& source, const ImportOptions& o) {
     }
     if (o.channels == 0) format.channels = 3;
     if (o.height > 0 && o.width > 0) return format;
-    VideoReader reader(source.name, video_options(o, format));
+    VideoReader reader(source.name, video_options(o, format, stop));
     const auto first = reader.next();
     if (!first) fail("{}: no frame between start and end", source.name);
     format.height = first->image.height;
@@ -187,10 +190,10 @@ FrameFormat own_format(const ImportSource& source, const ImportOptions& o) {
 }
 
 std::unique_ptr<FrameStream> open_stream(const ImportSource& source, const ImportOptions& options,
-                                         const FrameFormat& format) {
+                                         const FrameFormat& format, const StopRequested& stop) {
     if (source.kind == ImportSource::Kind::array)
         return std::make_unique<ArrayStream>(source, options, format);
-    return std::make_unique<VideoStream>(source, options, format);
+    return std::make_unique<VideoStream>(source, options, format, stop);
 }
 
 }  // namespace stl

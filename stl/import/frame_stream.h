@@ -41,8 +41,8 @@ class FrameStream {
 
 /// What the source is by itself: the file's format where the options leave it open. Sizes may be 0 (not known
 /// yet).
-FrameFormat own_format(const ImportSource& source, const ImportOptions& options);
+FrameFormat own_format(const ImportSource& source, const ImportOptions& options, const StopRequested& stop);
 std::unique_ptr<FrameStream> open_stream(const ImportSource& source, const ImportOptions& options,
-                                         const FrameFormat& format);
+                                         const FrameFormat& format, const StopRequested& stop);
 
 }  // namespace stl

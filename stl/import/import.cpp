@@ -45,8 +45,9 @@ class Importer {
         require_memory(5 * row_bytes, options_.output);
         RowQueue queue(*writer, format_.dtype,
                        std::max<std::uint64_t>(2, (std::uint64_t{64} << 20) / row_bytes));
-        AheadStreams streams(sources_.size(),
-                             [this](std::size_t i) { return open_stream(sources_[i], options_, format_); });
+        AheadStreams streams(sources_.size(), [this](std::size_t i) {
+            return open_stream(sources_[i], options_, format_, stop_);
+        });
         try {
             for (std::size_t i = 0; i < sources_.size(); ++i) read_source(i, *streams.next(), queue);
         } catch (const WritingFailed&) {
@@ -84,10 +85,12 @@ class Importer {
             const bool array = source.kind == ImportSource::Kind::array;
             if (chosen && !array) continue;
             try {
-                const FrameFormat own = own_format(source, options_);
+                const FrameFormat own = own_format(source, options_, stop_);
                 if (!chosen) format_ = own;
                 if (own.dtype == DType::f32) format_.dtype = DType::f32;
                 chosen = true;
+            } catch (const Interrupted&) {
+                throw;
             } catch (const Shortage&) {
                 throw;
             } catch (const Error& error) {
@@ -106,7 +109,9 @@ class Importer {
         for (const auto& source : sources_) {
             if (w.fps > 0) break;
             try {
-                w.fps = open_stream(source, options_, format_)->fps();
+                w.fps = open_stream(source, options_, format_, stop_)->fps();
+            } catch (const Interrupted&) {
+                throw;
             } catch (const Shortage&) {
                 throw;
             } catch (const Error&) {

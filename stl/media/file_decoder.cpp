@@ -59,30 +59,26 @@ std::int64_t duration_stamp(const AVFrame& frame) {
 
 }  // namespace
 
-FileDecoder::FileDecoder(const fs::path& path, int stream, std::int64_t max_pixels, int threads)
-    : path_(path) {
-    require_regular_file(path);
-    std::error_code ec;
-    if (fs::file_size(path, ec) == 0 && !ec) fail("{}: is empty, expected a video", path.string());
+FileDecoder::FileDecoder(const fs::path& path, const VideoOptions& options)
+    : path_(path), file_(path, options.allow_external, options.stop) {
     ffmpeg::catch_messages();
     ffmpeg::forget_complaints();
-    open_container(max_pixels);
-    choose_stream(stream);
-    open_codec(max_pixels, threads);
+    open_container(options.max_pixels);
+    choose_stream(options.stream);
+    open_codec(options.max_pixels, options.threads);
 }
 
 void FileDecoder::open_container(std::int64_t max_pixels) {
-    ffmpeg::Options options;
-    options.set("protocol_whitelist", "file");  // a playlist must not reach for the network
-    AVFormatContext* context = nullptr;
-    checked(avformat_open_input(&context, ("file:" + path_.string()).c_str(), nullptr, options.get()), path_);
-    input_.reset(context);
+    int code = 0;
+    input_ = file_.open(code);
+    checked(code, path_);
     input_->opaque = complaints_.get();
     // Probing decodes frames already, so the limit has to hold there too; one dictionary a stream.
     std::vector<AVDictionary*> probing(input_->nb_streams, nullptr);
     for (auto& dict : probing) av_dict_set_int(&dict, "max_pixels", max_pixels, 0);
-    const int code = avformat_find_stream_info(input_.get(), probing.empty() ? nullptr : probing.data());
+    code = avformat_find_stream_info(input_.get(), probing.empty() ? nullptr : probing.data());
     for (auto& dict : probing) av_dict_free(&dict);
+    file_.check();
     checked(code, path_);
 }
 
@@ -128,7 +124,9 @@ bool FileDecoder::seek(double seconds) {
     if ((input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0) return false;
     const std::int64_t begin = origin_ == AV_NOPTS_VALUE ? 0 : origin_;
     const auto stamp = begin + static_cast<std::int64_t>(std::floor(seconds / av_q2d(stream_->time_base)));
-    if (av_seek_frame(input_.get(), stream_->index, stamp, AVSEEK_FLAG_BACKWARD) < 0) return false;
+    const int code = av_seek_frame(input_.get(), stream_->index, stamp, AVSEEK_FLAG_BACKWARD);
+    file_.check();
+    if (code < 0) return false;
     avcodec_flush_buffers(codec_.get());
     draining_ = timed_ = after_gap_ = gap_pending_ = stale_ = false;
     sought_ = true;
@@ -167,6 +165,7 @@ const AVFrame* FileDecoder::next() {
 void FileDecoder::feed() {
     for (;;) {
         int code = av_read_frame(input_.get(), packet_.get());
+        file_.check();
         ffmpeg::check_memory(code, path_);
         if (code < 0) {
             if (code != AVERROR(EAGAIN) && ffmpeg::is_shortage(code)) checked(code, path_);

@@ -8,13 +8,16 @@
 #include "stl/core/file.h"
 #include "stl/media/ffmpeg.h"
 #include "stl/media/image.h"
+#include "stl/media/input_file.h"
+#include "stl/media/video_reader.h"
 
 namespace stl {
 
 class FileDecoder {
   public:
-    /// Error: not a video, audio only, frames of more than `max_pixels`.
-    FileDecoder(const fs::path& path, int stream, std::int64_t max_pixels, int threads);
+    /// Of the options: stream, max_pixels, threads, allow_external, stop. Error: not a video, audio only, frames of
+    /// more than max_pixels, a file that names others.
+    FileDecoder(const fs::path& path, const VideoOptions& options);
     /// FFmpeg holds a pointer to complaints_, which has to outlive it.
     FileDecoder(const FileDecoder&) = delete;
     FileDecoder& operator=(const FileDecoder&) = delete;
@@ -59,6 +62,7 @@ class FileDecoder {
     void count_missing();
 
     fs::path path_;
+    InputFile file_;
     std::unique_ptr<ffmpeg::Complaints> complaints_ = std::make_unique<ffmpeg::Complaints>();
     ffmpeg::Input input_;
     AVStream* stream_ = nullptr;

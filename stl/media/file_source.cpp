@@ -68,9 +68,7 @@ class FileSource : public FrameSource {
     }
 
   private:
-    std::unique_ptr<FileDecoder> open() const {
-        return std::make_unique<FileDecoder>(path_, options_.stream, options_.max_pixels, options_.threads);
-    }
+    std::unique_ptr<FileDecoder> open() const { return std::make_unique<FileDecoder>(path_, options_); }
 
     /// Seeking lands at a key frame before the time, except where a container's index is poor: then from
     /// earlier.

@@ -30,6 +30,8 @@ class FolderSource : public FrameSource {
 
     std::optional<SourceFrame> next() override {
         while (given_ < files_.size()) {
+            if (options_.stop && options_.stop())
+                throw Interrupted(fmt::format("{}: interrupted while it was read", path_.string()));
             fill();
             auto picture = std::move(pending_.front());
             pending_.pop_front();
@@ -39,6 +41,8 @@ class FolderSource : public FrameSource {
                 gap_ = sizes_.changes(got.file_height, got.file_width) || gap_;
                 return SourceFrame{time, 1 / options_.folder_fps, std::exchange(gap_, false),
                                    [image = std::move(got.image)] { return image; }};
+            } catch (const Interrupted&) {
+                throw;
             } catch (const Shortage&) {
                 throw;
             } catch (const Error& error) {

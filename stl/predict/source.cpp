@@ -73,6 +73,8 @@ VideoOptions video_options(const SequenceShape& shape, const std::string& input,
     options.channels = static_cast<int>(shape.channels);
     options.max_pixels = source.max_pixels;
     options.stream = source.stream;
+    options.allow_external = source.allow_external;
+    options.stop = source.stop;
     return options;
 }
 
@@ -215,6 +217,8 @@ FrameSize video_frame_size(const std::string& input, const SourceOptions& source
     VideoOptions options;
     options.max_pixels = source.max_pixels;
     options.stream = source.stream;
+    options.allow_external = source.allow_external;
+    options.stop = source.stop;
     VideoReader reader(input, options);
     const auto first = reader.next();
     if (!first) fail("{}: has no frame", input);

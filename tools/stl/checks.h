@@ -61,4 +61,10 @@ inline const CLI::Validator finite(
 inline const CLI::Validator not_empty(
     [](std::string& text) { return std::string(text.empty() ? "empty, expected a name" : ""); }, "");
 
+/// Of commands that read files which may come from anywhere.
+inline CLI::Option* add_allow_external(CLI::App& command, bool& allowed) {
+    return command.add_flag("--allow-external", allowed,
+                            "a file may have others read that it names, as playlists do");
+}
+
 }  // namespace stl::tools

@@ -154,6 +154,7 @@ void add_import(CLI::App& app, Console& console) {
     c->add_option("--max-pixels", o.max_pixels, "larger frames are refused")
         ->check(positive)
         ->capture_default_str();
+    add_allow_external(*c, o.allow_external);
     c->add_option("--threads", o.threads, "of the decoder (default: all cores)")->check(CLI::Range(0, 64));
     c->add_flag("--normalize", o.normalize,
                 "training is to normalise by mean and deviation of the training sequences");

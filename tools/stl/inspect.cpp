@@ -23,7 +23,7 @@ struct InspectArguments {
     std::int64_t sequences = 8;
     int columns = 10;
     std::int64_t max_pixels = default_max_pixels;
-    bool json = false, force = false;
+    bool json = false, force = false, allow_external = false;
 };
 
 Json numbers(const SequenceStatistics& s) {
@@ -101,6 +101,8 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
 void inspect_video(const InspectArguments& a, Console& console) {
     VideoOptions options;
     options.max_pixels = a.max_pixels;
+    options.allow_external = a.allow_external;
+    options.stop = interrupted;
     VideoReader reader(a.file, options);
     if (!a.sheet.empty())
         throw UsageError("inspect: --sheet is for files of sequences; stl import makes one of a video");
@@ -167,6 +169,7 @@ void add_inspect(CLI::App& app, Console& console) {
     command->add_option("--max-pixels", a.max_pixels, "of a video: larger frames are refused")
         ->check(positive)
         ->capture_default_str();
+    add_allow_external(*command, a.allow_external);
     command->add_flag("--json", a.json, "print JSON");
     command->add_flag("--force", a.force, "replace an existing contact sheet");
     command->callback([arguments, &console] { run_inspect(*arguments, console); });

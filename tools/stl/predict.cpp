@@ -66,6 +66,7 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
     const auto& model = predictor.model();
     auto options = arguments.source;
     options.at = arguments.at;
+    options.stop = interrupted;
     options.own_size = arguments.tile;
     options.counted = needs_count(arguments.output);
     const auto source = open_source(
@@ -192,6 +193,7 @@ void add_predict(CLI::App& app, Console& console) {
     command->add_option("--max-pixels", a.source.max_pixels, "of a video: frames of more pixels are refused")
         ->check(positive)
         ->capture_default_str();
+    add_allow_external(*command, a.source.allow_external);
     command->add_flag("--full-size", a.full_size, "of a video: predictions scaled to the clip's own size");
     auto* tile = command->add_flag(
         "--tile", a.tile, "frames at their own size, predicted in overlapping tiles (for large ones)");

@@ -128,6 +128,7 @@ void read_folder(const fs::path& folder, ClipReader& reader) {
 void read_video(const fs::path& path, const Ranges* ranges, ClipReader& reader, LayoutJob& job) {
     VideoOptions options;
     options.channels = 1;
+    options.stop = job.stop();
     VideoReader video(path, options);
     for (int number = 1; const auto frame = video.next(); ++number) {
         const auto inside = [&](const auto& range) {

@@ -58,6 +58,7 @@ class LayoutJob {
     LayoutJob(const LayoutInfo& info, const LayoutOptions& options, Reporter& reporter, StopRequested stop);
 
     const LayoutOptions& options() const { return options_; }
+    const StopRequested& stop() const { return stop_; }
     std::int64_t length() const { return length_; }
     bool has(const std::string& relative) const { return fs::exists(options_.folder / relative); }
     /// A file or folder below the given one. Error: not there (says what is expected and where it is had).
