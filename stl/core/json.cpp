@@ -70,6 +70,14 @@ void refuse_nul(const std::string& text, const std::string& where) {
     if (text.find('\0') != std::string::npos) fail("{}: holds the character \\u0000", where);
 }
 
+/// Without what the parser quotes of a text that is no JSON: the file may be one that nobody meant to show.
+void drop_quotation(std::string& reason) {
+    const auto begin = reason.find("; last read: '");
+    if (begin == std::string::npos) return;
+    const auto end = reason.rfind("'; expected ");
+    reason.erase(begin, end == std::string::npos || end < begin ? end : end + 1 - begin);
+}
+
 /// The parser's words without its prefix "[json.exception. ...]". It quotes what it read, of any length.
 std::string reason_of(const nlohmann::json::exception& error) {
     constexpr std::size_t most = 200;
@@ -77,6 +85,7 @@ std::string reason_of(const nlohmann::json::exception& error) {
     if (const auto end = reason.find("] "); end != std::string::npos) reason.erase(0, end + 2);
     if (const auto colon = reason.find(": "); reason.starts_with("parse error") && colon != std::string::npos)
         reason.erase(0, colon + 2);
+    drop_quotation(reason);
     return reason.size() <= most ? reason : reason.substr(0, most) + "...";
 }
 
@@ -124,8 +133,8 @@ Json parse_json(std::string_view text, const std::string& where) {
     }
 }
 
-Json read_json(const fs::path& path) {
-    return parse_json(read_text(path), path.string());
+Json read_json(const fs::path& path, std::uint64_t limit) {
+    return parse_json(read_text(path, limit), path.string());
 }
 
 std::string to_text(const Json& json) {

@@ -15,9 +15,14 @@ namespace stl {
 
 using Json = nlohmann::ordered_json;
 
-/// Parses text; `//` comments are allowed, duplicate keys are not. Error: "<where>: line 3: ...".
+/// A parsed file takes some fifty times its size in memory.
+constexpr std::uint64_t most_json_bytes = std::uint64_t{16} << 20;
+
+/// Parses text; `//` comments are allowed, duplicate keys are not. Error: "<where>: line 3: ..."; of text that is no JSON
+/// it quotes nothing.
 Json parse_json(std::string_view text, const std::string& where);
-Json read_json(const fs::path& path);
+/// Error: also a file of more than `limit` bytes.
+Json read_json(const fs::path& path, std::uint64_t limit = most_json_bytes);
 /// Indented text; what is not UTF-8 (a file's name may be so) becomes U+FFFD.
 std::string to_text(const Json& json);
 /// The same on one line.

@@ -12,6 +12,8 @@ namespace stl {
 namespace {
 
 constexpr int deepest_base = 16;
+/// The largest of ours has some 2 kB.
+constexpr std::uint64_t most_experiment_bytes = std::uint64_t{1} << 20;
 
 void at_least(std::int64_t value, std::int64_t least, const std::string& where) {
     if (value < least) fail("{}: {} is too small, expected at least {}", where, value, least);
@@ -126,7 +128,9 @@ void note_setting(Origins& origins, const std::string& text, const std::string& 
 Json read_with_base(const fs::path& path, int depth, Origins& origins) {
     if (depth > deepest_base)
         fail("{}: more than {} files deep in \"base\" (a circle?)", path.string(), deepest_base);
-    Json own = read_json(path);
+    // A file from elsewhere may name any file here as its base, and /dev/zero has no end.
+    if (depth > 0) require_regular_file(path);
+    Json own = read_json(path, most_experiment_bytes);
     if (!own.is_object())
         fail("{}: is no experiment (an object with dataset, model and train)", path.string());
     const auto base = own.find("base");

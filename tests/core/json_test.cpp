@@ -29,6 +29,28 @@ TEST(Json, MistakesHaveALine) {
     EXPECT_THAT(parse_error("[\"\xff\"]"), HasSubstr("not valid JSON"));
 }
 
+TEST(Json, OfATextThatIsNoJsonNothingIsQuoted) {
+    for (const std::string text :
+         {"root:x:0:0:secret", "\"secret", "{\"secret' 1", "secret", "[1, secret'; expected x]",
+          "{\"a\": \"secret\t\"}", "-----BEGIN secret", "nulsecret", "1 secret"}) {
+        const auto message = parse_error(text);
+        EXPECT_THAT(message, HasSubstr("a.json: line 1: not valid JSON (syntax error")) << text;
+        EXPECT_THAT(message, testing::Not(HasSubstr("secret")));
+        EXPECT_THAT(message, testing::Not(HasSubstr("root")));
+        EXPECT_THAT(message, testing::Not(HasSubstr("last read")));
+    }
+}
+
+TEST(Json, FilesHaveALargestSize) {
+    const test::TemporaryFolder folder;
+    write_text(folder / "a.json", "[" + std::string(1000, ' ') + "]");
+    EXPECT_EQ(read_json(folder / "a.json", 1002), Json::array());
+    EXPECT_THAT(error_of([&] { read_json(folder / "a.json", 1001); }),
+                HasSubstr("a.json: holds more than 1001 bytes"));
+    EXPECT_THAT(error_of([] { read_json("/dev/zero"); }),
+                HasSubstr("/dev/zero: holds more than 16777216 bytes"));
+}
+
 TEST(Json, NumbersThatNoDoubleHoldsHaveALine) {
     EXPECT_EQ(parse_error("{\n\"a\": 1,\n\"b\": 1e400}"),
               "a.json: line 3: not valid JSON (number overflow parsing '1e400')");

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <map>
@@ -148,6 +149,21 @@ TEST_F(ExperimentTest, RefusesWithTheKeyTheFileAndTheNearestName) {
     EXPECT_THAT([&] { load(R"({"base": "none.json"})"); }, ThrowsMessage<Error>(HasSubstr("does not exist")));
     EXPECT_THAT([&] { load(R"({"base": "a.json"})"); }, ThrowsMessage<Error>(HasSubstr("a circle?")));
     EXPECT_THAT([&] { load(R"({"train": {"lr": 1, "lr": 2}})"); }, ThrowsMessage<Error>(HasSubstr("twice")));
+}
+
+TEST_F(ExperimentTest, ABaseIsARegularFileThatIsNotShownAndNotLarge) {
+    EXPECT_THAT([&] { load(R"({"base": "/dev/zero"})"); },
+                ThrowsMessage<Error>("/dev/zero: is a device, expected a file"));
+    ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+    EXPECT_THAT([&] { load(R"({"base": "pipe"})"); }, ThrowsMessage<Error>(HasSubstr("pipe: is a pipe")));
+    file("passwd", "root:x:0:0:root:/root:/bin/bash\n");
+    EXPECT_THAT(
+        [&] { load(R"({"base": "passwd"})"); },
+        ThrowsMessage<Error>(testing::AllOf(HasSubstr("passwd: line 1: not valid JSON"),
+                                            testing::Not(HasSubstr("root")), testing::Not(HasSubstr("'r")))));
+    file("large.json", "{}" + std::string(1 << 20, ' '));
+    EXPECT_THAT([&] { load(R"({"base": "large.json"})"); },
+                ThrowsMessage<Error>(HasSubstr("large.json: holds more than 1048576 bytes")));
 }
 
 TEST_F(ExperimentTest, ErrorsNameTheFileThatHoldsTheKey) {
