@@ -1,7 +1,5 @@
 #include "stl/bench/work.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <memory>
 #include <thread>
@@ -211,7 +209,7 @@ BenchCase make_generate(const BenchOptions& options, const std::string& path) {
 
 /// A file that goes with its owner.
 struct TemporaryFile {
-    TemporaryFile() : path(fs::temp_directory_path() / fmt::format("stl-bench-{}.h5", ::getpid())) {}
+    TemporaryFile() : path(make_temporary_file(fs::temp_directory_path() / "stl-bench.h5")) {}
     ~TemporaryFile() {
         std::error_code ignored;
         fs::remove(path, ignored);

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <random>
 #include <vector>
 
 #include "stl/core/error.h"
@@ -108,20 +109,70 @@ pid_t process_in(std::string_view text) {
 
 constexpr std::string_view temporary_mark = ".tmp";
 
-/// ".last.tmp123.pth" of checkpoints/last.pth
-fs::path temporary_of(const fs::path& path) {
-    return path.parent_path() / fmt::format(".{}{}{}{}", path.stem().string(), temporary_mark, ::getpid(),
-                                            path.extension().string());
+constexpr std::size_t random_digits = 16;
+/// What is longer is part of the name.
+constexpr std::size_t longest_extension = 32;
+
+std::size_t longest_name(const fs::path& folder) {
+    constexpr std::size_t usual = 255;
+    const auto most = ::pathconf(folder.empty() ? "." : folder.c_str(), _PC_NAME_MAX);
+    return most > 0 ? static_cast<std::size_t>(most) : usual;
 }
 
-/// 123 of such a name, 0 of any other.
+/// The first bytes of `text`, `size` at most, that hold whole characters.
+std::string_view shortened(std::string_view text, std::size_t size) {
+    if (text.size() <= size) return text;
+    const auto continues = [&](std::size_t i) {
+        return (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80U;
+    };
+    while (size > 0 && continues(size)) --size;
+    return text.substr(0, size);
+}
+
+/// ".last.tmp123-0123456789abcdef.pth" of checkpoints/last.pth; another one each time.
+fs::path temporary_of(const fs::path& path) {
+    const bool split = path.extension().native().size() <= longest_extension;
+    const auto stem = (split ? path.stem() : path.filename()).string();
+    const auto extension = split ? path.extension().string() : "";
+    std::random_device random;
+    const auto digits = std::uint64_t{random()} << 32U | random();
+    const auto end =
+        fmt::format("{}{}-{:0{}x}{}", temporary_mark, ::getpid(), digits, random_digits, extension);
+    const auto most = longest_name(path.parent_path());
+    const auto room = most - std::min(most, end.size() + 1);
+    return path.parent_path() / fmt::format(".{}{}", shortened(stem, room), end);
+}
+
+/// 123 of such a name, also without random digits (earlier versions made those); 0 of any other.
 pid_t writer_of(const std::string& name) {
     const auto mark = name.rfind(temporary_mark);
     if (mark == name.npos || mark < 2 || name.front() != '.') return 0;
     const auto process = mark + temporary_mark.size();
     const auto dot = name.find('.', process);
     if (dot != name.npos && name.find('.', dot + 1) != name.npos) return 0;  // an extension has one
-    return process_in(std::string_view(name).substr(process, dot - process));
+    const auto who = std::string_view(name).substr(process, dot - process);
+    const auto dash = who.find('-');
+    if (dash == who.npos) return process_in(who);
+    const auto digits = who.substr(dash + 1);
+    const bool ours =
+        digits.size() == random_digits && digits.find_first_not_of("0123456789abcdef") == digits.npos;
+    return ours ? process_in(who.substr(0, dash)) : 0;
+}
+
+/// make(name) makes what nothing is yet; below 0: errno says why not. Empty, with errno set, where it cannot.
+template <class Make>
+fs::path make_temporary(const fs::path& path, Make make) {
+    constexpr int most_tries = 100;
+    for (int i = 0; i < most_tries; ++i) {
+        auto name = temporary_of(path);
+        if (make(name) >= 0) return name;
+        if (errno != EEXIST) break;
+    }
+    return {};
+}
+
+int open_new(const fs::path& name, int access) {
+    return ::open(name.c_str(), access | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 }
 
 bool is_another_process(pid_t process) {
@@ -133,6 +184,32 @@ bool is_another_process(pid_t process) {
 fs::path program_folder() {
     std::error_code not_told;
     return fs::read_symlink("/proc/self/exe", not_told).parent_path();
+}
+
+fs::path make_temporary_file(const fs::path& path) {
+    auto made = make_temporary(path, [](const fs::path& name) {
+        const int fd = open_new(name, O_WRONLY);
+        return fd < 0 ? fd : ::close(fd);
+    });
+    if (made.empty()) fail_writing(path, errno);
+    return made;
+}
+
+fs::path make_temporary_folder(const fs::path& path) {
+    auto made = make_temporary(path, [](const fs::path& name) { return ::mkdir(name.c_str(), 0777); });
+    if (made.empty()) fail_writing(path, errno);
+    return made;
+}
+
+FilePointer open_nameless_file(const fs::path& folder) {
+    int fd = -1;
+    make_temporary(folder / "nameless", [&](const fs::path& name) {
+        fd = open_new(name, O_RDWR);
+        return fd < 0 ? fd : ::unlink(name.c_str());
+    });
+    FilePointer file(fd < 0 ? nullptr : ::fdopen(fd, "w+b"), std::fclose);
+    if (!file && fd >= 0) ::close(fd);
+    return file;
 }
 
 void require_regular_file(const fs::path& path) {
@@ -213,16 +290,18 @@ void refuse_existing(const fs::path& path, bool force) {
     if (!force && fs::exists(fs::symlink_status(path, ec))) fail_existing(path);
 }
 
-MappedFile::MappedFile(const fs::path& path) : path_(path) {
-    require_regular_file(path);
-    const Descriptor fd(path, O_RDONLY);
+MappedFile::MappedFile(const fs::path& path)
+    : MappedFile((require_regular_file(path), Descriptor(path, O_RDONLY)).get(), path) {}
+
+MappedFile::MappedFile(int descriptor, fs::path path) : path_(std::move(path)) {
     struct stat info {};
-    if (::fstat(fd.get(), &info) != 0) fail("{}: cannot be read ({})", path.string(), std::strerror(errno));
+    if (::fstat(descriptor, &info) != 0)
+        fail("{}: cannot be read ({})", path_.string(), std::strerror(errno));
     if (info.st_size == 0) return;
     const auto size = static_cast<std::size_t>(info.st_size);
-    void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+    void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
     if (address == MAP_FAILED)
-        fail_call(errno, "{}: cannot be mapped ({})", path.string(), std::strerror(errno));
+        fail_call(errno, "{}: cannot be mapped ({})", path_.string(), std::strerror(errno));
     bytes_ = {static_cast<const std::byte*>(address), size};
 }
 
@@ -246,12 +325,13 @@ AtomicFile::AtomicFile(fs::path final_path, bool replace) : final_(std::move(fin
         fs::create_directories(final_.parent_path(), ec);
         if (ec) fail("{}: cannot make the folder ({})", final_.parent_path().string(), ec.message());
     }
-    if (fs::is_directory(final_)) fail("{}: is a folder, expected a file name", final_.string());
-    temporary_ = temporary_of(final_);
+    std::error_code ec;
+    const bool folder = fs::is_directory(final_, ec);
+    if (ec == std::errc::filename_too_long)
+        fail_writing(final_, ENAMETOOLONG);  // the temporary name is shortened
+    if (folder) fail("{}: is a folder, expected a file name", final_.string());
     // Fails now, before hours of work, when the folder can't be written.
-    const int fd = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0) fail_writing(final_, errno);
-    ::close(fd);
+    temporary_ = make_temporary_file(final_);
 }
 
 AtomicFile::~AtomicFile() {
@@ -285,7 +365,8 @@ void remove_leftovers(const fs::path& folder) {
     for (const auto& path : left) fs::remove(path, ec);
 }
 
-FileLock::FileLock(const fs::path& path) : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+FileLock::FileLock(const fs::path& path)
+    : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644)) {
     if (fd_ < 0) fail("{}: cannot be written ({})", path.string(), std::strerror(errno));
     int result = 0;
     do {

@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +41,8 @@ void refuse_existing(const fs::path& path, bool force);
 class MappedFile {
   public:
     explicit MappedFile(const fs::path& path);
+    /// Of an open file, which may have no name any more; `path` is for messages.
+    MappedFile(int descriptor, fs::path path);
     ~MappedFile();
     MappedFile(MappedFile&& other) noexcept;
     MappedFile& operator=(MappedFile&& other) noexcept;
@@ -52,6 +56,19 @@ class MappedFile {
     fs::path path_;
     std::span<const std::byte> bytes_;
 };
+
+/// An empty file, new and nobody else's, beside `path` and with its extension: ".last.tmp123-0123456789abcdef.pth" of
+/// last.pth. Holds the id of this process, so that remove_leftovers() knows whose it was, and random digits, as
+/// processes in two containers may have one id; a link at that name is not followed. A name that would be too long is
+/// shortened. Error: cannot be made; it names `path`.
+fs::path make_temporary_file(const fs::path& path);
+/// Likewise a folder.
+fs::path make_temporary_folder(const fs::path& path);
+
+using FilePointer = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+/// An empty file in `folder` to write and to read, without a name: it is gone when it is closed, and when the process is
+/// killed. Null where there can be none; errno says why.
+FilePointer open_nameless_file(const fs::path& folder);
 
 /// A file being written under a temporary name in the same folder. commit() flushes it to disk and gives it
 /// its final name in one step; without commit() nothing is left. Whoever writes may open temporary() with any

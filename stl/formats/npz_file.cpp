@@ -1,7 +1,5 @@
 #include "stl/formats/npz_file.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
@@ -48,31 +46,23 @@ std::string choose_array(const ZipReader& zip, const std::string& asked, const s
     return name;
 }
 
-/// A named temporary file that is removed at the end of the scope; maps of it live on.
-class TemporaryFile {
+/// Holds what is unpacked; maps of it live on.
+class UnpackedFile {
   public:
-    TemporaryFile() : name_((fs::temp_directory_path() / "stl-unpacked-XXXXXX").string()) {
-        const int fd = ::mkstemp(name_.data());
-        if (fd < 0) {
-            fail_call(errno, "{}: cannot be made ({}; TMPDIR chooses the folder)", name_,
-                      std::strerror(errno));
-        }
-        file_.reset(::fdopen(fd, "wb"));
+    UnpackedFile() : file_(open_nameless_file(folder_)) {
         if (file_) return;
-        ::close(fd);
-        ::unlink(name_.c_str());
-        fail("{}: cannot be opened", name_);
+        fail_call(errno, "{}: no file can be made there ({}; TMPDIR chooses the folder)", folder_.string(),
+                  std::strerror(errno));
     }
-    ~TemporaryFile() { ::unlink(name_.c_str()); }
-    TemporaryFile(const TemporaryFile&) = delete;
-    TemporaryFile& operator=(const TemporaryFile&) = delete;
 
     void write(std::span<const std::byte> bytes) {
         if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) no_room();
     }
-    const std::string& name() const { return name_; }
-    void close() {
-        if (std::fclose(file_.release()) != 0) no_room();
+    const fs::path& folder() const { return folder_; }
+    /// All that was written.
+    MappedFile map() const {
+        if (std::fflush(file_.get()) != 0) no_room();
+        return {::fileno(file_.get()), folder_};
     }
 
   private:
@@ -80,8 +70,8 @@ class TemporaryFile {
         fail("no room to unpack it ({}; TMPDIR chooses the folder)", std::strerror(errno));
     }
 
-    std::string name_;
-    std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_{nullptr, std::fclose};
+    fs::path folder_ = fs::temp_directory_path();
+    FilePointer file_;
 };
 
 /// Bytes and whatever keeps them there.
@@ -94,11 +84,10 @@ struct FileBytes {
 FileBytes content_of(const std::shared_ptr<const MappedFile>& archive, const ZipReader& zip,
                      const ZipEntry& entry) {
     if (!entry.deflated) return {archive, zip.packed(entry)};
-    TemporaryFile unpacked;
-    require_space(unpacked.name(), entry.size);
+    UnpackedFile unpacked;
+    require_space(unpacked.folder() / "unpacked", entry.size);
     zip.inflate(entry, [&](std::span<const std::byte> piece) { unpacked.write(piece); });
-    unpacked.close();
-    auto file = std::make_shared<const MappedFile>(unpacked.name());
+    auto file = std::make_shared<const MappedFile>(unpacked.map());
     const auto bytes = file->bytes();
     return {std::move(file), bytes};
 }

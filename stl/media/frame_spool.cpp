@@ -1,7 +1,5 @@
 #include "stl/media/frame_spool.h"
 
-#include <fcntl.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <cerrno>
@@ -11,22 +9,9 @@
 #include "stl/core/error.h"
 
 namespace stl {
-namespace {
-
-std::FILE* open_nameless(const fs::path& output) {
-    std::string name = (output.parent_path() / ".spool.XXXXXX").string();
-    const int fd = ::mkostemp(name.data(), O_CLOEXEC);
-    if (fd < 0) return nullptr;
-    ::unlink(name.c_str());
-    std::FILE* file = ::fdopen(fd, "w+b");
-    if (!file) ::close(fd);
-    return file;
-}
-
-}  // namespace
 
 FrameSpool::FrameSpool(fs::path output)
-    : output_(std::move(output)), file_(open_nameless(output_), std::fclose) {
+    : output_(std::move(output)), file_(open_nameless_file(output_.parent_path())) {
     if (!file_) give_up();
 }
 

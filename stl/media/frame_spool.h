@@ -30,7 +30,7 @@ class FrameSpool {
     void read(void* data, std::size_t bytes);
 
     fs::path output_;
-    std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
+    FilePointer file_;
     std::vector<unsigned char> packed_;
     Image frame_;
     std::int64_t count_ = 0;

@@ -27,22 +27,29 @@ constexpr int buffer_bytes = 256 << 10;
 /// its own file alone; whatever is not here is not opened.
 constexpr const char* known_formats =
     // containers
-    "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,live_flv,asf,asf_o,ogg,nut,mxf,mxf_opatom,rm,ivr,gxf,dv,ivf,wtv,lxf,swf,"
+    "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,live_flv,asf,asf_o,ogg,nut,mxf,mxf_opatom,rm,ivr,gxf,dv,ivf,"
+    "wtv,lxf,swf,"
     "dhav,mpjpeg,kux,pmp,nuv,ifv,vividas,vivo,viv,"
     // streams of one codec
-    "h261,h263,h264,hevc,vvc,evc,av1,obu,m4v,mpegvideo,mjpeg,mjpeg_2000,smjpeg,dirac,dnxhd,vc1,vc1test,cavsvideo,avs2,"
+    "h261,h263,h264,hevc,vvc,evc,av1,obu,m4v,mpegvideo,mjpeg,mjpeg_2000,smjpeg,dirac,dnxhd,vc1,vc1test,"
+    "cavsvideo,avs2,"
     "avs3,ingenient,yuv4mpegpipe,rawvideo,bitpacked,v210,v210x,v410,apv,"
     // animations and pictures
     "gif,apng,image2,webp,webp_anim,jpegxl_anim,flic,mng,ico,fits,filmstrip,cine,dxa,roq,cdxl,"
-    "bmp_pipe,cri_pipe,dds_pipe,dpx_pipe,exr_pipe,gem_pipe,gif_pipe,hdr_pipe,j2k_pipe,jpeg_pipe,jpegls_pipe,jpegxl_pipe,"
-    "jpegxs_pipe,pam_pipe,pbm_pipe,pcx_pipe,pfm_pipe,pgm_pipe,pgmyuv_pipe,pgx_pipe,phm_pipe,photocd_pipe,pictor_pipe,"
-    "png_pipe,ppm_pipe,psd_pipe,qdraw_pipe,qoi_pipe,sgi_pipe,sunrast_pipe,svg_pipe,tiff_pipe,vbn_pipe,webp_pipe,"
+    "bmp_pipe,cri_pipe,dds_pipe,dpx_pipe,exr_pipe,gem_pipe,gif_pipe,hdr_pipe,j2k_pipe,jpeg_pipe,jpegls_pipe,"
+    "jpegxl_pipe,"
+    "jpegxs_pipe,pam_pipe,pbm_pipe,pcx_pipe,pfm_pipe,pgm_pipe,pgmyuv_pipe,pgx_pipe,phm_pipe,photocd_pipe,"
+    "pictor_pipe,"
+    "png_pipe,ppm_pipe,psd_pipe,qdraw_pipe,qoi_pipe,sgi_pipe,sunrast_pipe,svg_pipe,tiff_pipe,vbn_pipe,webp_"
+    "pipe,"
     "xbm_pipe,xpm_pipe,xwd_pipe,"
     // old games
-    "4xm,avs,bethsoftvid,bfi,bink,bmv,c93,dsicin,ea,film_cpk,hnm,idcin,ipmovie,jv,lmlm4,mm,mods,moflex,mtv,mv,mvi,nsv,"
+    "4xm,avs,bethsoftvid,bfi,bink,bmv,c93,dsicin,ea,film_cpk,hnm,idcin,ipmovie,jv,lmlm4,mm,mods,moflex,mtv,"
+    "mv,mvi,nsv,"
     "paf,psxstr,rl2,rpl,ser,sga,siff,smk,smush,thp,tiertexseq,tmv,txd,ty,vmd,wc3movie,wsvqa,xmv,yop,"
     // sound and text
-    "aac,ac3,aiff,amr,ape,au,caf,dts,dtshd,eac3,flac,loas,mlp,mp3,mpc,mpc8,truehd,tta,voc,w64,wav,wv,tty,ass,srt,webvtt";
+    "aac,ac3,aiff,amr,ape,au,caf,dts,dtshd,eac3,flac,loas,mlp,mp3,mpc,mpc8,truehd,tta,voc,w64,wav,wv,tty,ass,"
+    "srt,webvtt";
 
 struct Naming {
     std::string_view format;
@@ -87,8 +94,7 @@ InputFile::InputFile(fs::path path, bool allow_external, StopRequested stop)
     if (fs::file_size(path_, ec) == 0 && !ec) fail("{}: is empty, expected a video", path_.string());
     if (allow_external_) return;
     descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor_ < 0)
-        fail_call(errno, "{}: cannot be opened ({})", path_.string(), std::strerror(errno));
+    if (descriptor_ < 0) fail_call(errno, "{}: cannot be opened ({})", path_.string(), std::strerror(errno));
 }
 
 InputFile::~InputFile() {

@@ -34,9 +34,12 @@ void check_replaceable(const fs::path& path, bool force) {
 
 /// What is at `old` goes aside first; on failure it comes back. Returns 0 or an errno.
 int rename_over(const fs::path& fresh, const fs::path& old) {
-    auto aside = fresh;
-    aside += ".old";
-    if (::rename(old.c_str(), aside.c_str()) != 0) return errno;
+    const auto aside = make_temporary_folder(old);  // empty, so that a folder may be renamed to it
+    if (::rename(old.c_str(), aside.c_str()) != 0) {
+        const int code = errno;
+        ::rmdir(aside.c_str());
+        return code;
+    }
     const int code = ::rename(fresh.c_str(), old.c_str()) == 0 ? 0 : errno;
     if (code != 0) return ::rename(aside.c_str(), old.c_str()) == 0 ? code : errno;
     std::error_code ec;
@@ -59,11 +62,10 @@ int replace_folder(const fs::path& fresh, const fs::path& old) {
 PictureFolder::PictureFolder(fs::path path, bool force) : final_(std::move(path)), force_(force) {
     if (!final_.has_filename()) final_ = final_.parent_path();  // "out/"
     check_replaceable(final_, force);
-    temporary_ = final_.parent_path() / fmt::format(".{}.tmp{}", final_.filename().string(), ::getpid());
     std::error_code ec;
-    fs::remove_all(temporary_, ec);
-    fs::create_directories(temporary_, ec);
+    if (final_.has_parent_path()) fs::create_directories(final_.parent_path(), ec);
     if (ec) fail("{}: cannot be written ({})", final_.string(), ec.message());
+    temporary_ = make_temporary_folder(final_);
 }
 
 PictureFolder::~PictureFolder() {

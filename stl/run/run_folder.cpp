@@ -1,7 +1,5 @@
 #include "stl/run/run_folder.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <fstream>
 #include <sstream>
@@ -13,8 +11,8 @@ namespace {
 
 constexpr const char* lock_file = ".lock";
 constexpr const char* experiment_json = "experiment.json";
-/// Where earlier contents wait for their removal; hidden.
-constexpr std::string_view replaced = ".replaced.tmp";
+/// Where earlier contents wait for their removal, under a temporary name of it.
+constexpr std::string_view replaced = "replaced";
 
 std::vector<fs::path> entries(const fs::path& folder) {
     std::vector<fs::path> paths;
@@ -72,7 +70,8 @@ Json metrics_line(const std::string& text) {
 void remove_replaced(const fs::path& folder) {
     for (const auto& path : entries(folder)) {
         std::error_code in_nobodys_way;
-        if (path.filename().string().starts_with(replaced)) fs::remove_all(path, in_nobodys_way);
+        if (path.filename().string().starts_with(fmt::format(".{}.tmp", replaced)))
+            fs::remove_all(path, in_nobodys_way);
     }
 }
 
@@ -82,8 +81,7 @@ void remove_earlier(const fs::path& folder) {
     auto earlier = contents(folder);
     std::stable_partition(earlier.begin(), earlier.end(),
                           [](const fs::path& path) { return path.filename() != experiment_json; });
-    const auto aside = folder / fmt::format("{}{}", replaced, ::getpid());
-    if (!earlier.empty()) make_folder(aside);
+    const auto aside = earlier.empty() ? fs::path() : make_temporary_folder(folder / replaced);
     for (auto one = earlier.begin(); one != earlier.end(); ++one) {
         std::error_code ec;
         fs::rename(*one, aside / one->filename(), ec);
@@ -94,7 +92,7 @@ void remove_earlier(const fs::path& folder) {
         fs::remove(aside, lost);
         fail("{}: cannot be removed ({}); the run is as it was", one->string(), ec.message());
     }
-    remove_replaced(folder);
+    if (!aside.empty()) remove_replaced(folder);
 }
 
 }  // namespace
@@ -110,6 +108,7 @@ RunFolder RunFolder::create(const fs::path& path, bool force) {
     folder.lock();
     refuse_taken(path, force);  // another process may have been here in between
     remove_earlier(path);
+    folder.remove_half_written();
     make_folder(path / "checkpoints");
     return folder;
 }
@@ -123,14 +122,15 @@ RunFolder RunFolder::open(const fs::path& path) {
 RunFolder RunFolder::go_on(const fs::path& path) {
     auto folder = open(path);
     folder.lock();
-    // Without a lock another process may be writing them.
-    if (folder.lock_->state() == FileLock::State::held) {
-        remove_leftovers(path);
-        remove_leftovers(path / "checkpoints");
-        remove_leftovers(path / "samples");
-        remove_replaced(path);
-    }
+    folder.remove_half_written();
     return folder;
+}
+
+void RunFolder::remove_half_written() const {
+    // Without a lock another process may be writing them.
+    if (lock_->state() != FileLock::State::held) return;
+    for (const auto& folder : {path_, path_ / "checkpoints", path_ / "samples"}) remove_leftovers(folder);
+    remove_replaced(path_);
 }
 
 void RunFolder::require_available(const fs::path& path, bool resume, bool force) {

@@ -51,6 +51,8 @@ class RunFolder {
     explicit RunFolder(fs::path path) : path_(std::move(path)) {}
     /// Error if another process has the lock.
     void lock();
+    /// What a killed process left; nothing without the lock.
+    void remove_half_written() const;
 
     fs::path path_;
     std::shared_ptr<const FileLock> lock_;  ///< null: not opened for training

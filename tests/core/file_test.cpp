@@ -7,8 +7,11 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <cerrno>
+#include <fstream>
 #include <thread>
 
+#include "stl/core/utf8.h"
 #include "tests/support/files.h"
 
 namespace stl {
@@ -18,6 +21,7 @@ using test::error_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::StartsWith;
 
 TEST(AtomicFile, AppearsWholeOrNotAtAll) {
     const test::TemporaryFolder folder;
@@ -99,10 +103,15 @@ TEST(AtomicFile, LeftoversOfAKilledWriterAreRemovedAndNothingElse) {
                                   fmt::format(".last.tmp{}x.pth", dead),
                                   fmt::format(".last.tmp{}.pth.gz", dead),
                                   ".last.tmp-1.pth",
+                                  fmt::format(".last.tmp{}-0123.pth", dead),
+                                  fmt::format(".last.tmp{}-0123456789abcdeg.pth", dead),
+                                  fmt::format(".last.tmp{}-0123456789abcdef.pth", ::getppid()),
                                   fmt::format("deep/.last.tmp{}.pth", dead),
                                   fmt::format(".last.tmp{}.pth", ::getppid())};
     for (const auto& name : kept) write_text(folder / name, "");
     std::vector<std::string> removed{fmt::format(".last.tmp{}.pth", dead),
+                                     fmt::format(".last.tmp{}-0123456789abcdef.pth", dead),
+                                     fmt::format(".bare.tmp{}-0123456789abcdef", dead),
                                      fmt::format(".a.b.tmp{}.json", dead), fmt::format(".bare.tmp{}", dead)};
     for (const auto& name : removed) write_text(folder / name, "");
     {
@@ -115,6 +124,73 @@ TEST(AtomicFile, LeftoversOfAKilledWriterAreRemovedAndNothingElse) {
     for (const auto& name : removed) EXPECT_FALSE(fs::exists(folder / name)) << name;
     EXPECT_TRUE(fs::exists(folder / fmt::format(".folder.tmp{}", dead)));
     EXPECT_NO_THROW(remove_leftovers(folder / "none"));
+}
+
+TEST(AtomicFile, TwoOfOneNameAndProcessIdDoNotMix) {
+    // As in two containers, where both are process 1.
+    const test::TemporaryFolder folder;
+    AtomicFile first(folder / "a.txt"), second(folder / "a.txt");
+    EXPECT_NE(first.temporary(), second.temporary());
+    std::ofstream(first.temporary()) << "the longer one of the two";
+    std::ofstream(second.temporary()) << "the other";
+    first.commit();
+    EXPECT_EQ(read_text(folder / "a.txt"), "the longer one of the two");
+    second.commit();
+    EXPECT_EQ(read_text(folder / "a.txt"), "the other");
+    EXPECT_THAT(folder.files(), ElementsAre("a.txt"));
+}
+
+TEST(AtomicFile, ALinkAtANameThatCanBeForeseenIsNotFollowed) {
+    const test::TemporaryFolder folder;
+    write_text(folder / "victim", "precious");
+    fs::create_symlink("victim", folder / fmt::format(".a.tmp{}.txt", ::getpid()));
+    write_text(folder / "a.txt", "new");
+    EXPECT_EQ(read_text(folder / "victim"), "precious");
+    EXPECT_EQ(read_text(folder / "a.txt"), "new");
+    fs::create_symlink("victim", folder / ".lock");
+    EXPECT_THAT(error_of([&] { FileLock(folder / ".lock"); }), HasSubstr(".lock: cannot be written"));
+    EXPECT_EQ(read_text(folder / "victim"), "precious");
+}
+
+TEST(AtomicFile, ANameMayBeAsLongAsTheFileSystemTakes) {
+    const test::TemporaryFolder folder;
+    std::string letters;
+    while (letters.size() < 250) letters += "\u00e9";
+    for (const auto& name : {std::string(255, 'n'), std::string(251, 'n') + ".txt", letters + "a.txt",
+                             "a." + std::string(253, 'x')}) {
+        ASSERT_EQ(name.size(), 255U);
+        write_text(folder / name, "text");
+        EXPECT_EQ(read_text(folder / name), "text");
+        const auto temporary = AtomicFile(folder / name).temporary().filename().string();
+        EXPECT_LE(temporary.size(), 255U);
+        EXPECT_TRUE(is_utf8(temporary)) << temporary;
+    }
+    EXPECT_THAT(error_of([&] { write_text(folder / std::string(256, 'n'), ""); }), HasSubstr("too long"));
+}
+
+TEST(TemporaryFiles, AreNewAndOfTheirOwnName) {
+    const test::TemporaryFolder folder;
+    const auto file = make_temporary_file(folder / "a.png"), other = make_temporary_file(folder / "a.png");
+    EXPECT_NE(file, other);
+    EXPECT_EQ(file.parent_path(), folder.path());
+    EXPECT_THAT(file.filename().string(), StartsWith(fmt::format(".a.tmp{}-", ::getpid())));
+    EXPECT_EQ(file.extension(), ".png");
+    EXPECT_TRUE(fs::is_directory(make_temporary_folder(folder / "a")));
+    EXPECT_THAT(error_of([&] { make_temporary_file(folder / "none/a.png"); }),
+                HasSubstr("none/a.png: cannot be written"));
+}
+
+TEST(TemporaryFiles, WhatHasNoNameLeavesNothing) {
+    const test::TemporaryFolder folder;
+    const auto file = open_nameless_file(folder.path());
+    ASSERT_NE(file, nullptr);
+    EXPECT_THAT(folder.files(), IsEmpty());
+    ASSERT_GE(std::fputs("text", file.get()), 0);
+    ASSERT_EQ(std::fflush(file.get()), 0);
+    const MappedFile map(::fileno(file.get()), "nameless");
+    EXPECT_EQ(map.bytes().size(), 4U);
+    EXPECT_EQ(open_nameless_file(folder / "none"), nullptr);
+    EXPECT_EQ(errno, ENOENT);
 }
 
 TEST(FileLock, IsHeldOnceAndEndsWithItsObject) {

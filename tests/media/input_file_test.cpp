@@ -92,9 +92,12 @@ TEST_F(InputFileTest, FormatsThatOpenTheirOwnFileOnceMoreMay) {
 
 TEST_F(InputFileTest, WhatIsCommonIsReadAsBefore) {
     const std::vector<std::string> kinds{
-        "a.mp4",  "a.mov",   "a.mkv", "a.webm", "a.avi",  "a.ts",           "a.mpg",          "a.flv",
-        "a.wmv",  "a.gif",   "a.y4m", "a.nut",  "a.h264", "a.ogv",          "a.mjpeg",        "-c:v libvpx a.ivf",
-        "a.apng", "a.m2ts",  "a.mxf", "-s 720x576 -pix_fmt yuv420p a.dv", "-c:v mpeg4 a.3gp"};
+        "a.mp4",           "a.mov",  "a.mkv",   "a.webm",
+        "a.avi",           "a.ts",   "a.mpg",   "a.flv",
+        "a.wmv",           "a.gif",  "a.y4m",   "a.nut",
+        "a.h264",          "a.ogv",  "a.mjpeg", "-c:v libvpx a.ivf",
+        "a.apng",          "a.m2ts", "a.mxf",   "-s 720x576 -pix_fmt yuv420p a.dv",
+        "-c:v mpeg4 a.3gp"};
     for (const auto& kind : kinds) {
         const auto name = kind.substr(kind.rfind(' ') + 1);
         ffmpeg("-f lavfi -i testsrc2=size=64x48:rate=25:duration=1 " +

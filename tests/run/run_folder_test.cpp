@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <climits>
 #include <fstream>
 #include <thread>
 
@@ -72,28 +73,45 @@ TEST_F(RunFolderTest, AFolderWithALockAloneIsEmpty) {
 
 TEST_F(RunFolderTest, WhatWasKilledWhileItBeganIsNoRunInTheWay) {
     RunFolder::create(folder_, false);
-    write_text(folder_ / fmt::format(".experiment.tmp{}.json", ::getpid()), "{");
+    const auto left = make_temporary_file(folder_ / "experiment.json");
     EXPECT_NO_THROW(RunFolder::require_available(folder_, /*resume=*/false, /*force=*/false));
     EXPECT_NO_THROW(RunFolder::create(folder_, false));
+    EXPECT_FALSE(fs::exists(left));
     write_text(folder_ / "checkpoints/last.pth", "weights");
     EXPECT_ANY_THROW(RunFolder::create(folder_, false));
 }
 
+/// A folder below `folder` whose path is of `length` bytes.
+fs::path folder_of_length(const fs::path& folder, std::size_t length) {
+    auto path = folder.string();
+    while (path.size() + 150 < length) path += '/' + std::string(100, 'd');
+    return path + '/' + std::string(length - path.size() - 1, 'd');
+}
+
 TEST_F(RunFolderTest, ARunThatCannotBeRemovedStaysWhole) {
-    write_text(RunFolder::create(folder_, false).experiment_file(), "{}");
-    write_text(folder_ / "metrics.jsonl", "{}");
-    write_text(folder_ / "checkpoints/last.pth", "weights");
-    // In the place that experiment.json would go to, where a file cannot go.
-    const auto aside = folder_ / fmt::format(".replaced.tmp{}", ::getpid());
-    write_text(aside / "experiment.json/file", "");
-    EXPECT_THAT([&] { RunFolder::create(folder_, true); },
+    // There its path is too long by one byte for experiment.json, which goes last, where the others went.
+    const auto aside = fmt::format("/.replaced.tmp{}-0123456789abcdef/experiment.json", ::getpid());
+    const auto folder = folder_of_length(folder_, PATH_MAX - aside.size());
+    write_text(RunFolder::create(folder, false).experiment_file(), "{}");
+    write_text(folder / "metrics.jsonl", "{}");
+    write_text(folder / "checkpoints/last.pth", "weights");
+    EXPECT_THAT([&] { RunFolder::create(folder, true); },
                 ThrowsMessage<Error>(testing::AllOf(HasSubstr("experiment.json: cannot be removed"),
                                                     HasSubstr("the run is as it was"))));
-    EXPECT_EQ(read_text(folder_ / "metrics.jsonl"), "{}");
-    EXPECT_EQ(read_text(folder_ / "checkpoints/last.pth"), "weights");
-    EXPECT_TRUE(RunFolder::is_run(folder_));
+    EXPECT_EQ(read_text(folder / "metrics.jsonl"), "{}");
+    EXPECT_EQ(read_text(folder / "checkpoints/last.pth"), "weights");
+    EXPECT_TRUE(RunFolder::is_run(folder));
+    EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 4) << "with the lock";
+}
+
+TEST_F(RunFolderTest, GoingOnRemovesWhatWasToBeReplaced) {
+    write_text(RunFolder::create(folder_, false).experiment_file(), "{}");
+    const auto aside = make_temporary_folder(folder_ / "replaced");
+    write_text(aside / "metrics.jsonl", "{}");
+    write_text(folder_ / ".replaced.tmp123/metrics.jsonl", "{}");  // of an earlier version
     RunFolder::go_on(folder_);
     EXPECT_FALSE(fs::exists(aside)) << "as what a killed process left";
+    EXPECT_FALSE(fs::exists(folder_ / ".replaced.tmp123"));
 }
 
 TEST_F(RunFolderTest, NoLockIsLeftInWhatIsNoRun) {

@@ -138,9 +138,9 @@ TEST(LibraryPathsTest, OfAllThatIsBuiltNoneIsEmptyRelativeOrOpenToAll) {
 
 TEST(LibraryPathsTest, OfAllThatIsInstalledTheyLieInTheInstallation) {
     const test::TemporaryFolder folder;
-    const auto command = fmt::format("'{}' --install '{}' --prefix '{}' --component stl >'{}' 2>&1", STL_CMAKE,
-                                     build_folder.string(), (folder / "there").string(),
-                                     (folder / "said").string());
+    const auto command =
+        fmt::format("'{}' --install '{}' --prefix '{}' --component stl >'{}' 2>&1", STL_CMAKE,
+                    build_folder.string(), (folder / "there").string(), (folder / "said").string());
     ASSERT_EQ(std::system(command.c_str()), 0) << read_text(folder / "said");
     EXPECT_EQ(library_paths(folder / "there/bin/stl"), std::vector<std::string>{"$ORIGIN/../lib"});
     EXPECT_EQ(fs::status(folder / "there/bin/stl").permissions() & fs::perms::others_exec,
