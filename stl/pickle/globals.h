@@ -1,6 +1,6 @@
-// The allow-list: every name that a checkpoint's pickle may mention, and what it stands for. Anything else is
-// refused by name. Being on the list never means being called: the interpreter knows what a few of them make
-// (tensors, dictionaries, numbers); all others become inert objects.
+// The list of names that stand for something here. Being on the list never means being called: the interpreter
+// knows what a few of them make (tensors, dictionaries, numbers); all others, on the list or not, become inert
+// objects.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,7 @@ enum class Role : std::uint8_t {
     numpy_scalar,   ///< numpy.core.multiarray.scalar
     name_space,     ///< argparse.Namespace
     inert,          ///< known, of no use here
+    unknown,        ///< not on the list: an inert placeholder, whatever it is called with
 };
 
 struct Global {

@@ -1,4 +1,4 @@
-// What the calls on the allow-list make.
+// What the known calls make.
 
 #include <array>
 #include <cmath>
@@ -52,6 +52,7 @@ Value make_tensor(Arena& arena, const List& arguments, std::optional<DType> dtyp
 /// torch._tensor._rebuild_from_type_v2(function, type, arguments, state): a tensor with attributes.
 Value make_from_type(Arena& arena, const List& arguments) {
     const auto& function = argument<Global>(arguments, 0, "a function");
+    if (function.role == Role::unknown) return arena.make({Object{function, arguments.items.back(), {}}});
     const bool plain = function.role == Role::tensor_v1 || function.role == Role::tensor_v2 ||
                        function.role == Role::tensor_v3 || function.role == Role::parameter;
     if (!plain) fail("a tensor made by {}.{}", function.module, function.name);
@@ -154,6 +155,7 @@ Value make_sequence(Arena& arena, const Global& type, const List& arguments) {
                                                                     : Sequence::list;
     List out{kind, {}};
     if (!arguments.items.empty()) {
+        if (arguments.items[0].as<Object>()) return arena.make({Object{type, arguments.items[0], {}}});
         const auto* items = arguments.items[0].as<List>();
         if (items == nullptr) fail("{}.{} of {}", type.module, type.name, arguments.items[0].describe());
         arena.charge(items->items.size());
@@ -169,7 +171,8 @@ Value make_attribute(Arena& arena, const Global& type, Value arguments) {
     const auto* name = owner.as<Global>();
     const auto* object = owner.as<Object>();
     const bool allowed =
-        (name && name->role == Role::scheduler) || (object && object->type.role == Role::scheduler);
+        (name && (name->role == Role::scheduler || name->role == Role::unknown)) ||
+        (object && (object->type.role == Role::scheduler || object->type.role == Role::unknown));
     if (!allowed) fail("getattr on {} is not on the list of what a checkpoint may hold", owner.describe());
     argument<std::string_view>(list, 1, "an attribute's name");
     return arena.make({Object{type, arguments, {}}});
@@ -180,6 +183,8 @@ Value make_attribute(Arena& arena, const Global& type, Value arguments) {
 Value make_instance(Arena& arena, Value callable, Value arguments) {
     const auto* type = callable.as<Global>();
     const auto* list = arguments.as<List>();
+    // What an inert function would have made: a nested class, a partial function.
+    if (const auto* object = callable.as<Object>()) return arena.make({Object{object->type, arguments, {}}});
     if (type == nullptr) fail("{} can't be called", callable.describe());
     if (list == nullptr || list->sequence != Sequence::tuple) {
         fail("{}.{} with {} for arguments", type->module, type->name, arguments.describe());
@@ -194,6 +199,7 @@ Value make_instance(Arena& arena, Value callable, Value arguments) {
             return make_tensor(arena, *list, dtype.dtype);
         }
         case Role::parameter:
+            if (!list->items.empty() && list->items[0].as<Object>()) return list->items[0];
             argument<Tensor>(*list, 0, "a tensor");
             return list->items[0];
         case Role::from_type:
@@ -220,6 +226,7 @@ Value make_instance(Arena& arena, Value callable, Value arguments) {
         case Role::numpy_dtype:
         case Role::name_space:
         case Role::inert:
+        case Role::unknown:
             return arena.make({Object{*type, arguments, {}}});
     }
     fail("{}.{} can't be called", type->module, type->name);

@@ -516,12 +516,7 @@ bool Machine::step_object(std::uint8_t op) {
 }
 
 Value Machine::global(std::string_view module, std::string_view name) {
-    const auto known = find_global(module, name);
-    if (!known) {
-        fail("names {}.{}, which is not on the list of what a checkpoint may hold (nothing was run)",
-             printable(module), printable(name));
-    }
-    return arena_.make({*known});
+    return arena_.make({find_global(module, name).value_or(Global{Role::unknown, DType::u8, module, name})});
 }
 
 void Machine::build(Value state) {
@@ -538,6 +533,11 @@ void Machine::build(Value state) {
 void Machine::persistent_id(Value id) {
     const auto* tuple = id.as<List>();
     if (tuple == nullptr || !persistent_) fail("{} is no persistent id of a storage", id.describe());
+    // The legacy format writes a module's class as ('module', class, source file, source).
+    if (tuple->items.size() > 1 && tuple->items[1].as<Global>()) {
+        const auto* kind = tuple->items[0].as<std::string_view>();
+        if (kind != nullptr && *kind == "module") return push(tuple->items[1]);
+    }
     make(persistent_(*tuple));
 }
 

@@ -1,5 +1,5 @@
-// Interprets a pickle (protocols 0 to 5) without running anything: names are looked up in the allow-list, and
-// what the few known calls would make is made here as plain values.
+// Interprets a pickle (protocols 0 to 5) without running anything: names are looked up in a list, and what the
+// few known calls would make is made here as plain values. Other names become inert placeholders.
 //
 // Source for the opcodes: CPython's Lib/pickletools.py; for what torch writes: torch/_utils.py,
 // torch/serialization.py. Memory is bounded by the pickle's own size (every opcode makes at most one small
@@ -23,8 +23,7 @@ class Machine {
     /// `bytes` starts with the pickle and must live as long as the arena's values.
     Machine(Arena& arena, Bytes bytes, Persistent persistent);
 
-    /// The value of the first pickle in `bytes`. Error "byte 17: ..." if it is damaged, truncated or names
-    /// what is not allowed.
+    /// The value of the first pickle in `bytes`. Error "byte 17: ..." if it is damaged or truncated.
     Value run();
     /// Where that pickle ended.
     std::size_t position() const { return position_; }
@@ -76,7 +75,8 @@ class Machine {
     std::vector<std::optional<Value>> memo_;
 };
 
-/// What calling `callable` with `arguments` (a tuple) makes, for the calls on the allow-list.
+/// What calling `callable` with `arguments` (a tuple) makes: a value for the calls that are known, else an inert
+/// object.
 Value make_instance(Arena& arena, Value callable, Value arguments);
 
 }  // namespace stl::pickle

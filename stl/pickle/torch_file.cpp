@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <set>
 
 #include "stl/core/error.h"
+#include "stl/core/utf8.h"
 
 namespace stl::pickle {
 namespace {
@@ -76,7 +78,14 @@ void TorchFile::read_zip() {
         const auto slash = entry.name.find('/');
         return entry.name.substr(slash == std::string_view::npos ? 0 : slash + 1) == pickle_name;
     });
-    if (pickle == zip_->entries().end()) fail("a zip file without data.pkl: not written by torch.save");
+    if (pickle == zip_->entries().end()) {
+        const bool exported = std::ranges::any_of(zip_->entries(), [](const ZipEntry& entry) {
+            return entry.name.ends_with("archive_format") ||
+                   entry.name.find("exported_program") != entry.name.npos;
+        });
+        if (exported) fail("a program of torch.export, expected a checkpoint of torch.save");
+        fail("a zip file without data.pkl: not written by torch.save");
+    }
     prefix_ = pickle->name.substr(0, pickle->name.size() - pickle_name.size());
     if (zip_->find(prefix_ + "constants.pkl") != nullptr) {
         fail("a TorchScript program, expected a checkpoint of torch.save");
@@ -149,7 +158,10 @@ void TorchFile::place_legacy_storages(std::size_t position, const List& keys) {
 StorageView TorchFile::storage_of(const List& id) {
     if (text_at(id, 0, "a kind") != "storage") fail("a persistent id that is no storage");
     const auto* type = id.items.size() > 1 ? id.items[1].as<Global>() : nullptr;
-    if (type == nullptr || type->role != Role::storage_type) fail("a storage without a type");
+    if (type == nullptr) fail("a storage without a type");
+    if (type->role != Role::storage_type)
+        fail("a storage of type {}.{}, which is not supported", printable(type->module),
+             printable(type->name));
     const auto key = text_at(id, 2, "a key");
     const auto count = id.items.size() > 4 ? to_integer(id.items[4], "a storage's size") : -1;
     const auto element = static_cast<std::int64_t>(dtype_size(type->dtype));
@@ -225,6 +237,16 @@ void TorchFile::prepare(Storage& storage) const {
     storage.aligned = std::make_unique_for_overwrite<std::byte[]>(storage.bytes.size());
     std::ranges::copy(storage.bytes, storage.aligned.get());
     storage.bytes = {storage.aligned.get(), storage.bytes.size()};
+}
+
+std::vector<std::string> TorchFile::unknown_names() const {
+    std::vector<std::string> names;
+    std::set<std::pair<std::string_view, std::string_view>> seen;
+    arena_.for_each<Global>([&](const Global& global) {
+        if (global.role == Role::unknown && seen.emplace(global.module, global.name).second)
+            names.push_back(printable(global.module) + "." + printable(global.name));
+    });
+    return names;
 }
 
 Bytes TorchFile::storage(const Tensor& tensor) {

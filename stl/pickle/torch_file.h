@@ -29,6 +29,8 @@ class TorchFile {
 
     Value root() const { return root_; }
     const fs::path& path() const { return file_.path(); }
+    /// The names in the pickle that stand for nothing here ("omegaconf.DictConfig"), each once, printable.
+    std::vector<std::string> unknown_names() const;
     /// The bytes of a tensor's storage, which live as long as this object. The first call for a storage
     /// checks its checksum, and inflates it if it was deflated. A tensor never reaches beyond them.
     Bytes storage(const Tensor& tensor);

@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "stl/core/error.h"
+#include "stl/core/utf8.h"
 
 namespace stl::pickle {
 
@@ -29,10 +30,10 @@ std::string Value::describe() const {
         }
         std::string operator()(const Dict&) const { return "a dictionary"; }
         std::string operator()(const Global& g) const {
-            return fmt::format("the name {}.{}", g.module, g.name);
+            return fmt::format("the name {}.{}", printable(g.module), printable(g.name));
         }
         std::string operator()(const Object& o) const {
-            return fmt::format("a {}.{}", o.type.module, o.type.name);
+            return fmt::format("a {}.{}", printable(o.type.module), printable(o.type.name));
         }
         std::string operator()(const Tensor&) const { return "a tensor"; }
         std::string operator()(const StorageView&) const { return "a storage"; }

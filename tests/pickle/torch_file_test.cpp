@@ -13,6 +13,7 @@
 namespace stl::pickle {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 double element(DType type, const std::byte* at) {
@@ -339,9 +340,38 @@ TEST(TorchFile, RefusesWhatIsNoCheckpoint) {
     EXPECT_THAT(error_of([&] { TorchFile::open(folder / "none.pth"); }), HasSubstr("none.pth: no such file"));
 }
 
-TEST(TorchFile, RefusesCodeInAFile) {
-    const auto message = refusal_of_file("\x80\x02" + call("os", "system", text("touch /tmp/never")) + ".");
-    EXPECT_THAT(message, HasSubstr("made.pth: byte 2: names os.system, which is not on the list"));
+TEST(TorchFile, NeverRunsCodeInAFile) {
+    const TemporaryFolder folder;
+    const auto never = (folder / "never").string();
+    const auto path = folder / "made.pth";
+    ZipWriter zip(path, "made.pth");
+    zip.add("made/data.pkl", "\x80\x02" + call("os", "system", text("touch " + never)) + "0" +
+                                 call("os", "system", text("touch " + never)) + "0" + call("a", "b\x1b", "") +
+                                 ".");
+    zip.finish();
+    const auto file = TorchFile::open(path);
+    EXPECT_FALSE(fs::exists(never));
+    EXPECT_EQ(file->root().describe(), "a a.b?");
+    EXPECT_THAT(file->unknown_names(), ElementsAre("os.system", "a.b?"));
+}
+
+TEST(TorchFile, AClassOfTheLegacyFormatIsInert) {
+    const TemporaryFolder folder;
+    ZipWriter zip(folder / "made.pth", "made.pth");
+    zip.add("made/data.pkl",
+            tuple(text("module") + global("a", "Net") + text("a.py") + text("import os")) + "Q)\x81.");
+    zip.finish();
+    EXPECT_EQ(TorchFile::open(folder / "made.pth")->root().describe(), "a a.Net");
+}
+
+TEST(TorchFile, ProgramsOfTorchExportAreNamed) {
+    const TemporaryFolder folder;
+    ZipWriter zip(folder / "made.pt2", "made.pt2");
+    zip.add("made/archive_format", "pt2");
+    zip.add("made/models/model.json", "{}");
+    zip.finish();
+    EXPECT_THAT(error_of([&] { TorchFile::open(folder / "made.pt2"); }),
+                HasSubstr("a program of torch.export"));
 }
 
 // ---- damage: an Error or a value, never a crash
