@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "stl/core/error.h"
+#include "stl/core/file_kind.h"
 #include "stl/core/names.h"
 #include "stl/core/utf8.h"
 
@@ -134,7 +135,10 @@ Json parse_json(std::string_view text, const std::string& where) {
 }
 
 Json read_json(const fs::path& path, std::uint64_t limit) {
-    return parse_json(read_text(path, limit), path.string());
+    const auto text = read_text(path, limit);
+    if (const auto what = stand_in(std::as_bytes(std::span(text))); !what.empty())
+        fail("{}: {}", path.string(), what);
+    return parse_json(text, path.string());
 }
 
 std::string to_text(const Json& json) {

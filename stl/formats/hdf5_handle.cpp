@@ -4,6 +4,7 @@
 #include <array>
 
 #include "stl/core/error.h"
+#include "stl/core/file_kind.h"
 #include "stl/core/names.h"
 #include "stl/core/utf8.h"
 
@@ -123,7 +124,8 @@ Handle open_for_reading(const fs::path& path) {
     if (file.valid()) return file;
     const auto why = reason();
     if (fs::file_size(path) == 0) fail("{}: is empty, expected an HDF5 file", path.string());
-    if (H5Fis_hdf5(path.c_str()) == 0) fail("{}: is no HDF5 file", path.string());
+    refuse_stand_in(path);
+    if (H5Fis_hdf5(path.c_str()) == 0) fail("{}: is no HDF5 file{}", path.string(), kind_hint(path));
     fail("{}: cannot be read as HDF5 ({})", path.string(), why);
 }
 

@@ -2,6 +2,7 @@
 
 #include "stl/core/array.h"
 #include "stl/core/error.h"
+#include "stl/core/file_kind.h"
 
 namespace stl {
 namespace {
@@ -21,6 +22,8 @@ std::uint32_t big_endian(std::string_view bytes, std::size_t at) {
 GrayPictures parse_idx(std::string_view bytes, const std::string& where) {
     if (bytes.empty()) fail("{}: is empty, expected an IDX file of pictures", where);
     if (bytes.size() < 4) fail("{}: {} bytes, expected an IDX file of pictures", where, bytes.size());
+    if (const auto what = stand_in(std::as_bytes(std::span(bytes))); !what.empty())
+        fail("{}: {}", where, what);
     const auto magic = big_endian(bytes, 0);
     if (magic == labels_magic) fail("{}: holds labels, expected the file with the pictures", where);
     if (magic >> 8 != 0x08) {

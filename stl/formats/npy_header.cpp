@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "stl/core/error.h"
+#include "stl/core/file_kind.h"
 #include "stl/core/utf8.h"
 #include "stl/formats/file_checks.h"
 #include "stl/formats/npy_file.h"
@@ -141,6 +142,7 @@ NpyHeader parse_dictionary(std::string_view text, const std::string& where) {
 NpyHeader parse_npy(std::span<const std::byte> bytes, const std::string& where) {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     if (text.empty()) fail("{}: is empty, expected an NPY file", where);
+    if (const auto what = stand_in(bytes); !what.empty()) fail("{}: {}", where, what);
     if (!text.starts_with(magic)) fail("{}: is no NPY file (it doesn't start with \\x93NUMPY)", where);
     const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(bytes[i]); };
     const std::size_t version = text.size() > 6 ? byte(6) : 1;

@@ -7,6 +7,7 @@
 
 #include "stl/archive/zip.h"
 #include "stl/core/error.h"
+#include "stl/core/file_kind.h"
 #include "stl/core/names.h"
 #include "stl/core/utf8.h"
 #include "stl/formats/file_checks.h"
@@ -106,6 +107,7 @@ std::vector<std::uint8_t> read_split(std::span<const std::byte> content, const s
 std::unique_ptr<SequenceReader> open_npz(const fs::path& path, const ReadOptions& options) {
     const auto file = std::make_shared<const MappedFile>(path);
     if (file->bytes().empty()) fail("{}: is empty, expected a zip file", path.string());
+    if (const auto what = stand_in(file->bytes()); !what.empty()) fail("{}: {}", path.string(), what);
     const auto zip = naming(path.string(), [&] { return ZipReader(file->bytes()); });
     const auto name = choose_array(zip, options.dataset, path.string());
     const auto entry_of = [&](const std::string& array) {

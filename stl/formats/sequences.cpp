@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "stl/core/error.h"
+#include "stl/core/file_kind.h"
 #include "stl/core/names.h"
 #include "stl/formats/hdf5_file.h"
 #include "stl/formats/npy_file.h"
@@ -38,7 +39,8 @@ SequenceFormat format_of_file(const fs::path& path) {
     const std::string_view bytes(start.data(), static_cast<std::size_t>(in.gcount()));
     if (bytes.starts_with("\x89HDF\r\n\x1a\n")) return SequenceFormat::hdf5;
     if (bytes.starts_with("\x93NUMPY")) return SequenceFormat::npy;
-    if (bytes.starts_with("PK\x03\x04")) return SequenceFormat::npz;
+    if (bytes.starts_with("PK\x03\x04") && kind_of_file(path) != FileKind::checkpoint)
+        return SequenceFormat::npz;
     return SequenceFormat::none;
 }
 
@@ -77,7 +79,8 @@ bool same_file(const std::string& a, const std::string& b) {
 std::unique_ptr<SequenceReader> open_sequences(const std::string& file, const ReadOptions& options) {
     const auto [path, named] = split_file_name(file);
     if (!fs::exists(path)) fail("{}: no such file", path.string());
-    if (fs::is_directory(path)) fail("{}: is a folder, expected an HDF5, NPY or NPZ file", path.string());
+    if (fs::is_directory(path))
+        fail("{}: is a folder, expected an HDF5, NPY or NPZ file{}", path.string(), kind_hint(path));
     require_regular_file(path);
     auto chosen = options;
     if (!named.empty()) chosen.dataset = named;
@@ -95,10 +98,10 @@ std::unique_ptr<SequenceReader> open_sequences(const std::string& file, const Re
         case SequenceFormat::none:
             break;
     }
-    fail(
-        "{}: neither HDF5 nor NPY nor NPZ (by its name or its first bytes); stl import makes a sequence file "
-        "of videos",
-        path.string());
+    refuse_stand_in(path);
+    fail("{}: neither HDF5 nor NPY nor NPZ (by its name or its first bytes){}", path.string(),
+         kind_of_file(path) == FileKind::unknown ? "; stl import makes a sequence file of videos"
+                                                 : kind_hint(path));
 }
 
 void SequenceWriter::set_splits(std::span<const Split> /*splits*/) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "stl/core/error.h"
+#include "stl/core/file_kind.h"
 #include "stl/media/frame_scaler.h"
 
 namespace stl {
@@ -22,7 +23,7 @@ int checked(int code, const fs::path& path) {
     const auto reason = ffmpeg::complaint(code);
     if (ffmpeg::is_shortage(code))
         throw Shortage(fmt::format("{}: cannot be read ({})", path.string(), reason));
-    fail("{}: is no video that can be read ({})", path.string(), reason);
+    fail("{}: is no video that can be read ({}){}", path.string(), reason, kind_hint(path));
 }
 
 /// Containers of text art, which FFmpeg "plays" too.
@@ -61,6 +62,7 @@ std::int64_t duration_stamp(const AVFrame& frame) {
 
 FileDecoder::FileDecoder(const fs::path& path, const VideoOptions& options)
     : path_(path), file_(path, options.allow_external, options.stop) {
+    refuse_stand_in(path);
     ffmpeg::catch_messages();
     ffmpeg::forget_complaints();
     open_container(options.max_pixels);

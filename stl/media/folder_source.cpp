@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "stl/core/error.h"
+#include "stl/core/file_kind.h"
 #include "stl/media/frame_source.h"
 #include "stl/media/picture_decoder.h"
 
@@ -15,7 +16,7 @@ class FolderSource : public FrameSource {
   public:
     FolderSource(const fs::path& path, const VideoOptions& options)
         : path_(path), options_(options), files_(list_pictures(path)) {
-        if (files_.empty()) fail("{}: no pictures in this folder", path.string());
+        if (files_.empty()) fail("{}: no pictures in this folder{}", path.string(), kind_hint(path));
         if (!(options.folder_fps > 0))
             fail("{}: {} pictures a second: no such rate", path.string(), options.folder_fps);
         const unsigned cores = std::max(1U, std::thread::hardware_concurrency());

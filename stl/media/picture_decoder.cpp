@@ -6,6 +6,7 @@
 
 #include "stl/core/array.h"
 #include "stl/core/error.h"
+#include "stl/core/file_kind.h"
 #include "stl/media/frame_scaler.h"
 
 namespace stl {
@@ -51,6 +52,7 @@ DecodedPicture decode_picture(const fs::path& path, const PictureForm& form) {
 
 DecodedPicture decode_picture(std::span<const std::byte> file, const fs::path& path,
                               const PictureForm& form) {
+    if (const auto what = stand_in(file); !what.empty()) fail("{}: {}", path.string(), what);
     ffmpeg::catch_messages();
     ffmpeg::forget_complaints();
     const std::string_view bytes(reinterpret_cast<const char*>(file.data()), file.size());
