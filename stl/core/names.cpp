@@ -50,7 +50,7 @@ std::string lower_case(std::string_view text) {
 
 std::string nearest_name(std::string_view name, std::span<const std::string> candidates) {
     std::string best;
-    std::size_t best_distance = std::max<std::size_t>(2, name.size() / 2 + 1);
+    std::size_t best_distance = (name.size() <= 4 ? 1 : std::max<std::size_t>(2, name.size() / 3)) + 1;
     for (const auto& candidate : candidates) {
         const auto distance = edit_distance(lower_case(name), lower_case(candidate));
         if (distance < best_distance) {

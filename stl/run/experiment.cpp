@@ -4,9 +4,11 @@
 #include <cmath>
 
 #include "stl/core/error.h"
+#include "stl/core/file_kind.h"
 #include "stl/core/names.h"
 #include "stl/core/utf8.h"
 #include "stl/models/registry.h"
+#include "stl/run/settings.h"
 
 namespace stl {
 namespace {
@@ -130,6 +132,8 @@ Json read_with_base(const fs::path& path, int depth, Origins& origins) {
         fail("{}: more than {} files deep in \"base\" (a circle?)", path.string(), deepest_base);
     // A file from elsewhere may name any file here as its base, and /dev/zero has no end.
     if (depth > 0) require_regular_file(path);
+    if (const auto kind = kind_of_file(path); kind != FileKind::unknown && kind != FileKind::json)
+        fail("{}: not an experiment file{}", path.string(), kind_hint(path));
     Json own = read_json(path, most_experiment_bytes);
     if (!own.is_object())
         fail("{}: is no experiment (an object with dataset, model and train)", path.string());
@@ -218,11 +222,28 @@ Setting parse_setting(const std::string& text) {
     return setting;
 }
 
+namespace {
+
+/// "--set lr=0.1" of an experiment, whose keys stand in its objects.
+void refuse_short_keys(const Json& json, const std::vector<Setting>& settings) {
+    if (!json.is_object() || !json.contains("dataset")) return;
+    for (const auto& setting : settings) {
+        if (setting.key.find('.') != std::string::npos || setting.text.empty()) continue;
+        constexpr std::array own{"base", "dataset", "description", "model", "train"};
+        if (std::ranges::find(own, setting.key) != own.end()) continue;
+        if (const auto key = setting_key(setting.key); !key.empty())
+            fail("{}: unknown key '{}' (did you mean '{}'?)", setting.text, setting.key, key);
+    }
+}
+
+}  // namespace
+
 Json read_experiment_json(const fs::path& path, const std::vector<Setting>& settings, Origins* origins) {
     Origins unasked;
     auto& noted = origins != nullptr ? *origins : unasked;
     Json json = read_with_base(path, 0, noted);
     for (const auto& setting : settings) apply(json, setting, noted);
+    refuse_short_keys(json, settings);
     // The file's steps would win.
     const auto is_set = [&](const char* key) { return std::ranges::count(settings, key, &Setting::key) > 0; };
     if (is_set("train.epochs") && !is_set("train.steps") && json.contains("train") &&

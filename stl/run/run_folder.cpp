@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "stl/core/error.h"
+#include "stl/core/file_kind.h"
 
 namespace stl {
 namespace {
@@ -115,7 +116,7 @@ RunFolder RunFolder::create(const fs::path& path, bool force) {
 
 RunFolder RunFolder::open(const fs::path& path) {
     if (!fs::exists(path)) fail("{}: no such run", path.string());
-    if (!is_run(path)) fail("{}: is no run (no experiment.json in it)", path.string());
+    if (!is_run(path)) fail("{}: is no run (no experiment.json in it){}", path.string(), kind_hint(path));
     return RunFolder(path);
 }
 

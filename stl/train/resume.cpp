@@ -4,12 +4,16 @@
 #include <cmath>
 
 #include "stl/core/error.h"
+#include "stl/run/settings.h"
 
 namespace stl {
 namespace {
 
-/// Settings that a resumed run may change: the mathematics stay as they are (the last bits follow `threads`).
+/// What a resumed run must not change: without the settings that leave the mathematics as they are (the last bits
+/// follow `threads`), and with one spelling of each path.
 Json without_free_settings(Json experiment) {
+    for_each_path(experiment,
+                  [](std::string& path) { path = fs::absolute(path).lexically_normal().string(); });
     const auto train = experiment.find("train");
     if (train == experiment.end() || !train->is_object()) return experiment;
     for (const char* key : {"save_every", "log_every", "threads", "checkpoint_activations"})
@@ -22,6 +26,14 @@ std::string key_of(const Json& change) {
     auto key = change.value("path", "").substr(1);
     std::ranges::replace(key, '/', '.');
     return key;
+}
+
+/// The value there, for a message.
+std::string shown(const Json& experiment, const Json::json_pointer& place) {
+    if (!experiment.contains(place)) return "absent";
+    const auto text = to_line(experiment.at(place));
+    constexpr std::size_t longest = 80;
+    return text.size() <= longest ? text : text.substr(0, longest) + "...";
 }
 
 /// Steps behind a checkpoint of another program: SGD does not count its own.
@@ -67,8 +79,13 @@ void require_settings(const RunFolder& folder, const Json& resolved) {
     const auto file = folder.experiment_file();
     const auto before = Fields(read_json(file), file.string()).object();
     for (const auto& change : Json::diff(without_free_settings(before), without_free_settings(resolved))) {
-        fail("{}: {} is not what the run was started with; a run goes on with the settings it has",
-             file.string(), key_of(change));
+        const Json::json_pointer place(change.value("path", ""));
+        fail(
+            "{}: {} is not what the run was started with ({}, now {}); a run goes on with the settings it "
+            "has; to "
+            "train on from its weights with others, start a new run with --set train.init={}",
+            file.string(), key_of(change), shown(before, place), shown(resolved, place),
+            folder.path().string());
     }
 }
 

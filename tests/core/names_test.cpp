@@ -18,6 +18,9 @@ TEST(Names, NearestOnesAreFound) {
     EXPECT_EQ(nearest_name("SWIN", translators), "swin");
     EXPECT_EQ(nearest_name("vitt", translators), "vit");
     EXPECT_EQ(nearest_name("transformer", translators), "");
+    EXPECT_EQ(nearest_name("tarin", std::vector<std::string>{"train"}), "train");
+    EXPECT_EQ(nearest_name("path", std::vector<std::string>{"batch"}), "");
+    EXPECT_EQ(nearest_name("out", std::vector<std::string>{"fit"}), "");
 }
 
 TEST(Names, SuggestionsEndAMessage) {
