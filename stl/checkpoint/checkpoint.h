@@ -50,11 +50,23 @@ struct Checkpoint {
     Json hyper_parameters;
     /// Tensors of ours beside it (random states): "stl_tensors".
     NamedTensors extra;
+    /// Lines for the user: objects that were left out, other sets of weights beside the one taken.
+    std::vector<std::string> notes;
 };
 
-/// Tensors view the mapped file where their storage allows it (copy before writing to them).
-/// `with_optimizer` false skips what only training needs.
-Checkpoint read_checkpoint(const fs::path& path, bool with_optimizer = true);
+/// FILE or FILE:KEY, where KEY chooses among several sets of weights in a file: 'model_ema' of {'model': ...,
+/// 'model_ema': ...} or of names 'model_ema.enc...'.
+struct CheckpointName {
+    fs::path file;
+    std::string key;  ///< empty: the usual one
+};
+/// A file of the whole name goes first.
+CheckpointName split_checkpoint_name(const fs::path& name);
+
+/// `name`: FILE or FILE:KEY. Tensors view the mapped file where their storage allows it (copy before writing to
+/// them). `with_optimizer` false skips what only training needs. Objects of unknown classes beside the weights are
+/// left out, with a note.
+Checkpoint read_checkpoint(const fs::path& name, bool with_optimizer = true);
 
 struct CheckpointWriteOptions {
     bool half = false;    ///< floating-point weights as bf16
@@ -71,8 +83,8 @@ void write_checkpoint(const fs::path& path, const Checkpoint& checkpoint,
 SimVPOptions model_options(const Checkpoint& checkpoint, const Json& hints, const std::string& where,
                            const std::string& hints_where = "--model");
 
-/// A model.json as SimVPOptions reads it: the peer's spellings become ours, and those of its config.json's
-/// keys that say nothing here are left out.
+/// A model.json as SimVPOptions reads it: of an experiment its model, the peer's spellings become ours, and those of
+/// its config.json's keys that say nothing here are left out.
 Json model_keys(Json json, const std::string& where);
 
 /// Copies weights into the model. Error listing missing, unexpected and wrongly shaped names.

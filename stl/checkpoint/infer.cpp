@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "stl/core/error.h"
+#include "stl/core/utf8.h"
 
 namespace stl {
 namespace {
@@ -34,6 +35,8 @@ constexpr std::array<Signature, 12> signatures{{
     {"poolformer", "hid.enc.0.block.layer_scale_1"},
 }};
 
+constexpr const char* first_weight = "enc.enc.0.conv.conv.weight";
+
 class Inference {
   public:
     Inference(const NamedTensors& state, const std::string& where) : where_(where) {
@@ -41,7 +44,7 @@ class Inference {
     }
 
     Json model() const {
-        const auto first = weight("enc.enc.0.conv.conv.weight", 4);
+        const auto first = weight(first_weight, 4);
         const auto layers = count("enc.enc.");
         const auto last = weight(fmt::format("dec.dec.{}.conv.conv.weight", layers - 1), 4);
         const auto translator = find_translator();
@@ -71,9 +74,21 @@ class Inference {
 
     Shape weight(const std::string& name, std::size_t rank) const {
         const auto* shape = find(name);
-        if (shape == nullptr) fail("{}: not the weights of a SimVP: '{}' is missing", where_, name);
+        if (shape == nullptr)
+            fail("{}: not the weights of a SimVP: '{}' is missing{}", where_, name, hint_of(name));
         if (shape->size() != rank) fail("{}: '{}' has shape {}", where_, name, to_string(*shape));
         return *shape;
+    }
+
+    /// Where the same name stands under a prefix, what takes the weights there.
+    std::string hint_of(const std::string& name) const {
+        for (const auto& [stored, shape] : shapes_) {
+            if (!stored.ends_with("." + name)) continue;
+            const auto prefix = stored.substr(0, stored.size() - name.size() - 1);
+            return fmt::format(" ('{}' is there; to take the weights under '{}', give FILE:{})",
+                               printable(stored), printable(prefix), printable(prefix));
+        }
+        return "";
     }
 
     /// How many different numbers follow the prefix: "enc.enc.0.", "enc.enc.1.", ...
@@ -163,6 +178,11 @@ std::optional<double> Inference::mlp_ratio(std::int64_t blocks, std::int64_t out
 }
 
 }  // namespace
+
+bool has_encoder(const NamedTensors& state) {
+    return std::ranges::any_of(
+        state, [](const auto& item) { return item.first == first_weight && item.second.dim() == 4; });
+}
 
 Json infer_model(const NamedTensors& state, const std::string& where) {
     return Inference(state, where).model();

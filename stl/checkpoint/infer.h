@@ -13,5 +13,7 @@ namespace stl {
 /// translator has one), kernels, and "in_shape" [frames, channels] alone. Error if the weights are not those
 /// of a SimVP.
 Json infer_model(const NamedTensors& state, const std::string& where);
+/// Whether the weights have a SimVP's encoder; its translator may be unknown.
+bool has_encoder(const NamedTensors& state);
 
 }  // namespace stl

@@ -24,6 +24,16 @@ void drop_input_frames(Json& keys, const std::string& where) {
     keys.erase("pre_seq_length");
 }
 
+/// An experiment's model, as RUN/experiment.json has it; its number of frames may stand at the data set.
+void take_model_of_experiment(Json& json) {
+    if (!json.contains("dataset") || !json.contains("model") || !json["model"].is_object()) return;
+    auto model = json["model"];
+    if (const auto& dataset = json["dataset"];
+        dataset.is_object() && dataset.contains("output_frames") && !model.contains("output_frames"))
+        model["output_frames"] = dataset["output_frames"];
+    json = std::move(model);
+}
+
 /// Of the peer's methods, TAU names a translator.
 void take_method(Json& keys) {
     const auto method = keys.find("method");
@@ -71,6 +81,7 @@ std::string positions_note(const Checkpoint& checkpoint, const Json& model) {
 Json model_keys(Json json, const std::string& where) {
     if (json.is_null()) return Json::object();
     if (!json.is_object()) fail("{}: is no object {{...}}", where);
+    take_model_of_experiment(json);
     drop_input_frames(json, where);
     for (const char* key : peers_other_keys) json.erase(key);
     // One spelling, so that hints replace what was inferred.

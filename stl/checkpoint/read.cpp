@@ -1,15 +1,19 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <ranges>
+#include <span>
 #include <unordered_set>
 
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/checkpoint/tensors.h"
 #include "stl/core/error.h"
+#include "stl/core/file_kind.h"
 #include "stl/core/utf8.h"
 
 namespace stl {
@@ -21,60 +25,152 @@ using pickle::TorchFile;
 using pickle::Value;
 using File = std::shared_ptr<TorchFile>;
 
+constexpr const char* our_tensors = "stl_tensors";
+
 bool remove_prefix(std::string_view& name, std::string_view prefix) {
     if (!name.starts_with(prefix)) return false;
     name.remove_prefix(prefix.size());
     return true;
 }
 
-/// DataParallel's and torch.compile's.
-bool remove_wrapper(std::string_view& name) {
-    return remove_prefix(name, "module.") || remove_prefix(name, "_orig_mod.");
+/// The module that a wrapper keeps: DataParallel's, torch.compile's, activation checkpointing's, FSDP's, Lightning's.
+bool is_wrapper(std::string_view part) {
+    constexpr std::array<std::string_view, 6> wrappers{
+        "module",      "_orig_mod",      "_checkpoint_wrapped_module", "_fsdp_wrapped_module",
+        "_fpw_module", "_forward_module"};
+    return std::ranges::find(wrappers, part) != wrappers.end();
 }
 
-/// Whether a name stands in the `model` of a LightningModule.
-bool is_in_model(std::string_view name) {
-    while (remove_wrapper(name)) {
+/// The name without wrappers, wherever they stand in it; the last part is the parameter's own.
+std::string without_wrappers(std::string_view name) {
+    std::string out;
+    for (auto dot = name.find('.'); dot != name.npos; dot = name.find('.')) {
+        if (!is_wrapper(name.substr(0, dot))) out += name.substr(0, dot + 1);
+        name.remove_prefix(dot + 1);
     }
+    return out += name;
+}
+
+/// Whether a name, without wrappers, stands in the `model` of a LightningModule.
+bool is_in_model(std::string_view name) {
     return name.starts_with("model.");
 }
 
-/// The model's own name.
-std::string_view without_wrappers(std::string_view name) {
-    while (remove_wrapper(name) || remove_prefix(name, "model.")) {
+std::string_view without_model(std::string_view name) {
+    while (remove_prefix(name, "model.")) {
     }
     return name;
 }
 
+std::string_view last_part(std::string_view name) {
+    return name.substr(name.rfind('.') + 1);
+}
+
 /// Buffers that thop and torch's AveragedModel leave in a model.
 bool is_counter(std::string_view name) {
-    const auto last = name.substr(name.rfind('.') + 1);
+    const auto last = last_part(name);
     return last == "total_ops" || last == "total_params" || last == "n_averaged";
 }
 
+/// What FSDP makes of a module's parameters: one long vector without their shapes.
+bool is_flat(std::string_view name) {
+    const auto last = last_part(name);
+    return last == "_flat_param" || last == "flat_param" || last.starts_with("flat_param_");
+}
+
+/// "'a', 'b'", shortened when long.
+template <class Range, class Name>
+std::string quoted(const Range& range, Name name) {
+    constexpr std::size_t shown = 8;
+    std::vector<std::string> names;
+    for (const auto& item : range | std::views::take(shown)) names.push_back(fmt::format("'{}'", name(item)));
+    return fmt::format("{}{}", fmt::join(names, ", "), std::size(range) > shown ? ", ..." : "");
+}
+
+std::string quoted(const std::vector<std::string>& names) {
+    return quoted(names, [](const std::string& name) { return printable(name); });
+}
+
 /// Weights by the model's own names. Beside Lightning's `model`, other modules (losses, averages) are passed
-/// over. Error if a name stands twice.
+/// over; likewise a second set of the same names under a prefix. Error if a name stands twice.
 class StateReader {
   public:
-    explicit StateReader(std::string where) : where_(std::move(where)) {}
+    /// key: takes the names that start with "<key>." alone; empty: all.
+    StateReader(std::string where, std::string key) : where_(std::move(where)), key_(std::move(key)) {}
 
     void add(std::string_view stored_name, torch::Tensor tensor) {
-        if (!is_counter(stored_name)) state_.emplace_back(stored_name, std::move(tensor));
+        if (is_counter(stored_name)) return;
+        auto name = without_wrappers(stored_name);
+        if (!key_.empty()) {
+            if (!name.starts_with(key_ + ".")) return;
+            name.erase(0, key_.size() + 1);
+        }
+        if (is_flat(name)) {
+            fail(
+                "{}: '{}' is a flat parameter of FSDP, expected a tensor for each parameter; save the "
+                "weights with "
+                "StateDictType.FULL_STATE_DICT",
+                where_, printable(stored_name));
+        }
+        state_.emplace_back(std::move(name), std::move(tensor));
     }
-    NamedTensors take() {
+
+    NamedTensors take(std::vector<std::string>& notes) {
         const auto in_model = [](const auto& item) { return is_in_model(item.first); };
-        if (std::ranges::any_of(state_, in_model)) std::erase_if(state_, std::not_fn(in_model));
+        std::string other;
+        if (std::ranges::any_of(state_, in_model)) {
+            const auto rest = std::stable_partition(state_.begin(), state_.end(), in_model);
+            other = other_set({state_.begin(), rest}, {rest, state_.end()});
+            state_.erase(rest, state_.end());
+        } else if (other = second_set(); !other.empty()) {
+            std::erase_if(state_, [&](const auto& item) { return item.first.starts_with(other + "."); });
+        }
+        if (!other.empty())
+            notes.push_back(fmt::format("{}: another set of weights is under '{}.'; to take it, give {}:{}",
+                                        where_, printable(other), where_, printable(other)));
+        if (state_.empty() && !key_.empty()) fail("{}: no weights under '{}'", where_, printable(key_));
         if (state_.empty()) fail("{}: holds no weights (tensors by name were expected)", where_);
         std::unordered_set<std::string> names;
         for (auto& [name, tensor] : state_) {
-            name = std::string(without_wrappers(name));
+            name = std::string(without_model(name));
             if (!names.insert(name).second) fail("{}: parameter '{}' stands twice", where_, printable(name));
         }
         return std::move(state_);
     }
 
   private:
-    std::string where_;
+    /// Of the modules beside `model` one that has the model's own names (an average of its weights); else empty.
+    static std::string other_set(std::span<const NamedTensors::value_type> model,
+                                 std::span<const NamedTensors::value_type> rest) {
+        const auto end = "." + std::string(without_model(model.front().first));
+        for (const auto& [name, tensor] : rest) {
+            if (name.ends_with(end)) return name.substr(0, name.size() - end.size());
+        }
+        return "";
+    }
+
+    /// A prefix under which most names stand a second time: 'ema' of {a.weight, ema.a.weight}; else empty.
+    std::string second_set() const {
+        std::unordered_set<std::string_view> names;
+        for (const auto& [name, tensor] : state_) names.insert(name);
+        std::map<std::string_view, std::size_t> repeated;
+        for (const std::string_view name : names) {
+            for (auto dot = name.find('.'); dot != name.npos; dot = name.find('.', dot + 1)) {
+                if (names.contains(name.substr(dot + 1))) ++repeated[name.substr(0, dot)];
+            }
+        }
+        for (const auto& [prefix, count] : repeated) {
+            const auto inside =
+                static_cast<std::size_t>(std::ranges::count_if(names, [&](std::string_view name) {
+                    return name.size() > prefix.size() && name.starts_with(prefix) &&
+                           name[prefix.size()] == '.';
+                }));
+            if (count == inside && 2 * inside >= names.size() - inside) return std::string(prefix);
+        }
+        return "";
+    }
+
+    std::string where_, key_;
     NamedTensors state_;
 };
 
@@ -222,29 +318,80 @@ std::vector<Place> weights_inside(const Dict& root) {
     return found;
 }
 
-/// "'a', 'b'", shortened when long.
-template <class Range, class Name>
-std::string quoted(const Range& range, Name name) {
-    constexpr std::size_t shown = 8;
-    std::vector<std::string> names;
-    for (const auto& item : range | std::views::take(shown)) names.push_back(fmt::format("'{}'", name(item)));
-    return fmt::format("{}{}", fmt::join(names, ", "), std::size(range) > shown ? ", ..." : "");
+/// A module that was pickled whole, rather than its state_dict().
+const pickle::Object* whole_module(Value value) {
+    const auto* object = value.as<pickle::Object>();
+    const bool is_module = object != nullptr && object->state.find("_modules").as<Dict>() != nullptr;
+    return is_module || (object != nullptr && !object->state.find("_parameters").is_none()) ? object
+                                                                                            : nullptr;
 }
 
-/// The dictionary of weights: under 'state_dict', or the whole file, or the only one in it.
-const Dict& find_state(Value root, const std::string& where) {
-    if (const auto* state = root.find("state_dict").as<Dict>()) return *state;
+void refuse_whole_module(Value value, const std::string& where) {
+    if (whole_module(value) == nullptr) return;
+    fail("{}: holds a whole model ({}), expected its weights; in Python, save model.state_dict()", where,
+         value.describe());
+}
+
+/// A dictionary of tensors, and where in its names the weights are (empty: everywhere).
+struct StatePlace {
+    const Dict* dict;
+    std::string prefix;
+};
+
+std::string names_of(const std::vector<Place>& places) {
+    return quoted(places, [](const Place& place) { return place.name; });
+}
+
+bool has_prefix(const Dict& dict, const std::string& prefix) {
+    return std::ranges::any_of(dict.entries, [&](const pickle::Entry& entry) {
+        const auto* name = entry.key.as<std::string_view>();
+        return name != nullptr && entry.value.as<pickle::Tensor>() &&
+               without_wrappers(*name).starts_with(prefix + ".");
+    });
+}
+
+/// The weights that FILE:KEY names: a dictionary, or the names in one that start with KEY.
+StatePlace chosen_state(const Dict& whole, const std::string& key, const std::string& where) {
+    const auto places = weights_inside(whole);
+    for (const Place& place : places) {
+        if (place.name == key) return {place.dict, ""};
+    }
+    if (has_prefix(whole, key)) return {&whole, key};
+    for (const Place& place : places) {
+        if (has_prefix(*place.dict, key)) return {place.dict, key};
+    }
+    if (places.empty()) fail("{}: no weights under '{}'", where, printable(key));
+    fail("{}: no weights under '{}', expected one of {}", where, printable(key), names_of(places));
+}
+
+/// The dictionary of weights: under `key`, or 'state_dict', or the whole file, or the only one in it.
+StatePlace find_state(Value root, const std::string& key, const std::string& where,
+                      std::vector<std::string>& notes) {
+    refuse_whole_module(root, where);
     const auto* whole = root.as<Dict>();
     if (whole == nullptr) fail("{}: holds {}, expected a checkpoint's dictionary", where, root.describe());
-    if (holds_weights(*whole)) return *whole;
-    const auto found = weights_inside(*whole);
-    if (found.size() == 1) return *found.front().dict;
-    if (found.size() > 1) {
-        fail("{}: holds weights under {}, expected one of them or 'state_dict'", where,
-             quoted(found, [](const Place& place) { return place.name; }));
+    if (!key.empty()) return chosen_state(*whole, key, where);
+    if (const auto* state = root.find("state_dict").as<Dict>()) {
+        auto others = weights_inside(*whole);
+        std::erase_if(others,
+                      [&](const Place& place) { return place.dict == state || place.name == our_tensors; });
+        if (!others.empty())
+            notes.push_back(
+                fmt::format("{}: took the weights under 'state_dict'; others are under {} (choose with "
+                            "{}:KEY)",
+                            where, names_of(others), where));
+        return {state, ""};
     }
+    if (holds_weights(*whole)) return {whole, ""};
+    const auto found = weights_inside(*whole);
+    if (found.size() == 1) return {found.front().dict, ""};
+    if (found.size() > 1) {
+        fail("{}: holds weights under {}, expected one of them or 'state_dict'; choose with {}:{}", where,
+             names_of(found), where, found.front().name);
+    }
+    for (const pickle::Entry& entry : whole->entries) refuse_whole_module(entry.value, where);
     const auto is_tensor = [](const pickle::Entry& entry) { return entry.value.as<pickle::Tensor>(); };
-    if (whole->entries.empty() || std::ranges::any_of(whole->entries, is_tensor)) return *whole;
+    if (whole->entries.empty() || std::ranges::any_of(whole->entries, is_tensor)) return {whole, ""};
     fail("{}: holds no weights (tensors by name were expected), but {}", where,
          quoted(whole->entries, [](const pickle::Entry& entry) {
              const auto* key = entry.key.as<std::string_view>();
@@ -252,15 +399,18 @@ const Dict& find_state(Value root, const std::string& where) {
          }));
 }
 
-Checkpoint read_torch(const fs::path& path, bool with_optimizer) {
+Checkpoint read_torch(const fs::path& path, const std::string& key, bool with_optimizer) {
     const auto file = TorchFile::open(path);
     const auto where = path.string();
     const auto root = file->root();
     Checkpoint out;
-    StateReader state(where);
-    for_each_tensor(file, find_state(root, where),
-                    [&](auto name, auto tensor) { state.add(name, std::move(tensor)); });
-    out.state = state.take();
+    if (const auto unknown = file->unknown_names(); !unknown.empty())
+        out.notes.push_back(
+            fmt::format("{}: left out objects of {} (nothing was run)", where, quoted(unknown)));
+    const auto place = find_state(root, key, where, out.notes);
+    StateReader state(where, place.prefix);
+    for_each_tensor(file, *place.dict, [&](auto name, auto tensor) { state.add(name, std::move(tensor)); });
+    out.state = state.take(out.notes);
     out.epoch = epoch_of(file, root.find("epoch"));
     out.stl = pickle::to_json(root.find("stl"), where + ": stl");
     out.hyper_parameters = pickle::to_json(root.find("hyper_parameters"), where + ": hyper_parameters");
@@ -275,20 +425,20 @@ Checkpoint read_torch(const fs::path& path, bool with_optimizer) {
     auto scheduler = root.find("scheduler");
     if (scheduler.is_none()) scheduler = only_element(root.find("lr_schedulers"), where + ": lr_schedulers");
     out.scheduler = pickle::to_json(scheduler, where + ": scheduler");
-    if (const auto* extra = root.find("stl_tensors").as<Dict>()) {
+    if (const auto* extra = root.find(our_tensors).as<Dict>()) {
         for_each_tensor(file, *extra,
                         [&](auto name, auto tensor) { out.extra.emplace_back(name, std::move(tensor)); });
     }
     return out;
 }
 
-Checkpoint read_safetensors(const fs::path& path) {
+Checkpoint read_safetensors(const fs::path& path, const std::string& key) {
     const auto file = std::make_shared<pickle::SafeTensors>(path);
     const auto where = path.string();
     Checkpoint out;
-    StateReader state(where);
+    StateReader state(where, key);
     for (const auto& tensor : file->tensors) state.add(tensor.name, view_tensor(file, tensor));
-    out.state = state.take();
+    out.state = state.take(out.notes);
     if (const auto record = file->metadata.find("stl"); record != file->metadata.end()) {
         out.stl = parse_json(record->second, where + ": __metadata__.stl");
     }
@@ -299,15 +449,27 @@ Checkpoint read_safetensors(const fs::path& path) {
 
 }  // namespace
 
-Checkpoint read_checkpoint(const fs::path& path, bool with_optimizer) {
+CheckpointName split_checkpoint_name(const fs::path& name) {
+    const auto text = name.string();
+    if (fs::exists(name)) return {name, ""};
+    for (auto colon = text.rfind(':'); colon != text.npos && colon > 0; colon = text.rfind(':', colon - 1)) {
+        const fs::path file(text.substr(0, colon));
+        if (fs::is_regular_file(file) && colon + 1 < text.size()) return {file, text.substr(colon + 1)};
+    }
+    return {name, ""};
+}
+
+Checkpoint read_checkpoint(const fs::path& name, bool with_optimizer) {
+    const auto [path, key] = split_checkpoint_name(name);
     const MappedFile file(path);
     const auto start = file.bytes().first(std::min<std::size_t>(file.bytes().size(), 64));
     if (start.empty()) fail("{}: is empty, expected a checkpoint", path.string());
-    if (TorchFile::looks_like_one(start)) return read_torch(path, with_optimizer);
+    if (const auto what = stand_in(file.bytes()); !what.empty()) fail("{}: {}", path.string(), what);
+    if (TorchFile::looks_like_one(start)) return read_torch(path, key, with_optimizer);
     if (pickle::SafeTensors::looks_like_one(start) || path.extension() == ".safetensors")
-        return read_safetensors(path);
-    fail("{}: no checkpoint: starts neither as a file of torch.save (zip or legacy) nor as safetensors",
-         path.string());
+        return read_safetensors(path, key);
+    fail("{}: no checkpoint: starts neither as a file of torch.save (zip or legacy) nor as safetensors{}",
+         path.string(), kind_hint(path));
 }
 
 std::int64_t OptimizerState::steps() const {

@@ -18,7 +18,8 @@ fs::path find_checkpoint(const PredictorOptions& options, std::optional<RunFolde
         fail("weights '{}' are not known, expected last or best", options.weights);
     }
     const fs::path source(options.source);
-    if (!fs::exists(source)) fail("{}: no such run or checkpoint", source.string());
+    if (!fs::exists(split_checkpoint_name(source).file))
+        fail("{}: no such run or checkpoint", source.string());
     if (fs::is_directory(source)) {
         run = RunFolder::open(source);
         return run->existing_checkpoint(options.weights);
@@ -28,8 +29,8 @@ fs::path find_checkpoint(const PredictorOptions& options, std::optional<RunFolde
 
 /// The configuration given beside the checkpoint, with the frame size of the data where nothing tells it.
 Json hints_of(const PredictorOptions& options, const Checkpoint& checkpoint, const std::string& where) {
-    Json hints = options.model_json.empty() ? Json(nullptr) : read_json(options.model_json);
-    if (!hints.is_null() && !hints.is_object()) fail("{}: is no object {{...}}", options.model_json);
+    Json hints = options.model_json.empty() ? Json(nullptr)
+                                            : model_keys(read_json(options.model_json), options.model_json);
     const bool recorded = checkpoint.stl.is_object() && checkpoint.stl.contains("model");
     const bool known = recorded || !checkpoint.hyper_parameters.is_null() || hints.contains("in_shape");
     if (known || !options.frame) return hints;
@@ -58,6 +59,9 @@ struct Predictor::Parts {
         const auto type = product_type(options.precision);
         const auto where = file.string();
         const auto checkpoint = read_checkpoint(file, /*with_optimizer=*/false);
+        if (told != nullptr) {
+            for (const auto& note : checkpoint.notes) told->info(note);
+        }
         const auto hints_where = options.model_json.empty() ? where + ": model" : options.model_json;
         const auto model_configuration =
             resized(model_options(checkpoint, hints_of(options, checkpoint, where), where, hints_where),

@@ -80,11 +80,13 @@ void require_room(const Experiment& experiment, const SimVPImpl& model, const Se
                                experiment.file, parameters, counted(batch, "sequence"), to_string(shape)));
 }
 
-void load_initial_weights(SimVPImpl& model, const Experiment& experiment) {
+void load_initial_weights(SimVPImpl& model, const Experiment& experiment, Reporter& reporter) {
     if (experiment.train.init.empty()) return;
     try {
         const auto file = checkpoint_of(experiment.train.init, "last");
-        load_weights(model, read_checkpoint(file, /*with_optimizer=*/false).state, file.string());
+        const auto checkpoint = read_checkpoint(file, /*with_optimizer=*/false);
+        for (const auto& note : checkpoint.notes) reporter.info(note);
+        load_weights(model, checkpoint.state, file.string());
     } catch (const Error& error) {
         fail("{}: train.init: {}", experiment.file, error.what());
     }

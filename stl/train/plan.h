@@ -24,7 +24,7 @@ void require_room(const Experiment& experiment, const SimVPImpl& model, const Se
                   torch::Device device);
 
 /// Those of train.init, where it is set.
-void load_initial_weights(SimVPImpl& model, const Experiment& experiment);
+void load_initial_weights(SimVPImpl& model, const Experiment& experiment, Reporter& reporter);
 
 /// A run on fewer sequences than its experiment asks for must not pass unseen. validation: null for none.
 void warn_of_missing_sequences(const Experiment& experiment, const Dataset& training,

@@ -13,6 +13,7 @@
 #include "stl/core/version.h"
 #include "stl/run/normalizer.h"
 #include "stl/run/run_folder.h"
+#include "stl/run/settings.h"
 #include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
 #include "stl/train/batches.h"
@@ -129,7 +130,7 @@ void Trainer::build_network() {
         require_room(experiment_, *model_, shape_, device_);
         torch::manual_seed(options_.seed);
         model_->draw_weights();
-        if (!request_.resume) load_initial_weights(*model_, experiment_);
+        if (!request_.resume) load_initial_weights(*model_, experiment_, reporter_);
         model_->to(device_);
         use_fast_layers(*model_, device_);
         optimizer_ = std::make_unique<Optimizer>(model_->parameters(), options_.optimizer);
@@ -145,8 +146,10 @@ void Trainer::build_network() {
 Json Trainer::resolved_experiment() const {
     auto dataset = experiment_.dataset.to_json();
     normalization_.add_to(dataset);
-    return {
+    Json resolved{
         {"dataset", dataset}, {"model", model_->options().to_json()}, {"train", experiment_.train_json()}};
+    make_paths_absolute(resolved);
+    return resolved;
 }
 
 void Trainer::open_folder() {
@@ -185,7 +188,7 @@ void Trainer::restore(const Json& resolved) {
             fail("{}: is not there, but the run had come to an epoch's end; --force starts anew",
                  path.string());
         reporter_.warn(path.string() + " is not there yet: the run starts anew");
-        load_initial_weights(*model_, experiment_);
+        load_initial_weights(*model_, experiment_, reporter_);
         folder_->drop_metrics_after(0);
         return;
     }

@@ -1,5 +1,7 @@
 // What others store around the weights, and what they call it.
 
+#include <fmt/ranges.h>
+
 #include "stl/pickle/safetensors.h"
 #include "tests/checkpoint/support.h"
 #include "tests/support/bytes.h"
@@ -170,6 +172,158 @@ TEST(Foreign, BesideLightningsModelOtherModulesArePassedOver) {
                   weights)
             << prefix;
     }
+}
+
+TEST(Foreign, WrappersAreTakenOutWhereverTheyStand) {
+    for (const std::string wrapper :
+         {"module", "_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module", "_forward_module"}) {
+        EXPECT_EQ(names_in([&](pickle::Writer& out) {
+                      write_weights(out, "state_dict",
+                                    {wrapper + ".enc." + wrapper + ".a." + wrapper + ".weight",
+                                     "_orig_mod.enc.b._orig_mod." + wrapper + ".weight"});
+                  }),
+                  weights)
+            << wrapper;
+    }
+    // A parameter of that name is no wrapper.
+    EXPECT_EQ(names_in([&](pickle::Writer& out) { write_weights(out, "state_dict", {"a.module"}); }),
+              std::vector<std::string>{"a.module"});
+    EXPECT_THAT(refusal_of([](pickle::Writer& out) {
+                    write_weights(out, "state_dict", {"enc._orig_mod.a.weight", "enc.a.weight"});
+                }),
+                HasSubstr("parameter 'enc.a.weight' stands twice"));
+}
+
+/// An instance of a class, with a state where that is not empty: opcodes that the Writer has no word for.
+std::string instance_of(const std::string& module, const std::string& name, const std::string& state) {
+    return "c" + module + "\n" + name + "\n)\x81" + (state.empty() ? "" : state + "b");
+}
+
+/// {'state_dict': {enc.a.weight}, key: `value`} with `value` in opcodes; without `weights` only the latter.
+fs::path made_beside(const TemporaryFolder& folder, const std::string& key, const std::string& value,
+                     bool with_weights = true) {
+    pickle::Writer out;
+    out.begin_dict();
+    if (with_weights) write_weights(out, "state_dict", {weights[0]});
+    out.text(key);
+    out.none();
+    out.end_dict();
+    auto pickle = out.finish();
+    pickle.replace(pickle.size() - 3, 1, value);  // of "N", "u" and "."
+    ZipWriter zip(folder / "made.pth", "made.pth");
+    zip.add("made/data.pkl", pickle);
+    zip.add("made/data/0", std::string(8, '\0'));
+    zip.finish();
+    return folder / "made.pth";
+}
+
+TEST(Foreign, UnknownObjectsBesideTheWeightsAreLeftOutAndNamed) {
+    const TemporaryFolder folder;
+    const auto checkpoint =
+        read_checkpoint(made_beside(folder, "args", instance_of("omegaconf.dictconfig", "DictConfig", "}")));
+    EXPECT_EQ(names_of(checkpoint), std::vector{weights[0]});
+    ASSERT_EQ(checkpoint.notes.size(), 1u);
+    EXPECT_THAT(
+        checkpoint.notes.front(),
+        HasSubstr("made.pth: left out objects of 'omegaconf.dictconfig.DictConfig' (nothing was run)"));
+}
+
+TEST(Foreign, WholeModelsAreNamed) {
+    const std::string module_state = "}(X" + test::little_endian(8, 4) + "_modules}u";
+    const TemporaryFolder folder;
+    const auto net = instance_of("__main__", "Net", module_state);
+    EXPECT_THAT(
+        error_of([&] { read_checkpoint(made_beside(folder, "model", net, /*with_weights=*/false)); }),
+        HasSubstr("made.pth: holds a whole model (a __main__.Net), expected its weights; in Python, save "
+                  "model.state_dict()"));
+    ZipWriter zip(folder / "m.pth", "m.pth");
+    zip.add("m/data.pkl", net + ".");
+    zip.finish();
+    EXPECT_THAT(error_of([&] { read_checkpoint(folder / "m.pth"); }),
+                HasSubstr("m.pth: holds a whole model"));
+}
+
+TEST(Foreign, FlatParametersAreNamed) {
+    for (const auto* name : {"_flat_param", "_fsdp_wrapped_module._flat_param", "enc.flat_param_0"}) {
+        EXPECT_THAT(refusal_of([&](pickle::Writer& out) { write_weights(out, "state_dict", {name}); }),
+                    HasSubstr("is a flat parameter of FSDP"))
+            << name;
+    }
+}
+
+/// The shapes are the same; one more name tells the sets apart.
+TEST(Foreign, AKeyChoosesAmongSetsOfWeights) {
+    const TemporaryFolder folder;
+    const auto chosen = [&](const std::string& key) {
+        return names_of(read_checkpoint((folder / "made.pth").string() + ":" + key));
+    };
+    made_by_hand(folder, [](pickle::Writer& out) {
+        write_weights(out, "model", {"a.weight"});
+        write_weights(out, "model_ema", {"module.a.weight", "module.b.weight"});
+        out.text("callbacks");
+        out.begin_dict();
+        write_weights(out, "ema", {"c.weight"});
+        out.end_dict();
+    });
+    EXPECT_EQ(chosen("model"), std::vector<std::string>{"a.weight"});
+    EXPECT_EQ(chosen("model_ema"), (std::vector<std::string>{"a.weight", "b.weight"}));
+    EXPECT_EQ(chosen("callbacks.ema"), std::vector<std::string>{"c.weight"});
+    EXPECT_THAT(
+        error_of([&] { chosen("emma"); }),
+        HasSubstr(
+            "made.pth: no weights under 'emma', expected one of 'model', 'model_ema', 'callbacks.ema'"));
+    EXPECT_THAT(error_of([&] { read_checkpoint(folder / "made.pth"); }),
+                HasSubstr("choose with " + (folder / "made.pth").string() + ":model"));
+
+    made_by_hand(folder, [](pickle::Writer& out) {
+        write_weights(out, "state_dict", {"model.a.weight", "ema_model.module.a.weight", "loss.weight"});
+    });
+    EXPECT_EQ(chosen("ema_model"), std::vector<std::string>{"a.weight"});
+    EXPECT_THAT(error_of([&] { chosen("ema"); }), HasSubstr("no weights under 'ema'"));
+
+    with_metadata(folder, {});
+    EXPECT_THAT(error_of([&] { read_checkpoint((folder / "a.safetensors").string() + ":b"); }),
+                HasSubstr("no weights under 'b'"));
+    fs::copy_file(folder / "made.pth", folder / "with:colon");
+    EXPECT_EQ(names_of(read_checkpoint(folder / "with:colon")), std::vector<std::string>{"a.weight"});
+    EXPECT_EQ(names_of(read_checkpoint(folder / "with:colon:ema_model")),
+              std::vector<std::string>{"a.weight"});
+}
+
+TEST(Foreign, AnotherSetOfWeightsIsNoted) {
+    const auto notes_of = [](const std::function<void(pickle::Writer&)>& write) {
+        const TemporaryFolder folder;
+        const auto checkpoint = read_checkpoint(made_by_hand(folder, write));
+        EXPECT_EQ(names_of(checkpoint), weights);
+        return fmt::format("{}", fmt::join(checkpoint.notes, "\n"));
+    };
+    EXPECT_EQ(notes_of([](pickle::Writer& out) {
+                  write_weights(out, "state_dict", weights);
+                  write_weights(out, "stl_tensors", {"rng.a"});
+              }),
+              "");
+    EXPECT_THAT(notes_of([](pickle::Writer& out) {
+                    write_weights(out, "state_dict", weights);
+                    write_weights(out, "state_dict_ema", weights);
+                }),
+                HasSubstr("took the weights under 'state_dict'; others are under 'state_dict_ema'"));
+    EXPECT_THAT(notes_of([](pickle::Writer& out) {
+                    write_weights(
+                        out, "state_dict",
+                        {"model." + weights[0], "model." + weights[1], "ema_model.module." + weights[0]});
+                }),
+                HasSubstr("another set of weights is under 'ema_model.'"));
+    EXPECT_THAT(notes_of([](pickle::Writer& out) {
+                    write_weights(out, "state_dict",
+                                  {weights[0], weights[1], "ema." + weights[0], "ema." + weights[1]});
+                }),
+                HasSubstr("another set of weights is under 'ema.'"));
+    // Other modules are none.
+    EXPECT_EQ(
+        notes_of([](pickle::Writer& out) {
+            write_weights(out, "state_dict", {"model." + weights[0], "model." + weights[1], "loss.weight"});
+        }),
+        "");
 }
 
 TEST(Foreign, CountersOfToolsArePassedOver) {

@@ -330,7 +330,8 @@ TEST_F(TrainerTest, ARunGoesOnWithItsOwnSettingsOnly) {
     auto other = request({{"lr", 0.001}});
     other.resume = true;
     EXPECT_THAT([&] { train(other, silent_); },
-                ThrowsMessage<Error>(HasSubstr("train.lr is not what the run was started with")));
+                ThrowsMessage<Error>(AllOf(HasSubstr("train.lr is not what the run was started with ("),
+                                           HasSubstr(", now 0.001)"), HasSubstr("--set train.init="))));
     write_text(folder_ / "run/experiment.json", "{}");
     EXPECT_THAT([&] { train(other, silent_); },
                 ThrowsMessage<Error>(HasSubstr("dataset is not what the run was started with")));

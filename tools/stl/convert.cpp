@@ -1,6 +1,7 @@
 // stl convert: a checkpoint in another format, or with its configuration in it.
 
 #include "stl/checkpoint/checkpoint.h"
+#include "stl/checkpoint/infer.h"
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/run/run_folder.h"
@@ -20,8 +21,8 @@ struct ConvertArguments {
     bool force = false;
 };
 
-/// The configuration goes into the file, checked against the weights. Where it can't be told, and none was
-/// given, the file goes without.
+/// The configuration goes into the file, checked against the weights. Where it can't be told of a SimVP, and none
+/// was given, the file goes without.
 void record_model(Checkpoint& checkpoint, const ConvertArguments& arguments, const std::string& where,
                   Console& console) {
     const auto hints = arguments.model.empty() ? Json(nullptr) : read_json(arguments.model);
@@ -30,7 +31,7 @@ void record_model(Checkpoint& checkpoint, const ConvertArguments& arguments, con
         options = model_options(checkpoint, hints, where, arguments.model);
     } catch (const Error& error) {
         const bool recorded = checkpoint.stl.is_object() && checkpoint.stl.contains("model");
-        if (!hints.is_null() || recorded) throw;
+        if (!hints.is_null() || recorded || !has_encoder(checkpoint.state)) throw;
         console.info(fmt::format("written without a configuration: {}", error.what()));
         return;
     }
@@ -50,6 +51,7 @@ void run_convert(const ConvertArguments& arguments, Console& console) {
     const bool safetensors = extension == ".safetensors";
     const auto input = checkpoint_of(arguments.input, arguments.weights);
     auto checkpoint = read_checkpoint(input, !arguments.weights_only && !safetensors);
+    for (const auto& note : checkpoint.notes) console.info(note);
     record_model(checkpoint, arguments, input.string(), console);
     write_checkpoint(output, checkpoint, {.half = arguments.half, .replace = arguments.force});
     const bool state_kept = checkpoint.optimizer.has_value();
@@ -65,7 +67,11 @@ void add_convert(CLI::App& app, Console& console) {
     auto& a = *arguments;
     auto* command =
         app.add_subcommand("convert", "Write a checkpoint in another format (.pth, .safetensors)");
-    command->add_option("IN", a.input, ".pth, .ckpt, .safetensors or a run's folder")->required();
+    command
+        ->add_option("IN", a.input,
+                     ".pth, .ckpt, .safetensors (FILE:KEY takes the weights under KEY, e.g. "
+                     "model.pth:model_ema) or a run's folder")
+        ->required();
     command->add_option("OUT", a.output, ".pth (opens in Python) or .safetensors (weights only)")->required();
     add_checkpoint_options(*command, a.weights, a.model);
     command->add_flag("--half", a.half, "store floating-point weights as bf16");

@@ -38,21 +38,23 @@ SimVP model_of_json(const InfoArguments& a) {
 }
 
 /// Weights that do not fit the configuration are an error.
-SimVP model_of_checkpoint(const fs::path& file, const InfoArguments& a) {
+SimVP model_of_checkpoint(const fs::path& file, const InfoArguments& a, Console& console) {
     if (!a.settings.empty()) throw UsageError("--set goes with an experiment, not with a checkpoint");
     const auto checkpoint = read_checkpoint(file, /*with_optimizer=*/false);
+    for (const auto& note : checkpoint.notes) console.info(note);
     const auto hints = a.model_json.empty() ? Json(nullptr) : read_json(a.model_json);
     SimVP model(model_options(checkpoint, hints, file.string(), a.model_json), Weights::unset);
     load_weights(*model, checkpoint.state, file.string());
     return model;
 }
 
-SimVP model_of(const InfoArguments& a) {
+SimVP model_of(const InfoArguments& a, Console& console) {
     const fs::path source(a.source);
-    if (!fs::exists(source)) fail("{}: no such experiment, run or checkpoint", a.source);
+    if (!fs::exists(split_checkpoint_name(source).file))
+        fail("{}: no such experiment, run or checkpoint", a.source);
     // A checkpoint is never read from a pipe.
     const bool json = fs::is_fifo(source) || (source.extension() == ".json" && !fs::is_directory(source));
-    return json ? model_of_json(a) : model_of_checkpoint(checkpoint_of(source, a.weights), a);
+    return json ? model_of_json(a) : model_of_checkpoint(checkpoint_of(source, a.weights), a, console);
 }
 
 std::uint64_t float_bytes(std::int64_t elements) {
@@ -111,7 +113,7 @@ void print_table(const SimVPImpl& model, const LayerCost& cost, const InfoArgume
 }
 
 void run_info(const InfoArguments& a, Console& console) {
-    const auto model = model_of(a);
+    const auto model = model_of(a, console);
     const auto cost = model_cost(*model);
     if (a.json) {
         console.print(to_json(*model, cost, a));
@@ -129,7 +131,7 @@ void add_info(CLI::App& app, Console& console) {
         app.add_subcommand("info", "Show a network's parameters, multiply-adds and memory, layer by layer");
     command
         ->add_option("SOURCE", a.source,
-                     "an experiment or model file (.json), a run's folder or a checkpoint file")
+                     "an experiment or model file (.json), a run's folder or a checkpoint (FILE or FILE:KEY)")
         ->required();
     add_checkpoint_options(*command, a.weights, a.model_json);
     command
