@@ -29,14 +29,16 @@ FileKind kind_of_zip(std::string_view start) {
     const auto name = start.substr(30, length);
     if (name.ends_with(".npy")) return FileKind::sequences;
     const auto in_folder = name.substr(name.find('/') + 1);
-    const bool of_torch = in_folder == "data.pkl" || in_folder == "byteorder" || in_folder == ".format_version" ||
-                          in_folder == ".data/serialization_id" || in_folder == "version";
+    const bool of_torch = in_folder == "data.pkl" || in_folder == "byteorder" ||
+                          in_folder == ".format_version" || in_folder == ".data/serialization_id" ||
+                          in_folder == "version";
     return of_torch ? FileKind::checkpoint : FileKind::unknown;
 }
 
 bool is_safetensors(std::string_view start) {
     // The header's size: below 2^32, so that bytes 4 to 7 are 0.
-    return start.size() > 9 && start.substr(4, 4) == std::string_view("\0\0\0\0", 4) && start.substr(8, 2) == "{\"";
+    return start.size() > 9 && start.substr(4, 4) == std::string_view("\0\0\0\0", 4) &&
+           start.substr(8, 2) == "{\"";
 }
 
 }  // namespace
@@ -69,9 +71,11 @@ FileKind kind_of_file(const fs::path& path) {
     if (start.starts_with("PK\x03\x04")) return kind_of_zip(start);
     if (start.starts_with("\x89HDF\r\n\x1a\n") || start.starts_with("\x93NUMPY")) return FileKind::sequences;
     // torch.save before zip: a pickle of its magic number.
-    if (start.substr(0, 40).find("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19") != start.npos || is_safetensors(start))
+    if (start.substr(0, 40).find("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19") != start.npos ||
+        is_safetensors(start))
         return FileKind::checkpoint;
-    if (start.substr(0, 12).find("ftyp") == 4 || start.starts_with("\x1a\x45\xdf\xa3")) return FileKind::video;
+    if (start.substr(0, 12).find("ftyp") == 4 || start.starts_with("\x1a\x45\xdf\xa3"))
+        return FileKind::video;
     const auto first = start.find_first_not_of(" \t\r\n");
     return first != start.npos && start[first] == '{' ? FileKind::json : FileKind::unknown;
 }
@@ -83,7 +87,8 @@ std::string kind_hint(const fs::path& path) {
         case FileKind::checkpoint:
             return "; it is a checkpoint, which stl evaluate, predict, info and convert take";
         case FileKind::sequences:
-            return "; it is a file of arrays, which stl inspect, import, metrics and render take, and stl train as "
+            return "; it is a file of arrays, which stl inspect, import, metrics and render take, and stl "
+                   "train as "
                    "dataset.path";
         case FileKind::json:
             return "; it is a JSON file: stl train and info take an experiment";

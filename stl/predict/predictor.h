@@ -19,7 +19,7 @@
 namespace stl {
 
 struct PredictorOptions {
-    std::string source;            ///< a run's folder or a checkpoint file
+    std::string source;            ///< a run's folder or a checkpoint, FILE or FILE:KEY
     std::string model_json{};      ///< the model's configuration, where the checkpoint has none
     std::string weights = "last";  ///< of a run: last or best
     std::string device = "auto";   ///< stl/runtime/device.h

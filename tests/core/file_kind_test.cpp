@@ -10,27 +10,28 @@
 namespace stl {
 namespace {
 
-using ::testing::HasSubstr;
 using test::error_of;
 using test::TemporaryFolder;
+using ::testing::HasSubstr;
 using namespace std::string_literals;
 
 std::string stand_in_of(std::string_view text) {
     return stand_in(std::as_bytes(std::span(text)));
 }
 
-const std::string pointer =
-    "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 185124\n";
+const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 185124\n";
 
 TEST(FileKind, WhatDownloadsLeaveIsNamed) {
     EXPECT_THAT(stand_in_of(pointer), HasSubstr("a Git LFS pointer in place of the file"));
-    for (const auto* page : {"<!DOCTYPE html><html>", "\xef\xbb\xbf\n  <!doctype HTML>", "<html lang=\"en\">"})
+    for (const auto* page :
+         {"<!DOCTYPE html><html>", "\xef\xbb\xbf\n  <!doctype HTML>", "<html lang=\"en\">"})
         EXPECT_THAT(stand_in_of(page), HasSubstr("a web page (HTML)")) << page;
     for (const auto* other : {"", "version 1", "<svg>", "<!-- html -->", "{\"html\": 1}", "   "})
         EXPECT_EQ(stand_in_of(other), "") << other;
     const TemporaryFolder folder;
     write_text(folder / "a.json", pointer);
-    EXPECT_THAT(error_of([&] { refuse_stand_in(folder / "a.json"); }), HasSubstr("a.json: a Git LFS pointer"));
+    EXPECT_THAT(error_of([&] { refuse_stand_in(folder / "a.json"); }),
+                HasSubstr("a.json: a Git LFS pointer"));
     EXPECT_THAT(error_of([&] { read_json(folder / "a.json"); }), HasSubstr("a.json: a Git LFS pointer"));
     EXPECT_NO_THROW(refuse_stand_in(folder / "none"));
 }

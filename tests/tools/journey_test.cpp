@@ -158,7 +158,6 @@ TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
         EXPECT_THAT(outcome.err, HasSubstr(what)) << arguments;
         EXPECT_EQ(outcome.out, "") << arguments;
     };
-    refused("", 2, "subcommand");
     refused("tarin tiny.json", 2, "unknown subcommand 'tarin' (did you mean 'train'?)");
     refused("train tiny.json --sett a=b", 2, "unknown option '--sett' (did you mean '--set'?)");
     refused("--verson", 2, "unknown option '--verson' (did you mean '--version'?)");
@@ -212,6 +211,67 @@ TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
     EXPECT_EQ(read_text(folder_ / "run/notes.txt"), "mine");
     refused("generate mmnist --sequences 2 --output run/notes.txt", 1, "notes.txt");
     EXPECT_EQ(read_text(folder_ / "run/notes.txt"), "mine");
+}
+
+TEST_F(JourneyTest, MessagesShowAWayOut) {
+    const auto refused = [&](const std::string& arguments, int status, const std::string& what) {
+        const auto outcome = stl(arguments);
+        EXPECT_EQ(outcome.status, status) << arguments << "\n" << outcome.err;
+        EXPECT_TRUE(is_one_line(outcome.err)) << arguments << "\n" << outcome.err;
+        EXPECT_THAT(outcome.err, HasSubstr(what)) << arguments;
+    };
+    refused("train tiny.json --epochs 3", 2, "unknown option '--epochs' (give it as --set train.epochs=3)");
+    refused("train tiny.json --lr=0.1", 2, "(give it as --set train.lr=0.1)");
+    refused("train tiny.json --batch --force", 2, "(give it as --set train.batch_size=VALUE)");
+    refused("evaluate run --length 3", 2, "unknown option '--length' (stl import has it)");
+    refused("list --pathology", 2, "unknown option '--pathology' (--help lists them)");
+    refused("train tiny.json --set lr=0.1", 1, "--set lr=0.1: unknown key 'lr' (did you mean 'train.lr'?)");
+    refused("train tiny.json --threads two", 2, "--threads: 'two', expected a number from 0 to 4096");
+    refused("train tiny.json --save-every 1.5", 2, "--save-every: '1.5', expected a whole number");
+    refused("train tiny.json --set train.lr=fast", 1, "train.lr");
+
+    good("generate mmnist --split test --sequences 6 --out a.h5");
+    good("generate mmnist --split test --sequences 1 -o b.h5");
+    refused("train a.h5", 1, "a.h5: not an experiment file; it is a file of arrays");
+    refused("evaluate b.h5", 1, "it is a file of arrays");
+    refused("evaluate tiny.json", 1, "it is a JSON file: stl train and info take an experiment");
+    write_text(folder_ / "file.json", R"({
+        "dataset": {"name": "file", "path": "a.h5", "train_sequences": 4},
+        "model": {"translator": "gsta", "hid_S": 2, "hid_T": 8, "N_S": 2, "N_T": 2, "mlp_ratio": 2},
+        "train": {"steps": 1, "batch_size": 1, "threads": 1}})");
+    good("train file.json --run run --device cpu");
+    refused("train run", 1, "run: not an experiment file; it is a run, which stl evaluate");
+    refused("train run/checkpoints/last.pth", 1, "it is a checkpoint, which stl evaluate");
+    refused("inspect run", 1, "it is a run, which stl evaluate");
+    refused("inspect run/checkpoints/last.pth", 1, "it is a checkpoint, which stl evaluate");
+    refused("metrics run/checkpoints/last.pth a.h5", 1, "it is a checkpoint, which stl evaluate");
+    refused("train file.json --run run --device cpu --resume --set train.lr=0.5", 1,
+            "train.lr is not what the run was started with (0.001, now 0.5)");
+    refused("train file.json --run run --device cpu --resume --set train.lr=0.5", 1, "--set train.init=run");
+    good("evaluate run/checkpoints/last.pth --data a.h5 --model run/experiment.json");
+    // A run finds its data from any folder.
+    fs::create_directories(folder_ / "elsewhere");
+    const auto command = fmt::format("cd '{}' && '{}' evaluate ../run >/dev/null 2>.err",
+                                     (folder_ / "elsewhere").string(), STL_PROGRAM);
+    EXPECT_EQ(std::system(command.c_str()), 0) << read_text(folder_ / "elsewhere/.err");
+    good("train file.json --run run --device cpu --resume");
+}
+
+TEST_F(JourneyTest, AloneTheProgramShowsWhereToBegin) {
+    const auto shown = good("");
+    for (const auto* what : {"Subcommands", "  train ", "First commands", "stl import clips/", "stl train "})
+        EXPECT_THAT(shown.out, HasSubstr(what));
+}
+
+TEST_F(JourneyTest, OnlyNetworksAreConverted) {
+    const std::string header = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
+    write_text(folder_ / "a.safetensors", std::string(1, static_cast<char>(header.size())) +
+                                              std::string(7, '\0') + header + std::string(8, '\0'));
+    const auto outcome = stl("convert a.safetensors b.pth");
+    EXPECT_EQ(outcome.status, 1);
+    EXPECT_TRUE(is_one_line(outcome.err)) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr("a.safetensors: not the weights of a SimVP"));
+    EXPECT_FALSE(fs::exists(folder_ / "b.pth"));
 }
 
 TEST_F(JourneyTest, TheCommandIsRecordedAsAShellTakesIt) {

@@ -32,7 +32,9 @@ inline void add_checkpoint_options(CLI::App& command, std::string& weights, std:
     command.add_option("--weights", weights, "of a run: last or best")
         ->check(CLI::IsMember({"last", "best"}))
         ->capture_default_str();
-    command.add_option("--model", model_json, "the model's configuration, where the checkpoint has none");
+    command.add_option(
+        "--model", model_json,
+        "the model's configuration, where the checkpoint has none: a model's or an experiment's .json");
 }
 
 /// Says so where a network does not compute as it was asked to.

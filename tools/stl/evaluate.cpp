@@ -134,7 +134,8 @@ void add_evaluate(CLI::App& app, Console& console) {
     auto arguments = std::make_shared<EvaluateArguments>();
     auto& a = *arguments;
     auto* command = app.add_subcommand("evaluate", "Measure a trained network on a test set");
-    command->add_option("SOURCE", a.predictor.source, "a run's folder or a checkpoint file")->required();
+    command->add_option("SOURCE", a.predictor.source, "a run's folder or a checkpoint (FILE or FILE:KEY)")
+        ->required();
     command->add_option("--data", a.data, "FILE[:DATASET] .h5 .npy .npz (default: the experiment's test set)")
         ->check(not_empty);
     command->add_option("--layout", a.layout, "axes of that file, e.g. TNHW or NTHWC")->check(not_empty);

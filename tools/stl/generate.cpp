@@ -140,7 +140,7 @@ void add_generate(CLI::App& app, Console& console) {
         ->check(CLI::IsMember(names));
     command
         ->add_option(
-            "--output", a.output,
+            "-o,--output,--out", a.output,
             "FILE[:DATASET] .h5 ([N,T,C,H,W]), or .npy ([T,N,H,W] or, in colour, [T,N,H,W,3]; 0-255)")
         ->required();
     command->add_option("--split", a.split, "train, validation or test (the published test set)")

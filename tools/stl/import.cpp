@@ -110,7 +110,8 @@ void add_import(CLI::App& app, Console& console) {
     auto* c = app.add_subcommand("import", "Make sequences to train on from videos, pictures and arrays");
     c->add_option("INPUT", o.inputs, "videos, GIFs, folders (searched), patterns, .npy .npz .h5 [:DATASET]")
         ->required();
-    c->add_option("--output", o.output, "the .h5 file to make (with --from, default: datasets/NAME/NAME.h5)");
+    c->add_option("-o,--output,--out", o.output,
+                  "the .h5 file to make (with --from, default: datasets/NAME/NAME.h5)");
     add_layout_options(*c, a);
     c->add_option("--size", a.size, "WIDTHxHEIGHT of the frames (default: the first source's)");
     c->add_option("--fit", a.fit, "of another shape: stretch, crop or pad")

@@ -166,14 +166,15 @@ void add_predict(CLI::App& app, Console& console) {
     auto arguments = std::make_shared<PredictArguments>();
     auto& a = *arguments;
     auto* command = app.add_subcommand("predict", "Predict the next frames of sequences or a video");
-    auto* source = command->add_option("SOURCE", a.predictor.source, "a run's folder or a checkpoint file");
+    auto* source = command->add_option("SOURCE", a.predictor.source,
+                                       "a run's folder or a checkpoint (FILE or FILE:KEY)");
     command->add_option("--checkpoint", a.checkpoint, "the same as SOURCE")->excludes(source);
     add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);
     command
         ->add_option("--input", a.input, "FILE[:DATASET] .h5 .npy .npz, a video, a folder of pictures, or -")
         ->required();
     command
-        ->add_option("--output", a.output,
+        ->add_option("-o,--output,--out", a.output,
                      fmt::format("FILE[:DATASET] .h5 .npy, {}, a folder for PNGs, or -",
                                  fmt::join(video_extensions(), " ")))
         ->required();

@@ -140,7 +140,7 @@ void add_render(CLI::App& app, Console& console) {
                         "runs or checkpoints (several: side by side), or a sequence file");
     command
         ->add_option(
-            "--output", a.output,
+            "-o,--output,--out", a.output,
             fmt::format("{}; .png .svg (a still); or a folder for PNGs", fmt::join(video_extensions(), " ")))
         ->required();
     command->add_option("--prediction", a.predictions,

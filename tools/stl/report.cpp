@@ -83,7 +83,7 @@ void add_report(CLI::App& app, Console& console) {
     command->add_option("--dataset", a.dataset, "only this data set");
     command->add_option("--format", a.format, "md, html, csv or json (default: by the output's name, or md)")
         ->check(CLI::IsMember({"md", "html", "csv", "json"}));
-    command->add_option("--output", a.output, "a file (default: standard output)");
+    command->add_option("-o,--output,--out", a.output, "a file (default: standard output)");
     command->add_option("--results", a.results, "the folder of records (default: experiments/results)");
     command->add_flag("--recorded", a.recorded, "only tables with a recorded run");
     command->add_flag("--force", a.force, "replace an existing output");
