@@ -187,9 +187,9 @@ void print_overview(const CLI::App& app, stl::tools::Console& console) {
         console.print(fmt::format("  {:<10}{}", command->get_name(), command->get_description()));
     console.print(
         "\nFirst commands:\n"
-        "  stl doctor                                               what this machine offers\n"
+        "  stl doctor                                                 what this machine offers\n"
         "  stl import clips/ --size 64x64 --length 20 --output c.h5   videos into a file of sequences\n"
-        "  stl train experiments/mmnist/gsta.json                     a network into runs/mmnist-gsta");
+        "  stl train experiments/mmnist/gsta.json                       a network into runs/mmnist-gsta");
     console.flush();
 }
 
