@@ -14,7 +14,8 @@ void for_each_path(Json& experiment, const std::function<void(std::string& path)
                                       {"train", "init"}}) {
         const auto found = experiment.find(object);
         if (found == experiment.end() || !found->is_object()) continue;
-        if (const auto value = found->find(key); value != found->end() && value->is_string())
+        if (const auto value = found->find(key);
+            value != found->end() && value->is_string() && !value->get_ref<const std::string&>().empty())
             function(value->get_ref<std::string&>());
     }
 }
