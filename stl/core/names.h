@@ -9,8 +9,8 @@
 
 namespace stl {
 
-/// The candidate with the smallest edit distance to `name`; empty if none is near: one change in up to four
-/// letters, two in up to eight, a third of longer names.
+/// The candidate with the smallest edit distance to `name`; empty if none is near: one change (also two letters swapped)
+/// in up to four letters, two in up to eight, a third of longer names.
 std::string nearest_name(std::string_view name, std::span<const std::string> candidates);
 
 /// " (did you mean 'x'?)", or with nothing near " (expected one of a, b, c)"; for the end of a message.

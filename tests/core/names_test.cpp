@@ -19,6 +19,8 @@ TEST(Names, NearestOnesAreFound) {
     EXPECT_EQ(nearest_name("vitt", translators), "vit");
     EXPECT_EQ(nearest_name("transformer", translators), "");
     EXPECT_EQ(nearest_name("tarin", std::vector<std::string>{"train"}), "train");
+    EXPECT_EQ(nearest_name("corp", std::vector<std::string>{"stretch", "crop"}), "crop");
+    EXPECT_EQ(nearest_name("ab", std::vector<std::string>{"ba"}), "ba");
     EXPECT_EQ(nearest_name("path", std::vector<std::string>{"batch"}), "");
     EXPECT_EQ(nearest_name("out", std::vector<std::string>{"fit"}), "");
 }
