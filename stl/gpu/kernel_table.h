@@ -1,28 +1,28 @@
 // The kernels of libstl_cuda.so as one table: what the program needs to know of it, and what the tests fill
 // with the same kernels emulated on the CPU (stl/gpu/emulated).
 //
-// Adding a kernel: its task and arithmetic in a header here, a .cu in stl/gpu/cuda, a line in this table and in
-// the two that fill it (stl/gpu/cuda/plugin.cpp, stl/gpu/emulated/emulated_kernels.cpp), its cases in
-// tests/gpu/kernels_test.cpp. Pointers are to the device's memory, at multiples of 16 bytes; work goes to
-// `stream` and is not waited for. Errors are exceptions.
+// Adding a kernel: its task and arithmetic in a header here, a .cu in stl/gpu/cuda, a line in kernels.def, its cases in
+// tests/gpu/kernels_test.cpp. Pointers are to the device's memory, at multiples of 16 bytes; work goes to `stream` and
+// is not waited for. Errors are exceptions.
 #pragma once
 
 #include <functional>
 #include <memory>
 
 #include "stl/gpu/adam.h"
-#include "stl/gpu/aggregation.h"
 #include "stl/gpu/batch_norm.h"
-#include "stl/gpu/decomposition.h"
+#include "stl/gpu/channel_aggregation.h"
+#include "stl/gpu/decompose_silu.h"
 #include "stl/gpu/depthwise.h"
-#include "stl/gpu/elementwise.h"
+#include "stl/gpu/group_norm_silu.h"
 #include "stl/gpu/moving_glyphs.h"
-#include "stl/gpu/norm_silu.h"
+#include "stl/gpu/residual.h"
+#include "stl/gpu/silu_gate.h"
 
 namespace stl::gpu {
 
 /// Changes with every change of this file or of a task: a plugin of another build is not used.
-inline constexpr int kernels_version = 4;
+inline constexpr int kernels_version = 5;
 
 /// Work that is recorded once and then launched as a whole.
 class Graph {
@@ -41,36 +41,26 @@ inline constexpr int graph_warm_ups = 3;
 using Stream = void*;
 
 struct KernelTable {
-    int version;
-    const char* name;
-    Stream (*current_stream)();
-    int (*parts)(Index blocks, Index most);  ///< into how many parts to cut work of so many blocks
-    std::unique_ptr<Graph> (*make_graph)();
+    int version = kernels_version;
+    const char* name = "";
+    Stream (*current_stream)() = nullptr;
+    int (*parts)(Index blocks, Index most) = nullptr;  ///< into how many parts to cut work of so many blocks
+    std::unique_ptr<Graph> (*make_graph)() = nullptr;
 
-    void (*norm_silu)(const NormTask&, Stream);
-    void (*norm_silu_gradient_sums)(const NormTask&, Stream);
-    void (*norm_silu_gradient)(const NormTask&, Stream);
-    void (*depthwise)(const DepthwiseTask&, Stream);
-    void (*depthwise_filter_gradient)(const DepthwiseTask&, Stream);
-    void (*residual)(const ResidualTask&, Stream);
-    void (*residual_gradient)(const ResidualTask&, Stream);
-    void (*gate)(const GateTask&, Stream);
-    void (*gate_gradient)(const GateTask&, Stream);
-    void (*batch_norm)(const BatchNormTask&, Stream);
-    void (*batch_norm_gradient_sums)(const BatchNormTask&, Stream);
-    void (*batch_norm_gradient)(const BatchNormTask&, Stream);
-    void (*aggregation)(const AggregationTask&, Stream);
-    void (*aggregation_gradient)(const AggregationTask&, Stream);
-    void (*decomposition)(const DecompositionTask&, Stream);
-    void (*decomposition_gradient_sums)(const DecompositionTask&, Stream);
-    void (*decomposition_gradient)(const DecompositionTask&, Stream);
-    void (*adam)(const AdamTask&, Stream);
-    void (*moving_glyphs)(const GlyphTask&, Stream);
+#define STL_KERNEL(name, Task) void (*name)(const Task&, Stream) = nullptr;
+#include "stl/gpu/kernels.def"
+#undef STL_KERNEL
 };
 
 /// Kernel sizes of the depthwise convolution, and its largest dilation.
 inline constexpr int depthwise_kernels[] = {3, 5, 7};
 inline constexpr int depthwise_dilations = 3;
+constexpr bool has_depthwise(Index kernel, Index dilation) {
+    for (const int one : depthwise_kernels) {
+        if (kernel == one) return dilation >= 1 && dilation <= depthwise_dilations;
+    }
+    return false;
+}
 
 /// What libstl_cuda.so exports, as extern "C".
 using PluginEntry = const KernelTable* (*)();

@@ -104,8 +104,8 @@ const std::vector<NormCase> norm_cases{
     {2, 1056, 2, 1, 2, 1, true},  // columns of packs of eight shared by the groups' border
 };
 
-gpu::NormTask norm_task(const NormCase& c, const Tensor& x, const Tensor& gamma, const Tensor& beta) {
-    gpu::NormTask t;
+gpu::GroupNormSiluTask norm_task(const NormCase& c, const Tensor& x, const Tensor& gamma, const Tensor& beta) {
+    gpu::GroupNormSiluTask t;
     t.type = gpu::type_of(x);
     t.shuffle = c.shuffle;
     t.batch = as_int(c.batch);
@@ -135,7 +135,7 @@ class NormSiluKernels : public GpuKernels {
             t.sums = outputs.make({c.batch, c.parts, c.groups, 2}).mutable_data_ptr<float>();
             t.mean = outputs.make({c.batch, c.groups}).mutable_data_ptr<float>();
             t.rstd = outputs.make({c.batch, c.groups}).mutable_data_ptr<float>();
-            kernels().norm_silu(t, stream());
+            kernels().group_norm_silu(t, stream());
         });
         t.mean = forward[2].mutable_data_ptr<float>();
         t.rstd = forward[3].mutable_data_ptr<float>();
@@ -147,7 +147,7 @@ class NormSiluKernels : public GpuKernels {
         t.means_of = means.const_data_ptr<float>();
         const auto backward = run([&](Outputs& outputs) {
             t.x_grad = outputs.make(x.sizes(), x.scalar_type()).mutable_data_ptr();
-            kernels().norm_silu_gradient(t, stream());
+            kernels().group_norm_silu_gradient(t, stream());
         });
         const auto of_both = sums.sum(0);
         return {forward[0], backward[0], of_both.select(1, 0), of_both.select(1, 1)};
@@ -173,11 +173,11 @@ class NormSiluKernels : public GpuKernels {
 
   private:
     /// Added over the parts: [N,C',2].
-    Tensor gradient_sums(gpu::NormTask t, const NormCase& c) {
+    Tensor gradient_sums(gpu::GroupNormSiluTask t, const NormCase& c) {
         const auto parts = run([&](Outputs& outputs) {
             auto sums = outputs.make({c.batch, c.parts, t.channels_out(), 2});
             t.gradient_sums = sums.mutable_data_ptr<float>();
-            kernels().norm_silu_gradient_sums(t, stream());
+            kernels().group_norm_silu_gradient_sums(t, stream());
         });
         return parts[0].sum(1);
     }
@@ -197,7 +197,7 @@ TEST_P(NormSiluKernels, AreTheChainOfBoth) {
 TEST_P(NormSiluKernels, TakeNoMoreThan64Groups) {
     const NormCase c{1, 65, 1, 1, 65, 1};
     const auto x = random({1, 1, 1, 65}), gamma = random({65});
-    EXPECT_THROW(kernels().norm_silu(norm_task(c, x, gamma, gamma), stream()), std::invalid_argument);
+    EXPECT_THROW(kernels().group_norm_silu(norm_task(c, x, gamma, gamma), stream()), std::invalid_argument);
 }
 
 // --- Depthwise convolution
@@ -399,7 +399,7 @@ class AggregationKernels : public GpuKernels {
         const auto x = random({c.pixels, c.channels}, type), grad = random({c.pixels, c.channels}, type),
                    weight = between_nans(torch::randn({c.channels}).div(std::sqrt(c.channels)).to(device)),
                    bias = random({1}), sigma = random({c.channels});
-        gpu::AggregationTask t;
+        gpu::ChannelAggregationTask t;
         t.type = gpu::type_of(x);
         t.channels = as_int(c.channels);
         t.pixels = c.pixels;
@@ -411,7 +411,7 @@ class AggregationKernels : public GpuKernels {
         const auto forward = run([&](Outputs& outputs) {
             t.y = outputs.make(x.sizes(), type).mutable_data_ptr();
             t.dots = outputs.make({c.pixels}).mutable_data_ptr<float>();
-            kernels().aggregation(t, stream());
+            kernels().channel_aggregation(t, stream());
         });
         const auto dots = between_nans(forward[1]);
         t.dots = dots.mutable_data_ptr<float>();
@@ -420,7 +420,7 @@ class AggregationKernels : public GpuKernels {
             t.x_grad = outputs.make(x.sizes(), type).mutable_data_ptr();
             t.dot_grads = outputs.make({c.pixels}).mutable_data_ptr<float>();
             t.sums = outputs.make({c.parts, 2, c.channels}).mutable_data_ptr<float>();
-            kernels().aggregation_gradient(t, stream());
+            kernels().channel_aggregation_gradient(t, stream());
         });
 
         const auto x_ = exact(x).requires_grad_(), weight_ = exact(weight).requires_grad_(),
@@ -456,7 +456,7 @@ class DecompositionKernels : public GpuKernels {
         const std::vector<std::int64_t> sizes{batch, c.pixels, c.channels};
         const auto x = random(sizes, type), grad = random(sizes, type), sigma = random({c.channels}),
                    mean = between_nans(x.to(torch::kFloat32).mean(1));
-        gpu::DecompositionTask t;
+        gpu::DecomposeSiluTask t;
         t.type = gpu::type_of(x);
         t.batch = as_int(batch);
         t.channels = as_int(c.channels);
@@ -468,18 +468,18 @@ class DecompositionKernels : public GpuKernels {
         t.grad = grad.const_data_ptr();
         const auto y = run([&](Outputs& outputs) {
             t.y = outputs.make(sizes, type).mutable_data_ptr();
-            kernels().decomposition(t, stream());
+            kernels().decompose_silu(t, stream());
         })[0];
         const auto parts = run([&](Outputs& outputs) {
             t.sums = outputs.make({batch, c.parts, 2, c.channels}).mutable_data_ptr<float>();
-            kernels().decomposition_gradient_sums(t, stream());
+            kernels().decompose_silu_gradient_sums(t, stream());
         })[0];
         const auto sums = parts.sum(1);
         const auto means = between_nans(sums.select(1, 0) / static_cast<double>(c.pixels));
         t.mean_of = means.const_data_ptr<float>();
         const auto x_grad = run([&](Outputs& outputs) {
             t.x_grad = outputs.make(sizes, type).mutable_data_ptr();
-            kernels().decomposition_gradient(t, stream());
+            kernels().decompose_silu_gradient(t, stream());
         })[0];
 
         const auto x_ = exact(x).requires_grad_(), sigma_ = exact(sigma).requires_grad_();
@@ -599,7 +599,7 @@ TEST_P(GpuKernels, Gate) {
         for (const auto type : types) {
             SCOPED_TRACE(testing::PrintToString(std::tuple(size, type)));
             const auto a = random({size}, type), b = random({size}, type), grad = random({size}, type);
-            gpu::GateTask t;
+            gpu::SiluGateTask t;
             t.type = gpu::type_of(a);
             t.size = size;
             t.a = a.const_data_ptr();
@@ -607,12 +607,12 @@ TEST_P(GpuKernels, Gate) {
             t.grad = grad.const_data_ptr();
             const auto y = run([&](Outputs& outputs) {
                 t.y = outputs.make({size}, type).mutable_data_ptr();
-                kernels().gate(t, stream());
+                kernels().silu_gate(t, stream());
             })[0];
             const auto backward = run([&](Outputs& outputs) {
                 t.a_grad = outputs.make({size}, type).mutable_data_ptr();
                 t.b_grad = outputs.make({size}, type).mutable_data_ptr();
-                kernels().gate_gradient(t, stream());
+                kernels().silu_gate_gradient(t, stream());
             });
             const auto a_ = exact(a).requires_grad_(), b_ = exact(b).requires_grad_();
             const auto y_ = torch::silu(a_) * torch::silu(b_);
@@ -754,9 +754,9 @@ TEST_P(GpuKernels, SayWhatTheyCannotLaunch) {
     const NormCase pictures{65536, 1, 1, 1, 1, 1};
     const auto x = random({1}), gamma = random({1});
     auto norm = norm_task(pictures, x, gamma, gamma);
-    EXPECT_THROW(kernels().norm_silu(norm, stream()), std::runtime_error);
-    gpu::GateTask empty;
-    EXPECT_THROW(kernels().gate(empty, stream()), std::runtime_error);
+    EXPECT_THROW(kernels().group_norm_silu(norm, stream()), std::runtime_error);
+    gpu::SiluGateTask empty;
+    EXPECT_THROW(kernels().silu_gate(empty, stream()), std::runtime_error);
 }
 
 INSTANTIATE_TEST_SUITE_P(devices, GpuKernels, testing::Values("cpu", "cuda"), test::device_name);

@@ -1,28 +1,20 @@
-// The launches that plugin.cpp puts into the table; each is defined in the .cu of its family.
+// The launches of stl/gpu/kernels.def, each defined in the .cu of its family, and the table of them.
 #pragma once
 
 #include "stl/gpu/kernel_table.h"
 
 namespace stl::gpu::cuda {
 
-void norm_silu(const NormTask& task, Stream stream);
-void norm_silu_gradient_sums(const NormTask& task, Stream stream);
-void norm_silu_gradient(const NormTask& task, Stream stream);
-void depthwise(const DepthwiseTask& task, Stream stream);
-void depthwise_filter_gradient(const DepthwiseTask& task, Stream stream);
-void residual(const ResidualTask& task, Stream stream);
-void residual_gradient(const ResidualTask& task, Stream stream);
-void gate(const GateTask& task, Stream stream);
-void gate_gradient(const GateTask& task, Stream stream);
-void batch_norm(const BatchNormTask& task, Stream stream);
-void batch_norm_gradient_sums(const BatchNormTask& task, Stream stream);
-void batch_norm_gradient(const BatchNormTask& task, Stream stream);
-void aggregation(const AggregationTask& task, Stream stream);
-void aggregation_gradient(const AggregationTask& task, Stream stream);
-void decomposition(const DecompositionTask& task, Stream stream);
-void decomposition_gradient_sums(const DecompositionTask& task, Stream stream);
-void decomposition_gradient(const DecompositionTask& task, Stream stream);
-void adam(const AdamTask& task, Stream stream);
-void moving_glyphs(const GlyphTask& task, Stream stream);
+#define STL_KERNEL(name, Task) void name(const Task& task, Stream stream);
+#include "stl/gpu/kernels.def"
+#undef STL_KERNEL
+
+/// `runtime`: what differs between where they run; its launches are filled in.
+constexpr KernelTable with_launches(KernelTable runtime) {
+#define STL_KERNEL(name, Task) runtime.name = name;
+#include "stl/gpu/kernels.def"
+#undef STL_KERNEL
+    return runtime;
+}
 
 }  // namespace stl::gpu::cuda

@@ -28,32 +28,12 @@ int parts(Index blocks, Index most) {
                                               std::max<Index>(most, 1)));
 }
 
-constexpr KernelTable table{
-    .version = kernels_version,
+constexpr KernelTable table = with_launches({
     .name = "libstl_cuda",
     .current_stream = current_stream,
     .parts = parts,
     .make_graph = make_graph,
-    .norm_silu = norm_silu,
-    .norm_silu_gradient_sums = norm_silu_gradient_sums,
-    .norm_silu_gradient = norm_silu_gradient,
-    .depthwise = depthwise,
-    .depthwise_filter_gradient = depthwise_filter_gradient,
-    .residual = residual,
-    .residual_gradient = residual_gradient,
-    .gate = gate,
-    .gate_gradient = gate_gradient,
-    .batch_norm = batch_norm,
-    .batch_norm_gradient_sums = batch_norm_gradient_sums,
-    .batch_norm_gradient = batch_norm_gradient,
-    .aggregation = aggregation,
-    .aggregation_gradient = aggregation_gradient,
-    .decomposition = decomposition,
-    .decomposition_gradient_sums = decomposition_gradient_sums,
-    .decomposition_gradient = decomposition_gradient,
-    .adam = adam,
-    .moving_glyphs = moving_glyphs,
-};
+});
 
 }  // namespace
 }  // namespace stl::gpu::cuda

@@ -27,18 +27,6 @@ __global__ void __launch_bounds__(threads) residual_gradient_kernel(const Residu
     for (int v = 0; v < V; ++v) out[v] = sums[v];
 }
 
-template <class T, int V>
-__global__ void __launch_bounds__(threads) gate_kernel(const GateTask t) {
-    const Index unit = thread_number();
-    if (unit < t.size / V) gate_forward<T, V>(t, unit);
-}
-
-template <class T, int V>
-__global__ void __launch_bounds__(threads) gate_gradient_kernel(const GateTask t) {
-    const Index unit = thread_number();
-    if (unit < t.size / V) gate_backward<T, V>(t, unit);
-}
-
 }  // namespace
 
 void residual(const ResidualTask& t, Stream stream) {
@@ -56,21 +44,6 @@ void residual_gradient(const ResidualTask& t, Stream stream) {
         const dim3 grid(column_blocks(t.channels / V, block), t.parts, t.batch);
         launch("residual_gradient", residual_gradient_kernel<decltype(type), decltype(branch), V>, grid,
                block, stream, t);
-    });
-}
-
-void gate(const GateTask& t, Stream stream) {
-    with_type<16>(t.type, t.size, [&](auto type, auto width) {
-        constexpr int V = decltype(width)::value;
-        launch("gate", gate_kernel<decltype(type), V>, blocks_for(t.size / V), threads, stream, t);
-    });
-}
-
-void gate_gradient(const GateTask& t, Stream stream) {
-    with_type<16>(t.type, t.size, [&](auto type, auto width) {
-        constexpr int V = decltype(width)::value;
-        launch("gate_gradient", gate_gradient_kernel<decltype(type), V>, blocks_for(t.size / V), threads,
-               stream, t);
     });
 }
 

@@ -8,7 +8,7 @@ constexpr int most_groups = 64;
 
 /// Grid: part, group, picture.
 template <class T, int V>
-__global__ void __launch_bounds__(threads) part_kernel(const NormTask t) {
+__global__ void __launch_bounds__(threads) part_kernel(const GroupNormSiluTask t) {
     __shared__ float shared[threads * 2];
     const int part = blockIdx.x, group = blockIdx.y, n = blockIdx.z;
     const auto mine = norm_part<T, V>(t, n, group, part, static_cast<int>(threadIdx.y), threads);
@@ -22,7 +22,7 @@ __global__ void __launch_bounds__(threads) part_kernel(const NormTask t) {
 
 /// Grid: units, picture. The first block of a picture keeps its statistics for the way back.
 template <class T, int V, int Q>
-__global__ void __launch_bounds__(threads) apply_kernel(const NormTask t) {
+__global__ void __launch_bounds__(threads) apply_kernel(const GroupNormSiluTask t) {
     __shared__ NormStats stats[most_groups];
     const int n = blockIdx.y;
     const Index unit = thread_number();
@@ -42,7 +42,7 @@ __global__ void __launch_bounds__(threads) apply_kernel(const NormTask t) {
 
 /// Grid: columns of packs, part, picture.
 template <class T, int V, int Q>
-__global__ void __launch_bounds__(threads) gradient_sums_kernel(const NormTask t) {
+__global__ void __launch_bounds__(threads) gradient_sums_kernel(const GroupNormSiluTask t) {
     __shared__ float shared[threads * V];
     const int channels = t.channels_out(), part = blockIdx.y, n = blockIdx.z;
     const int channel = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x) * V;
@@ -63,14 +63,14 @@ __global__ void __launch_bounds__(threads) gradient_sums_kernel(const NormTask t
 
 /// Grid: units, picture.
 template <class T, int V, int Q>
-__global__ void __launch_bounds__(threads) gradient_kernel(const NormTask t) {
+__global__ void __launch_bounds__(threads) gradient_kernel(const GroupNormSiluTask t) {
     const Index unit = thread_number();
     if (unit < norm_units<V>(t)) norm_gradient<T, V, Q>(t, static_cast<int>(blockIdx.y), unit);
 }
 
 /// f(T{}, Constant<V>, Constant<Q>)
 template <class F>
-void with_norm(const NormTask& t, F f) {
+void with_norm(const GroupNormSiluTask& t, F f) {
     if (t.groups > most_groups) throw std::invalid_argument("group norm: at most 64 groups");
     with_type<16>(t.type, t.channels_out() / t.groups, [&](auto type, auto width) {
         t.shuffle ? f(type, width, Constant<4>{}) : f(type, width, Constant<1>{});
@@ -78,36 +78,36 @@ void with_norm(const NormTask& t, F f) {
 }
 
 template <int V>
-dim3 unit_grid(const NormTask& t) {
+dim3 unit_grid(const GroupNormSiluTask& t) {
     return {blocks_for(norm_units<V>(t)), static_cast<unsigned>(t.batch), 1};
 }
 
 }  // namespace
 
-void norm_silu(const NormTask& t, Stream stream) {
+void group_norm_silu(const GroupNormSiluTask& t, Stream stream) {
     with_norm(t, [&](auto type, auto width, auto places) {
         using T = decltype(type);
         constexpr int V = decltype(width)::value, Q = decltype(places)::value;
         const dim3 grid(t.parts, t.groups, t.batch);
-        launch("norm_silu's parts", part_kernel<T, V>, grid, dim3(1, threads), stream, t);
-        launch("norm_silu", apply_kernel<T, V, Q>, unit_grid<V>(t), threads, stream, t);
+        launch("group_norm_silu's parts", part_kernel<T, V>, grid, dim3(1, threads), stream, t);
+        launch("group_norm_silu", apply_kernel<T, V, Q>, unit_grid<V>(t), threads, stream, t);
     });
 }
 
-void norm_silu_gradient_sums(const NormTask& t, Stream stream) {
+void group_norm_silu_gradient_sums(const GroupNormSiluTask& t, Stream stream) {
     with_norm(t, [&](auto type, auto width, auto places) {
         constexpr int V = decltype(width)::value, Q = decltype(places)::value;
         const int packs = t.channels_out() / V;
         const auto block = column_block(packs);
         const dim3 grid(column_blocks(packs, block), t.parts, t.batch);
-        launch("norm_silu_gradient_sums", gradient_sums_kernel<decltype(type), V, Q>, grid, block, stream, t);
+        launch("group_norm_silu_gradient_sums", gradient_sums_kernel<decltype(type), V, Q>, grid, block, stream, t);
     });
 }
 
-void norm_silu_gradient(const NormTask& t, Stream stream) {
+void group_norm_silu_gradient(const GroupNormSiluTask& t, Stream stream) {
     with_norm(t, [&](auto type, auto width, auto places) {
         constexpr int V = decltype(width)::value, Q = decltype(places)::value;
-        launch("norm_silu_gradient", gradient_kernel<decltype(type), V, Q>, unit_grid<V>(t), threads, stream,
+        launch("group_norm_silu_gradient", gradient_kernel<decltype(type), V, Q>, unit_grid<V>(t), threads, stream,
                t);
     });
 }

@@ -1,11 +1,10 @@
-// Chains of element-wise operations that every block of a translator has, channels last.
+// A block's sum with its branch, channels last: layer scale, stochastic depth and the sum in one pass.
 //
-//   residual  y = x + keep[n] * scale[c] * branch    layer scale, stochastic depth and the sum, in one pass;
-//             without gradients also y = x_scale[c] * x + ..., what is left of a norm that was folded away
-//   gate      y = silu(a) * silu(b)                  MogaNet's gated aggregation
+//   y = x + keep[n] * scale[c] * branch; without gradients also y = x_scale[c] * x + ..., what is left of a norm
+//   that was folded away
 //
-// x, branch, a, b, y: [N,pixels,C]; scale, x_scale: [C], keep: [N], float32. The branch may be narrower than
-// x: mixed precision keeps the sums of blocks in float32.
+// x, branch, y: [N,pixels,C]; scale, x_scale: [C], keep: [N], float32. The branch may be narrower than x: mixed
+// precision keeps the sums of blocks in float32.
 #pragma once
 
 #include "stl/gpu/dispatch.h"
@@ -93,42 +92,6 @@ void with_residual(const ResidualTask& t, F f) {
         if (t.branch_type != t.type) throw std::invalid_argument("residual: a branch of another type");
         f(type, type, width);
     });
-}
-
-struct GateTask {
-    Type type = Type::float32;
-    Index size = 0;  ///< elements
-    const void* a = nullptr;
-    const void* b = nullptr;
-    void* y = nullptr;
-    // Backward.
-    const void* grad = nullptr;
-    void* a_grad = nullptr;
-    void* b_grad = nullptr;
-};
-
-template <class T, int V>
-STL_BOTH void gate_forward(const GateTask& t, Index unit) {
-    float a[V], b[V];
-    load<T, V>(static_cast<const T*>(t.a) + unit * V, a);
-    load<T, V>(static_cast<const T*>(t.b) + unit * V, b);
-    STL_UNROLL for (int v = 0; v < V; ++v) a[v] = silu(a[v]) * silu(b[v]);
-    store<T, V>(a, static_cast<T*>(t.y) + unit * V);
-}
-
-template <class T, int V>
-STL_BOTH void gate_backward(const GateTask& t, Index unit) {
-    float a[V], b[V], grad[V];
-    load<T, V>(static_cast<const T*>(t.a) + unit * V, a);
-    load<T, V>(static_cast<const T*>(t.b) + unit * V, b);
-    load<T, V>(static_cast<const T*>(t.grad) + unit * V, grad);
-    STL_UNROLL for (int v = 0; v < V; ++v) {
-        const float of_a = grad[v] * silu_slope(a[v]) * silu(b[v]);
-        b[v] = grad[v] * silu(a[v]) * silu_slope(b[v]);
-        a[v] = of_a;
-    }
-    store<T, V>(a, static_cast<T*>(t.a_grad) + unit * V);
-    store<T, V>(b, static_cast<T*>(t.b_grad) + unit * V);
 }
 
 }  // namespace stl::gpu

@@ -12,7 +12,7 @@
 
 namespace stl::gpu {
 
-struct AggregationTask {
+struct ChannelAggregationTask {
     Type type = Type::float32;
     int channels = 0;
     Index pixels = 0;
@@ -36,7 +36,7 @@ inline constexpr int aggregation_kept = 2;
 /// What worker `lane` of `lanes` does with its packs of a pixel: kept(channel, values) with the first ones,
 /// more(channel) with those beyond.
 template <int V, class Kept, class More>
-STL_BOTH void aggregation_packs(const AggregationTask& t, int lane, int lanes,
+STL_BOTH void aggregation_packs(const ChannelAggregationTask& t, int lane, int lanes,
                                 float (&values)[aggregation_kept][V], Kept kept, More more) {
     int channel = lane * V;
     STL_UNROLL for (int i = 0; i < aggregation_kept; ++i) {
@@ -48,7 +48,7 @@ STL_BOTH void aggregation_packs(const AggregationTask& t, int lane, int lanes,
 
 /// V values of GELU(x).
 template <class T, int V>
-STL_BOTH void aggregation_read(const AggregationTask& t, Index pixel, int channel, float (&h)[V]) {
+STL_BOTH void aggregation_read(const ChannelAggregationTask& t, Index pixel, int channel, float (&h)[V]) {
     load<T, V>(static_cast<const T*>(t.x) + pixel * t.channels + channel, h);
     STL_UNROLL for (int v = 0; v < V; ++v) h[v] = gelu(h[v]);
 }
@@ -63,7 +63,7 @@ STL_BOTH float aggregation_product(const float (&values)[V], const float* by) {
 
 /// A worker's share of a pixel's w . GELU(x); h: what it keeps of GELU(x).
 template <class T, int V>
-STL_BOTH float aggregation_dot(const AggregationTask& t, Index pixel, int lane, int lanes,
+STL_BOTH float aggregation_dot(const ChannelAggregationTask& t, Index pixel, int lane, int lanes,
                                float (&h)[aggregation_kept][V]) {
     float sum = 0;
     const auto add = [&](int channel, float(&values)[V]) {
@@ -79,7 +79,7 @@ STL_BOTH float aggregation_dot(const AggregationTask& t, Index pixel, int lane, 
 
 /// Its share of the pixel's y.
 template <class T, int V>
-STL_BOTH void aggregation_apply(const AggregationTask& t, Index pixel, float dot, int lane, int lanes,
+STL_BOTH void aggregation_apply(const ChannelAggregationTask& t, Index pixel, float dot, int lane, int lanes,
                                 float (&h)[aggregation_kept][V]) {
     const float shared = gelu(dot);
     const auto write = [&](int channel, float(&values)[V]) {
@@ -97,7 +97,7 @@ STL_BOTH void aggregation_apply(const AggregationTask& t, Index pixel, float dot
 
 /// Its share of sigma . grad; grad: what it keeps of that.
 template <class T, int V>
-STL_BOTH float aggregation_grad_dot(const AggregationTask& t, Index pixel, int lane, int lanes,
+STL_BOTH float aggregation_grad_dot(const ChannelAggregationTask& t, Index pixel, int lane, int lanes,
                                     float (&grad)[aggregation_kept][V]) {
     float sum = 0;
     const auto add = [&](int channel, float(&values)[V]) {
@@ -113,7 +113,7 @@ STL_BOTH float aggregation_grad_dot(const AggregationTask& t, Index pixel, int l
 
 /// Its share of the pixel's x_grad.
 template <class T, int V>
-STL_BOTH void aggregation_gradient(const AggregationTask& t, Index pixel, float dot_grad, int lane, int lanes,
+STL_BOTH void aggregation_gradient(const ChannelAggregationTask& t, Index pixel, float dot_grad, int lane, int lanes,
                                    float (&grad)[aggregation_kept][V]) {
     const auto write = [&](int channel, float(&values)[V]) {
         const Index at = pixel * t.channels + channel;
@@ -134,7 +134,7 @@ STL_BOTH void aggregation_gradient(const AggregationTask& t, Index pixel, float 
 
 /// Worker `lane` of `lanes` over one part of the pixels: sums for V channels.
 template <class T, int V>
-STL_BOTH void aggregation_sums(const AggregationTask& t, int part, int channel, int lane, int lanes,
+STL_BOTH void aggregation_sums(const ChannelAggregationTask& t, int part, int channel, int lane, int lanes,
                                float (&sums)[2][V]) {
     const auto range = part_of(t.pixels, t.parts, part);
     for (Index pixel = range.first + lane; pixel < range.last; pixel += lanes) {

@@ -5,14 +5,14 @@ namespace stl::gpu::cuda {
 namespace {
 
 template <class T, int V>
-__global__ void __launch_bounds__(threads) forward_kernel(const DecompositionTask t) {
+__global__ void __launch_bounds__(threads) forward_kernel(const DecomposeSiluTask t) {
     const Index unit = thread_number();
     if (unit < decomposition_units<V>(t)) decomposition_forward<T, V>(t, unit);
 }
 
 /// Grid: columns of packs, part, picture.
 template <class T, int V>
-__global__ void __launch_bounds__(threads) sums_kernel(const DecompositionTask t) {
+__global__ void __launch_bounds__(threads) sums_kernel(const DecomposeSiluTask t) {
     __shared__ float shared[threads * V];
     const int part = blockIdx.y, n = blockIdx.z;
     const int channel = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x) * V;
@@ -28,34 +28,34 @@ __global__ void __launch_bounds__(threads) sums_kernel(const DecompositionTask t
 }
 
 template <class T, int V>
-__global__ void __launch_bounds__(threads) gradient_kernel(const DecompositionTask t) {
+__global__ void __launch_bounds__(threads) gradient_kernel(const DecomposeSiluTask t) {
     const Index unit = thread_number();
     if (unit < decomposition_units<V>(t)) decomposition_gradient<T, V>(t, unit);
 }
 
 }  // namespace
 
-void decomposition(const DecompositionTask& t, Stream stream) {
+void decompose_silu(const DecomposeSiluTask& t, Stream stream) {
     with_type<16>(t.type, t.channels, [&](auto type, auto width) {
         constexpr int V = decltype(width)::value;
-        launch("decomposition", forward_kernel<decltype(type), V>, blocks_for(decomposition_units<V>(t)),
+        launch("decompose_silu", forward_kernel<decltype(type), V>, blocks_for(decomposition_units<V>(t)),
                threads, stream, t);
     });
 }
 
-void decomposition_gradient_sums(const DecompositionTask& t, Stream stream) {
+void decompose_silu_gradient_sums(const DecomposeSiluTask& t, Stream stream) {
     with_type<16>(t.type, t.channels, [&](auto type, auto width) {
         constexpr int V = decltype(width)::value;
         const auto block = column_block(t.channels / V);
         const dim3 grid(column_blocks(t.channels / V, block), t.parts, t.batch);
-        launch("decomposition_gradient_sums", sums_kernel<decltype(type), V>, grid, block, stream, t);
+        launch("decompose_silu_gradient_sums", sums_kernel<decltype(type), V>, grid, block, stream, t);
     });
 }
 
-void decomposition_gradient(const DecompositionTask& t, Stream stream) {
+void decompose_silu_gradient(const DecomposeSiluTask& t, Stream stream) {
     with_type<16>(t.type, t.channels, [&](auto type, auto width) {
         constexpr int V = decltype(width)::value;
-        launch("decomposition_gradient", gradient_kernel<decltype(type), V>,
+        launch("decompose_silu_gradient", gradient_kernel<decltype(type), V>,
                blocks_for(decomposition_units<V>(t)), threads, stream, t);
     });
 }

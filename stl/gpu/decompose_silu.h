@@ -11,7 +11,7 @@
 
 namespace stl::gpu {
 
-struct DecompositionTask {
+struct DecomposeSiluTask {
     Type type = Type::float32;
     int batch = 0, channels = 0;
     Index pixels = 0;
@@ -28,7 +28,7 @@ struct DecompositionTask {
 };
 
 template <int V>
-STL_BOTH Index decomposition_units(const DecompositionTask& t) {
+STL_BOTH Index decomposition_units(const DecomposeSiluTask& t) {
     return t.batch * t.pixels * (t.channels / V);
 }
 
@@ -38,13 +38,13 @@ struct DecompositionPlace {
     Index mean;  ///< of the first one's mean
 };
 template <int V>
-STL_BOTH DecompositionPlace decomposition_place(const DecompositionTask& t, Index unit) {
+STL_BOTH DecompositionPlace decomposition_place(const DecomposeSiluTask& t, Index unit) {
     const int packs = t.channels / V, channel = static_cast<int>(unit % packs) * V;
     return {channel, unit / packs / t.pixels * t.channels + channel};
 }
 
 template <class T, int V>
-STL_BOTH void decomposition_forward(const DecompositionTask& t, Index unit) {
+STL_BOTH void decomposition_forward(const DecomposeSiluTask& t, Index unit) {
     const auto place = decomposition_place<V>(t, unit);
     float x[V], sigma[V], mean[V];
     load<T, V>(static_cast<const T*>(t.x) + unit * V, x);
@@ -56,7 +56,7 @@ STL_BOTH void decomposition_forward(const DecompositionTask& t, Index unit) {
 
 /// V values of x, less their means, and u's gradient.
 template <class T, int V>
-STL_BOTH void decomposition_slopes(const DecompositionTask& t, const float (&sigma)[V],
+STL_BOTH void decomposition_slopes(const DecomposeSiluTask& t, const float (&sigma)[V],
                                    const float (&mean)[V], Index at, float (&x)[V], float (&grad)[V]) {
     load<T, V>(static_cast<const T*>(t.x) + at, x);
     load<T, V>(static_cast<const T*>(t.grad) + at, grad);
@@ -69,7 +69,7 @@ STL_BOTH void decomposition_slopes(const DecompositionTask& t, const float (&sig
 
 /// Worker `lane` of `lanes` over one part of a picture: sums for V channels.
 template <class T, int V>
-STL_BOTH void decomposition_sums(const DecompositionTask& t, int n, int part, int channel, int lane,
+STL_BOTH void decomposition_sums(const DecomposeSiluTask& t, int n, int part, int channel, int lane,
                                  int lanes, float (&sums)[2][V]) {
     const auto range = part_of(t.pixels, t.parts, part);
     float sigma[V], mean[V];
@@ -86,7 +86,7 @@ STL_BOTH void decomposition_sums(const DecompositionTask& t, int n, int part, in
 }
 
 template <class T, int V>
-STL_BOTH void decomposition_gradient(const DecompositionTask& t, Index unit) {
+STL_BOTH void decomposition_gradient(const DecomposeSiluTask& t, Index unit) {
     const auto place = decomposition_place<V>(t, unit);
     float x[V], grad[V], sigma[V], mean[V], mean_of[V];
     load_floats<V>(t.sigma + place.channel, sigma);

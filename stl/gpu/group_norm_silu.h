@@ -12,7 +12,7 @@
 
 namespace stl::gpu {
 
-struct NormTask {
+struct GroupNormSiluTask {
     Type type = Type::float32;
     bool shuffle = false;
     int batch = 0, height = 0, width = 0, channels = 0, groups = 1;  ///< of x
@@ -43,14 +43,14 @@ struct NormSums {
 
 /// What the sums are taken relative to, so that squares don't cancel.
 template <class T>
-STL_BOTH float norm_origin(const NormTask& t, int n, int group) {
+STL_BOTH float norm_origin(const GroupNormSiluTask& t, int n, int group) {
     const auto* x = static_cast<const T*>(t.x);
     return to_float(x[n * t.pixels() * t.channels + static_cast<Index>(group) * t.group_channels()]);
 }
 
 /// Worker `lane` of `lanes` over one part of one picture's group.
 template <class T, int V>
-STL_BOTH NormSums norm_part(const NormTask& t, int n, int group, int part, int lane, int lanes) {
+STL_BOTH NormSums norm_part(const GroupNormSiluTask& t, int n, int group, int part, int lane, int lanes) {
     const auto range = part_of(t.pixels(), t.parts, part);
     const int packs = t.group_channels() / V;
     const float origin = norm_origin<T>(t, n, group);
@@ -70,7 +70,7 @@ STL_BOTH NormSums norm_part(const NormTask& t, int n, int group, int part, int l
     return out;
 }
 
-STL_BOTH float* norm_sums(const NormTask& t, int n, int group, int part) {
+STL_BOTH float* norm_sums(const GroupNormSiluTask& t, int n, int group, int part) {
     return t.sums + ((static_cast<Index>(n) * t.parts + part) * t.groups + group) * 2;
 }
 
@@ -79,7 +79,7 @@ struct NormStats {
 };
 
 template <class T>
-STL_BOTH NormStats norm_merge(const NormTask& t, int n, int group) {
+STL_BOTH NormStats norm_merge(const GroupNormSiluTask& t, int n, int group) {
     float sum = 0, squares = 0;
     for (int part = 0; part < t.parts; ++part) {
         const float* of_part = norm_sums(t, n, group, part);
@@ -93,7 +93,7 @@ STL_BOTH NormStats norm_merge(const NormTask& t, int n, int group) {
 
 /// Units of work of one picture for norm_apply and norm_gradient: V channels of y at one of x's pixels.
 template <int V>
-STL_BOTH Index norm_units(const NormTask& t) {
+STL_BOTH Index norm_units(const GroupNormSiluTask& t) {
     return t.pixels() * (t.channels_out() / V);
 }
 
@@ -106,7 +106,7 @@ struct NormUnit {
 };
 
 template <int V>
-STL_BOTH NormUnit<V> norm_unit(const NormTask& t, int n, Index unit) {
+STL_BOTH NormUnit<V> norm_unit(const GroupNormSiluTask& t, int n, Index unit) {
     const int packs = t.channels_out() / V;
     const Index pixel = unit / packs;
     NormUnit<V> u;
@@ -142,7 +142,7 @@ STL_BOTH void norm_write(const float (&from)[Q][V], T* x) {
 
 /// Of what norm_read() got for the unit. `stats`: of the picture's groups. Q: 4 with the shuffle, else 1.
 template <class T, int V, int Q>
-STL_BOTH void norm_apply(const NormTask& t, const NormStats* stats, const NormUnit<V>& u,
+STL_BOTH void norm_apply(const GroupNormSiluTask& t, const NormStats* stats, const NormUnit<V>& u,
                          float (&values)[Q][V]) {
     float gamma[V], beta[V];
     load_floats<V>(t.gamma + u.channel, gamma);
@@ -166,14 +166,14 @@ STL_BOTH NormSlope norm_slope(float x, float grad, NormStats s, float gamma, flo
     return {normal, grad * silu_slope(normal * gamma + beta)};
 }
 
-STL_BOTH NormStats norm_stats(const NormTask& t, int n, int group) {
+STL_BOTH NormStats norm_stats(const GroupNormSiluTask& t, int n, int group) {
     const Index at = static_cast<Index>(n) * t.groups + group;
     return {t.mean[at], t.rstd[at]};
 }
 
 /// Worker `lane` of `lanes` over the pixels of one part: sums for V channels from `channel` on.
 template <class T, int V, int Q>
-STL_BOTH void norm_gradient_sums(const NormTask& t, int n, int part, int channel, int lane, int lanes,
+STL_BOTH void norm_gradient_sums(const GroupNormSiluTask& t, int n, int part, int channel, int lane, int lanes,
                                  float (&sums)[2][V]) {
     STL_UNROLL for (int v = 0; v < V; ++v) sums[0][v] = sums[1][v] = 0;
     const auto range = part_of(t.pixels(), t.parts, part);
@@ -199,7 +199,7 @@ STL_BOTH void norm_gradient_sums(const NormTask& t, int n, int part, int channel
 }
 
 template <class T, int V, int Q>
-STL_BOTH void norm_gradient(const NormTask& t, int n, Index unit) {
+STL_BOTH void norm_gradient(const GroupNormSiluTask& t, int n, Index unit) {
     const auto u = norm_unit<V>(t, n, unit);
     const int group = u.channel * Q / t.group_channels();
     const auto s = norm_stats(t, n, group);

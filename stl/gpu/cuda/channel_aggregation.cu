@@ -10,7 +10,7 @@ __device__ __forceinline__ Index pixel_number() {
 }
 
 template <class T, int V>
-__global__ void __launch_bounds__(threads) forward_kernel(const AggregationTask t) {
+__global__ void __launch_bounds__(threads) forward_kernel(const ChannelAggregationTask t) {
     __shared__ float shared[threads];
     const Index pixel = pixel_number();
     const int lane = static_cast<int>(threadIdx.x), lanes = static_cast<int>(blockDim.x);
@@ -24,7 +24,7 @@ __global__ void __launch_bounds__(threads) forward_kernel(const AggregationTask 
 }
 
 template <class T, int V>
-__global__ void __launch_bounds__(threads) gradient_kernel(const AggregationTask t) {
+__global__ void __launch_bounds__(threads) gradient_kernel(const ChannelAggregationTask t) {
     __shared__ float shared[threads];
     const Index pixel = pixel_number();
     const int lane = static_cast<int>(threadIdx.x), lanes = static_cast<int>(blockDim.x);
@@ -40,7 +40,7 @@ __global__ void __launch_bounds__(threads) gradient_kernel(const AggregationTask
 
 /// Grid: columns of packs, part.
 template <class T, int V>
-__global__ void __launch_bounds__(threads) sums_kernel(const AggregationTask t) {
+__global__ void __launch_bounds__(threads) sums_kernel(const ChannelAggregationTask t) {
     __shared__ float shared[threads * V];
     const int part = blockIdx.y;
     const int channel = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x) * V;
@@ -55,28 +55,28 @@ __global__ void __launch_bounds__(threads) sums_kernel(const AggregationTask t) 
         write_sums(sums, t.channels, channel, t.sums + static_cast<Index>(part) * 2 * t.channels);
 }
 
-inline unsigned pixel_blocks(const AggregationTask& t, dim3 block) {
+inline unsigned pixel_blocks(const ChannelAggregationTask& t, dim3 block) {
     return static_cast<unsigned>((t.pixels + block.y - 1) / block.y);
 }
 
 }  // namespace
 
-void aggregation(const AggregationTask& t, Stream stream) {
+void channel_aggregation(const ChannelAggregationTask& t, Stream stream) {
     with_type<16>(t.type, t.channels, [&](auto type, auto width) {
         constexpr int V = decltype(width)::value;
         const auto block = row_block(t.channels / V);
-        launch("aggregation", forward_kernel<decltype(type), V>, pixel_blocks(t, block), block, stream, t);
+        launch("channel_aggregation", forward_kernel<decltype(type), V>, pixel_blocks(t, block), block, stream, t);
     });
 }
 
-void aggregation_gradient(const AggregationTask& t, Stream stream) {
+void channel_aggregation_gradient(const ChannelAggregationTask& t, Stream stream) {
     with_type<16>(t.type, t.channels, [&](auto type, auto width) {
         using T = decltype(type);
         constexpr int V = decltype(width)::value;
         const auto row = row_block(t.channels / V), block = column_block(t.channels / V);
-        launch("aggregation_gradient", gradient_kernel<T, V>, pixel_blocks(t, row), row, stream, t);
+        launch("channel_aggregation_gradient", gradient_kernel<T, V>, pixel_blocks(t, row), row, stream, t);
         const dim3 grid(column_blocks(t.channels / V, block), t.parts);
-        launch("aggregation's sums", sums_kernel<T, V>, grid, block, stream, t);
+        launch("channel_aggregation's sums", sums_kernel<T, V>, grid, block, stream, t);
     });
 }
 
