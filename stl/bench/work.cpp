@@ -58,7 +58,8 @@ struct Refusing : Reporter {
 
 struct BenchInference {
     BenchInference(const SimVPImpl& model, const BenchOptions& options)
-        : inference(make_graph_inference(model, options.device, product_type(options.precision), reporter)) {}
+        : inference(make_graph_inference(model, options.device, gpu::kernels_for(options.device),
+                                         product_type(options.precision), reporter)) {}
 
     Refusing reporter;
     std::unique_ptr<GraphInference> inference;
@@ -126,7 +127,7 @@ BenchCase make_train(const BenchOptions& options, const std::string& path) {
     training->model->train();
     if (path == "fast") {
         if (options.device.is_cuda()) kernels_on(options.device);
-        use_fast_layers(*training->model, options.device);
+        use_fast_operations(*training->model, options.device);
     }
     set_recompute(*training->model, options.checkpoint_activations || settings.checkpoint_activations);
     training->optimizer = std::make_unique<Optimizer>(training->model->parameters(), settings.optimizer);

@@ -1,7 +1,6 @@
 #include "stl/gpu/optimize.h"
 
 #include "stl/core/error.h"
-#include "stl/gpu/tensors.h"
 
 namespace stl::gpu {
 namespace {
@@ -38,7 +37,8 @@ float* data_of(const torch::Tensor& x, const torch::Tensor& parameter) {
 
 }  // namespace
 
-void adam(const AdamTensors& t, const AdamNumbers& numbers, const torch::Tensor& settings) {
+void adam(const AdamTensors& t, const AdamNumbers& numbers, const torch::Tensor& settings,
+          const KernelTable& kernels) {
     const auto gradients = in_order(t);
     std::vector<AdamTensor> tensors;
     for (std::size_t i = 0; i < gradients.size(); ++i) {
@@ -55,7 +55,6 @@ void adam(const AdamTensors& t, const AdamNumbers& numbers, const torch::Tensor&
     task.eps = numbers.eps;
     task.weight_decay = numbers.weight_decay;
     task.decoupled = numbers.decoupled;
-    const auto& kernels = kernels_of(settings);
     kernels.adam(task, kernels.current_stream());
 }
 

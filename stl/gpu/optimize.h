@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "stl/gpu/kernel_table.h"
 #include "stl/runtime/torch.h"
 
 namespace stl::gpu {
@@ -22,6 +23,7 @@ struct AdamNumbers {
 
 /// settings: [2] float32 on the parameters' device: learning rate, beta1. Error: a tensor of another type or
 /// memory order.
-void adam(const AdamTensors& tensors, const AdamNumbers& numbers, const torch::Tensor& settings);
+void adam(const AdamTensors& tensors, const AdamNumbers& numbers, const torch::Tensor& settings,
+          const KernelTable& kernels);
 
 }  // namespace stl::gpu

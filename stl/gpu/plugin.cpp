@@ -37,8 +37,6 @@ const Opened& opened() {
     return once;
 }
 
-const KernelTable* for_cpu = nullptr;
-
 }  // namespace
 
 fs::path plugin_file() {
@@ -51,17 +49,11 @@ fs::path plugin_file() {
 }
 
 const KernelTable* kernels_for(torch::Device device) {
-    if (device.is_cpu()) return for_cpu;
     return device.is_cuda() ? opened().kernels : nullptr;
 }
 
 std::string why_no_kernels() {
     return opened().problem;
-}
-
-KernelsForCpu::KernelsForCpu(const KernelTable& kernels) : before_(std::exchange(for_cpu, &kernels)) {}
-KernelsForCpu::~KernelsForCpu() {
-    for_cpu = before_;
 }
 
 }  // namespace stl::gpu

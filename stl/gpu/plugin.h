@@ -13,22 +13,10 @@ namespace stl::gpu {
 /// Where the plugin lies: beside the program, or in ../lib. Empty: not built or not installed.
 fs::path plugin_file();
 
-/// The kernels for tensors of this device: the plugin's on a GPU (opened at the first call, after
-/// libtorch_cuda), none on a CPU; null where there are none.
+/// The kernels for tensors of this device: the plugin's on a GPU (opened at the first call, after libtorch_cuda); null
+/// on a CPU and where the plugin cannot be opened.
 const KernelTable* kernels_for(torch::Device device);
 /// Why a GPU's tensors have no kernels of our own, in one line; empty where they have.
 std::string why_no_kernels();
-
-/// For tests: in this scope tensors on the CPU have these kernels. Not for several threads.
-class KernelsForCpu {
-  public:
-    explicit KernelsForCpu(const KernelTable& kernels);
-    ~KernelsForCpu();
-    KernelsForCpu(const KernelsForCpu&) = delete;
-    KernelsForCpu& operator=(const KernelsForCpu&) = delete;
-
-  private:
-    const KernelTable* before_;
-};
 
 }  // namespace stl::gpu

@@ -20,12 +20,6 @@ Type type_of(const torch::Tensor& x) {
     fail("GPU kernels: a tensor of {}, expected Float, BFloat16 or Half", c10::toString(x.scalar_type()));
 }
 
-const KernelTable& kernels_of(const torch::Tensor& x) {
-    const auto* kernels = kernels_for(x.device());
-    if (kernels == nullptr) fail("GPU kernels: none for {}", x.device().str());
-    return *kernels;
-}
-
 torch::Tensor channels_last(const torch::Tensor& x) {
     const auto y = x.contiguous(torch::MemoryFormat::ChannelsLast);
     return is_aligned(y) ? y : y.clone(torch::MemoryFormat::ChannelsLast);

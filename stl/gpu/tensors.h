@@ -3,15 +3,13 @@
 
 #include <cstdint>
 
-#include "stl/gpu/plugin.h"
+#include "stl/gpu/portable.h"
 #include "stl/runtime/torch.h"
 
 namespace stl::gpu {
 
 /// Error unless float32, bfloat16 or float16.
 Type type_of(const torch::Tensor& x);
-/// Of x's device, which takes() has seen to have some.
-const KernelTable& kernels_of(const torch::Tensor& x);
 
 /// [B,C,H,W] in the order [B,H,W,C], at an address that packs can be read from; a copy where x is not so.
 torch::Tensor channels_last(const torch::Tensor& x);

@@ -3,10 +3,8 @@
 #include "stl/runtime/autocast.h"
 #include "stl/runtime/autograd_function.h"
 
-namespace stl {
+namespace stl::ops {
 namespace {
-
-using torch::Tensor;
 
 /// y, which has the bias in it already; going back, the bias's gradient.
 struct BiasGradientFunction : torch::autograd::Function<BiasGradientFunction> {
@@ -33,12 +31,12 @@ bool onednn_writes_behind(const Tensor& x, const Tensor& weight, const Tensor& b
 
 }  // namespace
 
-Tensor convolve(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvolutionSteps& steps) {
-    const auto with = [&](const Tensor& b) {
-        return torch::conv2d(x, weight, b, steps.stride, steps.padding, steps.dilation, steps.groups);
+Tensor convolve(const Tensor& x, const Convolution& c) {
+    const auto with = [&](const Tensor& bias) {
+        return torch::conv2d(x, c.weight, bias, c.stride, c.padding, c.dilation, c.groups);
     };
-    if (!onednn_writes_behind(x, weight, bias)) return with(bias);
-    return BiasGradientFunction::apply(with(bias.detach()), bias);
+    if (!onednn_writes_behind(x, c.weight, c.bias)) return with(c.bias);
+    return BiasGradientFunction::apply(with(c.bias.detach()), c.bias);
 }
 
-}  // namespace stl
+}  // namespace stl::ops

@@ -1,65 +1,48 @@
-// Operations of a network by kernels of our own, forward and backward, for whichever device has them
-// (plugin.h). Each equals the chain of ATen operations in its comment, up to rounding.
+// The operations on a GPU, by kernels of our own (stl/gpu) over a table of them: the plug-in's or, in tests, the
+// emulated ones.
 //
-// x: [B,C,H,W] float32, bfloat16 or float16, best channels last (others are copied once). Under automatic
-// mixed precision they take part as the chain would. Sums are made in a fixed order: the same twice gives the
-// same.
+// They take x [B,C,H,W] in float32, bfloat16 or float16, best channels last (others are copied once), and leave the rest
+// to the plain definitions. Under automatic mixed precision they take part as the definitions would. Sums are made in a
+// fixed order: the same input gives the same result twice. What a function needs of its own stands in NAME_gpu.cpp.
 #pragma once
 
-#include <cstdint>
+#include "stl/gpu/kernel_table.h"
+#include "stl/ops/operations.h"
 
-#include "stl/runtime/torch.h"
+namespace stl::ops {
 
-namespace stl::gpu {
+class GpuOperations : public Operations {
+  public:
+    /// kernels: of tensors on devices of this type; they have to live as long.
+    explicit GpuOperations(const gpu::KernelTable& kernels, torch::DeviceType device = torch::kCUDA)
+        : kernels_(kernels), device_(device) {}
 
-/// Whether the functions below take x.
-bool takes(const torch::Tensor& x);
-/// Whether depthwise() has such a kernel: 3, 5 and 7 wide, dilations of 1 to 3.
-bool has_depthwise(std::int64_t kernel, std::int64_t dilation);
-/// Whether it takes x.
-bool takes_depthwise(const torch::Tensor& x, std::int64_t kernel, std::int64_t dilation);
+    /// Depthwise convolutions 3, 5 and 7 wide by our kernels; x may be a slice of another tensor's channels, which is
+    /// not copied, the weight is unless it is float32 in the order [K,K,C]. Pointwise ones, channels last, as products:
+    /// a GPU's library adds the bias within a product, where a convolution's is another pass.
+    Tensor conv2d(const Tensor& x, const Convolution& convolution) const override;
+    Tensor conv_norm_silu(const Tensor& x, const Convolution& convolution, const GroupNorm& norm,
+                          bool shuffle) const override;
+    /// What follows the convolution there.
+    Tensor group_norm_silu(const Tensor& x, const GroupNorm& norm, bool shuffle) const;
+    Tensor batch_norm(const Tensor& x, const BatchNorm& norm) const override;
+    Tensor gelu_batch_norm(const Tensor& x, const BatchNorm& norm) const override;
+    /// The sum has x's type, or float32 where x is narrower and mixed precision is on.
+    Tensor residual(const Tensor& x, const Tensor& branch, const Tensor& scale,
+                    const Tensor& keep) const override;
+    Tensor scaled_sum(const Tensor& x, const Tensor& scale, const Tensor& branch) const override;
+    Tensor decompose_silu(const Tensor& x, const Tensor& sigma) const override;
+    Tensor silu_gate(const Tensor& a, const Tensor& b) const override;
+    Tensor channel_aggregation(const Tensor& x, const Convolution& depthwise, const Convolution& decompose,
+                               const Tensor& sigma) const override;
+    Tensor to_tokens(const Tensor& x) const override;
 
-/// silu(group_norm(x, groups, gamma, beta, eps)); with `shuffle`, of pixel_shuffle(x, 2).
-torch::Tensor norm_silu(const torch::Tensor& x, std::int64_t groups, const torch::Tensor& gamma,
-                        const torch::Tensor& beta, double eps, bool shuffle);
+    /// Whether the kernels take x.
+    bool takes(const Tensor& x) const;
 
-/// conv2d(x, weight, bias), one filter a channel, stride 1, padded so that the size stays. weight: [C,1,K,K],
-/// of which a copy is made unless it is float32 in the order [K,K,C].
-/// x may be a slice of another tensor's channels: that is not copied.
-torch::Tensor depthwise(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
-                        std::int64_t dilation);
-
-/// x + keep * scale * branch; scale: C elements, keep: [B], or undefined for 1. The sum has x's type, or
-/// float32 where x is narrower and mixed precision is on.
-torch::Tensor residual(const torch::Tensor& x, const torch::Tensor& branch, const torch::Tensor& scale,
-                       const torch::Tensor& keep = {});
-
-/// scale * x + branch; scale: C elements. The sum has residual()'s type. No gradients.
-torch::Tensor scaled_sum(const torch::Tensor& x, const torch::Tensor& scale, const torch::Tensor& branch);
-
-/// silu(a) * silu(b)
-torch::Tensor gate(const torch::Tensor& a, const torch::Tensor& b);
-
-/// Whether batch_norm() takes x: more than one value a channel.
-bool takes_batch_norm(const torch::Tensor& x);
-
-/// For one call: they refer to the tensors, [C] each. The running ones are moved, the variance unbiased.
-struct BatchNorm {
-    const torch::Tensor& gamma;
-    const torch::Tensor& beta;
-    const torch::Tensor& running_mean;  ///< float32, contiguous
-    const torch::Tensor& running_var;   ///< likewise
-    double momentum, eps;
+  private:
+    const gpu::KernelTable& kernels_;
+    torch::DeviceType device_;
 };
-/// batch_norm(x) in training; with `of_gelu`, of gelu(x).
-torch::Tensor batch_norm(const torch::Tensor& x, const BatchNorm& norm, bool of_gelu);
 
-/// h + sigma * (h - gelu(conv2d(h, weight, bias))) with h = gelu(x). weight: [1,C,1,1], bias: [1]; sigma: C
-/// elements. The result has x's type.
-torch::Tensor channel_aggregation(const torch::Tensor& x, const torch::Tensor& weight,
-                                  const torch::Tensor& bias, const torch::Tensor& sigma);
-
-/// silu(x + sigma * (x - x.mean({2, 3}, true))); sigma: C elements. The result has x's type.
-torch::Tensor decompose_silu(const torch::Tensor& x, const torch::Tensor& sigma);
-
-}  // namespace stl::gpu
+}  // namespace stl::ops

@@ -1,6 +1,7 @@
-// What the fused operations share: a tensor's memory, as planes and as bytes; scratch memory for each thread.
+// What the operations on a CPU share: a tensor's memory, as planes, pieces and bytes; scratch memory for each thread.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 #include "stl/cpu/buffer.h"
@@ -40,6 +41,16 @@ class Scratch {
     std::size_t floats_;
     cpu::Buffer buffer_;
 };
+
+/// task(first, count) over `total` values, in pieces that do not depend on the number of threads.
+template <class Task>
+void for_pieces(Index total, const Task& task) {
+    constexpr Index piece = 16384;
+    cpu::parallel(static_cast<int>((total + piece - 1) / piece), [&](int unit) {
+        const Index first = unit * piece;
+        task(first, std::min(piece, total - first));
+    });
+}
 
 /// A tensor's channels, which are contiguous planes; a picture's planes lie one after the other.
 struct Planes {

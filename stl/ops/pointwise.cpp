@@ -65,6 +65,16 @@ Tensor product_over_pixels(const Tensor& x, const Tensor& weight, const Tensor& 
     return y.view({x.size(0), x.size(2), x.size(3), y.size(1)}).permute({0, 3, 1, 2});
 }
 
+Tensor few_outputs(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+    if (x.is_contiguous(channels_last)) {
+        return torch::linear(x.permute({0, 2, 3, 1}), weight.flatten(1), bias).permute({0, 3, 1, 2});
+    }
+    // One product a picture; matmul would turn x around first.
+    const auto filters = weight.flatten(1).expand({x.size(0), weight.size(0), weight.size(1)});
+    const auto y = torch::baddbmm(bias.view({1, -1, 1}), filters, x.flatten(2));
+    return y.view({x.size(0), weight.size(0), x.size(2), x.size(3)});
+}
+
 Tensor pointwise(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     const auto y = product_over_pixels(with_channels_last(x), weight, bias);
     return x.is_contiguous(channels_last) ? y : with_channels_first(y);

@@ -14,6 +14,9 @@ torch::Tensor product_over_pixels(const torch::Tensor& x, const torch::Tensor& w
 torch::Tensor with_channels_last(const torch::Tensor& x);
 torch::Tensor with_channels_first(const torch::Tensor& x);
 
+/// The same for few outputs on a CPU, in either order. The result's type is conv2d's.
+torch::Tensor few_outputs(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
+
 /// The same on a CPU in mixed precision for x in either order, which on tiles (on_tiles()) takes little more than half
 /// the time of oneDNN's convolution with channels first. In bfloat16 and in x's memory format: channels
 /// last, or else contiguous.

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "stl/cpu/winograd.h"
-#include "stl/ops/fused.h"
+#include "stl/ops/cpu_operations.h"
 #include "stl/ops/planes.h"
 
 namespace stl::ops {

@@ -6,7 +6,7 @@
 
 namespace stl::ops {
 
-/// Whether winograd() takes them and is the quicker one: x on a CPU (ops::takes_type), channels last,
+/// Whether winograd() takes them and is the quicker one: x of a type that takes_type() takes, channels last,
 /// pictures of 256 pixels and more; channels multiples of 16, stride and padding 1.
 bool takes_winograd(const torch::Tensor& x, const torch::Tensor& weight, std::int64_t stride,
                     std::int64_t padding);

@@ -67,7 +67,8 @@ struct Predictor::Parts {
             resized(model_options(checkpoint, hints_of(options, checkpoint, where), where, hints_where),
                     options, where);
         device = open_device(options.device, told != nullptr ? *told : silent);
-        const bool on_gpu = device.is_cuda() || gpu::kernels_for(device) != nullptr;
+        const auto* kernels = options.kernels != nullptr ? options.kernels : gpu::kernels_for(device);
+        const bool on_gpu = device.is_cuda() || kernels != nullptr;
         if (type == torch::kFloat16 && !on_gpu)
             fail("precision fp16 needs a GPU; on a CPU there are fp32 and bf16");
         set_threads(options.threads);
@@ -82,7 +83,7 @@ struct Predictor::Parts {
             if (type == torch::kBFloat16 && !multiplies_bfloat16(device)) precision = "fp32";
             network->to(device);
         } else if (on_gpu) {
-            graphs = make_graph_inference(*network, device, type, told != nullptr ? *told : silent);
+            graphs = make_graph_inference(*network, device, kernels, type, told != nullptr ? *told : silent);
             network = nullptr;
         } else {
             if (!cpu::multiplies_bfloat16(cpu::best_isa())) precision = "fp32";

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "stl/gpu/kernel_table.h"
 #include "stl/core/json.h"
 #include "stl/core/reporter.h"
 #include "stl/data/normalization.h"
@@ -35,6 +36,8 @@ struct PredictorOptions {
     /// Build the network for frames of this height and width instead of those that it was trained on, as far
     /// as its weights allow.
     std::optional<std::array<std::int64_t, 2>> size{};
+    /// Of a GPU's fast path. Null: the device's own (tests give the emulated ones to a CPU).
+    const gpu::KernelTable* kernels = nullptr;
 };
 
 class Predictor {

@@ -20,18 +20,20 @@ void adamw(OptimizerTensors& t, const OptimizerOptions& o, double lr, double bet
 }
 
 void adam_on_device(OptimizerTensors& t, const OptimizerOptions& o, const torch::Tensor& settings,
-                    bool decoupled) {
+                    const gpu::KernelTable& kernels, bool decoupled) {
     torch::_foreach_add_(t.steps, 1);
     gpu::adam({t.parameters, t.gradients, t.exp_avgs, t.exp_avg_sqs, t.steps},
-              {o.beta2, o.eps, o.weight_decay, decoupled}, settings);
+              {o.beta2, o.eps, o.weight_decay, decoupled}, settings, kernels);
 }
 
-void adam_on_device(OptimizerTensors& t, const OptimizerOptions& o, const torch::Tensor& settings) {
-    adam_on_device(t, o, settings, /*decoupled=*/false);
+void adam_on_device(OptimizerTensors& t, const OptimizerOptions& o, const torch::Tensor& settings,
+                    const gpu::KernelTable& kernels) {
+    adam_on_device(t, o, settings, kernels, /*decoupled=*/false);
 }
 
-void adamw_on_device(OptimizerTensors& t, const OptimizerOptions& o, const torch::Tensor& settings) {
-    adam_on_device(t, o, settings, /*decoupled=*/true);
+void adamw_on_device(OptimizerTensors& t, const OptimizerOptions& o, const torch::Tensor& settings,
+                     const gpu::KernelTable& kernels) {
+    adam_on_device(t, o, settings, kernels, /*decoupled=*/true);
 }
 
 /// Nesterov's momentum, beta1 being the momentum; the buffer starts at the first gradient, as
@@ -83,12 +85,12 @@ void Optimizer::step(double lr, std::optional<double> beta1) {
     entry_->step(with_gradients, options_, lr, last_beta1_);
 }
 
-void Optimizer::step_on_device(const torch::Tensor& settings) {
+void Optimizer::step_on_device(const torch::Tensor& settings, const gpu::KernelTable& kernels) {
     const torch::NoGradGuard no_grad;
     if (!has_step_on_device()) fail("{}: has no step with its numbers on the device", options_.name);
     auto with_gradients = tensors();
     if (with_gradients.parameters.empty()) return;
-    entry_->step_on_device(with_gradients, options_, settings);
+    entry_->step_on_device(with_gradients, options_, settings, kernels);
 }
 
 void Optimizer::used(double lr, std::optional<double> beta1) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "stl/checkpoint/checkpoint.h"
+#include "stl/gpu/kernel_table.h"
 #include "stl/runtime/torch.h"
 
 namespace stl {
@@ -40,7 +41,7 @@ struct OptimizerEntry {
     void (*step)(OptimizerTensors& tensors, const OptimizerOptions& options, double lr, double beta1);
     /// The same by a kernel of our own, with lr and beta1 in device memory; null: there is none.
     void (*step_on_device)(OptimizerTensors& tensors, const OptimizerOptions& options,
-                           const torch::Tensor& settings);
+                           const torch::Tensor& settings, const gpu::KernelTable& kernels);
 };
 const std::vector<OptimizerEntry>& optimizers();
 const OptimizerEntry& find_optimizer(std::string_view name, std::string_view where);
@@ -54,7 +55,7 @@ class Optimizer {
     void step(double lr, std::optional<double> beta1 = std::nullopt);
     /// The same step with lr and beta1 read from `settings` [2] (float32, on the parameters' device) when the
     /// kernel runs, so that a captured graph sees them change; used() then says what they were.
-    void step_on_device(const torch::Tensor& settings);
+    void step_on_device(const torch::Tensor& settings, const gpu::KernelTable& kernels);
     bool has_step_on_device() const { return entry_->step_on_device != nullptr; }
     void used(double lr, std::optional<double> beta1);
     const OptimizerOptions& options() const { return options_; }

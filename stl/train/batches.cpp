@@ -85,7 +85,7 @@ int loader_threads(torch::Device device) {
 }
 
 std::unique_ptr<BatchSource> open_batches(const Dataset& data, const BatchPlan& plan) {
-    if (auto glyphs = DeviceGlyphs::make(data, plan.device))
+    if (auto glyphs = DeviceGlyphs::make(data, plan.device, plan.kernels))
         return std::make_unique<MadeBatches>(std::move(glyphs), plan, data.size());
     return std::make_unique<LoadedBatches>(data, plan);
 }

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "stl/data/loader.h"
+#include "stl/gpu/kernel_table.h"
 #include "stl/runtime/torch.h"
 #include "stl/train/step.h"
 
@@ -38,6 +39,7 @@ struct BatchPlan {
     std::uint64_t seed = 0;
     std::int64_t first_epoch = 0, first_batch = 0;
     torch::Device device = torch::kCPU;
+    const gpu::KernelTable* kernels = nullptr;  ///< the device's; null where it has none
 };
 /// `data` lives on as long as the source.
 std::unique_ptr<BatchSource> open_batches(const Dataset& data, const BatchPlan& plan);

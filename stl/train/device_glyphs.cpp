@@ -15,15 +15,16 @@ bool is_plain(const MovingScene& scene) {
 
 }  // namespace
 
-std::unique_ptr<DeviceGlyphs> DeviceGlyphs::make(const Dataset& data, torch::Device device) {
+std::unique_ptr<DeviceGlyphs> DeviceGlyphs::make(const Dataset& data, torch::Device device,
+                                                 const gpu::KernelTable* kernels) {
     const auto* glyphs = dynamic_cast<const MadeFromGlyphs*>(&data);
-    if (glyphs == nullptr || !is_plain(glyphs->scene()) || gpu::kernels_for(device) == nullptr)
-        return nullptr;
-    return std::make_unique<DeviceGlyphs>(glyphs->scene(), glyphs->seed(), device);
+    if (glyphs == nullptr || !is_plain(glyphs->scene()) || kernels == nullptr) return nullptr;
+    return std::make_unique<DeviceGlyphs>(glyphs->scene(), glyphs->seed(), device, *kernels);
 }
 
-DeviceGlyphs::DeviceGlyphs(const MovingScene& scene, std::uint64_t seed, torch::Device device)
-    : options_(scene.options()), seed_(seed) {
+DeviceGlyphs::DeviceGlyphs(const MovingScene& scene, std::uint64_t seed, torch::Device device,
+                           const gpu::KernelTable& kernels)
+    : options_(scene.options()), seed_(seed), kernels_(kernels) {
     const auto& glyphs = scene.glyphs();
     glyphs_ = torch::empty({glyphs.count, glyphs.height, glyphs.width}, torch::kUInt8);
     std::copy(glyphs.pixels.begin(), glyphs.pixels.end(), glyphs_.data_ptr<std::uint8_t>());
@@ -45,8 +46,7 @@ torch::Tensor DeviceGlyphs::sequences(std::int64_t epoch, std::int64_t first, st
     t.seed = seed_;
     t.first = (static_cast<std::uint64_t>(epoch) << 32) + static_cast<std::uint64_t>(first);
     t.out = out.mutable_data_ptr<float>();
-    const auto& kernels = gpu::kernels_of(glyphs_);
-    kernels.moving_glyphs(t, kernels.current_stream());
+    kernels_.moving_glyphs(t, kernels_.current_stream());
     return out;
 }
 

@@ -10,18 +10,21 @@
 
 #include "stl/data/dataset.h"
 #include "stl/glyphs/moving_scene.h"
+#include "stl/gpu/kernel_table.h"
 #include "stl/runtime/torch.h"
 
 namespace stl {
 
 class DeviceGlyphs {
   public:
-    /// Null where `data` is no training set of moving glyphs, has pictures or noise, which the kernel does
-    /// not make, or the device has no kernels.
-    static std::unique_ptr<DeviceGlyphs> make(const Dataset& data, torch::Device device);
+    /// Null where `data` is not a training set of moving glyphs, has pictures or noise, which the kernel does
+    /// not make, or `kernels`, the device's, is null.
+    static std::unique_ptr<DeviceGlyphs> make(const Dataset& data, torch::Device device,
+                                              const gpu::KernelTable* kernels);
 
-    /// For a scene without pictures or noise, on a device with kernels.
-    DeviceGlyphs(const MovingScene& scene, std::uint64_t seed, torch::Device device);
+    /// For a scene without pictures or noise.
+    DeviceGlyphs(const MovingScene& scene, std::uint64_t seed, torch::Device device,
+                 const gpu::KernelTable& kernels);
 
     /// Sequences `first` to `first + size - 1` of an epoch: [size,T,1,S,S] float32, 0 to 1.
     torch::Tensor sequences(std::int64_t epoch, std::int64_t first, std::int64_t size) const;
@@ -29,6 +32,7 @@ class DeviceGlyphs {
   private:
     MovingGlyphOptions options_;
     std::uint64_t seed_;
+    const gpu::KernelTable& kernels_;
     torch::Tensor glyphs_;  ///< [count,height,width] uint8
 };
 

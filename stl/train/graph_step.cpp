@@ -10,10 +10,11 @@ namespace {
 class GraphStep : public TrainStep {
   public:
     GraphStep(SimVP model, Optimizer& optimizer, const TrainOptions& options,
-              std::unique_ptr<gpu::Graph> graph, Reporter& reporter)
+              const gpu::KernelTable& kernels, std::unique_ptr<gpu::Graph> graph, Reporter& reporter)
         : model_(model),
           optimizer_(optimizer),
           options_(options),
+          kernels_(kernels),
           graph_(std::move(graph)),
           reporter_(reporter),
           plain_(make_plain_step(model, optimizer, options)) {}
@@ -60,7 +61,7 @@ class GraphStep : public TrainStep {
         const auto loss = forward_loss(model_, batch_, options_);
         loss.backward();
         if (options_.clip_norm > 0) optimizer_.clip_gradients(options_.clip_norm);
-        optimizer_.step_on_device(settings_);
+        optimizer_.step_on_device(settings_, kernels_);
         loss_ = loss.detach();
     }
 
@@ -85,6 +86,7 @@ class GraphStep : public TrainStep {
     SimVP model_;
     Optimizer& optimizer_;
     const TrainOptions& options_;
+    const gpu::KernelTable& kernels_;
     std::unique_ptr<gpu::Graph> graph_;
     Reporter& reporter_;
     std::unique_ptr<TrainStep> plain_;
@@ -97,9 +99,10 @@ class GraphStep : public TrainStep {
 }  // namespace
 
 std::unique_ptr<TrainStep> make_graph_step(SimVP model, Optimizer& optimizer, const TrainOptions& options,
-                                           std::unique_ptr<gpu::Graph> graph, Reporter& reporter) {
+                                           const gpu::KernelTable& kernels, std::unique_ptr<gpu::Graph> graph,
+                                           Reporter& reporter) {
     if (!optimizer.has_step_on_device()) fail("{}: has no step for a graph", optimizer.options().name);
-    return std::make_unique<GraphStep>(std::move(model), optimizer, options, std::move(graph), reporter);
+    return std::make_unique<GraphStep>(std::move(model), optimizer, options, kernels, std::move(graph), reporter);
 }
 
 std::unique_ptr<TrainStep> make_train_step(SimVP model, Optimizer& optimizer, const TrainOptions& options,
@@ -112,7 +115,7 @@ std::unique_ptr<TrainStep> make_train_step(SimVP model, Optimizer& optimizer, co
         problem = fmt::format("{} has no step with its numbers on the device", optimizer.options().name);
     if (problem.empty()) {
         reporter.info("training steps on " + device.str() + ": one graph each, kernels of our own");
-        return make_graph_step(std::move(model), optimizer, options, kernels->make_graph(), reporter);
+        return make_graph_step(std::move(model), optimizer, options, *kernels, kernels->make_graph(), reporter);
     }
     reporter.warn("training steps on " + device.str() + " run kernel by kernel: " + problem);
     return make_plain_step(std::move(model), optimizer, options);

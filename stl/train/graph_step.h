@@ -18,9 +18,10 @@ inline constexpr int graph_warm_up_steps = gpu::graph_warm_ups;
 
 /// Takes every batch of the first one's shape that comes without a check, and leaves the others to the plain
 /// step. Where the work cannot be captured it says so once (`reporter`) and is the plain step from then on.
-/// The optimizer needs a step_on_device().
+/// The optimizer needs a step_on_device(), which runs by `kernels`.
 std::unique_ptr<TrainStep> make_graph_step(SimVP model, Optimizer& optimizer, const TrainOptions& options,
-                                           std::unique_ptr<gpu::Graph> graph, Reporter& reporter);
+                                           const gpu::KernelTable& kernels, std::unique_ptr<gpu::Graph> graph,
+                                           Reporter& reporter);
 
 /// The fastest there is for the model's device; says which, and why it is no better, where that is a GPU.
 std::unique_ptr<TrainStep> make_train_step(SimVP model, Optimizer& optimizer, const TrainOptions& options,

@@ -14,6 +14,7 @@
 #include "stl/run/normalizer.h"
 #include "stl/run/run_folder.h"
 #include "stl/run/settings.h"
+#include "stl/gpu/plugin.h"
 #include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
 #include "stl/train/batches.h"
@@ -132,7 +133,7 @@ void Trainer::build_network() {
         model_->draw_weights();
         if (!request_.resume) load_initial_weights(*model_, experiment_, reporter_);
         model_->to(device_);
-        use_fast_layers(*model_, device_);
+        use_fast_operations(*model_, device_);
         optimizer_ = std::make_unique<Optimizer>(model_->parameters(), options_.optimizer);
     } catch (const std::exception& error) {
         if (!is_out_of_memory(error)) throw;
@@ -247,7 +248,8 @@ void Trainer::train_until_stopped() {
                                                      .seed = options_.seed,
                                                      .first_epoch = now_.step / schedule_.steps_per_epoch,
                                                      .first_batch = now_.step % schedule_.steps_per_epoch,
-                                                     .device = device_});
+                                                     .device = device_,
+                                                     .kernels = gpu::kernels_for(device_)});
     if (batches->on_device()) reporter_.info("training sequences are made on " + device_.str());
     model_->train();
     std::int64_t saved_at = -1;

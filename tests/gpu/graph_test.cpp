@@ -8,7 +8,7 @@ using torch::Tensor;
 
 class GpuGraph : public test::KernelTest {
   protected:
-    std::unique_ptr<gpu::Graph> make_graph() const { return gpu::kernels_for(device)->make_graph(); }
+    std::unique_ptr<gpu::Graph> make_graph() const { return kernels().make_graph(); }
 
     /// What a capture does not allow: the host waits for a value.
     static void expect_failure(gpu::Graph& graph, const Tensor& x) {

@@ -63,19 +63,18 @@ class GpuInference : public test::NetworkTest {
 };
 
 TEST_P(GpuInference, IsThePlainNetworkKernelByKernelAndByAGraph) {
-    const gpu::KernelsForCpu emulated(gpu::emulated_kernels());
-    const auto found = make_graph_inference(*model, device, torch::kFloat32, warnings);
+    const auto found = make_graph_inference(*model, device, &kernels(), torch::kFloat32, warnings);
     expect_plain(*found);
     EXPECT_THAT(warnings.lines, testing::IsEmpty());
 }
 
 TEST_P(GpuInference, NeedsNoKernelsOfOurOwn) {
-    GraphInference found(*model, device, torch::kFloat32, nullptr, warnings);
+    GraphInference found(*model, device, nullptr, torch::kFloat32, nullptr, warnings);
     expect_plain(found);
 }
 
 TEST_P(GpuInference, DoesNotNeedTheModelAnyMore) {
-    GraphInference found(*model, device, torch::kFloat32, nullptr, warnings);
+    GraphInference found(*model, device, nullptr, torch::kFloat32, nullptr, warnings);
     EXPECT_TRUE(torch::equal(model->forward(x), plain)) << "the model has changed";
     for (auto& p : model->parameters()) p.zero_();
     EXPECT_LT(distance(found.forward(x.to(device)), plain), float_bound);
@@ -106,10 +105,9 @@ TEST_P(GpuInference, InHalfPrecisionIsAsNearAsMixedPrecision) {
         if (p.dim() > 1) p.mul_(0.5);  // MogaNet's products of products are to stay in fp16's range
     }
     plain = model->forward(x);
-    const gpu::KernelsForCpu emulated(gpu::emulated_kernels());
     for (const auto type : {torch::kBFloat16, torch::kFloat16}) {
         SCOPED_TRACE(type);
-        const auto found = make_graph_inference(*model, device, type, warnings);
+        const auto found = make_graph_inference(*model, device, &kernels(), type, warnings);
         expect_as_near_as_autocast(found->forward(x.to(device)), model, x, plain, type);
     }
 }
@@ -123,8 +121,7 @@ TEST_P(GpuInference, NarrowsWeightsOnce) {
         const Autocast autocast(torch::kCPU, torch::kBFloat16);
         model->forward(x);
     });
-    const gpu::KernelsForCpu emulated(gpu::emulated_kernels());
-    const auto found = make_graph_inference(*model, device, torch::kBFloat16, warnings);
+    const auto found = make_graph_inference(*model, device, &kernels(), torch::kBFloat16, warnings);
     const auto once = casts([&] { found->forward(x.to(device)); });
     EXPECT_LE(once + products, each_time);
 }
@@ -139,9 +136,9 @@ class GpuInferenceGraphs : public test::KernelTest {
 
     std::unique_ptr<GraphInference> make() {
         const auto graphs = [this]() -> std::unique_ptr<gpu::Graph> {
-            return std::make_unique<WatchedGraph>(gpu::kernels_for(device)->make_graph(), calls);
+            return std::make_unique<WatchedGraph>(kernels().make_graph(), calls);
         };
-        return std::make_unique<GraphInference>(*model, device, torch::kFloat32, graphs, warnings);
+        return std::make_unique<GraphInference>(*model, device, &kernels(), torch::kFloat32, graphs, warnings);
     }
     void pass(GraphInference& found, std::int64_t batch, int times) {
         for (int i = 0; i < times; ++i) {

@@ -49,7 +49,6 @@ class GpuKernels : public test::KernelTest {
         return between_nans(torch::randn(sizes).to(device, type));
     }
 
-    const gpu::KernelTable& kernels() const { return *gpu::kernels_for(device); }
     gpu::Stream stream() const { return kernels().current_stream(); }
 };
 

@@ -1,5 +1,6 @@
 // Whole networks by the kernels of our own against the plain ones: emulated on the CPU always, on a GPU where
 // there is one.
+#include "stl/ops/gpu_operations.h"
 #include "tests/gpu/networks.h"
 #include "tests/gpu/subject.h"
 
@@ -47,10 +48,10 @@ TEST_P(GpuNetwork, TrainsAsThePlainOne) {
     auto another = model();
     another->train();
     set_channels_last(*network);
-    set_fused(*network, true);
-    const gpu::KernelsForCpu emulated(gpu::emulated_kernels());
+    const auto operations = std::make_shared<ops::GpuOperations>(kernels(), device.type());
+    set_operations(*network, operations);
     const auto ours = train_once(network, x);
-    set_fused(*another, true);
+    set_operations(*another, operations);
     train_once(another, x);
     train_once(another, x);
     EXPECT_LT(distance(statistics(another), statistics(network)), 1e-5);

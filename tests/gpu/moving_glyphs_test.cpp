@@ -232,7 +232,7 @@ TEST_P(DeviceBatches, AreThoseOfTheEmulatedKernelInOrderAndAfterAStop) {
                                                         {"output_frames", 3}},
                                                    "test");
     const auto data = make_dataset(options, Split::train, 5);
-    BatchPlan plan{.batch_size = 3, .input_frames = 2, .device = device};
+    BatchPlan plan{.batch_size = 3, .input_frames = 2, .device = device, .kernels = &kernels()};
     const auto whole = open_batches(*data, plan);
     ASSERT_TRUE(whole->on_device());
     std::vector<TrainBatch> batches;
@@ -249,8 +249,8 @@ TEST_P(DeviceBatches, AreThoseOfTheEmulatedKernelInOrderAndAfterAStop) {
     plan.first_batch = 1;
     EXPECT_TRUE(torch::equal(open_batches(*data, plan)->next().target, batches[3].target));
 
-    const gpu::KernelsForCpu emulated(gpu::emulated_kernels());
     plan.device = torch::kCPU;
+    plan.kernels = &gpu::emulated_kernels();
     EXPECT_TRUE(torch::equal(open_batches(*data, plan)->next().target, batches[3].target.cpu()));
 }
 
@@ -259,7 +259,7 @@ TEST_P(DeviceBatches, AreLeftToTheHostWhereTheKernelDoesNotMakeThem) {
         Json json = {{"name", "mmnist"}, {"train_sequences", 4}};
         json.update(changes);
         const auto data = make_dataset(DatasetOptions::from_json(json, "test"), Split::train, 5);
-        const auto batches = open_batches(*data, {.batch_size = 2, .input_frames = 10, .device = device});
+        const auto batches = open_batches(*data, {.batch_size = 2, .input_frames = 10, .device = device, .kernels = &kernels()});
         batches->next();
         return batches->on_device();
     };

@@ -23,7 +23,7 @@ inline SimVPOptions small(const std::string& translator) {
     return options;
 }
 
-/// Parameterised by translator and device. The CPU has no kernels until a test gives it some.
+/// Parameterised by translator and device.
 class NetworkTest : public testing::TestWithParam<std::tuple<std::string, std::string>> {
   protected:
     void SetUp() override {
@@ -32,6 +32,7 @@ class NetworkTest : public testing::TestWithParam<std::tuple<std::string, std::s
         device = open_device("cuda");
         ASSERT_NE(gpu::kernels_for(device), nullptr) << gpu::why_no_kernels();
     }
+    const gpu::KernelTable& kernels() const { return kernels_on(device); }
     static std::string translator() { return std::get<0>(GetParam()); }
 
     torch::Device device = torch::kCPU;

@@ -1,4 +1,4 @@
-// Each operation of stl/ops/gpu_operations.h against the chain of ATen operations it stands for, in float64, forward
+// Each operation of stl/ops/gpu_operations.h against the chain of LibTorch's that defines it, in float64, forward
 // and backward: with the kernels emulated on the CPU always, on a GPU where there is one.
 #include "stl/ops/gpu_operations.h"
 
@@ -16,9 +16,20 @@ using test::fp16_bound;
 using test::Tensors;
 using torch::Tensor;
 
-class GpuLayers : public test::KernelTest {
+class GpuOperationsTest : public test::KernelTest {
   protected:
+    ops::GpuOperations operations() const { return ops::GpuOperations(kernels(), device.type()); }
+
     using Operation = std::function<Tensor(const Tensors&)>;
+
+    /// Padded so that the size stays.
+    static ops::Convolution depthwise(const Tensor& weight, const Tensor& bias, std::int64_t dilation = 1) {
+        return {.weight = weight,
+                .bias = bias,
+                .padding = dilation * (weight.size(2) - 1) / 2,
+                .dilation = dilation,
+                .groups = weight.size(0)};
+    }
 
     /// The first `pictures` inputs have each of the types, the rest stay float32.
     void expect_same(const Tensors& inputs, std::size_t pictures, const Operation& ours,
@@ -48,7 +59,8 @@ class GpuLayers : public test::KernelTest {
     }
 };
 
-TEST_P(GpuLayers, NormSiluIsTheChainOfBoth) {
+TEST_P(GpuOperationsTest, NormSiluIsTheChainOfBoth) {
+    const auto ours = operations();
     torch::manual_seed(1);
     for (const auto& [size, groups] :
          std::vector<std::pair<std::vector<std::int64_t>, int>>{{{3, 32, 8, 8}, 2},
@@ -60,8 +72,8 @@ TEST_P(GpuLayers, NormSiluIsTheChainOfBoth) {
         const auto channels = size[1];
         expect_same(
             {2 * torch::randn(size) + 5, torch::randn({channels}), torch::randn({channels})}, 1,
-            [groups = groups](const Tensors& t) {
-                return gpu::norm_silu(t[0], groups, t[1], t[2], 1e-5, false);
+            [&, groups = groups](const Tensors& t) {
+                return ours.group_norm_silu(t[0], {groups, t[1], t[2], 1e-5}, false);
             },
             [groups = groups](const Tensors& t) {
                 return torch::silu(torch::group_norm(t[0], groups, t[1], t[2], 1e-5));
@@ -69,30 +81,33 @@ TEST_P(GpuLayers, NormSiluIsTheChainOfBoth) {
     }
 }
 
-TEST_P(GpuLayers, NormSiluKeepsItsDigitsBesideALargeMean) {
+TEST_P(GpuOperationsTest, NormSiluKeepsItsDigitsBesideALargeMean) {
+    const auto ours = operations();
     torch::manual_seed(9);
     const auto x = torch::randn({2, 8, 16, 16}) + 1000;
     const auto ones = torch::ones({8}), zeros = torch::zeros({8});
-    const auto found = gpu::norm_silu(x.to(device), 2, ones.to(device), zeros.to(device), 1e-5, false);
+    const auto found = ours.group_norm_silu(x.to(device), {2, ones.to(device), zeros.to(device), 1e-5}, false);
     const auto expected = torch::silu(torch::group_norm(x.to(torch::kFloat64), 2));
     EXPECT_LT(distance(found, expected), 3e-4);
 }
 
-TEST_P(GpuLayers, NormSiluShuffles) {
+TEST_P(GpuOperationsTest, NormSiluShuffles) {
+    const auto ours = operations();
     torch::manual_seed(2);
     for (const auto& size : {std::vector<std::int64_t>{2, 64, 4, 6}, {1, 8, 3, 5}, {3, 24, 2, 2}}) {
         SCOPED_TRACE(testing::PrintToString(size));
         const auto channels = size[1] / 4;
         expect_same(
             {torch::randn(size) - 1, torch::randn({channels}), torch::randn({channels})}, 1,
-            [](const Tensors& t) { return gpu::norm_silu(t[0], 2, t[1], t[2], 1e-5, true); },
+            [&](const Tensors& t) { return ours.group_norm_silu(t[0], {2, t[1], t[2], 1e-5}, true); },
             [](const Tensors& t) {
                 return torch::silu(torch::group_norm(torch::pixel_shuffle(t[0], 2), 2, t[1], t[2], 1e-5));
             });
     }
 }
 
-TEST_P(GpuLayers, DepthwiseIsTheGroupedConvolution) {
+TEST_P(GpuOperationsTest, DepthwiseIsTheGroupedConvolution) {
+    const auto ours = operations();
     torch::manual_seed(3);
     for (const std::int64_t kernel : {3, 5, 7}) {
         for (const std::int64_t dilation : {1, 2, 3}) {
@@ -102,7 +117,7 @@ TEST_P(GpuLayers, DepthwiseIsTheGroupedConvolution) {
                 expect_same(
                     {torch::randn(size), torch::randn({channels, 1, kernel, kernel}),
                      torch::randn({channels})},
-                    1, [=](const Tensors& t) { return gpu::depthwise(t[0], t[1], t[2], dilation); },
+                    1, [=, &ours](const Tensors& t) { return ours.conv2d(t[0], depthwise(t[1], t[2], dilation)); },
                     [=](const Tensors& t) {
                         return torch::conv2d(t[0], t[1], t[2], 1, padding, dilation, channels);
                     });
@@ -111,16 +126,18 @@ TEST_P(GpuLayers, DepthwiseIsTheGroupedConvolution) {
     }
 }
 
-TEST_P(GpuLayers, DepthwiseReadsSlicesOfChannelsInPlace) {
+TEST_P(GpuOperationsTest, DepthwiseReadsSlicesOfChannelsInPlace) {
+    const auto ours = operations();
     torch::manual_seed(4);
     const auto x = torch::randn({2, 24, 6, 7});
     expect_same(
         {x, torch::randn({8, 1, 3, 3}), torch::randn({8})}, 1,
-        [](const Tensors& t) { return gpu::depthwise(t[0].narrow(1, 8, 8), t[1], t[2], 2); },
+        [&](const Tensors& t) { return ours.conv2d(t[0].narrow(1, 8, 8), depthwise(t[1], t[2], 2)); },
         [](const Tensors& t) { return torch::conv2d(t[0].narrow(1, 8, 8), t[1], t[2], 1, 2, 2, 8); });
 }
 
-TEST_P(GpuLayers, ResidualScalesAndKeeps) {
+TEST_P(GpuOperationsTest, ResidualScalesAndKeeps) {
+    const auto ours = operations();
     torch::manual_seed(5);
     const auto keep = torch::tensor({0.0F, 1.25F, 1.25F}).view({3, 1, 1, 1});
     for (const std::int64_t channels : {16, 6, 130}) {
@@ -129,21 +146,22 @@ TEST_P(GpuLayers, ResidualScalesAndKeeps) {
         const Tensors inputs{torch::randn(size), torch::randn(size), torch::randn({channels, 1, 1})};
         expect_same(
             inputs, 2,
-            [&](const Tensors& t) { return gpu::residual(t[0], t[1], t[2], keep.to(t[0].device())); },
+            [&](const Tensors& t) { return ours.residual(t[0], t[1], t[2], keep.to(t[0].device())); },
             [&](const Tensors& t) { return t[0] + keep * (t[2] * t[1]); });
         expect_same(
-            inputs, 2, [](const Tensors& t) { return gpu::residual(t[0], t[1], t[2]); },
+            inputs, 2, [&](const Tensors& t) { return ours.residual(t[0], t[1], t[2], {}); },
             [](const Tensors& t) { return t[0] + t[2] * t[1]; });
     }
 }
 
-TEST_P(GpuLayers, ResidualKeepsAWideSumOfNarrowBranches) {
+TEST_P(GpuOperationsTest, ResidualKeepsAWideSumOfNarrowBranches) {
+    const auto ours = operations();
     torch::manual_seed(6);
     const auto narrow = torch::randn({2, 8, 3, 3}).to(torch::kBFloat16);
     const Tensors inputs{torch::randn({2, 8, 3, 3}), narrow.to(torch::kFloat32), torch::randn({8})};
-    const auto ours = [](const Tensors& t) { return gpu::residual(t[0], t[1].to(torch::kBFloat16), t[2]); };
+    const auto sum = [&](const Tensors& t) { return ours.residual(t[0], t[1].to(torch::kBFloat16), t[2], {}); };
     const auto found =
-        test::with_gradients({inputs[0].to(device), inputs[1].to(device), inputs[2].to(device)}, ours);
+        test::with_gradients({inputs[0].to(device), inputs[1].to(device), inputs[2].to(device)}, sum);
     EXPECT_EQ(found[0].scalar_type(), torch::kFloat32);
     const auto expected = test::with_gradients(
         {inputs[0].to(torch::kFloat64), inputs[1].to(torch::kFloat64), inputs[2].to(torch::kFloat64)},
@@ -156,7 +174,8 @@ TEST_P(GpuLayers, ResidualKeepsAWideSumOfNarrowBranches) {
     EXPECT_LT(distance(found[3], expected[3]), float_bound);
 }
 
-TEST_P(GpuLayers, ScaledSumScalesTheWiderOne) {
+TEST_P(GpuOperationsTest, ScaledSumScalesTheWiderOne) {
+    const auto ours = operations();
     torch::manual_seed(10);
     const auto x = torch::randn({2, 6, 5, 3}), branch = torch::randn({2, 6, 5, 3}), scale = torch::randn({6});
     for (const auto& [wide, narrow, bound] : {std::tuple{torch::kFloat32, torch::kFloat32, float_bound},
@@ -166,7 +185,7 @@ TEST_P(GpuLayers, ScaledSumScalesTheWiderOne) {
                                               {torch::kFloat16, torch::kFloat16, fp16_bound}}) {
         SCOPED_TRACE(testing::PrintToString(std::pair(wide, narrow)));
         const auto a = x.to(wide), b = branch.to(narrow);
-        const auto y = gpu::scaled_sum(a.to(device), scale.to(device), b.to(device));
+        const auto y = ours.scaled_sum(a.to(device), scale.to(device), b.to(device));
         EXPECT_EQ(y.scalar_type(), wide);
         const auto expected =
             scale.to(torch::kFloat64).view({6, 1, 1}) * a.to(torch::kFloat64) + b.to(torch::kFloat64);
@@ -174,18 +193,20 @@ TEST_P(GpuLayers, ScaledSumScalesTheWiderOne) {
     }
 }
 
-TEST_P(GpuLayers, GateIsTheProductOfBoth) {
+TEST_P(GpuOperationsTest, GateIsTheProductOfBoth) {
+    const auto ours = operations();
     torch::manual_seed(7);
     for (const auto& size : {std::vector<std::int64_t>{2, 16, 5, 4}, {1, 3, 5, 7}}) {
         SCOPED_TRACE(testing::PrintToString(size));
         expect_same(
             {3 * torch::randn(size), 3 * torch::randn(size)}, 2,
-            [](const Tensors& t) { return gpu::gate(t[0], t[1]); },
+            [&](const Tensors& t) { return ours.silu_gate(t[0], t[1]); },
             [](const Tensors& t) { return torch::silu(t[0]) * torch::silu(t[1]); });
     }
 }
 
-TEST_P(GpuLayers, BatchNormIsTrainingsOwn) {
+TEST_P(GpuOperationsTest, BatchNormIsTrainingsOwn) {
+    const auto ours = operations();
     torch::manual_seed(11);
     for (const auto& size : {std::vector<std::int64_t>{3, 16, 5, 4}, {1, 6, 7, 9}, {3, 1, 1, 1}}) {
         for (const bool of_gelu : {false, true}) {
@@ -202,7 +223,8 @@ TEST_P(GpuLayers, BatchNormIsTrainingsOwn) {
                 [&](const Tensors& t) {
                     moved_mean = mean.to(t[0].device(), torch::kFloat32, false, /*copy=*/true);
                     moved_var = var.to(t[0].device(), torch::kFloat32, false, /*copy=*/true);
-                    return gpu::batch_norm(t[0], {t[1], t[2], moved_mean, moved_var, 0.1, 1e-5}, of_gelu);
+                    const ops::BatchNorm trained{t[1], t[2], moved_mean, moved_var, 0.1, 1e-5, true};
+                    return of_gelu ? ours.gelu_batch_norm(t[0], trained) : ours.batch_norm(t[0], trained);
                 },
                 [&](const Tensors& t) {
                     plain_mean = mean.to(torch::kFloat64);
@@ -215,30 +237,34 @@ TEST_P(GpuLayers, BatchNormIsTrainingsOwn) {
     }
 }
 
-TEST_P(GpuLayers, BatchNormKeepsItsDigitsBesideALargeMean) {
+TEST_P(GpuOperationsTest, BatchNormKeepsItsDigitsBesideALargeMean) {
+    const auto ours = operations();
     torch::manual_seed(12);
     const auto x = torch::randn({4, 8, 16, 16}) + 1000;
     const auto ones = torch::ones({8}).to(device), zeros = torch::zeros({8}).to(device);
-    const auto found =
-        gpu::batch_norm(x.to(device), {ones, zeros, zeros.clone(), ones.clone(), 0.1, 1e-5}, false);
+    const auto mean = zeros.clone(), var = ones.clone();
+    const auto found = ours.batch_norm(x.to(device), {ones, zeros, mean, var, 0.1, 1e-5, true});
     const auto expected = torch::batch_norm(x.to(torch::kFloat64), {}, {}, {}, {}, true, 0.1, 1e-5, false);
     EXPECT_LT(distance(found, expected), 3e-4);
 }
 
-TEST_P(GpuLayers, BatchNormNeedsTwoValues) {
-    EXPECT_TRUE(gpu::takes_batch_norm(torch::zeros({1, 4, 1, 2}, device)));
-    EXPECT_FALSE(gpu::takes_batch_norm(torch::zeros({1, 4, 1, 1}, device)));
-}
-
-TEST_P(GpuLayers, ChannelAggregationIsMogaNets) {
+TEST_P(GpuOperationsTest, ChannelAggregationIsMogaNets) {
+    const auto ours = operations();
     torch::manual_seed(13);
     for (const auto& size : {std::vector<std::int64_t>{2, 16, 5, 4}, {1, 6, 7, 9}, {3, 300, 2, 1}}) {
         SCOPED_TRACE(testing::PrintToString(size));
         const auto channels = size[1];
+        // A depthwise convolution that changes nothing.
+        auto same = torch::zeros({channels, 1, 3, 3}, device);
+        same.select(3, 1).select(2, 1).fill_(1);
+        const auto none = torch::zeros({channels}, device);
         expect_same(
             {torch::randn(size), torch::randn({1, channels, 1, 1}) / std::sqrt(channels), torch::randn({1}),
              torch::randn({1, channels, 1, 1})},
-            1, [](const Tensors& t) { return gpu::channel_aggregation(t[0], t[1], t[2], t[3]); },
+            1,
+            [&](const Tensors& t) {
+                return ours.channel_aggregation(t[0], depthwise(same, none), {.weight = t[1], .bias = t[2]}, t[3]);
+            },
             [](const Tensors& t) {
                 const auto h = torch::gelu(t[0]);
                 return h + t[3] * (h - torch::gelu(torch::conv2d(h, t[1], t[2])));
@@ -246,26 +272,28 @@ TEST_P(GpuLayers, ChannelAggregationIsMogaNets) {
     }
 }
 
-TEST_P(GpuLayers, DecomposeSiluIsMogaNets) {
+TEST_P(GpuOperationsTest, DecomposeSiluIsMogaNets) {
+    const auto ours = operations();
     torch::manual_seed(14);
     for (const auto& size : {std::vector<std::int64_t>{2, 16, 5, 4}, {1, 6, 7, 9}, {3, 300, 2, 1}}) {
         SCOPED_TRACE(testing::PrintToString(size));
         expect_same(
             {2 * torch::randn(size) + 1, torch::randn({1, size[1], 1, 1})}, 1,
-            [](const Tensors& t) { return gpu::decompose_silu(t[0], t[1]); },
+            [&](const Tensors& t) { return ours.decompose_silu(t[0], t[1]); },
             [](const Tensors& t) {
                 return torch::silu(t[0] + t[1] * (t[0] - t[0].mean({2, 3}, /*keepdim=*/true)));
             });
     }
 }
 
-TEST_P(GpuLayers, TakesTensorsInAnyLayout) {
+TEST_P(GpuOperationsTest, TakesTensorsInAnyLayout) {
+    const auto ours = operations();
     torch::manual_seed(8);
     const auto x = torch::randn({2, 8, 6, 6}).to(device), weight = torch::randn({8, 1, 3, 3}).to(device),
                bias = torch::randn({8}).to(device);
     const auto last = x.contiguous(torch::MemoryFormat::ChannelsLast);
-    EXPECT_TRUE(torch::equal(gpu::depthwise(x, weight, bias, 1), gpu::depthwise(last, weight, bias, 1)));
-    EXPECT_TRUE(torch::equal(gpu::gate(x, last), gpu::gate(last, last)));
+    EXPECT_TRUE(torch::equal(ours.conv2d(x, depthwise(weight, bias, 1)), ours.conv2d(last, depthwise(weight, bias, 1))));
+    EXPECT_TRUE(torch::equal(ours.silu_gate(x, last), ours.silu_gate(last, last)));
     // An address that no pack can be read from.
     const auto odd = torch::randn({2 * 6 * 6 * 8 + 1})
                          .to(device)
@@ -273,32 +301,31 @@ TEST_P(GpuLayers, TakesTensorsInAnyLayout) {
                          .view({2, 6, 6, 8})
                          .permute({0, 3, 1, 2});
     EXPECT_TRUE(
-        torch::equal(gpu::depthwise(odd, weight, bias, 1), gpu::depthwise(odd.clone(), weight, bias, 1)));
+        torch::equal(ours.conv2d(odd, depthwise(weight, bias, 1)), ours.conv2d(odd.clone(), depthwise(weight, bias, 1))));
 }
 
-TEST_P(GpuLayers, TakesNothingElse) {
+TEST_P(GpuOperationsTest, TakesNothingElse) {
+    const auto ours = operations();
     const auto at = [&](torch::Dtype type) {
         return torch::zeros({1, 4, 3, 3}, torch::dtype(type).device(device));
     };
-    EXPECT_TRUE(gpu::takes(at(torch::kFloat32)));
-    EXPECT_TRUE(gpu::takes(at(torch::kBFloat16)));
-    EXPECT_FALSE(gpu::takes(at(torch::kFloat64)));
-    EXPECT_TRUE(gpu::takes(at(torch::kFloat16)));
-    EXPECT_FALSE(gpu::takes(torch::zeros({4, 3, 3}, device)));
-    EXPECT_FALSE(gpu::takes(torch::zeros({0, 4, 3, 3}, device)));
-    EXPECT_TRUE(gpu::takes_depthwise(at(torch::kFloat32), 7, 3));
-    EXPECT_FALSE(gpu::takes_depthwise(at(torch::kFloat32), 11, 1));
-    EXPECT_FALSE(gpu::takes_depthwise(at(torch::kFloat32), 3, 4));
+    EXPECT_TRUE(ours.takes(at(torch::kFloat32)));
+    EXPECT_TRUE(ours.takes(at(torch::kBFloat16)));
+    EXPECT_FALSE(ours.takes(at(torch::kFloat64)));
+    EXPECT_TRUE(ours.takes(at(torch::kFloat16)));
+    EXPECT_FALSE(ours.takes(torch::zeros({4, 3, 3}, device)));
+    EXPECT_FALSE(ours.takes(torch::zeros({0, 4, 3, 3}, device)));
 }
 
-TEST_P(GpuLayers, MixedPrecisionNarrowsAsAConvolutionDoes) {
+TEST_P(GpuOperationsTest, MixedPrecisionNarrowsAsAConvolutionDoes) {
+    const auto ours = operations();
     const auto x = torch::randn({1, 4, 6, 6}).to(device), weight = torch::randn({4, 1, 3, 3}).to(device),
                bias = torch::randn({4}).to(device);
     const auto type = device.type();
     at::autocast::set_autocast_enabled(type, true);
     at::autocast::set_autocast_dtype(type, torch::kBFloat16);
-    const auto y = gpu::depthwise(x, weight, bias, 1), plain = torch::conv2d(x, weight, bias, 1, 1, 1, 4);
-    const auto sum = gpu::residual(y, y, bias);
+    const auto y = ours.conv2d(x, depthwise(weight, bias, 1)), plain = torch::conv2d(x, weight, bias, 1, 1, 1, 4);
+    const auto sum = ours.residual(y, y, bias, {});
     at::autocast::set_autocast_enabled(type, false);
     at::autocast::clear_cache();
     EXPECT_EQ(y.scalar_type(), plain.scalar_type());
@@ -306,16 +333,20 @@ TEST_P(GpuLayers, MixedPrecisionNarrowsAsAConvolutionDoes) {
     EXPECT_LT(distance(y, plain), 2 * bf16_bound);
 }
 
-INSTANTIATE_TEST_SUITE_P(devices, GpuLayers, testing::Values("cpu", "cuda"), test::device_name);
+INSTANTIATE_TEST_SUITE_P(devices, GpuOperationsTest, testing::Values("cpu", "cuda"), test::device_name);
 
-TEST(GpuPlugin, TheCpuHasNoKernelsUnlessATestGivesItSome) {
+TEST(GpuOperations, OfAGpuLeaveTensorsOfTheCpu) {
     EXPECT_EQ(gpu::kernels_for(torch::kCPU), nullptr);
-    EXPECT_FALSE(gpu::takes(torch::zeros({1, 2, 3, 3})));
-    {
-        const gpu::KernelsForCpu scope(gpu::emulated_kernels());
-        EXPECT_TRUE(gpu::takes(torch::zeros({1, 2, 3, 3})));
-    }
-    EXPECT_FALSE(gpu::takes(torch::zeros({1, 2, 3, 3})));
+    const auto x = torch::zeros({1, 2, 3, 3});
+    EXPECT_TRUE(ops::GpuOperations(gpu::emulated_kernels(), torch::kCPU).takes(x));
+    EXPECT_FALSE(ops::GpuOperations(gpu::emulated_kernels(), torch::kCUDA).takes(x));
+}
+
+TEST(GpuOperations, DepthwiseKernelsAreOfSomeSizes) {
+    EXPECT_TRUE(gpu::has_depthwise(7, 3));
+    EXPECT_FALSE(gpu::has_depthwise(11, 1));
+    EXPECT_FALSE(gpu::has_depthwise(3, 4));
+    EXPECT_FALSE(gpu::has_depthwise(3, 0));
 }
 
 TEST(GpuPlugin, SaysInOneLineWhyItHasNoKernels) {

@@ -34,7 +34,7 @@ class GpuTraining : public test::KernelTest {
             loss.backward();
             const double lr = 0.01 * (1 + i), beta1 = 0.95 - 0.01 * i;
             if (on_device) {
-                optimizer.step_on_device(torch::tensor({lr, beta1}, torch::kFloat32).to(device));
+                optimizer.step_on_device(torch::tensor({lr, beta1}, torch::kFloat32).to(device), kernels());
                 optimizer.used(lr, beta1);
             } else {
                 optimizer.step(lr, beta1);
@@ -71,7 +71,7 @@ TEST_P(GpuTraining, AdamWIsTheOptimizersAdamW) {
 TEST_P(GpuTraining, AnOptimizerWithoutAStepOnTheDeviceSaysSo) {
     Optimizer sgd({torch::zeros({2}, device).requires_grad_()}, {.name = "sgd"});
     EXPECT_FALSE(sgd.has_step_on_device());
-    EXPECT_THAT([&] { sgd.step_on_device(torch::zeros({2}, device)); },
+    EXPECT_THAT([&] { sgd.step_on_device(torch::zeros({2}, device), kernels()); },
                 testing::ThrowsMessage<Error>("sgd: has no step with its numbers on the device"));
 }
 
@@ -101,7 +101,7 @@ class GraphStepTest : public GpuTraining {
         Optimizer optimizer(model->parameters(), options.optimizer);
         auto step = way == Way::plain
                         ? make_plain_step(model, optimizer, options)
-                        : make_graph_step(model, optimizer, options,
+                        : make_graph_step(model, optimizer, options, kernels(),
                                           std::make_unique<WatchedGraph>(make_graph(), calls), warnings);
         Outcome outcome;
         for (int i = 0; i < 8; ++i) {
@@ -116,7 +116,7 @@ class GraphStepTest : public GpuTraining {
         for (const auto& b : model->buffers()) outcome.parameters.push_back(b.cpu());
         return outcome;
     }
-    std::unique_ptr<gpu::Graph> make_graph() const { return gpu::kernels_for(device)->make_graph(); }
+    std::unique_ptr<gpu::Graph> make_graph() const { return kernels().make_graph(); }
 
     void expect_same(const Outcome& a, const Outcome& b, double bound) {
         ASSERT_EQ(a.losses.size(), b.losses.size());

@@ -22,23 +22,23 @@ inline const torch::Device gpu_comes_first = open_device("auto");
 inline constexpr const char* no_gpu =
     "NOT RUN: no GPU on this machine; the kernels were tested emulated alone";
 
+/// Emulated on the CPU.
+inline const gpu::KernelTable& kernels_on(torch::Device device) {
+    return device.is_cpu() ? gpu::emulated_kernels() : *gpu::kernels_for(device);
+}
+
 /// Parameterised by the device's name.
 class KernelTest : public testing::TestWithParam<std::string> {
   protected:
     void SetUp() override {
-        if (GetParam() == "cpu") {
-            emulated_ = std::make_unique<gpu::KernelsForCpu>(gpu::emulated_kernels());
-            return;
-        }
+        if (GetParam() == "cpu") return;
         if (list_gpus().empty()) GTEST_SKIP() << no_gpu;
         device = open_device("cuda");
         ASSERT_NE(gpu::kernels_for(device), nullptr) << gpu::why_no_kernels();
     }
+    const gpu::KernelTable& kernels() const { return kernels_on(device); }
 
     torch::Device device = torch::kCPU;
-
-  private:
-    std::unique_ptr<gpu::KernelsForCpu> emulated_;
 };
 
 inline std::string device_name(const testing::TestParamInfo<std::string>& info) {

@@ -123,7 +123,7 @@ TEST_F(Guarded, BiasOfFewOutputsOfManyInputs) {
         GuardedMemory memory;
         {
             const Autocast autocast(torch::kCPU, true);
-            y = convolve(x, weight, bias, {});
+            y = ops::convolve(x, {.weight = weight, .bias = bias});
             expected = torch::conv2d(x, weight, bias.detach());
         }
         y.backward(y_grad);
@@ -137,11 +137,11 @@ TEST_F(Guarded, BiasOfFewOutputsOfManyInputs) {
 /// Of the benchmark's widths, with as few blocks as there can be.
 TEST_F(Guarded, StepOfMogaNet) {
     if (!has_tiles()) GTEST_SKIP() << no_tiles;
-    for (const bool fused : {false, true}) {
-        SCOPED_TRACE(fused ? "fast" : "plain");
+    for (const bool fast : {false, true}) {
+        SCOPED_TRACE(fast ? "fast" : "plain");
         SimVP model(SimVPOptions{.translator = "moganet", .hid_S = 64, .hid_T = 512, .N_T = 2});
         model->train();
-        set_fused(*model, fused);
+        if (fast) set_operations(*model, ops::fast_operations(torch::kCPU));
         GuardedMemory memory;
         {
             const auto frames = torch::rand({1, 10, 1, 64, 64});

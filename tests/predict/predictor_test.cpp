@@ -88,7 +88,7 @@ TEST(Predictor, TheFastPathOfAGpuAgreesWithThePlainOne) {
     auto model = write_small_checkpoint(folder / "a.pth", 4);
     auto options = plain(folder / "a.pth");
     options.path = "fast";
-    const gpu::KernelsForCpu emulated(gpu::emulated_kernels());
+    options.kernels = &gpu::emulated_kernels();
     for (const auto& [precision, bound] : {std::pair{"fp32", 1e-5}, {"bf16", 0.05}, {"fp16", 0.01}}) {
         SCOPED_TRACE(precision);
         options.precision = precision;

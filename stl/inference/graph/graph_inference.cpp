@@ -33,15 +33,14 @@ torch::Tensor by_taps(const torch::Tensor& filters) {
 }
 
 /// The weights of products as they are read, so that no pass has to turn or cast them.
-void lay_out(torch::nn::Module& network, torch::Device device, torch::Dtype type) {
-    const bool kernels = gpu::kernels_for(device) != nullptr;
+void lay_out(torch::nn::Module& network, const gpu::KernelTable* kernels, torch::Dtype type) {
     const auto narrow = [type](torch::Tensor weight) {
         if (weight.defined()) weight.set_data(weight.to(type));
     };
     for (const auto& module : network.modules()) {
         if (const auto* convolution = module->as<Conv2d>()) {
-            const auto& o = convolution->options;
-            if (kernels && convolution->is_depthwise() && gpu::has_depthwise(o.kernel, o.dilation)) {
+            const auto c = convolution->convolution();
+            if (kernels != nullptr && c.is_depthwise() && gpu::has_depthwise(c.kernel(), c.dilation)) {
                 torch::Tensor filters = convolution->weight;
                 filters.set_data(by_taps(filters));
                 continue;
@@ -55,14 +54,16 @@ void lay_out(torch::nn::Module& network, torch::Device device, torch::Dtype type
     }
 }
 
-SimVP made_ready(const SimVPImpl& model, torch::Device device, torch::Dtype type) {
+SimVP made_ready(const SimVPImpl& model, torch::Device device, const gpu::KernelTable* kernels,
+                 torch::Dtype type) {
     if (model.is_training()) fail("fast inference needs a model in evaluation mode");
     const torch::NoGradGuard no_grad;
     auto network = copy_of(model, device);
     network->hid->fold();
-    set_fused(*network, true);
+    if (kernels != nullptr)
+        set_operations(*network, std::make_shared<ops::GpuOperations>(*kernels, device.type()));
     set_channels_last(*network);
-    lay_out(*network, device, type);
+    lay_out(*network, kernels, type);
     return network;
 }
 
@@ -82,9 +83,9 @@ class ComparesAlgorithms {
 
 }  // namespace
 
-GraphInference::GraphInference(const SimVPImpl& model, torch::Device device, torch::Dtype type,
-                               MakeGraph graphs, Reporter& reporter)
-    : network_(made_ready(model, device, type)),
+GraphInference::GraphInference(const SimVPImpl& model, torch::Device device, const gpu::KernelTable* kernels,
+                               torch::Dtype type, MakeGraph graphs, Reporter& reporter)
+    : network_(made_ready(model, device, kernels, type)),
       type_(type),
       make_graph_(std::move(graphs)),
       reporter_(reporter) {}
@@ -135,12 +136,12 @@ torch::Tensor GraphInference::predict(const torch::Tensor& x, std::int64_t frame
 }
 
 std::unique_ptr<GraphInference> make_graph_inference(const SimVPImpl& model, torch::Device device,
-                                                     torch::Dtype type, Reporter& reporter) {
-    const auto* kernels = gpu::kernels_for(device);
+                                                     const gpu::KernelTable* kernels, torch::Dtype type,
+                                                     Reporter& reporter) {
     if (kernels == nullptr)
         reporter.warn("passes on " + device.str() + " run kernel by kernel: " + gpu::why_no_kernels());
     return std::make_unique<GraphInference>(
-        model, device, type, kernels == nullptr ? GraphInference::MakeGraph() : kernels->make_graph,
+        model, device, kernels, type, kernels == nullptr ? GraphInference::MakeGraph() : kernels->make_graph,
         reporter);
 }
 

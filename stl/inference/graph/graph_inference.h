@@ -31,10 +31,10 @@ class GraphInference {
     using MakeGraph = std::function<std::unique_ptr<gpu::Graph>()>;
 
     /// The model in evaluation mode, on any device. type: of products; below float32 the rest is as in
-    /// automatic mixed precision. graphs: null where there are none. `reporter` is told once, in a line, what
-    /// cannot be captured; it has to live as long.
-    GraphInference(const SimVPImpl& model, torch::Device device, torch::Dtype type, MakeGraph graphs,
-                   Reporter& reporter);
+    /// automatic mixed precision. kernels: the device's; null where it has none. graphs: null where there are none.
+    /// `reporter` gets one line if a pass cannot be captured; it has to live as long.
+    GraphInference(const SimVPImpl& model, torch::Device device, const gpu::KernelTable* kernels, torch::Dtype type,
+                   MakeGraph graphs, Reporter& reporter);
     GraphInference(const GraphInference&) = delete;
     GraphInference& operator=(const GraphInference&) = delete;
 
@@ -62,8 +62,9 @@ class GraphInference {
     int graphs_ = 0;
 };
 
-/// With the device's graphs; says which, and why it is no better, where there are none.
+/// With the graphs of `kernels`; warns, with the reason, where that is null.
 std::unique_ptr<GraphInference> make_graph_inference(const SimVPImpl& model, torch::Device device,
-                                                     torch::Dtype type, Reporter& reporter);
+                                                     const gpu::KernelTable* kernels, torch::Dtype type,
+                                                     Reporter& reporter);
 
 }  // namespace stl

@@ -15,7 +15,7 @@ namespace stl {
 /// Heads of every attention block of the family.
 inline constexpr std::int64_t attention_heads = 8;
 
-class AttentionImpl : public torch::nn::Module, public CostRule, public HasFusedPath {
+class AttentionImpl : public Layer, public CostRule {
   public:
     /// `drop`: of the output. `channels` is a multiple of attention_heads.
     AttentionImpl(std::int64_t channels, double drop);

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "stl/ops/fused.h"
+#include "stl/models/layers/layer.h"
 #include "stl/runtime/torch.h"
 
 namespace stl {
@@ -22,12 +22,12 @@ struct Conv2dOptions {
     std::int64_t groups = 1;
 };
 
-class Conv2dImpl : public torch::nn::Module, public HasFusedPath {
+class Conv2dImpl : public Layer {
   public:
     explicit Conv2dImpl(const Conv2dOptions& options);
     torch::Tensor forward(const torch::Tensor& x);
-    /// One filter a channel, at stride 1, the size stays.
-    bool is_depthwise() const;
+    /// As operations take it: for one call.
+    ops::Convolution convolution() const;
 
     Conv2dOptions options;
     torch::Tensor weight;  ///< [out, in / groups, kernel, kernel]

@@ -6,10 +6,6 @@ UpsamplingConvImpl::UpsamplingConvImpl(Conv2d convolution) : conv(std::move(conv
     register_module("0", conv);
 }
 
-torch::Tensor UpsamplingConvImpl::forward(const torch::Tensor& x) {
-    return torch::pixel_shuffle(conv->forward(x), 2);
-}
-
 BasicConv2dImpl::BasicConv2dImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, Sampling sampling_)
     : sampling(sampling_) {
     const std::int64_t stride = sampling == Sampling::down ? 2 : 1;
@@ -27,14 +23,9 @@ BasicConv2dImpl::BasicConv2dImpl(std::int64_t in, std::int64_t out, std::int64_t
 }
 
 torch::Tensor BasicConv2dImpl::forward(const torch::Tensor& x) {
-    if (fused && ops::takes(x)) {
-        const bool up = sampling == Sampling::up;
-        const auto& c = up ? upsampling->conv : conv;
-        return ops::conv_norm_silu(x, {c->weight, c->bias, c->options.stride, c->options.padding},
-                                   {norm->groups, norm->weight, norm->bias, norm->eps}, up);
-    }
-    const auto y = sampling == Sampling::up ? upsampling->forward(x) : conv->forward(x);
-    return torch::silu(norm->forward(y));
+    const bool up = sampling == Sampling::up;
+    const auto& c = up ? upsampling->conv : conv;
+    return ops().conv_norm_silu(x, c->convolution(), {norm->groups, norm->weight, norm->bias, norm->eps}, up);
 }
 
 std::int64_t BasicConv2dImpl::child_positions(const std::string& child, std::int64_t positions) const {

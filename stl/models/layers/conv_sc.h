@@ -19,17 +19,16 @@ namespace stl {
 
 enum class Sampling { none, down, up };
 
-/// PixelShuffle makes the rest, without parameters. Named "0" as in the reference's Sequential.
+/// Holds the convolution before a PixelShuffle, named "0" as in the reference's Sequential.
 class UpsamplingConvImpl : public torch::nn::Module {
   public:
     explicit UpsamplingConvImpl(Conv2d convolution);
-    torch::Tensor forward(const torch::Tensor& x);
 
     Conv2d conv{nullptr};  ///< in -> 4 * out
 };
 TORCH_MODULE(UpsamplingConv);
 
-class BasicConv2dImpl : public torch::nn::Module, public CostRule, public HasFusedPath {
+class BasicConv2dImpl : public Layer, public CostRule {
   public:
     BasicConv2dImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, Sampling sampling);
     torch::Tensor forward(const torch::Tensor& x);

@@ -3,7 +3,6 @@
 #include "stl/models/layers/folding.h"
 #include "stl/models/layers/init.h"
 #include "stl/models/layers/norms.h"
-#include "stl/ops/chains.h"
 
 namespace stl {
 namespace {
@@ -26,7 +25,7 @@ LargeKernelAttentionImpl::LargeKernelAttentionImpl(std::int64_t channels,
 }
 
 torch::Tensor LargeKernelAttentionImpl::branch(const torch::Tensor& x) {
-    return proj_2->forward(spatial_gating_unit->forward(ops::gelu(proj_1->forward(x), fused)));
+    return proj_2->forward(spatial_gating_unit->forward(ops().gelu(proj_1->forward(x))));
 }
 
 torch::Tensor LargeKernelAttentionImpl::forward(const torch::Tensor& x) {
@@ -46,7 +45,7 @@ LargeKernelBlock::LargeKernelBlock(const BlockOptions& options, std::shared_ptr<
 
 torch::Tensor LargeKernelBlock::forward(const torch::Tensor& input) {
     if (shortcut_.defined()) {
-        const auto x = scaled_sum(input, shortcut_, attn->branch(input));
+        const auto x = ops().scaled_sum(input, shortcut_, attn->branch(input));
         return x + mlp->forward(x);
     }
     const auto x = residual(input, attn->forward(norm1->forward(input)), layer_scale_1);

@@ -34,7 +34,7 @@ class LargeKernelGate : public torch::nn::Module {
     }
 };
 
-class LargeKernelAttentionImpl : public torch::nn::Module, public HasFusedPath {
+class LargeKernelAttentionImpl : public Layer {
   public:
     LargeKernelAttentionImpl(std::int64_t channels, std::shared_ptr<LargeKernelGate> gate);
     torch::Tensor forward(const torch::Tensor& x);

@@ -1,8 +1,5 @@
 #include "stl/models/layers/mlp.h"
 
-#include "stl/ops/chains.h"
-#include "stl/ops/pointwise.h"
-
 namespace stl {
 
 MlpImpl::MlpImpl(std::int64_t channels, std::int64_t hidden, double drop_) : drop(drop_) {
@@ -11,7 +8,7 @@ MlpImpl::MlpImpl(std::int64_t channels, std::int64_t hidden, double drop_) : dro
 }
 
 torch::Tensor MlpImpl::forward(const torch::Tensor& x) {
-    const auto hidden = torch::dropout(ops::gelu(fc1->forward(x), fused), drop, is_training());
+    const auto hidden = torch::dropout(ops().gelu(fc1->forward(x)), drop, is_training());
     return torch::dropout(fc2->forward(hidden), drop, is_training());
 }
 
@@ -21,13 +18,9 @@ ConvMlpImpl::ConvMlpImpl(std::int64_t channels, std::int64_t hidden, double drop
 }
 
 torch::Tensor ConvMlpImpl::forward(const torch::Tensor& input) {
-    // The hidden channels, the most of all, stay last between the products, which want them so.
-    const bool turned = fused && ops::takes(input) && ops::on_tiles(input) &&
-                        !input.is_contiguous(torch::MemoryFormat::ChannelsLast);
-    const auto x = turned ? ops::with_channels_last(input) : input;
-    const auto hidden = torch::dropout(ops::gelu(fc1->forward(x), fused), drop, is_training());
-    const auto y = torch::dropout(fc2->forward(hidden), drop, is_training());
-    return turned ? ops::with_channels_first(y) : y;
+    const auto x = ops().to_products(input);
+    const auto hidden = torch::dropout(ops().gelu(fc1->forward(x)), drop, is_training());
+    return ops().from_products(torch::dropout(fc2->forward(hidden), drop, is_training()), input);
 }
 
 DepthwiseMixImpl::DepthwiseMixImpl(std::int64_t channels) {
@@ -41,10 +34,7 @@ MixMlpImpl::MixMlpImpl(std::int64_t channels, std::int64_t hidden, double drop_)
 }
 
 torch::Tensor MixMlpImpl::forward(const torch::Tensor& x) {
-    const auto wide = fc1->forward(x);
-    const auto hidden = fused && ops::takes_chain(wide)
-                            ? ops::depthwise_gelu(wide, dwconv->dwconv->weight, dwconv->dwconv->bias, 1)
-                            : torch::gelu(dwconv->forward(wide));
+    const auto hidden = ops().depthwise_gelu(fc1->forward(x), dwconv->dwconv->convolution());
     return torch::dropout(fc2->forward(torch::dropout(hidden, drop, is_training())), drop, is_training());
 }
 

@@ -9,7 +9,7 @@
 namespace stl {
 
 /// Over tokens, [...,C] -> [...,C].
-class MlpImpl : public torch::nn::Module, public HasFusedPath {
+class MlpImpl : public Layer {
   public:
     MlpImpl(std::int64_t channels, std::int64_t hidden, double drop);
     torch::Tensor forward(const torch::Tensor& x);
@@ -20,7 +20,7 @@ class MlpImpl : public torch::nn::Module, public HasFusedPath {
 TORCH_MODULE(Mlp);
 
 /// Over pixels, as 1x1 convolutions, [B,C,H,W] -> [B,C,H,W].
-class ConvMlpImpl : public torch::nn::Module, public HasFusedPath {
+class ConvMlpImpl : public Layer {
   public:
     ConvMlpImpl(std::int64_t channels, std::int64_t hidden, double drop);
     torch::Tensor forward(const torch::Tensor& x);
@@ -34,7 +34,6 @@ TORCH_MODULE(ConvMlp);
 class DepthwiseMixImpl : public torch::nn::Module {
   public:
     explicit DepthwiseMixImpl(std::int64_t channels);
-    torch::Tensor forward(const torch::Tensor& x) { return dwconv->forward(x); }
 
     Conv2d dwconv{nullptr};
 };
@@ -42,7 +41,7 @@ TORCH_MODULE(DepthwiseMix);
 
 /// ConvMlp with a depthwise 3x3 convolution between fc1 and GELU.
 /// Source: Guo et al., "Visual Attention Network" (2022), its convolutional feed-forward network.
-class MixMlpImpl : public torch::nn::Module, public HasFusedPath {
+class MixMlpImpl : public Layer {
   public:
     MixMlpImpl(std::int64_t channels, std::int64_t hidden, double drop);
     torch::Tensor forward(const torch::Tensor& x);

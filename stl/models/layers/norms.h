@@ -13,7 +13,7 @@
 
 #include <cstdint>
 
-#include "stl/ops/fused.h"
+#include "stl/models/layers/conv2d.h"
 #include "stl/runtime/torch.h"
 
 namespace stl {
@@ -31,12 +31,14 @@ class GroupNormImpl : public torch::nn::Module {
 TORCH_MODULE(GroupNorm);
 
 /// In training the batch's own statistics, which move the running ones by a tenth; else the running ones.
-class BatchNorm2dImpl : public torch::nn::Module, public HasFusedPath {
+class BatchNorm2dImpl : public Layer {
   public:
     explicit BatchNorm2dImpl(std::int64_t channels);
     torch::Tensor forward(const torch::Tensor& x);
     /// forward(gelu(x))
     torch::Tensor of_gelu(const torch::Tensor& x);
+    /// forward(gelu(depthwise->forward(x)))
+    torch::Tensor of_depthwise_gelu(const torch::Tensor& x, const Conv2d& depthwise);
 
     static constexpr double eps = 1e-5;
     static constexpr double momentum = 0.1;
@@ -47,9 +49,8 @@ class BatchNorm2dImpl : public torch::nn::Module, public HasFusedPath {
     torch::Tensor num_batches_tracked;  ///< int64
 
   private:
-    /// Error: one value a channel, which has no variance.
-    void count_batch(const torch::Tensor& x);
-    torch::Tensor by_our_kernel(const torch::Tensor& x, bool of_gelu);
+    /// As operations take it; in training the batch of x counts. Error: one value a channel, which has no variance.
+    ops::BatchNorm norm_for(const torch::Tensor& x);
 };
 TORCH_MODULE(BatchNorm2d);
 
@@ -75,9 +76,7 @@ class LayerNorm2dImpl : public torch::nn::Module {
 };
 TORCH_MODULE(LayerNorm2d);
 
-/// [B,C,H,W] -> [B,H*W,C], and back. `contiguous`: also where x is not channels last, so that sums of tokens,
-/// which take the order of their first term, have it too; back again they are channels last.
-torch::Tensor to_tokens(const torch::Tensor& x, bool contiguous = false);
+/// [B,H*W,C] -> [B,C,H,W]: the way back from ops::Operations::to_tokens().
 torch::Tensor from_tokens(const torch::Tensor& tokens, std::int64_t height, std::int64_t width);
 
 }  // namespace stl

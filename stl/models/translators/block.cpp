@@ -2,8 +2,6 @@
 
 #include "stl/models/layers/drop.h"
 #include "stl/models/layers/init.h"
-#include "stl/ops/chains.h"
-#include "stl/ops/gpu_operations.h"
 
 namespace stl {
 
@@ -13,17 +11,9 @@ torch::Tensor Block::residual(const torch::Tensor& x, const torch::Tensor& branc
 
 torch::Tensor Block::residual(const torch::Tensor& x, const torch::Tensor& branch,
                               const torch::Tensor& scale) const {
-    const bool on_gpu = gpu::takes(x) && gpu::takes(branch);
-    if (!fused || !(on_gpu || ops::takes_chain(x))) return residual(x, scale.view({-1, 1, 1}) * branch);
     const bool drops = options.drop_path > 0.0 && is_training();
-    const auto kept = drops ? draw_kept(branch, options.drop_path, torch::kFloat32) : torch::Tensor();
-    return on_gpu ? gpu::residual(x, branch, scale, kept) : ops::scaled_residual(x, branch, scale, kept);
-}
-
-torch::Tensor Block::scaled_sum(const torch::Tensor& x, const torch::Tensor& scale,
-                                const torch::Tensor& branch) const {
-    if (fused && gpu::takes(x) && gpu::takes(branch)) return gpu::scaled_sum(x, scale, branch);
-    return x * scale.view({-1, 1, 1}) + branch;
+    const auto keep = drops ? draw_kept(branch, options.drop_path, torch::kFloat32) : torch::Tensor();
+    return ops().residual(x, branch, scale, keep);
 }
 
 StackedBlockImpl::StackedBlockImpl(std::shared_ptr<Block> inner, std::int64_t out_channels)

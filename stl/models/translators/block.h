@@ -42,7 +42,7 @@ struct BlockOptions {
 };
 
 /// x: [B,C,H',W'] -> the same.
-class Block : public torch::nn::Module, public HasFusedPath {
+class Block : public Layer {
   public:
     explicit Block(const BlockOptions& block) : options(block) {}
     virtual torch::Tensor forward(const torch::Tensor& x) = 0;
@@ -59,9 +59,6 @@ class Block : public torch::nn::Module, public HasFusedPath {
     /// x + scale * branch, likewise. scale: one value a channel.
     torch::Tensor residual(const torch::Tensor& x, const torch::Tensor& branch,
                            const torch::Tensor& scale) const;
-    /// scale * x + branch, without stochastic depth: of a folded block.
-    torch::Tensor scaled_sum(const torch::Tensor& x, const torch::Tensor& scale,
-                             const torch::Tensor& branch) const;
 };
 
 /// A block and, where the stack's width changes, a 1x1 convolution.

@@ -3,7 +3,6 @@
 #include "stl/models/layers/folding.h"
 #include "stl/models/layers/init.h"
 #include "stl/models/layers/norms.h"
-#include "stl/ops/chains.h"
 
 namespace stl {
 
@@ -17,16 +16,12 @@ ConvMixerBlock::ConvMixerBlock(const BlockOptions& options) : Block(options) {
 torch::Tensor ConvMixerBlock::forward(const torch::Tensor& input) {
     const auto x = mix_pixels(input);
     const auto y = conv_pw->forward(x);
-    return last_folded_ ? ops::gelu(y, fused) : norm_2->of_gelu(y);
+    return last_folded_ ? ops().gelu(y) : norm_2->of_gelu(y);
 }
 
 torch::Tensor ConvMixerBlock::mix_pixels(const torch::Tensor& input) {
-    const bool together = fused && ops::takes_chain(input);
-    if (!together && !scale_1_.defined()) return input + norm_1->of_gelu(conv_dw->forward(input));
-    const auto filtered =
-        together ? ops::depthwise_gelu(input, conv_dw->weight, conv_dw->bias, conv_dw->options.dilation)
-                 : torch::gelu(conv_dw->forward(input));
-    return scale_1_.defined() ? scaled_sum(filtered, scale_1_, input) : input + norm_1->forward(filtered);
+    if (!scale_1_.defined()) return input + norm_1->of_depthwise_gelu(input, conv_dw);
+    return ops().scaled_sum(ops().depthwise_gelu(input, conv_dw->convolution()), scale_1_, input);
 }
 
 void ConvMixerBlock::fold(const Conv2d& next) {

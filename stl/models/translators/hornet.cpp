@@ -3,7 +3,6 @@
 #include <numeric>
 
 #include "stl/models/layers/init.h"
-#include "stl/ops/chains.h"
 
 namespace stl {
 namespace {
@@ -28,9 +27,9 @@ GnConvImpl::GnConvImpl(std::int64_t channels) : widths{channels / 8, channels / 
 }
 
 torch::Tensor GnConvImpl::forward(const torch::Tensor& x) {
-    const auto fused = proj_in->forward(x).split_with_sizes({widths[0], sum(widths)}, 1);
-    const auto orders = dwconv->forward(fused[1]).split_with_sizes(widths, 1);
-    auto p = fused[0] * orders[0];
+    const auto parts = proj_in->forward(x).split_with_sizes({widths[0], sum(widths)}, 1);
+    const auto orders = dwconv->forward(parts[1]).split_with_sizes(widths, 1);
+    auto p = parts[0] * orders[0];
     for (std::size_t i = 0; i < pws.size(); ++i) p = pws[i]->forward(p) * orders[i + 1];
     return proj_out->forward(p);
 }
@@ -49,7 +48,7 @@ HorNetBlock::HorNetBlock(const BlockOptions& options) : Block(options) {
 torch::Tensor HorNetBlock::forward(const torch::Tensor& input) {
     const auto x = residual(input, gnconv->forward(norm1->forward(input)), gamma1);
     const auto pixels = norm2->forward(x.permute({0, 2, 3, 1}));
-    const auto mixed = gamma2 * pwconv2->forward(ops::gelu(pwconv1->forward(pixels), fused));
+    const auto mixed = gamma2 * pwconv2->forward(ops().gelu(pwconv1->forward(pixels)));
     return residual(x, mixed.permute({0, 3, 1, 2}));
 }
 

@@ -15,7 +15,7 @@ MlpMixerBlock::MlpMixerBlock(const BlockOptions& options) : Block(options) {
 }
 
 torch::Tensor MlpMixerBlock::forward(const torch::Tensor& input) {
-    auto x = to_tokens(input);
+    auto x = input.flatten(2).transpose(1, 2);  // [B,N,C]
     x = residual(x, mlp_tokens->forward(norm1->forward(x).transpose(1, 2)).transpose(1, 2));
     x = residual(x, mlp_channels->forward(norm2->forward(x)));
     return from_tokens(x, input.size(2), input.size(3));

@@ -3,8 +3,6 @@
 #include "stl/models/layers/folding.h"
 #include "stl/models/layers/init.h"
 #include "stl/models/layers/norms.h"
-#include "stl/ops/chains.h"
-#include "stl/ops/gpu_operations.h"
 
 namespace stl {
 namespace {
@@ -42,13 +40,8 @@ MultiOrderGatedAggregationImpl::MultiOrderGatedAggregationImpl(std::int64_t chan
 }
 
 torch::Tensor MultiOrderGatedAggregationImpl::branch(const torch::Tensor& x) {
-    const auto p = proj_1->forward(x);
-    const auto y = fused && ops::takes(p) ? ops::decompose_silu(p, sigma)
-                                          : torch::silu(p + sigma * (p - p.mean({2, 3}, /*keepdim=*/true)));
-    const auto g = gate->forward(y), v = value->forward(y);
-    const auto gated =
-        fused && ops::takes(g) && ops::takes(v) ? ops::silu_gate(g, v) : torch::silu(g) * torch::silu(v);
-    return proj_2->forward(gated);
+    const auto y = ops().decompose_silu(proj_1->forward(x), sigma);
+    return proj_2->forward(ops().silu_gate(gate->forward(y), value->forward(y)));
 }
 
 torch::Tensor MultiOrderGatedAggregationImpl::forward(const torch::Tensor& x) {
@@ -69,14 +62,10 @@ ChannelAggregationFFNImpl::ChannelAggregationFFNImpl(std::int64_t channels, std:
 }
 
 torch::Tensor ChannelAggregationFFNImpl::forward(const torch::Tensor& x) {
-    if (fused && ops::takes_chain(x) && (drop == 0 || !is_training())) {
-        return fc2->forward(ops::channel_aggregation(fc1->forward(x), dwconv->weight, dwconv->bias,
-                                                     decompose->weight, decompose->bias, sigma));
-    }
-    const auto wide = dwconv->forward(fc1->forward(x));
-    if (fused && gpu::takes(wide) && (drop == 0 || !is_training()))
-        return fc2->forward(gpu::channel_aggregation(wide, decompose->weight, decompose->bias, sigma));
-    const auto h = torch::dropout(torch::gelu(wide), drop, is_training());
+    const auto wide = fc1->forward(x);
+    if (drop == 0 || !is_training())
+        return fc2->forward(ops().channel_aggregation(wide, dwconv->convolution(), decompose->convolution(), sigma));
+    const auto h = torch::dropout(torch::gelu(dwconv->forward(wide)), drop, is_training());
     const auto y = h + sigma * (h - torch::gelu(decompose->forward(h)));
     return torch::dropout(fc2->forward(y), drop, is_training());
 }
@@ -93,7 +82,7 @@ MogaBlock::MogaBlock(const BlockOptions& options) : Block(options) {
 
 torch::Tensor MogaBlock::forward(const torch::Tensor& input) {
     if (shortcut_.defined()) {
-        const auto x = scaled_sum(input, shortcut_, attn->branch(input));
+        const auto x = ops().scaled_sum(input, shortcut_, attn->branch(input));
         return x + mlp->forward(x);
     }
     const auto x = residual(input, attn->forward(norm1->forward(input)), layer_scale_1);

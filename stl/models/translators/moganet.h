@@ -27,7 +27,7 @@ class MultiOrderDWConvImpl : public torch::nn::Module {
 };
 TORCH_MODULE(MultiOrderDWConv);
 
-class MultiOrderGatedAggregationImpl : public torch::nn::Module, public CostRule, public HasFusedPath {
+class MultiOrderGatedAggregationImpl : public Layer, public CostRule {
   public:
     explicit MultiOrderGatedAggregationImpl(std::int64_t channels);
     torch::Tensor forward(const torch::Tensor& x);
@@ -42,7 +42,7 @@ class MultiOrderGatedAggregationImpl : public torch::nn::Module, public CostRule
 };
 TORCH_MODULE(MultiOrderGatedAggregation);
 
-class ChannelAggregationFFNImpl : public torch::nn::Module, public HasFusedPath {
+class ChannelAggregationFFNImpl : public Layer {
   public:
     ChannelAggregationFFNImpl(std::int64_t channels, std::int64_t hidden, double drop);
     torch::Tensor forward(const torch::Tensor& x);

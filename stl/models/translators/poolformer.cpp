@@ -1,8 +1,6 @@
 #include "stl/models/translators/poolformer.h"
 
 #include "stl/models/layers/init.h"
-#include "stl/ops/chains.h"
-#include "stl/ops/pool.h"
 
 namespace stl {
 namespace {
@@ -11,14 +9,6 @@ constexpr double initial_scale = 1e-5;
 
 GroupNorm one_group(std::int64_t channels) {
     return GroupNorm(1, channels);
-}
-
-/// The mean of a pixel and its neighbours, minus the pixel.
-torch::Tensor pool_difference(const torch::Tensor& x, bool fused) {
-    if (fused && ops::takes_chain(x)) return ops::pool_difference(x);
-    return torch::avg_pool2d(x, 3, /*stride=*/1, /*padding=*/1, /*ceil_mode=*/false,
-                             /*count_include_pad=*/false) -
-           x;
 }
 
 }  // namespace
@@ -33,7 +23,7 @@ PoolFormerBlock::PoolFormerBlock(const BlockOptions& options) : Block(options) {
 }
 
 torch::Tensor PoolFormerBlock::forward(const torch::Tensor& input) {
-    const auto x = residual(input, pool_difference(norm1->forward(input), fused), layer_scale_1);
+    const auto x = residual(input, ops().pool_difference(norm1->forward(input)), layer_scale_1);
     return residual(x, mlp->forward(norm2->forward(x)), layer_scale_2);
 }
 

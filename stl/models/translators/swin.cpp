@@ -112,7 +112,7 @@ SwinBlock::SwinBlock(const BlockOptions& options) : Block(options), window(swin_
 
 torch::Tensor SwinBlock::forward(const torch::Tensor& input) {
     const auto height = input.size(2), width = input.size(3), channels = input.size(1);
-    auto x = to_tokens(input, fused);  // [B,N,C]
+    auto x = ops().to_tokens(input);  // [B,N,C]
     auto frame = norm1->forward(x).view({-1, height, width, channels});
     if (window.shift > 0) frame = frame.roll({-window.shift, -window.shift}, {1, 2});
     const auto windows = partition(frame, window.size);

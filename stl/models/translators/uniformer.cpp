@@ -61,7 +61,7 @@ UniformerAttentionBlock::UniformerAttentionBlock(const BlockOptions& options) : 
 }
 
 torch::Tensor UniformerAttentionBlock::forward(const torch::Tensor& input) {
-    auto x = to_tokens(input + pos_embed->forward(input), fused);
+    auto x = ops().to_tokens(input + pos_embed->forward(input));
     x = residual(x, gamma_1 * attn->forward(norm1->forward(x)));
     x = residual(x, gamma_2 * mlp->forward(norm2->forward(x)));
     return from_tokens(x, input.size(2), input.size(3));

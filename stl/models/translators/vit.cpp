@@ -13,7 +13,7 @@ VitBlock::VitBlock(const BlockOptions& options) : Block(options) {
 }
 
 torch::Tensor VitBlock::forward(const torch::Tensor& input) {
-    auto x = to_tokens(input, fused);
+    auto x = ops().to_tokens(input);
     x = residual(x, attn->forward(norm1->forward(x)));
     x = residual(x, mlp->forward(norm2->forward(x)));
     return from_tokens(x, input.size(2), input.size(3));

@@ -1,5 +1,6 @@
-// The fused operations of a training step against the ATen operations they stand for, forward and backward.
-#include "stl/ops/fused.h"
+// The operations on a CPU against the chains of LibTorch's that define them, forward and backward; a training step of
+// every translator against the plain one.
+#include "stl/ops/cpu_operations.h"
 
 #include <gtest/gtest.h>
 
@@ -8,9 +9,7 @@
 #include "stl/models/layers/mlp.h"
 #include "stl/models/registry.h"
 #include "stl/models/simvp.h"
-#include "stl/ops/chains.h"
 #include "stl/ops/pointwise.h"
-#include "stl/ops/pool.h"
 #include "stl/ops/winograd.h"
 #include "stl/runtime/autocast.h"
 #include "tests/support/distance.h"
@@ -20,6 +19,17 @@ namespace {
 
 using test::distance;
 using torch::Tensor;
+
+const ops::CpuOperations cpu;
+
+/// Padded so that the size stays.
+ops::Convolution depthwise(const Tensor& weight, const Tensor& bias, std::int64_t dilation = 1) {
+    return {.weight = weight,
+            .bias = bias,
+            .padding = dilation * (weight.size(2) - 1) / 2,
+            .dilation = dilation,
+            .groups = weight.size(0)};
+}
 
 /// Largest difference, relative to the largest expected value.
 double deviation(const Tensor& found, const Tensor& expected) {
@@ -40,9 +50,9 @@ std::vector<Tensor> with_gradients(std::vector<Tensor> inputs, torch::Dtype type
     return all;
 }
 
-template <class Fused, class Plain>
-void expect_same(const std::vector<Tensor>& inputs, Fused fused, Plain plain) {
-    const auto found = with_gradients(inputs, torch::kFloat32, fused);
+template <class Ours, class Plain>
+void expect_same(const std::vector<Tensor>& inputs, Ours ours, Plain plain) {
+    const auto found = with_gradients(inputs, torch::kFloat32, ours);
     const auto expected = with_gradients(inputs, torch::kFloat64, plain);
     for (std::size_t i = 0; i < found.size(); ++i) {
         ASSERT_EQ(found[i].sizes(), expected[i].sizes()) << i;
@@ -50,26 +60,30 @@ void expect_same(const std::vector<Tensor>& inputs, Fused fused, Plain plain) {
     }
 }
 
-TEST(Fused, DepthwiseIsTheGroupedConvolution) {
+TEST(CpuOperations, DepthwiseIsTheGroupedConvolution) {
     torch::manual_seed(1);
     for (const auto& [kernel, dilation] : std::vector<std::pair<int, int>>{{3, 1}, {5, 2}, {7, 3}, {11, 1}}) {
         SCOPED_TRACE(kernel);
         expect_same(
             {torch::randn({2, 5, 16, 19}), torch::randn({5, 1, kernel, kernel}), torch::randn({5})},
-            [&](const auto& t) { return ops::depthwise(t[0], t[1], t[2], dilation); },
+            [&](const auto& t) { return cpu.conv2d(t[0], depthwise(t[1], t[2], dilation)); },
             [&](const auto& t) {
                 return torch::conv2d(t[0], t[1], t[2], 1, dilation * (kernel - 1) / 2, dilation, 5);
             });
     }
 }
 
-TEST(Fused, DepthwiseTakesPicturesInAnyMemoryFormat) {
+TEST(CpuOperations, DepthwiseTakesPicturesInAnyMemoryFormat) {
     torch::manual_seed(1);
     const auto x = torch::randn({2, 8, 16, 16}), weight = torch::randn({8, 1, 3, 3}),
                bias = torch::randn({8});
-    EXPECT_LT(deviation(ops::depthwise(x.contiguous(torch::MemoryFormat::ChannelsLast), weight, bias, 1),
-                        ops::depthwise(x, weight, bias, 1)),
+    EXPECT_LT(deviation(cpu.conv2d(x.contiguous(torch::MemoryFormat::ChannelsLast), depthwise(weight, bias, 1)),
+                        cpu.conv2d(x, depthwise(weight, bias, 1))),
               1e-7);
+}
+
+std::shared_ptr<const ops::Operations> operations(bool fast) {
+    return fast ? ops::fast_operations(torch::kCPU) : ops::plain_operations();
 }
 
 struct LayerCase {
@@ -84,7 +98,7 @@ std::vector<Tensor> layer_inputs(const LayerCase& c, std::int64_t outputs) {
             torch::randn({c.out}), torch::randn({c.out})};
 }
 
-TEST(Fused, ConvNormSiluIsTheChainOfAll) {
+TEST(CpuOperations, ConvNormSiluIsTheChainOfAll) {
     for (const auto& c : {LayerCase{3, 4, 8, 16, 16, 3, 1},
                           {2, 1, 4, 5, 7, 3, 2},
                           {1, 2, 4, 1, 3, 1, 1},
@@ -95,7 +109,7 @@ TEST(Fused, ConvNormSiluIsTheChainOfAll) {
         expect_same(
             layer_inputs(c, c.out),
             [&](const auto& t) {
-                return ops::conv_norm_silu(t[0], {t[1], t[2], c.stride, padding}, {2, t[3], t[4], 1e-5},
+                return cpu.conv_norm_silu(t[0], {t[1], t[2], c.stride, padding}, {2, t[3], t[4], 1e-5},
                                            false);
             },
             [&](const auto& t) {
@@ -105,7 +119,7 @@ TEST(Fused, ConvNormSiluIsTheChainOfAll) {
     }
 }
 
-TEST(Fused, ConvNormSiluTakesStridedPixelsOnSeveralThreads) {
+TEST(CpuOperations, ConvNormSiluTakesStridedPixelsOnSeveralThreads) {
     const int threads = at::get_num_threads();
     at::set_num_threads(2);
     const LayerCase c{7, 6, 6, 20, 32, 1, 2};
@@ -113,7 +127,7 @@ TEST(Fused, ConvNormSiluTakesStridedPixelsOnSeveralThreads) {
         expect_same(
             layer_inputs(c, c.out),
             [&](const auto& t) {
-                return ops::conv_norm_silu(t[0], {t[1], t[2], 2, 0}, {2, t[3], t[4], 1e-5}, false);
+                return cpu.conv_norm_silu(t[0], {t[1], t[2], 2, 0}, {2, t[3], t[4], 1e-5}, false);
             },
             [&](const auto& t) {
                 return torch::silu(
@@ -123,14 +137,14 @@ TEST(Fused, ConvNormSiluTakesStridedPixelsOnSeveralThreads) {
     at::set_num_threads(threads);
 }
 
-TEST(Fused, ConvNormSiluShuffles) {
+TEST(CpuOperations, ConvNormSiluShuffles) {
     for (const auto& c : {LayerCase{2, 3, 4, 8, 8, 3, 1}, {1, 2, 2, 3, 5, 3, 1}, {1, 4, 18, 2, 131, 1, 1}}) {
         SCOPED_TRACE(c.out);
         const auto padding = c.kernel / 2;
         expect_same(
             layer_inputs(c, 4 * c.out),
             [&](const auto& t) {
-                return ops::conv_norm_silu(t[0], {t[1], t[2], 1, padding}, {2, t[3], t[4], 1e-5}, true);
+                return cpu.conv_norm_silu(t[0], {t[1], t[2], 1, padding}, {2, t[3], t[4], 1e-5}, true);
             },
             [&](const auto& t) {
                 const auto y = torch::pixel_shuffle(torch::conv2d(t[0], t[1], t[2], 1, padding), 2);
@@ -139,14 +153,14 @@ TEST(Fused, ConvNormSiluShuffles) {
     }
 }
 
-TEST(Fused, ConvNormSiluHasItsChannelsLast) {
+TEST(CpuOperations, ConvNormSiluHasItsChannelsLast) {
     const auto inputs = layer_inputs({2, 4, 8, 16, 16, 3, 1}, 8);
     const auto y =
-        ops::conv_norm_silu(inputs[0], {inputs[1], inputs[2], 1, 1}, {2, inputs[3], inputs[4], 1e-5}, false);
+        cpu.conv_norm_silu(inputs[0], {inputs[1], inputs[2], 1, 1}, {2, inputs[3], inputs[4], 1e-5}, false);
     EXPECT_TRUE(y.is_contiguous(torch::MemoryFormat::ChannelsLast));
 }
 
-TEST(Fused, ConvNormSiluInMixedPrecision) {
+TEST(CpuOperations, ConvNormSiluInMixedPrecision) {
     // The second one is of a kind that Winograd's algorithm could take.
     for (const auto& c : {LayerCase{3, 6, 20, 12, 9, 3, 1}, {2, 32, 48, 17, 30, 3, 1}}) {
         for (const bool shuffle : {false, true}) {
@@ -161,7 +175,7 @@ TEST(Fused, ConvNormSiluInMixedPrecision) {
             const Autocast autocast(torch::kCPU, true);
             const auto rounded = with_gradients(inputs, torch::kFloat32, chain);
             const auto found = with_gradients(inputs, torch::kFloat32, [&](const auto& t) {
-                return ops::conv_norm_silu(t[0], {t[1], t[2], 1, 1}, {2, t[3], t[4], 1e-5}, shuffle);
+                return cpu.conv_norm_silu(t[0], {t[1], t[2], 1, 1}, {2, t[3], t[4], 1e-5}, shuffle);
             });
             for (std::size_t i = 0; i < found.size(); ++i) {
                 SCOPED_TRACE(i);
@@ -172,7 +186,7 @@ TEST(Fused, ConvNormSiluInMixedPrecision) {
     }
 }
 
-TEST(Fused, WinogradIsTheConvolution) {
+TEST(CpuOperations, WinogradIsTheConvolution) {
     torch::manual_seed(15);
     for (const auto& c : {LayerCase{3, 16, 32, 16, 16, 3, 1},
                           {1, 32, 16, 17, 31, 3, 1},
@@ -189,7 +203,7 @@ TEST(Fused, WinogradIsTheConvolution) {
     }
 }
 
-TEST(Fused, WinogradInMixedPrecision) {
+TEST(CpuOperations, WinogradInMixedPrecision) {
     torch::manual_seed(16);
     const std::vector<Tensor> inputs{torch::randn({2, 32, 17, 30}), torch::randn({48, 32, 3, 3}),
                                      torch::randn({48})};
@@ -209,7 +223,7 @@ TEST(Fused, WinogradInMixedPrecision) {
     }
 }
 
-TEST(Fused, WinogradLeavesOtherConvolutions) {
+TEST(CpuOperations, WinogradLeavesOtherConvolutions) {
     const auto x = torch::zeros({1, 16, 16, 16}).contiguous(torch::MemoryFormat::ChannelsLast);
     const auto weight = torch::zeros({16, 16, 3, 3});
     EXPECT_TRUE(ops::takes_winograd(x, weight, 1, 1));
@@ -223,7 +237,7 @@ TEST(Fused, WinogradLeavesOtherConvolutions) {
     EXPECT_FALSE(ops::takes_winograd(x.to(torch::kBFloat16), weight, 1, 1));
 }
 
-/// found and rounded: a fused operation and the chain that it stands for, both under autocast. The fused one may be
+/// found and rounded: a fast operation and the chain that it stands for, both under autocast. The fast one may be
 /// `share` times as far from the exact results as the chain is.
 template <class Found, class Rounded>
 void expect_as_exact(const std::vector<Tensor>& inputs, double share, Found found_by, Rounded chain) {
@@ -238,7 +252,7 @@ void expect_as_exact(const std::vector<Tensor>& inputs, double share, Found foun
     }
 }
 
-TEST(Fused, PointwiseIsTheConvolution) {
+TEST(CpuOperations, PointwiseIsTheConvolution) {
     torch::manual_seed(17);
     const std::vector<Tensor> inputs{torch::randn({3, 24, 9, 11}), torch::randn({40, 24, 1, 1}),
                                      torch::randn({40})};
@@ -255,7 +269,7 @@ TEST(Fused, PointwiseIsTheConvolution) {
     }
 }
 
-TEST(Fused, TurningPicturesAroundKeepsThem) {
+TEST(CpuOperations, TurningPicturesAroundKeepsThem) {
     torch::manual_seed(22);
     for (const auto& size :
          {std::vector<std::int64_t>{2, 40, 9, 11}, {3, 7, 1, 5}, {1, 1, 4, 4}, {2, 64, 16, 8}}) {
@@ -276,14 +290,14 @@ TEST(Fused, TurningPicturesAroundKeepsThem) {
     }
 }
 
-TEST(Fused, ConvMlpInMixedPrecision) {
+TEST(CpuOperations, ConvMlpInMixedPrecision) {
     torch::manual_seed(18);
     ConvMlp mlp(24, 80, 0.0);
     for (auto& p : mlp->parameters()) p.set_data(torch::randn(p.sizes()));
     expect_as_exact(
         {torch::randn({3, 24, 9, 11}), mlp->fc1->weight.detach(), mlp->fc2->weight.detach()}, 1.3,
         [&](const auto& t) {
-            set_fused(*mlp, true);
+            set_operations(*mlp, ops::fast_operations(torch::kCPU));
             mlp->fc1->weight = t[1];
             mlp->fc2->weight = t[2];
             return mlp->forward(t[0]);
@@ -295,15 +309,15 @@ TEST(Fused, ConvMlpInMixedPrecision) {
         });
 }
 
-TEST(Fused, AttentionInMixedPrecision) {
+TEST(CpuOperations, AttentionInMixedPrecision) {
     torch::manual_seed(19);
     Attention attention(64, 0.0);
     for (auto& p : attention->parameters()) p.set_data(0.3 * torch::randn(p.sizes()));
     attention->to(torch::kFloat64);
     const auto x = torch::randn({3, 35, 64});
-    const auto pass = [&](torch::Dtype type, bool fused) {
+    const auto pass = [&](torch::Dtype type, bool fast) {
         attention->to(type);
-        set_fused(*attention, fused);
+        set_operations(*attention, operations(fast));
         attention->zero_grad();
         auto all = with_gradients({x}, type, [&](const auto& t) { return attention->forward(t[0]); });
         for (const auto& p : attention->parameters()) all.push_back(p.grad().clone());
@@ -318,7 +332,7 @@ TEST(Fused, AttentionInMixedPrecision) {
     }
 }
 
-TEST(Fused, GeluKeepsTheOrderOfBfloat16) {
+TEST(CpuOperations, GeluKeepsTheOrderOfBfloat16) {
     torch::manual_seed(20);
     const Autocast autocast(torch::kCPU, true);
     const auto x =
@@ -326,7 +340,7 @@ TEST(Fused, GeluKeepsTheOrderOfBfloat16) {
     for (const auto format : {torch::MemoryFormat::Contiguous, torch::MemoryFormat::ChannelsLast}) {
         const auto grad = torch::randn({2, 24, 5, 7}).to(torch::kBFloat16).contiguous(format);
         auto a = x.detach().requires_grad_(), b = x.detach().to(torch::kFloat64).requires_grad_();
-        const auto y = ops::gelu(a, true), z = torch::gelu(b);
+        const auto y = cpu.gelu(a), z = torch::gelu(b);
         EXPECT_TRUE(y.is_contiguous(torch::MemoryFormat::ChannelsLast));
         y.backward(grad);
         z.backward(grad.to(torch::kFloat64));
@@ -335,14 +349,14 @@ TEST(Fused, GeluKeepsTheOrderOfBfloat16) {
     }
 }
 
-TEST(Fused, PoolDifferenceIsBitForBitTheChain) {
+TEST(CpuOperations, PoolDifferenceIsBitForBitTheChain) {
     torch::manual_seed(21);
     for (const auto& size :
          {std::vector<std::int64_t>{2, 3, 16, 19}, {1, 2, 1, 5}, {2, 1, 2, 1}, {1, 1, 1, 1}}) {
         SCOPED_TRACE(size[2]);
         const std::vector<Tensor> inputs{torch::randn(size)};
         const auto found =
-            with_gradients(inputs, torch::kFloat32, [](const auto& t) { return ops::pool_difference(t[0]); });
+            with_gradients(inputs, torch::kFloat32, [](const auto& t) { return cpu.pool_difference(t[0]); });
         const auto expected = with_gradients(inputs, torch::kFloat32, [](const auto& t) {
             return torch::avg_pool2d(t[0], 3, 1, 1, false, /*count_include_pad=*/false) - t[0];
         });
@@ -350,7 +364,7 @@ TEST(Fused, PoolDifferenceIsBitForBitTheChain) {
     }
 }
 
-TEST(Fused, FewOutputsIsTheConvolution) {
+TEST(CpuOperations, FewOutputsIsTheConvolution) {
     torch::manual_seed(4);
     expect_same(
         {torch::randn({3, 16, 9, 11}), torch::randn({3, 16, 1, 1}), torch::randn({3})},
@@ -358,7 +372,7 @@ TEST(Fused, FewOutputsIsTheConvolution) {
         [](const auto& t) { return torch::conv2d(t[0], t[1], t[2]); });
 }
 
-TEST(Fused, FewOutputsTakesChannelsLast) {
+TEST(CpuOperations, FewOutputsTakesChannelsLast) {
     torch::manual_seed(4);
     expect_same(
         {torch::randn({3, 9, 11, 16}), torch::randn({3, 16, 1, 1}), torch::randn({3})},
@@ -370,39 +384,39 @@ TEST(Fused, FewOutputsTakesChannelsLast) {
         });
 }
 
-TEST(Fused, DepthwiseTakesAPartOfTheChannels) {
+TEST(CpuOperations, DepthwiseTakesAPartOfTheChannels) {
     torch::manual_seed(8);
     expect_same(
         {torch::randn({3, 7, 8, 9}), torch::randn({4, 1, 5, 5}), torch::randn({4})},
-        [](const auto& t) { return ops::depthwise(t[0].narrow(1, 2, 4), t[1], t[2], 2); },
+        [](const auto& t) { return cpu.conv2d(t[0].narrow(1, 2, 4), depthwise(t[1], t[2], 2)); },
         [](const auto& t) { return torch::conv2d(t[0].narrow(1, 2, 4), t[1], t[2], 1, 4, 2, 4); });
 }
 
-TEST(Fused, DepthwiseGeluIsTheChainOfBoth) {
+TEST(CpuOperations, DepthwiseGeluIsTheChainOfBoth) {
     torch::manual_seed(9);
     expect_same(
         {torch::randn({2, 5, 16, 19}), torch::randn({5, 1, 7, 7}), torch::randn({5})},
-        [](const auto& t) { return ops::depthwise_gelu(t[0], t[1], t[2], 3); },
+        [](const auto& t) { return cpu.depthwise_gelu(t[0], depthwise(t[1], t[2], 3)); },
         [](const auto& t) { return torch::gelu(torch::conv2d(t[0], t[1], t[2], 1, 9, 3, 5)); });
 }
 
-TEST(Fused, GeluTakesAnyShape) {
+TEST(CpuOperations, GeluTakesAnyShape) {
     torch::manual_seed(10);
     for (const auto& size : {std::vector<std::int64_t>{3, 70}, {2, 5, 33}, {1, 8, 64, 65}}) {
         expect_same(
-            {2 * torch::randn(size)}, [](const auto& t) { return ops::gelu(t[0].transpose(0, 1), true); },
+            {2 * torch::randn(size)}, [](const auto& t) { return cpu.gelu(t[0].transpose(0, 1)); },
             [](const auto& t) { return torch::gelu(t[0].transpose(0, 1)); });
     }
 }
 
-TEST(Fused, ChannelAggregationIsMogaNetsChain) {
+TEST(CpuOperations, ChannelAggregationIsMogaNetsChain) {
     torch::manual_seed(11);
     for (const std::int64_t channels : {3, 75}) {
         SCOPED_TRACE(channels);
         expect_same(
             {torch::randn({2, channels, 9, 16}), torch::randn({channels, 1, 3, 3}), torch::randn({channels}),
              0.3 * torch::randn({1, channels, 1, 1}), torch::randn({1}), torch::randn({1, channels, 1, 1})},
-            [](const auto& t) { return ops::channel_aggregation(t[0], t[1], t[2], t[3], t[4], t[5]); },
+            [](const auto& t) { return cpu.channel_aggregation(t[0], depthwise(t[1], t[2]), {.weight = t[3], .bias = t[4]}, t[5]); },
             [&](const auto& t) {
                 const auto h = torch::gelu(torch::conv2d(t[0], t[1], t[2], 1, 1, 1, channels));
                 return h + t[5] * (h - torch::gelu(torch::conv2d(h, t[3], t[4])));
@@ -410,32 +424,32 @@ TEST(Fused, ChannelAggregationIsMogaNetsChain) {
     }
 }
 
-TEST(Fused, DecomposeSiluIsMogaNetsChain) {
+TEST(CpuOperations, DecomposeSiluIsMogaNetsChain) {
     torch::manual_seed(12);
     expect_same(
         {torch::randn({3, 5, 7, 9}) + 0.5, torch::randn({1, 5, 1, 1})},
-        [](const auto& t) { return ops::decompose_silu(t[0], t[1]); },
+        [](const auto& t) { return cpu.decompose_silu(t[0], t[1]); },
         [](const auto& t) {
             return torch::silu(t[0] + t[1] * (t[0] - t[0].mean({2, 3}, true)));
         });
 }
 
-TEST(Fused, SiluGateIsTheProduct) {
+TEST(CpuOperations, SiluGateIsTheProduct) {
     torch::manual_seed(13);
     expect_same(
         {torch::randn({2, 70, 16, 16}), torch::randn({2, 70, 16, 16})},
-        [](const auto& t) { return ops::silu_gate(t[0], t[1]); },
+        [](const auto& t) { return cpu.silu_gate(t[0], t[1]); },
         [](const auto& t) { return torch::silu(t[0]) * torch::silu(t[1]); });
 }
 
-TEST(Fused, ScaledResidualKeepsSamplesAsTold) {
+TEST(CpuOperations, ResidualKeepsSomeSamples) {
     torch::manual_seed(14);
     const auto kept = torch::tensor({0.0F, 1.25F, 1.25F}).view({3, 1, 1, 1});
     for (const bool drops : {false, true}) {
         SCOPED_TRACE(drops);
         expect_same(
             {torch::randn({3, 5, 7, 9}), torch::randn({3, 5, 7, 9}), torch::randn({5})},
-            [&](const auto& t) { return ops::scaled_residual(t[0], t[1], t[2], drops ? kept : Tensor()); },
+            [&](const auto& t) { return cpu.residual(t[0], t[1], t[2], drops ? kept : Tensor()); },
             [&](const auto& t) {
                 const auto branch = t[2].view({-1, 1, 1}) * t[1];
                 return drops ? t[0] + branch * kept : t[0] + branch;
@@ -443,7 +457,7 @@ TEST(Fused, ScaledResidualKeepsSamplesAsTold) {
     }
 }
 
-TEST(Fused, LeavesOtherTensorsToThePlainPath) {
+TEST(CpuOperations, LeavesOtherTensorsToThePlainPath) {
     EXPECT_TRUE(ops::takes(torch::zeros({1, 2, 3, 3})));
     EXPECT_FALSE(ops::takes(torch::zeros({1, 2, 3, 3}, torch::kFloat64)));
     EXPECT_FALSE(ops::takes(torch::zeros({1, 2, 3, 3}, torch::kBFloat16)));
@@ -455,12 +469,12 @@ TEST(Fused, LeavesOtherTensorsToThePlainPath) {
     EXPECT_FALSE(ops::takes(torch::zeros({1, 2, 3, 3}, torch::kMeta)));
 }
 
-class FusedModel : public testing::TestWithParam<std::string> {};
+class TrainingStep : public testing::TestWithParam<std::string> {};
 
 /// The output and all gradients of one pass.
-std::vector<std::pair<std::string, Tensor>> training_pass(SimVP& model, const Tensor& x, bool fused,
+std::vector<std::pair<std::string, Tensor>> training_pass(SimVP& model, const Tensor& x, bool fast,
                                                           bool mixed = false) {
-    set_fused(*model, fused);
+    set_operations(*model, operations(fast));
     model->zero_grad();
     torch::manual_seed(7);  // stochastic depth
     Tensor y;
@@ -493,48 +507,48 @@ SimVP small_model(const std::string& translator, std::int64_t frames = 4) {
 }
 
 void expect_the_same_training(SimVP& model, const Tensor& x) {
-    const auto fused = training_pass(model, x, true), plain = training_pass(model, x, false);
-    ASSERT_EQ(fused.size(), plain.size());
+    const auto fast = training_pass(model, x, true), plain = training_pass(model, x, false);
+    ASSERT_EQ(fast.size(), plain.size());
     double largest = 0;
     for (std::size_t i = 1; i < plain.size(); ++i)
         largest = std::max(largest, plain[i].second.abs().max().item<double>());
-    EXPECT_LT(deviation(fused[0].second, plain[0].second), 1e-5);
+    EXPECT_LT(deviation(fast[0].second, plain[0].second), 1e-5);
     for (std::size_t i = 1; i < plain.size(); ++i) {
-        const auto difference = (fused[i].second - plain[i].second).abs().max().item<double>();
+        const auto difference = (fast[i].second - plain[i].second).abs().max().item<double>();
         const auto own = plain[i].second.abs().max().item<double>();
         EXPECT_LE(difference, 1e-4 * std::max(own, 1e-3 * largest)) << plain[i].first;
     }
 }
 
-TEST_P(FusedModel, TrainsAsThePlainOne) {
+TEST_P(TrainingStep, TrainsAsThePlainOne) {
     auto model = small_model(GetParam());
     expect_the_same_training(model, torch::rand({2, 4, 1, 32, 32}));
 }
 
 /// Then axes of one element allow of more than one memory format.
-TEST_P(FusedModel, TrainsAsThePlainOneOnOneFrameOfOneSequence) {
+TEST_P(TrainingStep, TrainsAsThePlainOneOnOneFrameOfOneSequence) {
     auto model = small_model(GetParam(), 1);
     expect_the_same_training(model, torch::rand({1, 1, 1, 32, 32}));
 }
 
-TEST_P(FusedModel, InMixedPrecisionIsAsNearToFloat32AsThePlainOne) {
+TEST_P(TrainingStep, InMixedPrecisionIsAsNearToFloat32AsThePlainOne) {
     auto model = small_model(GetParam());
     const auto x = torch::rand({2, 4, 1, 32, 32});
     const auto exact = training_pass(model, x, false);
     const auto plain = training_pass(model, x, false, /*mixed=*/true);
-    const auto fused = training_pass(model, x, true, /*mixed=*/true);
-    ASSERT_EQ(fused.size(), exact.size());
-    EXPECT_LT(distance(fused[0].second, exact[0].second), 1.5 * distance(plain[0].second, exact[0].second));
-    double of_fused = 0, of_plain = 0, of_all = 0;  // squared
+    const auto fast = training_pass(model, x, true, /*mixed=*/true);
+    ASSERT_EQ(fast.size(), exact.size());
+    EXPECT_LT(distance(fast[0].second, exact[0].second), 1.5 * distance(plain[0].second, exact[0].second));
+    double of_fast = 0, of_plain = 0, of_all = 0;  // squared
     for (std::size_t i = 1; i < exact.size(); ++i) {
-        of_fused += (fused[i].second - exact[i].second).square().sum().item<double>();
+        of_fast += (fast[i].second - exact[i].second).square().sum().item<double>();
         of_plain += (plain[i].second - exact[i].second).square().sum().item<double>();
         of_all += exact[i].second.square().sum().item<double>();
     }
-    EXPECT_LT(std::sqrt(of_fused), 1.5 * std::sqrt(of_plain));
-    EXPECT_GT(std::sqrt(of_fused / of_all), 1e-5) << "nothing was rounded";
+    EXPECT_LT(std::sqrt(of_fast), 1.5 * std::sqrt(of_plain));
+    EXPECT_GT(std::sqrt(of_fast / of_all), 1e-5) << "nothing was rounded";
     for (std::size_t i = 1; i < exact.size(); ++i) {
-        const auto own = (fused[i].second - exact[i].second).norm().item<double>(),
+        const auto own = (fast[i].second - exact[i].second).norm().item<double>(),
                    others = (plain[i].second - exact[i].second).norm().item<double>();
         EXPECT_LT(own, 3 * others + 1e-3 * std::sqrt(of_all)) << exact[i].first;
     }
@@ -546,7 +560,7 @@ std::vector<std::string> translator_names() {
     return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(translators, FusedModel, testing::ValuesIn(translator_names()),
+INSTANTIATE_TEST_SUITE_P(translators, TrainingStep, testing::ValuesIn(translator_names()),
                          [](const auto& param) { return param.param; });
 
 }  // namespace

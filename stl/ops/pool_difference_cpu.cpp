@@ -1,8 +1,6 @@
-#include "stl/ops/pool.h"
-
 #include <algorithm>
 
-#include "stl/ops/fused.h"
+#include "stl/ops/cpu_operations.h"
 #include "stl/ops/planes.h"
 
 namespace stl::ops {
@@ -84,8 +82,8 @@ struct PoolDifferenceFunction : torch::autograd::Function<PoolDifferenceFunction
 
 }  // namespace
 
-Tensor pool_difference(const Tensor& x) {
-    return PoolDifferenceFunction::apply(widened(x));
+Tensor CpuOperations::pool_difference(const Tensor& x) const {
+    return takes(x) ? PoolDifferenceFunction::apply(widened(x)) : Operations::pool_difference(x);
 }
 
 }  // namespace stl::ops

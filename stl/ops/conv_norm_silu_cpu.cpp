@@ -1,7 +1,5 @@
-// Convolution, GroupNorm and SiLU (and PixelShuffle) of a training step.
 #include "stl/ops/convolve.h"
-#include "stl/ops/fused.h"
-#include "stl/ops/gpu_operations.h"
+#include "stl/ops/cpu_operations.h"
 #include "stl/ops/planes.h"
 #include "stl/ops/winograd.h"
 
@@ -114,24 +112,22 @@ Tensor by_place(const Tensor& t) {
 
 }  // namespace
 
-Tensor conv_norm_silu(const Tensor& x, const Convolution& convolution, const Norm& norm, bool shuffle) {
+Tensor CpuOperations::conv_norm_silu(const Tensor& x, const Convolution& convolution, const GroupNorm& norm,
+                                     bool shuffle) const {
+    if (!takes(x)) return Operations::conv_norm_silu(x, convolution, norm, shuffle);
     const auto padding = convolution.padding;
-    if (gpu::takes(x)) {
-        return gpu::norm_silu(
-            torch::conv2d(x, convolution.weight, convolution.bias, convolution.stride, padding), norm.groups,
-            norm.gamma, norm.beta, norm.eps, shuffle);
-    }
     // oneDNN writes beside its memory in the gradient of strided 1x1 filters over under 16 channels, channels
     // last: their pixels are taken first.
-    const bool of_pixels = convolution.weight.size(2) == 1 && padding == 0 && convolution.stride > 1;
+    const bool of_pixels = convolution.kernel() == 1 && padding == 0 && convolution.stride > 1;
     const auto stride = of_pixels ? 1 : convolution.stride;
     const auto weight = shuffle ? by_place(convolution.weight) : convolution.weight;
     const auto bias = shuffle ? by_place(convolution.bias) : convolution.bias;
     const auto in = in_channels_last(of_pixels ? strided_pixels(x, convolution.stride) : x);
     // On tiles oneDNN's convolutions take about half the time of Winograd's, which are in float32.
-    const auto y = !on_tiles(in) && takes_winograd(in, weight, stride, padding)
-                       ? winograd(in, weight, bias)
-                       : convolve(in, in_channels_last(weight), bias, {.stride = stride, .padding = padding});
+    const auto y =
+        !on_tiles(in) && takes_winograd(in, weight, stride, padding)
+            ? winograd(in, weight, bias)
+            : convolve(in, {.weight = in_channels_last(weight), .bias = bias, .stride = stride, .padding = padding});
     return GroupNormSiluFunction::apply(y, norm.gamma, norm.beta, norm.groups, norm.eps, shuffle);
 }
 

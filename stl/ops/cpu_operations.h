@@ -1,0 +1,49 @@
+// The operations on a CPU, by our vector kernels (stl/cpu): one pass over memory where LibTorch makes several.
+//
+// They take x [B,C,H,W] in float32, or in bfloat16 under autocast, and leave the rest to the plain definitions. Results
+// are float32 unless stated otherwise. What a function needs of its own stands in NAME_cpu.cpp.
+#pragma once
+
+#include "stl/ops/operations.h"
+
+namespace stl::ops {
+
+class CpuOperations : public Operations {
+  public:
+    /// Depthwise convolutions by our kernels. Pointwise ones with few outputs as matrix products; under autocast, on
+    /// tiles, all pointwise ones, in bfloat16 and in x's memory order.
+    Tensor conv2d(const Tensor& x, const Convolution& convolution) const override;
+    /// Channels last, in conv2d's type.
+    Tensor conv_norm_silu(const Tensor& x, const Convolution& convolution, const GroupNorm& norm,
+                          bool shuffle) const override;
+    /// In x's type.
+    Tensor gelu(const Tensor& x) const override;
+    Tensor depthwise_gelu(const Tensor& x, const Convolution& depthwise) const override;
+    Tensor depthwise_gelu_batch_norm(const Tensor& x, const Convolution& depthwise,
+                                     const BatchNorm& norm) const override;
+    Tensor residual(const Tensor& x, const Tensor& branch, const Tensor& scale,
+                    const Tensor& keep) const override;
+    Tensor decompose_silu(const Tensor& x, const Tensor& sigma) const override;
+    Tensor silu_gate(const Tensor& a, const Tensor& b) const override;
+    Tensor channel_aggregation(const Tensor& x, const Convolution& depthwise, const Convolution& decompose,
+                               const Tensor& sigma) const override;
+    /// Bit for bit as LibTorch sums it.
+    Tensor pool_difference(const Tensor& x) const override;
+    /// On tiles, of up to 1024 tokens, by whole products over the scores.
+    Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v) const override;
+    Tensor to_tokens(const Tensor& x) const override;
+    /// On tiles: in bfloat16, channels last, and back.
+    Tensor to_products(const Tensor& x) const override;
+    Tensor from_products(const Tensor& y, const Tensor& x) const override;
+};
+
+/// Whether the kernels take x: its type, shape and device.
+bool takes(const Tensor& x);
+/// Whether they take its type on its device.
+bool takes_type(const Tensor& x);
+/// Whether products of x are in bfloat16 on a CPU's tiles: under autocast, where the processor has them.
+bool on_tiles(const Tensor& x);
+/// x as the float32 kernels read it.
+Tensor widened(const Tensor& x);
+
+}  // namespace stl::ops

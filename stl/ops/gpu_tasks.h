@@ -1,0 +1,36 @@
+// What the operations on a GPU share: the kernels on the way back, parts of sums, mixed precision.
+#pragma once
+
+#include <ATen/autocast_mode.h>
+
+#include "stl/gpu/kernel_table.h"
+#include "stl/gpu/tensors.h"
+#include "stl/runtime/autograd_function.h"
+#include "stl/runtime/torch.h"
+
+namespace stl::ops {
+
+using torch::Tensor;
+using torch::autograd::AutogradContext;
+using Gradients = torch::autograd::variable_list;
+
+/// The kernels that an operation ran by, for its way back.
+inline void keep_kernels(AutogradContext* context, const gpu::KernelTable& kernels) {
+    context->saved_data["kernels"] = reinterpret_cast<std::int64_t>(&kernels);
+}
+inline const gpu::KernelTable& kept_kernels(AutogradContext* context) {
+    return *reinterpret_cast<const gpu::KernelTable*>(context->saved_data["kernels"].toInt());
+}
+
+inline bool mixed_precision(const Tensor& x) {
+    return at::autocast::is_autocast_enabled(x.device().type());
+}
+
+/// Into how many parts a kernel cuts each picture's pixels, or rows, for sums over each channel.
+inline int pixel_parts(const gpu::KernelTable& kernels, gpu::Index pictures, gpu::Index channels,
+                       gpu::Index pixels) {
+    constexpr gpu::Index channels_of_block = 128;
+    return kernels.parts(pictures * ((channels + channels_of_block - 1) / channels_of_block), pixels);
+}
+
+}  // namespace stl::ops

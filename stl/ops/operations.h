@@ -1,0 +1,120 @@
+// The operations that networks are written in, with their plain definitions.
+//
+// A layer calls the operations that its model was given (models/layers/layer.h). This class defines each by LibTorch's
+// own operators, as its comment says: the plain path, for every type and device. A back end overrides those that it does
+// faster, and leaves to this class the tensors that it has nothing for:
+//
+//   CpuOperations (cpu_operations.h)   vector kernels: float32, and bfloat16 under autocast
+//   GpuOperations (gpu_operations.h)   kernels of our own over a table of them: float32, bfloat16, float16
+//
+// To add an operation: its declaration and definition here and in operations.cpp; what overrides it in
+// NAME_cpu.cpp and NAME_gpu.cpp; its cases in tests/ops/cpu_operations_test.cpp and tests/gpu/operations_test.cpp, which
+// compare it with the definition.
+//
+// x: [B,C,H,W] unless stated otherwise. Results are equal up to rounding, gradients included, between back ends; their
+// memory order and, under autocast, their type may differ. An object holds no state: threads may share it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "stl/runtime/torch.h"
+
+namespace stl::ops {
+
+using torch::Tensor;
+
+// Arguments for one call: they refer to a layer's tensors.
+
+struct Convolution {
+    const Tensor& weight;  ///< [O,C/groups,K,K]
+    const Tensor& bias;    ///< [O]
+    std::int64_t stride = 1;
+    std::int64_t padding = 0;  ///< on every side
+    std::int64_t dilation = 1;
+    std::int64_t groups = 1;
+
+    std::int64_t kernel() const { return weight.size(2); }
+    /// One filter a channel, wider than a pixel, stride 1, padded so that the size stays.
+    bool is_depthwise() const;
+    /// 1x1 over all channels of every pixel.
+    bool is_pointwise() const;
+};
+
+struct GroupNorm {
+    std::int64_t groups;
+    const Tensor& gamma;  ///< [C], float32
+    const Tensor& beta;   ///< [C], float32
+    double eps;
+};
+
+struct BatchNorm {
+    const Tensor& gamma;         ///< [C]
+    const Tensor& beta;          ///< [C]
+    const Tensor& running_mean;  ///< [C], float32; changed in training
+    const Tensor& running_var;   ///< [C], float32, unbiased; changed in training
+    double momentum, eps;
+    bool training;  ///< by the batch's own statistics, of more than one value a channel
+};
+
+class Operations {
+  public:
+    Operations() = default;
+    virtual ~Operations() = default;
+    Operations(const Operations&) = delete;
+    Operations& operator=(const Operations&) = delete;
+
+    /// convolve(x, convolution) (ops/convolve.h)
+    virtual Tensor conv2d(const Tensor& x, const Convolution& convolution) const;
+    /// silu(group_norm(y)), y = conv2d(x) or, with `shuffle`, pixel_shuffle(conv2d(x), 2).
+    virtual Tensor conv_norm_silu(const Tensor& x, const Convolution& convolution, const GroupNorm& norm,
+                                  bool shuffle) const;
+
+    /// x of any shape.
+    virtual Tensor gelu(const Tensor& x) const;
+    /// gelu(conv2d(x)) of a depthwise convolution.
+    virtual Tensor depthwise_gelu(const Tensor& x, const Convolution& depthwise) const;
+
+    virtual Tensor batch_norm(const Tensor& x, const BatchNorm& norm) const;
+    /// batch_norm(gelu(x))
+    virtual Tensor gelu_batch_norm(const Tensor& x, const BatchNorm& norm) const;
+    /// batch_norm(gelu(conv2d(x))) of a depthwise convolution.
+    virtual Tensor depthwise_gelu_batch_norm(const Tensor& x, const Convolution& depthwise,
+                                             const BatchNorm& norm) const;
+
+    /// x + scale * branch * keep. scale: C values; keep: [B,1,1,1] float32, or undefined for 1 (stochastic depth).
+    virtual Tensor residual(const Tensor& x, const Tensor& branch, const Tensor& scale,
+                            const Tensor& keep) const;
+    /// x * scale + branch, without gradients (what is left of a norm that was folded away). scale: C values.
+    virtual Tensor scaled_sum(const Tensor& x, const Tensor& scale, const Tensor& branch) const;
+
+    /// MogaNet's feature decomposition: silu(x + sigma * (x - x.mean({2, 3}))). sigma: [1,C,1,1].
+    virtual Tensor decompose_silu(const Tensor& x, const Tensor& sigma) const;
+    /// MogaNet's gate: silu(a) * silu(b), of one shape.
+    virtual Tensor silu_gate(const Tensor& a, const Tensor& b) const;
+    /// MogaNet's channel aggregation: h + sigma * (h - gelu(conv2d(h, decompose))), h = gelu(conv2d(x, depthwise)).
+    /// decompose: pointwise, to one channel; sigma: [1,C,1,1].
+    virtual Tensor channel_aggregation(const Tensor& x, const Convolution& depthwise,
+                                       const Convolution& decompose, const Tensor& sigma) const;
+    /// PoolFormer's token mixer: avg_pool2d(x, 3, stride 1, padding 1, without the padding in the mean) - x.
+    virtual Tensor pool_difference(const Tensor& x) const;
+
+    /// softmax(q k^T / sqrt(C)) v. q, k, v: [B,heads,N,C].
+    virtual Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v) const;
+
+    // Memory order; values stay as they are.
+
+    /// [B,C,H,W] -> [B,H*W,C]. A back end makes it contiguous, so that sums of tokens are contiguous too.
+    virtual Tensor to_tokens(const Tensor& x) const;
+    /// x as a chain of pointwise convolutions reads it fastest. Plain: x.
+    virtual Tensor to_products(const Tensor& x) const;
+    /// The result y of a chain that began with to_products(x), in x's own order. Plain: y.
+    virtual Tensor from_products(const Tensor& y, const Tensor& x) const;
+};
+
+/// The plain definitions.
+std::shared_ptr<const Operations> plain_operations();
+/// The fastest for tensors on `device`: the plain ones on a GPU without kernels of our own.
+std::shared_ptr<const Operations> fast_operations(torch::Device device);
+
+}  // namespace stl::ops
