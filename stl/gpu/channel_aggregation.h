@@ -113,8 +113,8 @@ STL_BOTH float aggregation_grad_dot(const ChannelAggregationTask& t, Index pixel
 
 /// Its share of the pixel's x_grad.
 template <class T, int V>
-STL_BOTH void aggregation_gradient(const ChannelAggregationTask& t, Index pixel, float dot_grad, int lane, int lanes,
-                                   float (&grad)[aggregation_kept][V]) {
+STL_BOTH void aggregation_gradient(const ChannelAggregationTask& t, Index pixel, float dot_grad, int lane,
+                                   int lanes, float (&grad)[aggregation_kept][V]) {
     const auto write = [&](int channel, float(&values)[V]) {
         const Index at = pixel * t.channels + channel;
         float x[V], sigma[V], weight[V];

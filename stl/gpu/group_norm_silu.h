@@ -173,8 +173,8 @@ STL_BOTH NormStats norm_stats(const GroupNormSiluTask& t, int n, int group) {
 
 /// Worker `lane` of `lanes` over the pixels of one part: sums for V channels from `channel` on.
 template <class T, int V, int Q>
-STL_BOTH void norm_gradient_sums(const GroupNormSiluTask& t, int n, int part, int channel, int lane, int lanes,
-                                 float (&sums)[2][V]) {
+STL_BOTH void norm_gradient_sums(const GroupNormSiluTask& t, int n, int part, int channel, int lane,
+                                 int lanes, float (&sums)[2][V]) {
     STL_UNROLL for (int v = 0; v < V; ++v) sums[0][v] = sums[1][v] = 0;
     const auto range = part_of(t.pixels(), t.parts, part);
     const auto s = norm_stats(t, n, channel * Q / t.group_channels());

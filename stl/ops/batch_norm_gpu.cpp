@@ -6,7 +6,8 @@ namespace {
 
 using namespace gpu;
 
-BatchNormTask batch_norm_task(const KernelTable& kernels, const Tensor& x, const Tensor& gamma, bool of_gelu) {
+BatchNormTask batch_norm_task(const KernelTable& kernels, const Tensor& x, const Tensor& gamma,
+                              bool of_gelu) {
     BatchNormTask t;
     t.type = type_of(x);
     t.gelu = of_gelu;
@@ -19,9 +20,9 @@ BatchNormTask batch_norm_task(const KernelTable& kernels, const Tensor& x, const
 }
 
 struct BatchNormFunction : torch::autograd::Function<BatchNormFunction> {
-    static Tensor forward(AutogradContext* context, const KernelTable* kernels, const Tensor& x_, const Tensor& gamma_,
-                          const Tensor& beta_, Tensor running_mean, Tensor running_var, double momentum,
-                          double eps, bool of_gelu) {
+    static Tensor forward(AutogradContext* context, const KernelTable* kernels, const Tensor& x_,
+                          const Tensor& gamma_, const Tensor& beta_, Tensor running_mean, Tensor running_var,
+                          double momentum, double eps, bool of_gelu) {
         const auto x = channels_last(x_), gamma = as_floats(gamma_), beta = as_floats(beta_);
         auto t = batch_norm_task(*kernels, x, gamma, of_gelu);
         t.eps = static_cast<float>(eps);

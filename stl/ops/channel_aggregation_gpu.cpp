@@ -7,8 +7,8 @@ namespace {
 using namespace gpu;
 
 struct ChannelAggregationFunction : torch::autograd::Function<ChannelAggregationFunction> {
-    static Tensor forward(AutogradContext* context, const KernelTable* kernels, const Tensor& x_, const Tensor& weight_,
-                          const Tensor& bias_, const Tensor& sigma_) {
+    static Tensor forward(AutogradContext* context, const KernelTable* kernels, const Tensor& x_,
+                          const Tensor& weight_, const Tensor& bias_, const Tensor& sigma_) {
         const auto x = channels_last(x_), weight = as_floats(weight_.flatten()), bias = as_floats(bias_),
                    sigma = as_floats(sigma_.flatten());
         auto y = torch::empty_like(x), dots = floats(x, {x.numel() / x.size(1)});
@@ -42,7 +42,8 @@ struct ChannelAggregationFunction : torch::autograd::Function<ChannelAggregation
     }
 
   private:
-    static ChannelAggregationTask task(const Tensor& x, const Tensor& weight, const Tensor& sigma, Tensor& dots) {
+    static ChannelAggregationTask task(const Tensor& x, const Tensor& weight, const Tensor& sigma,
+                                       Tensor& dots) {
         ChannelAggregationTask t;
         t.type = type_of(x);
         t.channels = static_cast<int>(x.size(1));

@@ -34,7 +34,8 @@ Tensor filtered(const KernelTable& kernels, const Tensor& x, const Tensor& filte
 }
 
 /// [K*K+1,C], the bias' last.
-Tensor filter_gradient(const KernelTable& kernels, const Tensor& x, const Tensor& grad, const Tensor& filters, std::int64_t dilation) {
+Tensor filter_gradient(const KernelTable& kernels, const Tensor& x, const Tensor& grad, const Tensor& filters,
+                       std::int64_t dilation) {
     auto t = depthwise_task(x, filters, dilation);
     t.parts = pixel_parts(kernels, 2, t.channels, t.rows());  // two blocks fill a multiprocessor
     auto sums = floats(x, {t.parts, filters.size(0) + 1, x.size(1)});
@@ -48,8 +49,8 @@ Tensor filter_gradient(const KernelTable& kernels, const Tensor& x, const Tensor
 }
 
 struct DepthwiseFunction : torch::autograd::Function<DepthwiseFunction> {
-    static Tensor forward(AutogradContext* context, const KernelTable* kernels, const Tensor& x_, const Tensor& weight,
-                          const Tensor& bias_, std::int64_t dilation) {
+    static Tensor forward(AutogradContext* context, const KernelTable* kernels, const Tensor& x_,
+                          const Tensor& weight, const Tensor& bias_, std::int64_t dilation) {
         const auto x = pixels_apart(x_), filters = as_floats(weight.flatten(1).t()), bias = as_floats(bias_);
         keep_kernels(context, *kernels);
         context->save_for_backward({x, filters, weight});

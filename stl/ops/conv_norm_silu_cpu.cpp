@@ -127,7 +127,9 @@ Tensor CpuOperations::conv_norm_silu(const Tensor& x, const Convolution& convolu
     const auto y =
         !on_tiles(in) && takes_winograd(in, weight, stride, padding)
             ? winograd(in, weight, bias)
-            : convolve(in, {.weight = in_channels_last(weight), .bias = bias, .stride = stride, .padding = padding});
+            : convolve(
+                  in,
+                  {.weight = in_channels_last(weight), .bias = bias, .stride = stride, .padding = padding});
     return GroupNormSiluFunction::apply(y, norm.gamma, norm.beta, norm.groups, norm.eps, shuffle);
 }
 

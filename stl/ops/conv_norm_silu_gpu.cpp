@@ -7,7 +7,7 @@ namespace {
 using namespace gpu;
 
 GroupNormSiluTask norm_task(const Tensor& x, const Tensor& gamma, const Tensor& beta, std::int64_t groups,
-                   bool shuffle) {
+                            bool shuffle) {
     GroupNormSiluTask t;
     t.type = type_of(x);
     t.shuffle = shuffle;
@@ -23,8 +23,9 @@ GroupNormSiluTask norm_task(const Tensor& x, const Tensor& gamma, const Tensor& 
 }
 
 struct GroupNormSiluFunction : torch::autograd::Function<GroupNormSiluFunction> {
-    static Tensor forward(AutogradContext* context, const KernelTable* kernels, const Tensor& x_, const Tensor& gamma_,
-                          const Tensor& beta_, std::int64_t groups, double eps, bool shuffle) {
+    static Tensor forward(AutogradContext* context, const KernelTable* kernels, const Tensor& x_,
+                          const Tensor& gamma_, const Tensor& beta_, std::int64_t groups, double eps,
+                          bool shuffle) {
         const auto x = channels_last(x_), gamma = as_floats(gamma_), beta = as_floats(beta_);
         auto t = norm_task(x, gamma, beta, groups, shuffle);
         t.eps = static_cast<float>(eps);

@@ -7,7 +7,8 @@ namespace {
 using namespace gpu;
 
 struct DecomposeSiluFunction : torch::autograd::Function<DecomposeSiluFunction> {
-    static Tensor forward(AutogradContext* context, const KernelTable* kernels, const Tensor& x_, const Tensor& sigma_) {
+    static Tensor forward(AutogradContext* context, const KernelTable* kernels, const Tensor& x_,
+                          const Tensor& sigma_) {
         const auto x = channels_last(x_), sigma = as_floats(sigma_.flatten()),
                    mean = x.mean({2, 3}, /*keepdim=*/false, torch::kFloat32).contiguous();
         auto y = torch::empty_like(x);

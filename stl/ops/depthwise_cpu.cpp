@@ -1,5 +1,5 @@
-#include "stl/ops/cpu_operations.h"
 #include "stl/ops/depthwise_cpu.h"
+#include "stl/ops/cpu_operations.h"
 #include "stl/ops/depthwise_filter.h"
 
 namespace stl::ops {

@@ -26,8 +26,8 @@ ResidualTask residual_task(const Tensor& x, const Tensor& branch, const Tensor& 
 }
 
 struct ResidualFunction : torch::autograd::Function<ResidualFunction> {
-    static Tensor forward(AutogradContext* context, const KernelTable* kernels, const Tensor& x_, const Tensor& branch_,
-                          const Tensor& scale_, const std::optional<Tensor>& keep_) {
+    static Tensor forward(AutogradContext* context, const KernelTable* kernels, const Tensor& x_,
+                          const Tensor& branch_, const Tensor& scale_, const std::optional<Tensor>& keep_) {
         const auto x = channels_last(x_), branch = channels_last(branch_),
                    scale = as_floats(scale_.flatten());
         const auto keep = keep_ ? as_floats(keep_->flatten()) : Tensor();

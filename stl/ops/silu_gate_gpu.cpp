@@ -7,7 +7,8 @@ namespace {
 using namespace gpu;
 
 struct SiluGateFunction : torch::autograd::Function<SiluGateFunction> {
-    static Tensor forward(AutogradContext* context, const KernelTable* kernels, const Tensor& a_, const Tensor& b_) {
+    static Tensor forward(AutogradContext* context, const KernelTable* kernels, const Tensor& a_,
+                          const Tensor& b_) {
         const auto a = channels_last(a_), b = channels_last(b_);
         auto y = torch::empty_like(a);
         auto t = task(a, b);

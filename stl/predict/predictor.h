@@ -8,11 +8,11 @@
 #include <optional>
 #include <string>
 
-#include "stl/gpu/kernel_table.h"
 #include "stl/core/json.h"
 #include "stl/core/reporter.h"
 #include "stl/data/normalization.h"
 #include "stl/formats/sequences.h"
+#include "stl/gpu/kernel_table.h"
 #include "stl/models/simvp.h"
 #include "stl/run/run_folder.h"
 #include "stl/runtime/torch.h"

@@ -9,8 +9,8 @@ namespace {
 
 class GraphStep : public TrainStep {
   public:
-    GraphStep(SimVP model, Optimizer& optimizer, const TrainOptions& options,
-              const gpu::KernelTable& kernels, std::unique_ptr<gpu::Graph> graph, Reporter& reporter)
+    GraphStep(SimVP model, Optimizer& optimizer, const TrainOptions& options, const gpu::KernelTable& kernels,
+              std::unique_ptr<gpu::Graph> graph, Reporter& reporter)
         : model_(model),
           optimizer_(optimizer),
           options_(options),
@@ -102,7 +102,8 @@ std::unique_ptr<TrainStep> make_graph_step(SimVP model, Optimizer& optimizer, co
                                            const gpu::KernelTable& kernels, std::unique_ptr<gpu::Graph> graph,
                                            Reporter& reporter) {
     if (!optimizer.has_step_on_device()) fail("{}: has no step for a graph", optimizer.options().name);
-    return std::make_unique<GraphStep>(std::move(model), optimizer, options, kernels, std::move(graph), reporter);
+    return std::make_unique<GraphStep>(std::move(model), optimizer, options, kernels, std::move(graph),
+                                       reporter);
 }
 
 std::unique_ptr<TrainStep> make_train_step(SimVP model, Optimizer& optimizer, const TrainOptions& options,
@@ -115,7 +116,8 @@ std::unique_ptr<TrainStep> make_train_step(SimVP model, Optimizer& optimizer, co
         problem = fmt::format("{} has no step with its numbers on the device", optimizer.options().name);
     if (problem.empty()) {
         reporter.info("training steps on " + device.str() + ": one graph each, kernels of our own");
-        return make_graph_step(std::move(model), optimizer, options, *kernels, kernels->make_graph(), reporter);
+        return make_graph_step(std::move(model), optimizer, options, *kernels, kernels->make_graph(),
+                               reporter);
     }
     reporter.warn("training steps on " + device.str() + " run kernel by kernel: " + problem);
     return make_plain_step(std::move(model), optimizer, options);

@@ -138,7 +138,8 @@ class GpuInferenceGraphs : public test::KernelTest {
         const auto graphs = [this]() -> std::unique_ptr<gpu::Graph> {
             return std::make_unique<WatchedGraph>(kernels().make_graph(), calls);
         };
-        return std::make_unique<GraphInference>(*model, device, &kernels(), torch::kFloat32, graphs, warnings);
+        return std::make_unique<GraphInference>(*model, device, &kernels(), torch::kFloat32, graphs,
+                                                warnings);
     }
     void pass(GraphInference& found, std::int64_t batch, int times) {
         for (int i = 0; i < times; ++i) {

@@ -103,7 +103,8 @@ const std::vector<NormCase> norm_cases{
     {2, 1056, 2, 1, 2, 1, true},  // columns of packs of eight shared by the groups' border
 };
 
-gpu::GroupNormSiluTask norm_task(const NormCase& c, const Tensor& x, const Tensor& gamma, const Tensor& beta) {
+gpu::GroupNormSiluTask norm_task(const NormCase& c, const Tensor& x, const Tensor& gamma,
+                                 const Tensor& beta) {
     gpu::GroupNormSiluTask t;
     t.type = gpu::type_of(x);
     t.shuffle = c.shuffle;

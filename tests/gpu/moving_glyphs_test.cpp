@@ -259,7 +259,8 @@ TEST_P(DeviceBatches, AreLeftToTheHostWhereTheKernelDoesNotMakeThem) {
         Json json = {{"name", "mmnist"}, {"train_sequences", 4}};
         json.update(changes);
         const auto data = make_dataset(DatasetOptions::from_json(json, "test"), Split::train, 5);
-        const auto batches = open_batches(*data, {.batch_size = 2, .input_frames = 10, .device = device, .kernels = &kernels()});
+        const auto batches = open_batches(
+            *data, {.batch_size = 2, .input_frames = 10, .device = device, .kernels = &kernels()});
         batches->next();
         return batches->on_device();
     };

@@ -86,7 +86,8 @@ TEST_P(GpuOperationsTest, NormSiluKeepsItsDigitsBesideALargeMean) {
     torch::manual_seed(9);
     const auto x = torch::randn({2, 8, 16, 16}) + 1000;
     const auto ones = torch::ones({8}), zeros = torch::zeros({8});
-    const auto found = ours.group_norm_silu(x.to(device), {2, ones.to(device), zeros.to(device), 1e-5}, false);
+    const auto found =
+        ours.group_norm_silu(x.to(device), {2, ones.to(device), zeros.to(device), 1e-5}, false);
     const auto expected = torch::silu(torch::group_norm(x.to(torch::kFloat64), 2));
     EXPECT_LT(distance(found, expected), 3e-4);
 }
@@ -99,7 +100,9 @@ TEST_P(GpuOperationsTest, NormSiluShuffles) {
         const auto channels = size[1] / 4;
         expect_same(
             {torch::randn(size) - 1, torch::randn({channels}), torch::randn({channels})}, 1,
-            [&](const Tensors& t) { return ours.group_norm_silu(t[0], {2, t[1], t[2], 1e-5}, true); },
+            [&](const Tensors& t) {
+                return ours.group_norm_silu(t[0], {2, t[1], t[2], 1e-5}, true);
+            },
             [](const Tensors& t) {
                 return torch::silu(torch::group_norm(torch::pixel_shuffle(t[0], 2), 2, t[1], t[2], 1e-5));
             });
@@ -117,7 +120,10 @@ TEST_P(GpuOperationsTest, DepthwiseIsTheGroupedConvolution) {
                 expect_same(
                     {torch::randn(size), torch::randn({channels, 1, kernel, kernel}),
                      torch::randn({channels})},
-                    1, [=, &ours](const Tensors& t) { return ours.conv2d(t[0], depthwise(t[1], t[2], dilation)); },
+                    1,
+                    [=, &ours](const Tensors& t) {
+                        return ours.conv2d(t[0], depthwise(t[1], t[2], dilation));
+                    },
                     [=](const Tensors& t) {
                         return torch::conv2d(t[0], t[1], t[2], 1, padding, dilation, channels);
                     });
@@ -159,7 +165,9 @@ TEST_P(GpuOperationsTest, ResidualKeepsAWideSumOfNarrowBranches) {
     torch::manual_seed(6);
     const auto narrow = torch::randn({2, 8, 3, 3}).to(torch::kBFloat16);
     const Tensors inputs{torch::randn({2, 8, 3, 3}), narrow.to(torch::kFloat32), torch::randn({8})};
-    const auto sum = [&](const Tensors& t) { return ours.residual(t[0], t[1].to(torch::kBFloat16), t[2], {}); };
+    const auto sum = [&](const Tensors& t) {
+        return ours.residual(t[0], t[1].to(torch::kBFloat16), t[2], {});
+    };
     const auto found =
         test::with_gradients({inputs[0].to(device), inputs[1].to(device), inputs[2].to(device)}, sum);
     EXPECT_EQ(found[0].scalar_type(), torch::kFloat32);
@@ -263,7 +271,8 @@ TEST_P(GpuOperationsTest, ChannelAggregationIsMogaNets) {
              torch::randn({1, channels, 1, 1})},
             1,
             [&](const Tensors& t) {
-                return ours.channel_aggregation(t[0], depthwise(same, none), {.weight = t[1], .bias = t[2]}, t[3]);
+                return ours.channel_aggregation(t[0], depthwise(same, none), {.weight = t[1], .bias = t[2]},
+                                                t[3]);
             },
             [](const Tensors& t) {
                 const auto h = torch::gelu(t[0]);
@@ -292,7 +301,8 @@ TEST_P(GpuOperationsTest, TakesTensorsInAnyLayout) {
     const auto x = torch::randn({2, 8, 6, 6}).to(device), weight = torch::randn({8, 1, 3, 3}).to(device),
                bias = torch::randn({8}).to(device);
     const auto last = x.contiguous(torch::MemoryFormat::ChannelsLast);
-    EXPECT_TRUE(torch::equal(ours.conv2d(x, depthwise(weight, bias, 1)), ours.conv2d(last, depthwise(weight, bias, 1))));
+    EXPECT_TRUE(torch::equal(ours.conv2d(x, depthwise(weight, bias, 1)),
+                             ours.conv2d(last, depthwise(weight, bias, 1))));
     EXPECT_TRUE(torch::equal(ours.silu_gate(x, last), ours.silu_gate(last, last)));
     // An address that no pack can be read from.
     const auto odd = torch::randn({2 * 6 * 6 * 8 + 1})
@@ -300,8 +310,8 @@ TEST_P(GpuOperationsTest, TakesTensorsInAnyLayout) {
                          .narrow(0, 1, 2 * 6 * 6 * 8)
                          .view({2, 6, 6, 8})
                          .permute({0, 3, 1, 2});
-    EXPECT_TRUE(
-        torch::equal(ours.conv2d(odd, depthwise(weight, bias, 1)), ours.conv2d(odd.clone(), depthwise(weight, bias, 1))));
+    EXPECT_TRUE(torch::equal(ours.conv2d(odd, depthwise(weight, bias, 1)),
+                             ours.conv2d(odd.clone(), depthwise(weight, bias, 1))));
 }
 
 TEST_P(GpuOperationsTest, TakesNothingElse) {
@@ -324,7 +334,8 @@ TEST_P(GpuOperationsTest, MixedPrecisionNarrowsAsAConvolutionDoes) {
     const auto type = device.type();
     at::autocast::set_autocast_enabled(type, true);
     at::autocast::set_autocast_dtype(type, torch::kBFloat16);
-    const auto y = ours.conv2d(x, depthwise(weight, bias, 1)), plain = torch::conv2d(x, weight, bias, 1, 1, 1, 4);
+    const auto y = ours.conv2d(x, depthwise(weight, bias, 1)),
+               plain = torch::conv2d(x, weight, bias, 1, 1, 1, 4);
     const auto sum = ours.residual(y, y, bias, {});
     at::autocast::set_autocast_enabled(type, false);
     at::autocast::clear_cache();

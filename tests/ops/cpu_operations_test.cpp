@@ -77,9 +77,10 @@ TEST(CpuOperations, DepthwiseTakesPicturesInAnyMemoryFormat) {
     torch::manual_seed(1);
     const auto x = torch::randn({2, 8, 16, 16}), weight = torch::randn({8, 1, 3, 3}),
                bias = torch::randn({8});
-    EXPECT_LT(deviation(cpu.conv2d(x.contiguous(torch::MemoryFormat::ChannelsLast), depthwise(weight, bias, 1)),
-                        cpu.conv2d(x, depthwise(weight, bias, 1))),
-              1e-7);
+    EXPECT_LT(
+        deviation(cpu.conv2d(x.contiguous(torch::MemoryFormat::ChannelsLast), depthwise(weight, bias, 1)),
+                  cpu.conv2d(x, depthwise(weight, bias, 1))),
+        1e-7);
 }
 
 std::shared_ptr<const ops::Operations> operations(bool fast) {
@@ -110,7 +111,7 @@ TEST(CpuOperations, ConvNormSiluIsTheChainOfAll) {
             layer_inputs(c, c.out),
             [&](const auto& t) {
                 return cpu.conv_norm_silu(t[0], {t[1], t[2], c.stride, padding}, {2, t[3], t[4], 1e-5},
-                                           false);
+                                          false);
             },
             [&](const auto& t) {
                 const auto y = torch::conv2d(t[0], t[1], t[2], c.stride, padding);
@@ -416,7 +417,10 @@ TEST(CpuOperations, ChannelAggregationIsMogaNetsChain) {
         expect_same(
             {torch::randn({2, channels, 9, 16}), torch::randn({channels, 1, 3, 3}), torch::randn({channels}),
              0.3 * torch::randn({1, channels, 1, 1}), torch::randn({1}), torch::randn({1, channels, 1, 1})},
-            [](const auto& t) { return cpu.channel_aggregation(t[0], depthwise(t[1], t[2]), {.weight = t[3], .bias = t[4]}, t[5]); },
+            [](const auto& t) {
+                return cpu.channel_aggregation(t[0], depthwise(t[1], t[2]), {.weight = t[3], .bias = t[4]},
+                                               t[5]);
+            },
             [&](const auto& t) {
                 const auto h = torch::gelu(torch::conv2d(t[0], t[1], t[2], 1, 1, 1, channels));
                 return h + t[5] * (h - torch::gelu(torch::conv2d(h, t[3], t[4])));

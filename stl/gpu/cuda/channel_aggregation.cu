@@ -65,7 +65,8 @@ void channel_aggregation(const ChannelAggregationTask& t, Stream stream) {
     with_type<16>(t.type, t.channels, [&](auto type, auto width) {
         constexpr int V = decltype(width)::value;
         const auto block = row_block(t.channels / V);
-        launch("channel_aggregation", forward_kernel<decltype(type), V>, pixel_blocks(t, block), block, stream, t);
+        launch("channel_aggregation", forward_kernel<decltype(type), V>, pixel_blocks(t, block), block,
+               stream, t);
     });
 }
 

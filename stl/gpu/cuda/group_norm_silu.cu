@@ -100,15 +100,16 @@ void group_norm_silu_gradient_sums(const GroupNormSiluTask& t, Stream stream) {
         const int packs = t.channels_out() / V;
         const auto block = column_block(packs);
         const dim3 grid(column_blocks(packs, block), t.parts, t.batch);
-        launch("group_norm_silu_gradient_sums", gradient_sums_kernel<decltype(type), V, Q>, grid, block, stream, t);
+        launch("group_norm_silu_gradient_sums", gradient_sums_kernel<decltype(type), V, Q>, grid, block,
+               stream, t);
     });
 }
 
 void group_norm_silu_gradient(const GroupNormSiluTask& t, Stream stream) {
     with_norm(t, [&](auto type, auto width, auto places) {
         constexpr int V = decltype(width)::value, Q = decltype(places)::value;
-        launch("group_norm_silu_gradient", gradient_kernel<decltype(type), V, Q>, unit_grid<V>(t), threads, stream,
-               t);
+        launch("group_norm_silu_gradient", gradient_kernel<decltype(type), V, Q>, unit_grid<V>(t), threads,
+               stream, t);
     });
 }
 

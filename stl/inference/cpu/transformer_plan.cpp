@@ -3,21 +3,13 @@
 #include "stl/inference/cpu/slots.h"
 
 namespace stl::inference {
-namespace {
-
-Map after(const Map& map, const LayerNorm& norm) {
-    const auto affine = Affine::of(norm->weight, norm->bias);
-    return map.after(affine.scale, affine.shift);
-}
-
-}  // namespace
 
 TransformerPlan::TransformerPlan(const TransformerParts& parts, Precision precision)
     : channels_(static_cast<int>(parts.norm1->weight.numel())),
       eps_1_(parts.norm1->eps),
       eps_2_(parts.norm2->eps),
-      attention_(after(parts.qkv, parts.norm1), parts.proj, parts.groups, parts.bias, precision),
-      mlp_(after(parts.fc1, parts.norm2), parts.fc2, precision) {}
+      attention_(parts.qkv.after(Affine::of(parts.norm1)), parts.proj, parts.groups, parts.bias, precision),
+      mlp_(parts.fc1.after(Affine::of(parts.norm2)), parts.fc2, precision) {}
 
 void TransformerPlan::run(const Frame& frame, Pixels x) const {
     const auto normal = frame.workspace.pixels(slot::a, frame.rows(), channels_, mlp_.precision());

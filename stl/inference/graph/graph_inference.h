@@ -33,8 +33,8 @@ class GraphInference {
     /// The model in evaluation mode, on any device. type: of products; below float32 the rest is as in
     /// automatic mixed precision. kernels: the device's; null where it has none. graphs: null where there are none.
     /// `reporter` gets one line if a pass cannot be captured; it has to live as long.
-    GraphInference(const SimVPImpl& model, torch::Device device, const gpu::KernelTable* kernels, torch::Dtype type,
-                   MakeGraph graphs, Reporter& reporter);
+    GraphInference(const SimVPImpl& model, torch::Device device, const gpu::KernelTable* kernels,
+                   torch::Dtype type, MakeGraph graphs, Reporter& reporter);
     GraphInference(const GraphInference&) = delete;
     GraphInference& operator=(const GraphInference&) = delete;
 

@@ -14,8 +14,16 @@ Affine Affine::of(const BatchNorm2d& norm) {
     return {scale, doubles(norm->bias) - doubles(norm->running_mean) * scale};
 }
 
-Affine Affine::of(const torch::Tensor& weight, const torch::Tensor& bias) {
-    return {doubles(weight), doubles(bias)};
+Affine Affine::of(const GroupNorm& norm) {
+    return {doubles(norm->weight), doubles(norm->bias)};
+}
+
+Affine Affine::of(const LayerNorm& norm) {
+    return {doubles(norm->weight), doubles(norm->bias)};
+}
+
+Affine Affine::of(const LayerNorm2d& norm) {
+    return {doubles(norm->weight), doubles(norm->bias)};
 }
 
 Map Map::of(const Conv2d& pointwise) {
@@ -27,8 +35,12 @@ Map Map::of(const Linear& linear) {
     return {w, linear->bias.defined() ? doubles(linear->bias) : w.new_zeros({w.size(0)})};
 }
 
-Map Map::after(const torch::Tensor& scale, const torch::Tensor& shift) const {
-    return {w * scale.unsqueeze(0), b + torch::mv(w, shift)};
+Map Map::after(const Affine& affine) const {
+    return {w * affine.scale.unsqueeze(0), b + torch::mv(w, affine.shift)};
+}
+
+Map Map::after(const torch::Tensor& scale) const {
+    return {w * scale.unsqueeze(0), b};
 }
 
 Map Map::times(const torch::Tensor& scale) const {
@@ -42,23 +54,13 @@ void Map::store(const Conv2d& pointwise) const {
     pointwise->bias.copy_(b);
 }
 
-void fold_before(const BatchNorm2d& norm, const Conv2d& first) {
-    Map::of(first).after(Affine::of(norm)).store(first);
-}
-
-void fold_behind(const Conv2d& last, const torch::Tensor& scale) {
-    Map::of(last).times(scale).store(last);
-}
-
-torch::Tensor fold_around(const BatchNorm2d& norm, const Conv2d& first, const Conv2d& last,
-                          const torch::Tensor& scale) {
+FoldedBranch fold_around(const BatchNorm2d& norm, const Conv2d& first, const Conv2d& last,
+                         const torch::Tensor& scale) {
     const auto affine = Affine::of(norm);
     const auto s = doubles(scale).flatten();
-    fold_before(norm, first);
-    auto map = Map::of(last).times(s);
-    map.b = map.b + s * affine.shift;
-    map.store(last);
-    return (1.0 + s * affine.scale).to(torch::kFloat32);
+    auto behind = Map::of(last).times(s);
+    behind.b = behind.b + s * affine.shift;
+    return {Map::of(first).after(affine), behind, 1.0 + s * affine.scale};
 }
 
 }  // namespace stl

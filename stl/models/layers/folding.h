@@ -1,5 +1,6 @@
-// Norms with fixed statistics, layer scales and shortcuts, folded into the weights beside them, in double.
-// For evaluation alone: by plans on a CPU (stl/inference/cpu), in place on a GPU (Translator::fold).
+// Norms with fixed statistics, gains of norms, layer scales and shortcuts, folded into the maps beside them, in double.
+// For evaluation alone. A block says what its maps become (its folded()); from there both fast ways of prediction start:
+// plans on a CPU (stl/inference/cpu), and the weights in place on a GPU (Translator::fold).
 #pragma once
 
 #include "stl/models/layers/conv2d.h"
@@ -12,8 +13,12 @@ namespace stl {
 struct Affine {
     torch::Tensor scale, shift;
 
+    /// The whole norm, with its running statistics.
     static Affine of(const BatchNorm2d& norm);
-    static Affine of(const torch::Tensor& weight, const torch::Tensor& bias);
+    /// What follows the normalisation by the input's own statistics: gains and biases.
+    static Affine of(const GroupNorm& norm);
+    static Affine of(const LayerNorm& norm);
+    static Affine of(const LayerNorm2d& norm);
 };
 
 /// y = w x + b, in double. w: [out,in], b: [out].
@@ -23,21 +28,42 @@ struct Map {
     static Map of(const Conv2d& pointwise);
     static Map of(const Linear& linear);
     /// Of scale * x + shift instead of x.
-    Map after(const torch::Tensor& scale, const torch::Tensor& shift) const;
-    Map after(const Affine& affine) const { return after(affine.scale, affine.shift); }
+    Map after(const Affine& affine) const;
+    /// Of scale * x.
+    Map after(const torch::Tensor& scale) const;
     /// scale * y.
     Map times(const torch::Tensor& scale) const;
     /// Becomes the layer's weights.
     void store(const Conv2d& pointwise) const;
 };
 
-/// Has `first` take x instead of norm(x).
-void fold_before(const BatchNorm2d& norm, const Conv2d& first);
-/// Has `last` give scale * its result.
-void fold_behind(const Conv2d& last, const torch::Tensor& scale);
-/// For x + scale * (last(f(first(n))) + n), n = norm(x): the same is then shortcut * x + last(f(first(x))).
-/// Returns the shortcut, [C] float32.
-torch::Tensor fold_around(const BatchNorm2d& norm, const Conv2d& first, const Conv2d& last,
-                          const torch::Tensor& scale);
+/// The layer of norm(x) as a map of x or, where the norm has statistics of its own, of x without its gains.
+template <class Layer, class Norm>
+Map folded_after(const Norm& norm, const Layer& layer) {
+    return Map::of(layer).after(Affine::of(norm));
+}
+
+/// A branch x + scale * (last(f(first(n))) + n), n = norm(x), as shortcut * x + last(f(first(x))).
+struct FoldedBranch {
+    Map first, last;
+    torch::Tensor shortcut;  ///< [C], in double
+};
+FoldedBranch fold_around(const BatchNorm2d& norm, const Conv2d& first, const Conv2d& last,
+                         const torch::Tensor& scale);
+
+/// A perceptron x + scale * fc2(f(fc1(norm(x)))) as x + fc2(f(fc1(x))), norm being at most without gains.
+struct FoldedMlp {
+    Map fc1, fc2;
+
+    template <class MlpLayer>
+    void store(const MlpLayer& mlp) const {
+        fc1.store(mlp->fc1);
+        fc2.store(mlp->fc2);
+    }
+};
+template <class Norm, class MlpLayer>
+FoldedMlp fold_mlp(const Norm& norm, const MlpLayer& mlp, const torch::Tensor& scale) {
+    return {folded_after(norm, mlp->fc1), Map::of(mlp->fc2).times(scale)};
+}
 
 }  // namespace stl

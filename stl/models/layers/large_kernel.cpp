@@ -1,6 +1,5 @@
 #include "stl/models/layers/large_kernel.h"
 
-#include "stl/models/layers/folding.h"
 #include "stl/models/layers/init.h"
 #include "stl/models/layers/norms.h"
 
@@ -52,10 +51,17 @@ torch::Tensor LargeKernelBlock::forward(const torch::Tensor& input) {
     return residual(x, mlp->forward(norm2->forward(x)), layer_scale_2);
 }
 
+LargeKernelBlock::Folded LargeKernelBlock::folded() const {
+    return {fold_around(norm1, attn->proj_1, attn->proj_2, layer_scale_1),
+            fold_mlp(norm2, mlp, layer_scale_2)};
+}
+
 void LargeKernelBlock::fold(const Conv2d& /*next*/) {
-    shortcut_ = fold_around(norm1, attn->proj_1, attn->proj_2, layer_scale_1);
-    fold_before(norm2, mlp->fc1);
-    fold_behind(mlp->fc2, layer_scale_2);
+    const auto maps = folded();
+    maps.attention.first.store(attn->proj_1);
+    maps.attention.last.store(attn->proj_2);
+    shortcut_ = maps.attention.shortcut.to(torch::kFloat32);
+    maps.mlp.store(mlp);
 }
 
 void LargeKernelBlock::draw_weights() {

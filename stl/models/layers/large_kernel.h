@@ -11,6 +11,7 @@
 #pragma once
 
 #include "stl/models/layers/conv2d.h"
+#include "stl/models/layers/folding.h"
 #include "stl/models/layers/mlp.h"
 #include "stl/models/layers/norms.h"
 #include "stl/models/translators/block.h"
@@ -53,6 +54,11 @@ class LargeKernelBlock : public Block {
     torch::Tensor forward(const torch::Tensor& x) override;
     void draw_weights() override;
     void fold(const Conv2d& next) override;
+    struct Folded {
+        FoldedBranch attention;
+        FoldedMlp mlp;
+    };
+    Folded folded() const;
 
     torch::Tensor layer_scale_1, layer_scale_2;  ///< [C]
     BatchNorm2d norm1{nullptr};

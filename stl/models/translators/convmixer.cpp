@@ -26,10 +26,10 @@ torch::Tensor ConvMixerBlock::mix_pixels(const torch::Tensor& input) {
 
 void ConvMixerBlock::fold(const Conv2d& next) {
     const auto first = Affine::of(norm_1);
-    Map::of(conv_pw).after(torch::ones_like(first.shift), first.shift).store(conv_pw);
+    Map::of(conv_pw).after({torch::ones_like(first.shift), first.shift}).store(conv_pw);
     scale_1_ = first.scale.to(torch::kFloat32);
     if (!next) return;
-    fold_before(norm_2, next);
+    folded_after(norm_2, next).store(next);
     last_folded_ = true;
 }
 

@@ -4,6 +4,7 @@
 // reference. Source: Liu et al., "A ConvNet for the 2020s" (CVPR 2022).
 #pragma once
 
+#include "stl/models/layers/folding.h"
 #include "stl/models/layers/mlp.h"
 #include "stl/models/layers/norms.h"
 #include "stl/models/translators/block.h"
@@ -15,6 +16,7 @@ class ConvNextBlock : public Block {
     explicit ConvNextBlock(const BlockOptions& options);
     torch::Tensor forward(const torch::Tensor& x) override;
     void draw_weights() override;
+    FoldedMlp folded() const { return fold_mlp(norm, mlp, gamma); }
 
     torch::Tensor gamma;  ///< [C]
     Conv2d conv_dw{nullptr};

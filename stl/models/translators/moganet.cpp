@@ -1,6 +1,5 @@
 #include "stl/models/translators/moganet.h"
 
-#include "stl/models/layers/folding.h"
 #include "stl/models/layers/init.h"
 #include "stl/models/layers/norms.h"
 
@@ -64,7 +63,8 @@ ChannelAggregationFFNImpl::ChannelAggregationFFNImpl(std::int64_t channels, std:
 torch::Tensor ChannelAggregationFFNImpl::forward(const torch::Tensor& x) {
     const auto wide = fc1->forward(x);
     if (drop == 0 || !is_training())
-        return fc2->forward(ops().channel_aggregation(wide, dwconv->convolution(), decompose->convolution(), sigma));
+        return fc2->forward(
+            ops().channel_aggregation(wide, dwconv->convolution(), decompose->convolution(), sigma));
     const auto h = torch::dropout(torch::gelu(dwconv->forward(wide)), drop, is_training());
     const auto y = h + sigma * (h - torch::gelu(decompose->forward(h)));
     return torch::dropout(fc2->forward(y), drop, is_training());
@@ -89,10 +89,17 @@ torch::Tensor MogaBlock::forward(const torch::Tensor& input) {
     return residual(x, mlp->forward(norm2->forward(x)), layer_scale_2);
 }
 
+MogaBlock::Folded MogaBlock::folded() const {
+    return {fold_around(norm1, attn->proj_1, attn->proj_2, layer_scale_1),
+            fold_mlp(norm2, mlp, layer_scale_2)};
+}
+
 void MogaBlock::fold(const Conv2d& /*next*/) {
-    shortcut_ = fold_around(norm1, attn->proj_1, attn->proj_2, layer_scale_1);
-    fold_before(norm2, mlp->fc1);
-    fold_behind(mlp->fc2, layer_scale_2);
+    const auto maps = folded();
+    maps.attention.first.store(attn->proj_1);
+    maps.attention.last.store(attn->proj_2);
+    shortcut_ = maps.attention.shortcut.to(torch::kFloat32);
+    maps.mlp.store(mlp);
 }
 
 void MogaBlock::draw_weights() {

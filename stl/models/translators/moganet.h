@@ -12,6 +12,7 @@
 
 #include "stl/models/layers/conv2d.h"
 #include "stl/models/layers/cost_rule.h"
+#include "stl/models/layers/folding.h"
 #include "stl/models/layers/norms.h"
 #include "stl/models/translators/block.h"
 
@@ -59,6 +60,11 @@ class MogaBlock : public Block {
     torch::Tensor forward(const torch::Tensor& x) override;
     void draw_weights() override;
     void fold(const Conv2d& next) override;
+    struct Folded {
+        FoldedBranch attention;
+        FoldedMlp mlp;
+    };
+    Folded folded() const;
 
     torch::Tensor layer_scale_1, layer_scale_2;  ///< [1,C,1,1]
     BatchNorm2d norm1{nullptr};

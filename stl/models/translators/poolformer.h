@@ -5,6 +5,7 @@
 // Vision" (CVPR 2022).
 #pragma once
 
+#include "stl/models/layers/folding.h"
 #include "stl/models/layers/mlp.h"
 #include "stl/models/layers/norms.h"
 #include "stl/models/translators/block.h"
@@ -16,6 +17,7 @@ class PoolFormerBlock : public Block {
     explicit PoolFormerBlock(const BlockOptions& options);
     torch::Tensor forward(const torch::Tensor& x) override;
     void draw_weights() override;
+    FoldedMlp folded() const { return fold_mlp(norm2, mlp, layer_scale_2); }
 
     torch::Tensor layer_scale_1, layer_scale_2;  ///< [C]
     GroupNorm norm1{nullptr}, norm2{nullptr};

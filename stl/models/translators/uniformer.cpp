@@ -1,7 +1,6 @@
 #include "stl/models/translators/uniformer.h"
 
 #include "stl/core/error.h"
-#include "stl/models/layers/folding.h"
 #include "stl/models/layers/init.h"
 #include "stl/models/layers/norms.h"
 #include "stl/models/registry.h"
@@ -39,9 +38,14 @@ torch::Tensor UniformerConvBlock::forward(const torch::Tensor& input) {
     return residual(x, mlp->forward(folded_ ? x : norm2->forward(x)));
 }
 
+UniformerConvBlock::Folded UniformerConvBlock::folded() const {
+    return {folded_after(norm1, conv1), folded_after(norm2, mlp->fc1)};
+}
+
 void UniformerConvBlock::fold(const Conv2d& /*next*/) {
-    fold_before(norm1, conv1);
-    fold_before(norm2, mlp->fc1);
+    const auto maps = folded();
+    maps.conv1.store(conv1);
+    maps.fc1.store(mlp->fc1);
     folded_ = true;
 }
 

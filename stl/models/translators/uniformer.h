@@ -8,6 +8,7 @@
 
 #include "stl/models/layers/attention.h"
 #include "stl/models/layers/conv2d.h"
+#include "stl/models/layers/folding.h"
 #include "stl/models/layers/mlp.h"
 #include "stl/models/layers/norms.h"
 #include "stl/models/translators/block.h"
@@ -20,6 +21,10 @@ class UniformerConvBlock : public Block {
     torch::Tensor forward(const torch::Tensor& x) override;
     void draw_weights() override;
     void fold(const Conv2d& next) override;
+    struct Folded {
+        Map conv1, fc1;
+    };
+    Folded folded() const;
 
     Conv2d pos_embed{nullptr};
     BatchNorm2d norm1{nullptr};

@@ -12,9 +12,8 @@ class ConvNextPlan : public BlockPlan {
   public:
     ConvNextPlan(const ConvNextBlock& block, Precision precision)
         : channels_(static_cast<int>(block.options.channels)), depthwise_(block.conv_dw) {
-        const auto norm = Affine::of(block.norm->weight, block.norm->bias);
-        mlp_ = MlpPlan(Map::of(block.mlp->fc1).after(norm.scale, norm.shift),
-                       Map::of(block.mlp->fc2).times(block.gamma), precision);
+        const auto maps = block.folded();
+        mlp_ = MlpPlan(maps.fc1, maps.fc2, precision);
     }
 
     void run(const Frame& frame, Pixels x) const override {

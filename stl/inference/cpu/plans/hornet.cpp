@@ -20,17 +20,15 @@ class HorNetPlan : public BlockPlan {
         for (const auto width : conv.widths) widths_.push_back(static_cast<int>(width));
         auto sizes = widths_;
         sizes.insert(sizes.begin(), widths_.front());
-        const auto norm1 = Affine::of(block.norm1->weight, block.norm1->bias);
         const auto outputs = cpu::padded_parts(sizes);
         fused_ = static_cast<int>(outputs.size());
-        proj_in_ = PointwisePlan(Map::of(conv.proj_in).after(norm1.scale, norm1.shift), outputs,
-                                 cpu::in_order(channels_), precision);
+        proj_in_ = PointwisePlan(folded_after(block.norm1, conv.proj_in), outputs, cpu::in_order(channels_),
+                                 precision);
         depthwise_ = DepthwisePlan(conv.dwconv, cpu::padded_parts(widths_));
         for (const auto& pointwise : conv.pws) steps_.emplace_back(Map::of(pointwise), precision);
         proj_out_ = PointwisePlan(Map::of(conv.proj_out).times(block.gamma1), precision);
-        const auto norm2 = Affine::of(block.norm2->weight, block.norm2->bias);
-        mlp_ = MlpPlan(Map::of(block.pwconv1).after(norm2.scale, norm2.shift),
-                       Map::of(block.pwconv2).times(block.gamma2), precision);
+        mlp_ = MlpPlan(folded_after(block.norm2, block.pwconv1), Map::of(block.pwconv2).times(block.gamma2),
+                       precision);
     }
 
     void run(const Frame& frame, Pixels x) const override {

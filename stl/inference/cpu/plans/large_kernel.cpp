@@ -61,10 +61,10 @@ class ExcitationPlan {
 class LargeKernelPlan : public BlockPlan {
   public:
     LargeKernelPlan(const LargeKernelBlock& block, Precision precision)
-        : channels_(static_cast<int>(block.options.channels)), norm_(Affine::of(block.norm1)) {
+        : channels_(static_cast<int>(block.options.channels))) {
         const auto& gate = *block.attn->spatial_gating_unit;
-        const auto scale = block.layer_scale_1.detach().to(torch::kDouble);
-        proj_1_ = PointwisePlan(Map::of(block.attn->proj_1).after(norm_.scale, norm_.shift), precision);
+        const auto maps = block.folded();
+        proj_1_ = PointwisePlan(maps.attention.first, precision);
         conv0_ = DepthwisePlan(gate.conv0);
         conv_spatial_ = DepthwisePlan(gate.conv_spatial);
         gsta_ = dynamic_cast<const GstaGate*>(&gate) != nullptr;
@@ -74,13 +74,9 @@ class LargeKernelPlan : public BlockPlan {
         if (const auto* tau = dynamic_cast<const TauGate*>(&gate)) {
             excitation_ = std::make_unique<ExcitationPlan>(tau->fc);
         }
-        auto last = Map::of(block.attn->proj_2).times(scale);
-        last.b = last.b + scale * norm_.shift;
-        proj_2_ = PointwisePlan(last, precision);
-        residual_scale_ = channels(1.0 + scale * norm_.scale);
-        const auto norm2 = Affine::of(block.norm2);
-        mlp_ = MlpPlan(Map::of(block.mlp->fc1).after(norm2.scale, norm2.shift), block.mlp->dwconv->dwconv,
-                       Map::of(block.mlp->fc2).times(block.layer_scale_2), precision);
+        proj_2_ = PointwisePlan(maps.attention.last, precision);
+        residual_scale_ = channels(maps.attention.shortcut);
+        mlp_ = MlpPlan(maps.mlp.fc1, block.mlp->dwconv->dwconv, maps.mlp.fc2, precision);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -126,7 +122,6 @@ class LargeKernelPlan : public BlockPlan {
     }
 
     int channels_;
-    Affine norm_;
     bool gsta_ = false;
     PointwisePlan proj_1_, conv1_, proj_2_;
     DepthwisePlan conv0_, conv_spatial_;

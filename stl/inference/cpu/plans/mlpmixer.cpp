@@ -72,9 +72,8 @@ class MlpMixerPlan : public BlockPlan {
           eps2_(block.norm2->eps),
           fc1_(block.mlp_tokens->fc1, precision),
           fc2_(block.mlp_tokens->fc2, precision) {
-        const auto norm2 = Affine::of(block.norm2->weight, block.norm2->bias);
         const auto& mlp = *block.mlp_channels;
-        mlp_ = MlpPlan(Map::of(mlp.fc1).after(norm2.scale, norm2.shift), Map::of(mlp.fc2), precision);
+        mlp_ = MlpPlan(folded_after(block.norm2, mlp.fc1), Map::of(mlp.fc2), precision);
     }
 
     void run(const Frame& frame, Pixels x) const override {

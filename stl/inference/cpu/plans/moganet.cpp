@@ -32,8 +32,9 @@ class MogaPlan : public BlockPlan {
   public:
     MogaPlan(const MogaBlock& block, Precision precision)
         : channels_(static_cast<int>(block.options.channels)) {
-        plan_aggregation(block, precision);
-        plan_perceptron(block, precision);
+        const auto maps = block.folded();
+        plan_aggregation(*block.attn, maps.attention, precision);
+        plan_perceptron(*block.mlp, maps.mlp, precision);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -54,17 +55,15 @@ class MogaPlan : public BlockPlan {
     }
 
   private:
-    void plan_aggregation(const MogaBlock& block, Precision precision) {
-        const auto& attn = *block.attn;
+    void plan_aggregation(const MultiOrderGatedAggregationImpl& attn, const FoldedBranch& maps,
+                          Precision precision) {
         const auto& value = *attn.value;
         const std::array<int, 3> sizes{static_cast<int>(value.channels_0), static_cast<int>(value.channels_1),
                                        static_cast<int>(value.channels_2)};
         const auto order = cpu::padded_parts(sizes);
         const auto all = cpu::in_order(channels_);
-        const auto norm = Affine::of(block.norm1);
-        const auto scale = doubles(block.layer_scale_1);
         width_ = static_cast<int>(order.size());
-        proj_1_ = PointwisePlan(Map::of(attn.proj_1).after(norm.scale, norm.shift), order, all, precision);
+        proj_1_ = PointwisePlan(maps.first, order, all, precision);
         sigma_ = channels(attn.sigma, order);
         sigma_plus_one_ = channels(attn.sigma.detach() + 1.0, order);
         gate_ = PointwisePlan(Map::of(attn.gate), all, order, precision);
@@ -73,20 +72,14 @@ class MogaPlan : public BlockPlan {
         const int second = cpu::padded(sizes[0]), third = second + cpu::padded(sizes[1]);
         parts_[0] = {second, third - second, DepthwisePlan(value.DW_conv1)};
         parts_[1] = {third, width_ - third, DepthwisePlan(value.DW_conv2)};
-        auto last = Map::of(attn.proj_2).times(scale);
-        last.b = last.b + scale * norm.shift;
-        proj_2_ = PointwisePlan(last, precision);
-        residual_scale_ = channels(1.0 + scale * norm.scale);
+        proj_2_ = PointwisePlan(maps.last, precision);
+        residual_scale_ = channels(maps.shortcut);
     }
 
-    void plan_perceptron(const MogaBlock& block, Precision precision) {
-        const auto& mlp = *block.mlp;
-        const auto norm = Affine::of(block.norm2);
-        const auto fc2 = Map::of(mlp.fc2).times(block.layer_scale_2);
+    void plan_perceptron(const ChannelAggregationFFNImpl& mlp, const FoldedMlp& maps, Precision precision) {
         const auto sigma = doubles(mlp.sigma);
-        mlp_ = MlpPlan(Map::of(mlp.fc1).after(norm.scale, norm.shift), mlp.dwconv,
-                       fc2.after(1.0 + sigma, torch::zeros_like(sigma)), precision);
-        outer_ = channels(torch::mv(fc2.w, sigma));
+        mlp_ = MlpPlan(maps.fc1, mlp.dwconv, maps.fc2.after(1.0 + sigma), precision);
+        outer_ = channels(torch::mv(maps.fc2.w, sigma));
         decompose_ = channels(mlp.decompose->weight);
         decompose_bias_ = mlp.decompose->bias.item<float>();
     }

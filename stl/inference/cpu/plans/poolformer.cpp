@@ -24,9 +24,8 @@ class PoolFormerPlan : public BlockPlan {
         : channels_(static_cast<int>(block.options.channels)),
           eps_(block.norm1->eps),
           scale_(channels(block.layer_scale_1 * block.norm1->weight)) {
-        const auto norm2 = Affine::of(block.norm2->weight, block.norm2->bias);
-        mlp_ = MlpPlan(Map::of(block.mlp->fc1).after(norm2.scale, norm2.shift),
-                       Map::of(block.mlp->fc2).times(block.layer_scale_2), precision);
+        const auto maps = block.folded();
+        mlp_ = MlpPlan(maps.fc1, maps.fc2, precision);
     }
 
     void run(const Frame& frame, Pixels x) const override {

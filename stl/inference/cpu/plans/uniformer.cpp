@@ -21,10 +21,9 @@ class ConvBlockPlan : public BlockPlan {
           position_(with_input(block.pos_embed)),
           mix_(block.attn),
           conv2_(Map::of(block.conv2), precision) {
-        const auto norm1 = Affine::of(block.norm1), norm2 = Affine::of(block.norm2);
-        conv1_ = PointwisePlan(Map::of(block.conv1).after(norm1.scale, norm1.shift), precision);
-        mlp_ = MlpPlan(Map::of(block.mlp->fc1).after(norm2.scale, norm2.shift), Map::of(block.mlp->fc2),
-                       precision);
+        const auto maps = block.folded();
+        conv1_ = PointwisePlan(maps.conv1, precision);
+        mlp_ = MlpPlan(maps.fc1, Map::of(block.mlp->fc2), precision);
     }
 
     void run(const Frame& frame, Pixels x) const override {
