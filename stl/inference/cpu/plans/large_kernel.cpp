@@ -61,7 +61,7 @@ class ExcitationPlan {
 class LargeKernelPlan : public BlockPlan {
   public:
     LargeKernelPlan(const LargeKernelBlock& block, Precision precision)
-        : channels_(static_cast<int>(block.options.channels))) {
+        : channels_(static_cast<int>(block.options.channels)) {
         const auto& gate = *block.attn->spatial_gating_unit;
         const auto maps = block.folded();
         proj_1_ = PointwisePlan(maps.attention.first, precision);
