@@ -352,6 +352,11 @@ void AtomicFile::commit() {
     committed_ = true;
 }
 
+void flush_to_disk(const fs::path& path) {
+    const int code = flushed(Descriptor(path, O_RDONLY));
+    if (code != 0 && code != EINVAL && code != ENOTSUP && code != EROFS) fail_writing(path, code);
+}
+
 void remove_leftovers(const fs::path& folder) {
     std::error_code ec;
     std::vector<fs::path> left;

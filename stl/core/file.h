@@ -93,6 +93,10 @@ class AtomicFile {
     bool committed_ = false;
 };
 
+/// Has what was written to a file, or the names in a folder (after a rename), reach the disk: a power cut loses nothing of
+/// it. A file system that cannot do so is not an error; Error: the disk is full or gone.
+void flush_to_disk(const fs::path& path);
+
 /// Removes from `folder` (not from folders in it) the temporary files of AtomicFile whose writer was killed.
 /// Those of another process that is still there stay.
 void remove_leftovers(const fs::path& folder);

@@ -91,6 +91,10 @@ TrainOptions read_train(Fields fields) {
     not_negative(o.clip_norm, fields.where("clip_norm"));
     o.save_every = fields.get<std::int64_t>("save_every", o.save_every);
     at_least(o.save_every, 0, fields.where("save_every"));
+    o.save_minutes = fields.get<double>("save_minutes", o.save_minutes);
+    not_negative(o.save_minutes, fields.where("save_minutes"));
+    o.keep = fields.get<std::int64_t>("keep", o.keep);
+    at_least(o.keep, 1, fields.where("keep"));
     o.log_every = fields.get<std::int64_t>("log_every", o.log_every);
     at_least(o.log_every, 1, fields.where("log_every"));
     const auto threads = fields.get<std::int64_t>("threads", 0);
@@ -327,6 +331,8 @@ Json Experiment::train_json() const {
     json["alpha"] = train.alpha;
     json["clip_norm"] = train.clip_norm;
     json["save_every"] = train.save_every;
+    json["save_minutes"] = train.save_minutes;
+    json["keep"] = train.keep;
     json["log_every"] = train.log_every;
     json["threads"] = train.threads;
     json["checkpoint_activations"] = train.checkpoint_activations;

@@ -28,6 +28,8 @@ struct TrainOptions {
     double alpha = 0.0;                   ///< weight of TAU's differential-divergence term
     double clip_norm = 0.0;               ///< largest common norm of the gradients; 0: not clipped
     std::int64_t save_every = 0;          ///< steps between checkpoints inside an epoch; 0: at its end only
+    double save_minutes = 0.0;            ///< likewise minutes; 0: not by time
+    std::int64_t keep = 2;                ///< last checkpoints that stay: last.pth, last.1.pth, ...
     std::int64_t log_every = 10;          ///< steps between lines of metrics.jsonl
     int threads = 0;                      ///< 0: all cores
     bool checkpoint_activations = false;  ///< layers/recompute.h: less memory, more time, the same numbers

@@ -41,9 +41,9 @@ std::vector<fs::path> contents(const fs::path& folder) {
 
 void refuse_taken(const fs::path& path, bool force) {
     if (!fs::exists(path) || (fs::is_directory(path) && contents(path).empty())) return;
-    if (!force) fail("{}: exists already (--resume goes on with it, --force starts anew)", path.string());
+    if (!force) fail("{}: exists already (--resume continues it, --force starts over)", path.string());
     if (!RunFolder::is_run(path))
-        fail("{}: is no run (no experiment.json in it), so --force does not remove it", path.string());
+        fail("{}: not a run folder (no experiment.json); not removed, even with --force", path.string());
 }
 
 void make_folder(const fs::path& path) {
@@ -96,6 +96,18 @@ void remove_earlier(const fs::path& folder) {
     if (!aside.empty()) remove_replaced(folder);
 }
 
+/// A hard link to `file` under a temporary name beside it; a copy where the file system has no links.
+fs::path second_name(const fs::path& file) {
+    auto name = make_temporary_file(file);
+    std::error_code ec;
+    fs::remove(name, ec);
+    fs::create_hard_link(file, name, ec);
+    if (ec) fs::copy_file(file, name, ec);
+    if (!ec) return name;
+    fs::remove(name, ec);
+    return {};
+}
+
 }  // namespace
 
 bool RunFolder::is_run(const fs::path& path) {
@@ -116,7 +128,7 @@ RunFolder RunFolder::create(const fs::path& path, bool force) {
 
 RunFolder RunFolder::open(const fs::path& path) {
     if (!fs::exists(path)) fail("{}: no such run", path.string());
-    if (!is_run(path)) fail("{}: is no run (no experiment.json in it){}", path.string(), kind_hint(path));
+    if (!is_run(path)) fail("{}: not a run folder (no experiment.json){}", path.string(), kind_hint(path));
     return RunFolder(path);
 }
 
@@ -135,8 +147,40 @@ void RunFolder::remove_half_written() const {
 }
 
 void RunFolder::require_available(const fs::path& path, bool resume, bool force) {
-    if (!resume) refuse_taken(path, force);
-    if (resume || is_run(path)) open(path).lock();
+    const bool there = is_run(path);
+    if (!resume || !there) refuse_taken(path, force);
+    if (there) open(path).lock();
+}
+
+std::vector<fs::path> RunFolder::last_checkpoints() const {
+    std::vector<fs::path> found;
+    if (fs::exists(checkpoint("last"))) found.push_back(checkpoint("last"));
+    for (int i = 1;; ++i) {
+        const auto earlier = checkpoint(fmt::format("last.{}", i));
+        if (!fs::exists(earlier)) return found;
+        found.push_back(earlier);
+    }
+}
+
+void RunFolder::replace_last(std::int64_t keep, const std::function<void()>& write) const {
+    if (fs::exists(metrics_file())) flush_to_disk(metrics_file());
+    const auto last = checkpoint("last");
+    const auto numbered = [&](std::int64_t i) { return checkpoint(fmt::format("last.{}", i)); };
+    // Under a second name the one before survives its replacement, without a moment in which there is none.
+    const auto before = keep > 1 && fs::exists(last) ? second_name(last) : fs::path();
+    std::error_code ec;
+    try {
+        write();
+    } catch (...) {
+        if (!before.empty()) fs::remove(before, ec);
+        throw;
+    }
+    if (!before.empty()) {
+        for (auto i = keep - 2; i >= 1; --i) fs::rename(numbered(i), numbered(i + 1), ec);
+        fs::rename(before, numbered(1), ec);
+    }
+    flush_to_disk(last.parent_path());
+    flush_to_disk(path_);
 }
 
 void RunFolder::lock() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,7 +24,8 @@ class RunFolder {
     /// Opens one to go on training in it, and removes what a killed process left half written. Error if it is
     /// none, or is being trained.
     static RunFolder go_on(const fs::path& path);
-    /// The errors of go_on() (to `resume`) or create(), before anything is prepared; nothing is changed.
+    /// The errors of go_on() (to `resume` a run that exists) or create(), before anything is prepared; nothing is
+    /// changed.
     static void require_available(const fs::path& path, bool resume, bool force);
     /// True if `path` holds an experiment.json.
     static bool is_run(const fs::path& path);
@@ -39,6 +41,12 @@ class RunFolder {
     fs::path checkpoint(const std::string& which) const { return path_ / "checkpoints" / (which + ".pth"); }
     /// The same. Error: it is not there.
     fs::path existing_checkpoint(const std::string& which) const;
+    /// The last checkpoint and the ones before it (last.1, last.2, ...), as many as there are, newest first.
+    std::vector<fs::path> last_checkpoints() const;
+    /// write() replaces the last checkpoint at once (AtomicFile); the one before becomes last.1, that one last.2 and so
+    /// on, `keep` in all. What is written, the log before it included, has reached the disk when this returns. If
+    /// write() throws, all checkpoints stay as they were.
+    void replace_last(std::int64_t keep, const std::function<void()>& write) const;
 
     void append_metrics(const Json& line) const;
     /// Drops the lines after `step`: what a run wrote that stopped later than its last checkpoint. With

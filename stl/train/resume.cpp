@@ -16,7 +16,7 @@ Json without_free_settings(Json experiment) {
                   [](std::string& path) { path = fs::absolute(path).lexically_normal().string(); });
     const auto train = experiment.find("train");
     if (train == experiment.end() || !train->is_object()) return experiment;
-    for (const char* key : {"save_every", "log_every", "threads", "checkpoint_activations"})
+    for (const char* key : {"save_every", "save_minutes", "keep", "log_every", "threads", "checkpoint_activations"})
         train->erase(key);
     return experiment;
 }
@@ -46,7 +46,7 @@ std::int64_t foreign_steps(const Checkpoint& checkpoint, const std::string& wher
         scheduler["last_epoch"].is_number_integer()) {
         return scheduler["last_epoch"].get<std::int64_t>();
     }
-    fail("{}: does not tell how many steps it has made (no global_step, and SGD counts none)", where);
+    fail("{}: does not say how many steps it has made (no global_step, and SGD counts none)", where);
 }
 
 }  // namespace
@@ -81,9 +81,8 @@ void require_settings(const RunFolder& folder, const Json& resolved) {
     for (const auto& change : Json::diff(without_free_settings(before), without_free_settings(resolved))) {
         const Json::json_pointer place(change.value("path", ""));
         fail(
-            "{}: {} is not what the run was started with ({}, now {}); a run goes on with the settings it "
-            "has; to "
-            "train on from its weights with others, start a new run with --set train.init={}",
+            "{}: {} is not what the run was started with ({}, now {}); a run continues with its own settings; to train "
+            "on from its weights with others, start a new run with --set train.init={}",
             file.string(), key_of(change), shown(before, place), shown(resolved, place),
             folder.path().string());
     }
@@ -95,15 +94,40 @@ void require_own(const Checkpoint& checkpoint, const Json& resolved, const std::
     for (const auto& change :
          Json::diff(without_free_settings(record["experiment"]), without_free_settings(resolved))) {
         if (change.value("op", "") == "replace")
-            fail("{}: is of a run with another {}; train.init starts from its weights", where,
+            fail("{}: belongs to a run with a different {}; to start from its weights, set train.init", where,
                  key_of(change));
     }
 }
 
-bool has_history(const RunFolder& folder) {
-    return fs::exists(folder.checkpoint("best")) ||
-           std::ranges::any_of(folder.read_metrics(),
-                               [](const Json& line) { return line.contains("steps"); });
+bool may_start_over(const RunFolder& folder) {
+    const auto lines = folder.read_metrics();
+    const auto epochs = std::ranges::count_if(lines, [](const Json& line) { return line.contains("steps"); });
+    if (epochs > 1) return false;
+    // A run that stopped by itself has saved.
+    if (!fs::exists(folder.run_file())) return true;
+    const auto state = Fields(read_json(folder.run_file()), folder.run_file().string()).object().value("state", "");
+    return epochs == 0 || (state != "finished" && state != "stopped");
+}
+
+std::optional<LastCheckpoint> newest_checkpoint(const RunFolder& folder, Reporter& reporter) {
+    const auto files = folder.last_checkpoints();
+    std::string problem;
+    if (!files.empty() && files.front() != folder.checkpoint("last"))
+        problem = fmt::format("{}: missing", folder.checkpoint("last").string());
+    std::string first_problem = problem;
+    for (const auto& file : files) {
+        try {
+            LastCheckpoint found{file, read_checkpoint(file)};
+            if (!problem.empty())
+                reporter.warn(fmt::format("{}; continuing from {}, an earlier checkpoint", problem, file.string()));
+            return found;
+        } catch (const Error& error) {
+            problem = error.what();
+            if (first_problem.empty()) first_problem = problem;
+        }
+    }
+    if (!first_problem.empty()) throw Error(first_problem);
+    return std::nullopt;
 }
 
 }  // namespace stl

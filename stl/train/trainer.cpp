@@ -10,6 +10,7 @@
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/core/clock.h"
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/core/version.h"
 #include "stl/gpu/plugin.h"
 #include "stl/run/normalizer.h"
@@ -59,6 +60,8 @@ class Trainer {
     void open_folder();
     void restore_random_numbers(const Checkpoint& checkpoint, const fs::path& path);
     void restore(const Json& resolved);
+    /// Of the steps in the log that the checkpoint does not have.
+    void warn_of_lost_steps() const;
     void train_until_stopped();
     void make_step(const TrainBatch& batch);
     /// Validates and writes the epoch's line; where `stop` says so in validation, neither.
@@ -72,6 +75,8 @@ class Trainer {
     bool stop_asked();
     /// Asked to, or out of time.
     bool must_stop();
+    /// Inside an epoch.
+    bool must_save() const;
     /// Of the whole run, this call's included.
     double seconds() const { return now_.seconds + seconds_since(started_); }
     Json resolved_experiment() const;
@@ -83,7 +88,9 @@ class Trainer {
     const StopRequested& stop_;
     const Clock::time_point started_ = Clock::now();
     const std::string started_at_ = utc_now();
+    Clock::time_point saved_ = started_;  ///< the last checkpoint
 
+    const bool resumes_;  ///< a run that exists
     const Experiment& experiment_;
     torch::Device device_;
     const TrainOptions options_;  ///< as computed; the run's files keep what was asked for
@@ -100,6 +107,7 @@ class Trainer {
 
     Standing now_;  ///< but for epoch_sum, which losses_ counts on, and seconds: of the calls before this one
     bool interrupted_ = false;
+    bool last_is_damaged_ = false;  ///< or missing: an earlier checkpoint was taken
     std::optional<MetricValues> validation_;
 };
 
@@ -107,10 +115,13 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
     : request_(request),
       reporter_(reporter),
       stop_(stop),
+      resumes_(request.resume && RunFolder::is_run(request.run)),
       experiment_(request.experiment),
       device_(open_device(request.device, reporter)),
       options_(as_computed(request.experiment.train, device_, reporter)) {
     RunFolder::require_available(request.run, request.resume, request.force);
+    if (request.resume && !resumes_)
+        reporter.info(fmt::format("{}: no run yet; starting it", request.run.string()));
     set_threads(options_.threads);
     train_data_ = make_dataset(experiment_.dataset, Split::train, options_.seed);
     shape_ = train_data_->shape();
@@ -131,7 +142,7 @@ void Trainer::build_network() {
         require_room(experiment_, *model_, shape_, device_);
         torch::manual_seed(options_.seed);
         model_->draw_weights();
-        if (!request_.resume) load_initial_weights(*model_, experiment_, reporter_);
+        if (!resumes_) load_initial_weights(*model_, experiment_, reporter_);
         model_->to(device_);
         use_fast_operations(*model_, device_);
         optimizer_ = std::make_unique<Optimizer>(model_->parameters(), options_.optimizer);
@@ -155,7 +166,7 @@ Json Trainer::resolved_experiment() const {
 
 void Trainer::open_folder() {
     const auto resolved = resolved_experiment();
-    if (request_.resume) {
+    if (resumes_) {
         folder_ = RunFolder::go_on(request_.run);
         require_settings(*folder_, resolved);
         restore(resolved);
@@ -173,28 +184,32 @@ void Trainer::restore_random_numbers(const Checkpoint& checkpoint, const fs::pat
     const auto stored =
         std::ranges::find(checkpoint.extra, "rng", [](const auto& entry) { return entry.first; });
     if (stored == checkpoint.extra.end()) {
-        fail("{}: stl_tensors.rng: is not there, so the run cannot go on as it was", path.string());
+        fail("{}: stl_tensors.rng: missing, so the run cannot continue exactly", path.string());
     }
     if (stored->second.numel() == generator.get_state().numel()) {
         generator.set_state(stored->second.clone());
     } else {
-        reporter_.warn(path.string() + ": from another kind of device; random numbers start anew");
+        reporter_.warn(path.string() + ": written on another kind of device; random numbers start over");
     }
 }
 
 void Trainer::restore(const Json& resolved) {
-    const auto path = folder_->checkpoint("last");
-    if (!fs::exists(path)) {
-        if (has_history(*folder_))
-            fail("{}: is not there, but the run had come to an epoch's end; --force starts anew",
-                 path.string());
-        reporter_.warn(path.string() + " is not there yet: the run starts anew");
+    const auto found = newest_checkpoint(*folder_, reporter_);
+    if (!found) {
+        const auto path = folder_->checkpoint("last").string();
+        if (!may_start_over(*folder_)) {
+            fail(
+                "{}: missing, although the run has completed an epoch; use --force to start over, or start a new run "
+                "from its best weights with --set train.init={}",
+                path, folder_->checkpoint("best").string());
+        }
+        reporter_.warn(path + ": missing; the run was interrupted before its first complete checkpoint and starts over");
         load_initial_weights(*model_, experiment_, reporter_);
         folder_->drop_metrics_after(0);
         return;
     }
-    const auto checkpoint = read_checkpoint(path);
-    if (!checkpoint.optimizer) fail("{}: has no training state to go on with", path.string());
+    const auto& [path, checkpoint] = *found;
+    if (!checkpoint.optimizer) fail("{}: has no training state to continue from", path.string());
     require_own(checkpoint, resolved, path.string());
     load_weights(*model_, checkpoint.state, path.string());
     optimizer_->load(*checkpoint.optimizer, path.string());
@@ -202,10 +217,21 @@ void Trainer::restore(const Json& resolved) {
     if (checkpoint.stl.is_object()) {
         restore_random_numbers(checkpoint, path);
     } else {
-        reporter_.warn(fmt::format("{}: not stl's own, goes on after step {}", path.string(), now_.step));
+        reporter_.warn(fmt::format("{}: not written by stl; continuing after step {}", path.string(), now_.step));
     }
+    last_is_damaged_ = path != folder_->checkpoint("last");
+    if (last_is_damaged_) warn_of_lost_steps();
     // A run that was killed after the pending validation may have written its line.
     folder_->drop_metrics_after(now_.step, now_.validation_pending);
+}
+
+void Trainer::warn_of_lost_steps() const {
+    std::int64_t reached = now_.step;
+    for (const auto& line : folder_->read_metrics())
+        reached = std::max(reached, line.value("step", line.value("steps", std::int64_t{0})));
+    const auto lost = reached - now_.step;
+    reporter_.warn(fmt::format("continuing from step {}; {} {} lost and done again", now_.step,
+                               counted(lost, "step"), lost == 1 ? "is" : "are"));
 }
 
 TrainOutcome Trainer::run() {
@@ -260,7 +286,7 @@ void Trainer::train_until_stopped() {
         const bool stop_now = !last && must_stop();
         if (now_.step % schedule_.steps_per_epoch == 0 || last) {
             end_epoch([this] { return must_stop(); });
-        } else if (!stop_now && (options_.save_every == 0 || now_.step % options_.save_every != 0)) {
+        } else if (!stop_now && !must_save()) {
             continue;
         }
         save("last");
@@ -292,6 +318,11 @@ bool Trainer::stop_asked() {
 
 bool Trainer::must_stop() {
     return stop_asked() || (request_.max_minutes > 0 && seconds_since(started_) > 60 * request_.max_minutes);
+}
+
+bool Trainer::must_save() const {
+    if (options_.save_every > 0 && now_.step % options_.save_every == 0) return true;
+    return options_.save_minutes > 0 && seconds_since(saved_) > 60 * options_.save_minutes;
 }
 
 std::optional<Validation> Trainer::validate_unless(const StopRequested& stop) {
@@ -359,12 +390,17 @@ void Trainer::save(const std::string& which) {
     standing.epoch_sum = losses_->epoch_sum();
     standing.seconds = seconds();
     standing.add_to(checkpoint.stl);
-    if (which == "last") {
-        checkpoint.optimizer = optimizer_->state();
-        checkpoint.scheduler = torch_scheduler_state(schedule_, now_.step, checkpoint.optimizer->group);
-        checkpoint.extra.emplace_back("rng", default_generator(device_).get_state());
+    if (which == "best") {
+        write_checkpoint(folder_->checkpoint(which), checkpoint);
+        return;
     }
-    write_checkpoint(folder_->checkpoint(which), checkpoint);
+    checkpoint.optimizer = optimizer_->state();
+    checkpoint.scheduler = torch_scheduler_state(schedule_, now_.step, checkpoint.optimizer->group);
+    checkpoint.extra.emplace_back("rng", default_generator(device_).get_state());
+    // What is damaged does not take the place of an earlier one that is whole.
+    const auto keep = std::exchange(last_is_damaged_, false) ? 1 : options_.keep;
+    folder_->replace_last(keep, [&] { write_checkpoint(folder_->checkpoint("last"), checkpoint); });
+    saved_ = Clock::now();
 }
 
 void Trainer::report_progress() {

@@ -14,7 +14,7 @@ namespace stl {
 struct TrainRequest {
     Experiment experiment;
     fs::path run;         ///< the run's folder
-    bool resume = false;  ///< go on with what is there
+    bool resume = false;  ///< go on with the run if there is one, else start it
     bool force = false;   ///< replace what is there
     std::string device = "auto";
     double max_minutes = 0;  ///< stop after so long, saved; 0: no limit
@@ -35,6 +35,9 @@ struct TrainOutcome {
 /// Trains until the schedule's end, the time limit or `stop`, which is asked in validation too (a resumed run
 /// does the epoch's validation again). Whatever ends it, the last good state is saved. With a fixed number of
 /// threads on a CPU, a run that was stopped and resumed gives the same losses, bit for bit.
+///
+/// A run that resumes starts over where it was interrupted before its first checkpoint, and goes on from an earlier one
+/// where the last is damaged; it warns of either.
 ///
 /// Errors: a run that exists (without resume or force), or that another process trains; a resumed run with
 /// other settings; a loss that is not finite (names the step; the checkpoint before it stays); out of memory

@@ -161,7 +161,7 @@ TEST(Predictor, SaysWhatIsMissing) {
     EXPECT_THAT(error_of([&] { Predictor{plain(folder / "none")}; }),
                 HasSubstr("none: no such run or checkpoint"));
     fs::create_directories(folder / "empty");
-    EXPECT_THAT(error_of([&] { Predictor{plain(folder / "empty")}; }), HasSubstr("empty: is no run"));
+    EXPECT_THAT(error_of([&] { Predictor{plain(folder / "empty")}; }), HasSubstr("empty: not a run folder"));
     const auto run = write_small_run(folder / "run");
     fs::remove(run.checkpoint("best"));
     auto options = plain(folder / "run");

@@ -154,9 +154,10 @@ class Watcher : public Reporter {
   public:
     void progress(const Progress& state) override { validations += state.what == "validation" ? 1 : 0; }
     void warn(const std::string& line) override { warnings.push_back(line); }
+    void info(const std::string& line) override { lines.push_back(line); }
 
     int validations = 0;
-    std::vector<std::string> warnings;
+    std::vector<std::string> warnings, lines;
 };
 
 TEST_F(TrainerTest, AStopInValidationIsHeardAndTheValidationDoneAgain) {
@@ -446,15 +447,111 @@ TEST_F(TrainerTest, WhatItStartedFromIsNotNeededToGoOn) {
 }
 
 TEST_F(TrainerTest, ARunWithAHistoryDoesNotStartAnewUnasked) {
-    train(request(), silent_);
+    train(request({{"keep", 1}}), silent_);
     const auto lines = RunFolder::open(folder_ / "run").read_metrics();
     fs::remove(folder_ / "run/checkpoints/last.pth");
     auto again = request();
     again.resume = true;
     EXPECT_THAT(
         [&] { train(again, silent_); },
-        ThrowsMessage<Error>(HasSubstr("last.pth: is not there, but the run had come to an epoch's end")));
+        ThrowsMessage<Error>(HasSubstr("last.pth: missing, although the run has completed an epoch; use --force")));
     EXPECT_EQ(RunFolder::open(folder_ / "run").read_metrics(), lines);
+}
+
+TEST_F(TrainerTest, ResumingStartsARunThatDoesNotExist) {
+    auto r = request();
+    r.resume = true;
+    Watcher watcher;
+    EXPECT_TRUE(train(r, watcher).finished());
+    EXPECT_THAT(watcher.lines, testing::Contains((folder_ / "run").string() + ": no run yet; starting it"));
+    auto whole = request();
+    whole.run = folder_ / "whole";
+    train(whole, silent_);
+    EXPECT_EQ(losses(folder_ / "run"), losses(folder_ / "whole"));
+}
+
+TEST_F(TrainerTest, ResumingLeavesAFolderThatIsNotARun) {
+    fs::create_directories(folder_ / "run");
+    write_text(folder_ / "run/notes.txt", "mine");
+    auto r = request();
+    r.resume = true;
+    EXPECT_THAT([&] { train(r, silent_); }, ThrowsMessage<Error>(HasSubstr("run: exists already")));
+    EXPECT_EQ(read_text(folder_ / "run/notes.txt"), "mine");
+}
+
+/// As a process leaves it that is killed between its first best checkpoint and its first last one.
+TEST_F(TrainerTest, ARunThatIsKilledBeforeItsFirstCheckpointStartsOver) {
+    split_ = nine_and_three_;
+    write_data("data.h5", 12, 0.25F);
+    auto r = request();
+    train(r, silent_);
+    const auto whole = losses(folder_ / "run");
+    const auto run = RunFolder::open(folder_ / "run");
+    for (const auto& file : run.last_checkpoints()) fs::remove(file);
+    run.drop_metrics_after(3);
+    auto record = read_json(run.run_file());
+    record["state"] = "running";
+    write_json(run.run_file(), record);
+    ASSERT_TRUE(fs::exists(run.checkpoint("best")));
+
+    r.resume = true;
+    Watcher watcher;
+    EXPECT_TRUE(train(r, watcher).finished());
+    EXPECT_THAT(watcher.warnings, testing::Contains(HasSubstr("interrupted before its first complete checkpoint")));
+    EXPECT_EQ(losses(folder_ / "run"), whole);
+}
+
+TEST_F(TrainerTest, ADamagedCheckpointIsReplacedByTheOneBefore) {
+    auto r = request({{"save_every", 1}});
+    train(r, silent_);
+    const auto whole = losses(folder_ / "run");
+    const auto run = RunFolder::open(folder_ / "run");
+    const auto damage = [](const fs::path& file) {
+        auto bytes = read_text(file);
+        bytes[bytes.size() / 2] ^= 0x10;
+        write_text(file, bytes);
+    };
+    damage(run.checkpoint("last"));
+    r.resume = true;
+    Watcher watcher;
+    EXPECT_TRUE(train(r, watcher).finished());
+    EXPECT_THAT(watcher.warnings,
+                testing::ElementsAre(testing::AllOf(HasSubstr("last.pth"), HasSubstr("continuing from"),
+                                                    HasSubstr("last.1.pth")),
+                                     "continuing from step 11; 1 step is lost and done again"));
+    EXPECT_EQ(losses(folder_ / "run"), whole);
+    EXPECT_EQ(read_checkpoint(run.checkpoint("last")).stl["step"], 12);
+    EXPECT_EQ(read_checkpoint(run.checkpoint("last.1")).stl["step"], 11) << "the damaged one is not kept";
+
+    damage(run.checkpoint("last"));
+    damage(run.checkpoint("last.1"));
+    EXPECT_THAT([&] { train(r, silent_); }, ThrowsMessage<Error>(HasSubstr("last.pth")));
+}
+
+TEST_F(TrainerTest, AMissingLastCheckpointIsReplacedByTheOneBefore) {
+    auto r = request({{"save_every", 1}});
+    train(r, silent_);
+    const auto whole = losses(folder_ / "run");
+    fs::remove(folder_ / "run/checkpoints/last.pth");
+    r.resume = true;
+    Watcher watcher;
+    EXPECT_TRUE(train(r, watcher).finished());
+    EXPECT_THAT(watcher.warnings, testing::Contains(HasSubstr("last.pth: missing; continuing from")));
+    EXPECT_EQ(losses(folder_ / "run"), whole);
+}
+
+TEST_F(TrainerTest, AsManyCheckpointsStayAsAskedFor) {
+    for (const int keep : {1, 2, 4}) {
+        SCOPED_TRACE(keep);
+        auto r = request({{"save_minutes", 1e-9}, {"keep", keep}});  // after every step
+        r.force = true;
+        train(r, silent_);
+        const auto files = RunFolder::open(folder_ / "run").last_checkpoints();
+        ASSERT_EQ(files.size(), static_cast<std::size_t>(keep));
+        for (int i = 0; i < keep; ++i) EXPECT_EQ(read_checkpoint(files[i]).stl["step"], 12 - i);
+        for (const auto& entry : fs::directory_iterator(folder_ / "run/checkpoints"))
+            EXPECT_FALSE(entry.path().filename().string().starts_with('.')) << entry.path();
+    }
 }
 
 TEST_F(TrainerTest, AnotherRunsCheckpointIsRefused) {
@@ -466,7 +563,7 @@ TEST_F(TrainerTest, AnotherRunsCheckpointIsRefused) {
     fs::copy_file(folder_ / "run/checkpoints/last.pth", last, fs::copy_options::overwrite_existing);
     other.resume = true;
     EXPECT_THAT([&] { train(other, silent_); },
-                ThrowsMessage<Error>(HasSubstr("last.pth: is of a run with another train.lr")));
+                ThrowsMessage<Error>(HasSubstr("last.pth: belongs to a run with a different train.lr")));
 }
 
 TEST_F(TrainerTest, ACheckpointThatCannotGoOnExactlyIsRefused) {
@@ -577,7 +674,7 @@ TEST_F(TrainerTest, WhatCannotBeStartedFromIsNamedWithItsKey) {
             ThrowsMessage<Error>(fmt::format("test: train.init: {}: {}", init.string(), what)));
     };
     refused(folder_ / "nofile.pth", "no such file");
-    refused(folder_, "is no run (no experiment.json in it)");
+    refused(folder_, "not a run folder (no experiment.json)");
     const auto empty = folder_ / "empty";
     write_text(empty / "experiment.json", "{}");
     refused(empty, fmt::format("has no last checkpoint ({}/checkpoints/last.pth)", empty.string()));

@@ -23,6 +23,8 @@ struct TrainArguments {
     std::string device = "auto";
     int threads = -1;
     std::int64_t save_every = -1;
+    double save_minutes = -1;
+    std::int64_t keep = -1;
     std::int64_t log_every = -1;
     double max_minutes = 0;
     std::int64_t seeds = 1;
@@ -35,6 +37,9 @@ std::vector<Setting> all_settings(const TrainArguments& arguments) {
     if (arguments.threads >= 0) settings.push_back({"train.threads", arguments.threads, "--threads"});
     if (arguments.save_every >= 0)
         settings.push_back({"train.save_every", arguments.save_every, "--save-every"});
+    if (arguments.save_minutes >= 0)
+        settings.push_back({"train.save_minutes", arguments.save_minutes, "--save-minutes"});
+    if (arguments.keep >= 0) settings.push_back({"train.keep", arguments.keep, "--keep"});
     if (arguments.log_every >= 0) settings.push_back({"train.log_every", arguments.log_every, "--log-every"});
     if (arguments.checkpoint_activations)
         settings.push_back({"train.checkpoint_activations", true, "--checkpoint-activations"});
@@ -91,8 +96,8 @@ void run_train(const TrainArguments& arguments, Console& console) {
         auto one = request;
         one.experiment.train.seed = seed;
         one.run += fmt::format("-seed{}", seed);
-        // The whole repetition resumes: runs that it did not come to yet start.
-        one.resume = arguments.resume && RunFolder::is_run(one.run);
+        // With --resume the whole repetition resumes: runs that it did not come to yet start.
+        one.resume = arguments.resume;
         // The time is that of all; each takes a step at least, so that calls come to an end.
         if (arguments.max_minutes > 0)
             one.max_minutes = std::max(1e-9, arguments.max_minutes - seconds_since(started) / 60);
@@ -114,8 +119,9 @@ void add_train(CLI::App& app, Console& console) {
         ->allow_extra_args(false);
     command->add_option("--run", arguments->run, "the run's folder (default: runs/<dataset>-<translator>)")
         ->check(not_empty);
-    auto* resume = command->add_flag("--resume", arguments->resume, "go on with the run that is there");
-    command->add_flag("--force", arguments->force, "replace a run that is there")->excludes(resume);
+    auto* resume = command->add_flag("--resume", arguments->resume,
+                                     "continue the run; if there is none yet, start it");
+    command->add_flag("--force", arguments->force, "replace an existing run")->excludes(resume);
     add_device_option(*command, arguments->device);
     add_threads_option(*command, arguments->threads,
                        "CPU threads (default: what the experiment says, or all cores)");
@@ -123,6 +129,14 @@ void add_train(CLI::App& app, Console& console) {
         ->add_option("--save-every", arguments->save_every,
                      "steps between checkpoints (0: at each epoch's end)")
         ->check(not_negative);
+    command
+        ->add_option("--save-minutes", arguments->save_minutes,
+                     "minutes between checkpoints inside an epoch (0: not by time)")
+        ->check(not_negative);
+    command
+        ->add_option("--keep", arguments->keep,
+                     "how many of the last checkpoints stay: last.pth, last.1.pth, ... (default: 2)")
+        ->check(positive);
     command->add_option("--log-every", arguments->log_every, "steps between lines of metrics.jsonl")
         ->check(positive);
     command
