@@ -313,13 +313,13 @@ void require_path(const BenchOptions& options, const BenchWork& work, const std:
         fail("{}: precision fp16 needs a GPU; on a CPU there are fp32 and bf16", work.name);
     if (options.precision == "bf16" && on_cpu && !multiplies_bfloat16(options.device)) {
         fail(
-            "{}: this processor multiplies no bfloat16; asked for it, stl computes in fp32 "
+            "{}: this CPU has no bfloat16 arithmetic; stl computes in fp32 instead "
             "(--precision fp32)",
             work.name);
     }
     if (path != "fast" || has_fast_path(options, work)) return;
     if (options.device.is_cuda()) kernels_on(options.device);  // says why
-    fail("{}: no fast path in {}: this processor multiplies no bfloat16 (--compare plain, --precision fp32)",
+    fail("{}: no fast path in {}: this CPU has no bfloat16 arithmetic (--compare plain, --precision fp32)",
          work.name, options.precision);
 }
 

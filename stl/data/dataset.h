@@ -51,6 +51,8 @@ class Dataset {
     virtual bool generated() const { return false; }
     /// What the data's own file says of mean and deviation.
     virtual Normalization normalization() const { return {}; }
+    /// False: a file without a split, all of whose sequences serve training and testing alike.
+    virtual bool marks_split() const { return true; }
     /// Frames a second; 0: not known.
     virtual double fps() const { return 0; }
     /// What the sequences are read or made from.

@@ -27,6 +27,17 @@ DatasetOptions test_set_options(const TestSetOptions& a, const Predictor& predic
     return DatasetOptions::from_json(json, where);
 }
 
+std::string trained_on(const Dataset& test_set, const Predictor& predictor) {
+    const auto files = test_set.files();
+    const auto& experiment = predictor.experiment();
+    if (test_set.marks_split() || files.empty() || !experiment.is_object()) return "";
+    const auto dataset = experiment.value("dataset", Json::object());
+    const auto path = dataset.is_object() ? dataset.value("path", "") : "";
+    std::error_code unknown;
+    if (path.empty() || !fs::equivalent(split_file_name(path).path, files.front(), unknown)) return "";
+    return fmt::format("{}: marks no split, so the network was trained on these test sequences", path);
+}
+
 std::unique_ptr<Dataset> open_test_set(const DatasetOptions& options) {
     auto data = make_dataset(options, Split::test, 0);
     if (data == nullptr) fail("{}: has no test set", options.where);

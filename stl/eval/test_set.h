@@ -22,6 +22,10 @@ void take_hints(PredictorOptions& options, const std::string& file, const std::s
 /// Error: a checkpoint that does not tell its data set, where no file is named.
 DatasetOptions test_set_options(const TestSetOptions& arguments, const Predictor& predictor);
 
+/// A line for where the test sequences are those that the network was trained on, as the file marks no split; else
+/// empty.
+std::string trained_on(const Dataset& test_set, const Predictor& predictor);
+
 /// Error: a data set without a test set.
 std::unique_ptr<Dataset> open_test_set(const DatasetOptions& options);
 

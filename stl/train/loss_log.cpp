@@ -27,6 +27,7 @@ LossLog::LossLog(const RunFolder& folder, Settings settings)
 void LossLog::start_at(std::int64_t step, double epoch_sum) {
     last_step_ = window_step_ = step;
     epoch_sum_ = epoch_sum;
+    if (step > 0) events_.restart_at(step + 1);
     window_start_ = std::chrono::steady_clock::now();
 }
 

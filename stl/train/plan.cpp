@@ -47,7 +47,7 @@ std::int64_t total_steps(const Experiment& experiment, std::int64_t steps_per_ep
 
 TrainOptions as_computed(TrainOptions asked, torch::Device device, Reporter& reporter) {
     if (asked.precision == "bf16" && !multiplies_bfloat16(device)) {
-        reporter.warn("this processor multiplies no bfloat16: training in fp32 instead");
+        reporter.warn("this CPU has no bfloat16 arithmetic; training in fp32 instead");
         asked.precision = "fp32";
     }
     return asked;
@@ -92,12 +92,18 @@ void load_initial_weights(SimVPImpl& model, const Experiment& experiment, Report
     }
 }
 
-void warn_of_missing_sequences(const Experiment& experiment, const Dataset& training,
-                               const Dataset* validation, Reporter& reporter) {
+void warn_about_data(const Experiment& experiment, const Dataset& training, const Dataset* validation,
+                     Reporter& reporter) {
     const auto& set = experiment.dataset;
     const auto warn = [&](const std::string& what) {
         if (!what.empty()) reporter.warn(fmt::format("{}: {}", experiment.file, what));
     };
+    if (!training.marks_split() && !set.own.contains("test_path")) {
+        warn(
+            fmt::format("the data mark no split, so all {} are trained on and none is left to test on (mark one with "
+                        "stl import, or name another file as dataset.test_path)",
+                        counted(training.size(), "sequence")));
+    }
     warn(shortage("dataset.train_sequences", set.train_sequences, training));
     if (validation != nullptr) {
         warn(shortage("dataset.val_sequences", set.val_sequences, *validation));

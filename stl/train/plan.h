@@ -26,8 +26,9 @@ void require_room(const Experiment& experiment, const SimVPImpl& model, const Se
 /// Those of train.init, where it is set.
 void load_initial_weights(SimVPImpl& model, const Experiment& experiment, Reporter& reporter);
 
-/// A run on fewer sequences than its experiment asks for must not pass unseen. validation: null for none.
-void warn_of_missing_sequences(const Experiment& experiment, const Dataset& training,
-                               const Dataset* validation, Reporter& reporter);
+/// Warns of fewer sequences than the experiment asks for, and of a file without a split, whose test sequences are
+/// trained on. validation: null for none.
+void warn_about_data(const Experiment& experiment, const Dataset& training,
+                     const Dataset* validation, Reporter& reporter);
 
 }  // namespace stl

@@ -80,6 +80,12 @@ void TensorBoardWriter::write_record(const std::string& event) {
     out_.flush();
 }
 
+void TensorBoardWriter::restart_at(std::int64_t step) {
+    constexpr std::uint64_t start = 1;  // SessionLog.SessionStatus
+    write_record(field_double(1, now()) + field_varint(2, static_cast<std::uint64_t>(step)) +
+                 field_bytes(7, field_varint(1, start)));
+}
+
 void TensorBoardWriter::add(std::int64_t step, const std::vector<std::pair<std::string, double>>& scalars) {
     std::string summary;
     for (const auto& [tag, value] : scalars) {

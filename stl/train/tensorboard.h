@@ -18,6 +18,8 @@ class TensorBoardWriter {
   public:
     /// Makes events.out.tfevents.<seconds>.stl in `folder`.
     explicit TensorBoardWriter(const fs::path& folder);
+    /// What other files of the folder hold of `step` and later is done again: TensorBoard leaves it out.
+    void restart_at(std::int64_t step);
     void add(std::int64_t step, const std::vector<std::pair<std::string, double>>& scalars);
 
   private:

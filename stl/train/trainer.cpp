@@ -132,7 +132,7 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
 
     build_network();
     validation_data_ = make_dataset(experiment_.dataset, Split::validation, options_.seed);
-    warn_of_missing_sequences(experiment_, *train_data_, validation_data_.get(), reporter);
+    warn_about_data(experiment_, *train_data_, validation_data_.get(), reporter);
 }
 
 void Trainer::build_network() {

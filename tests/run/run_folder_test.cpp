@@ -233,5 +233,17 @@ TEST_F(RunFolderTest, TensorBoardRecordsAreFramed) {
     EXPECT_THAT(records[1], HasSubstr(std::string("\x15\x00\x00\x00\x3f", 5)));  // field 2, float 0.5
 }
 
+/// TensorBoard leaves out what older files hold from that step on.
+TEST_F(RunFolderTest, ALogThatGoesOnSaysFromWhichStep) {
+    fs::create_directories(folder_);
+    {
+        TensorBoardWriter writer(folder_);
+        writer.restart_at(6);
+    }
+    const auto bytes = read_text(fs::directory_iterator(folder_)->path());
+    // Event { step: 6 (field 2), session_log (7) { status: START (1) } }
+    EXPECT_THAT(bytes, HasSubstr(std::string("\x10\x06\x3a\x02\x08\x01", 6)));
+}
+
 }  // namespace
 }  // namespace stl

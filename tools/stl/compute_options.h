@@ -40,7 +40,7 @@ inline void add_checkpoint_options(CLI::App& command, std::string& weights, std:
 /// Says so where a network does not compute as it was asked to.
 inline void warn_of_precision(const Predictor& predictor, const PredictorOptions& options, Console& console) {
     if (predictor.precision() != options.precision)
-        console.warn("this processor multiplies no bfloat16: computed in " + predictor.precision());
+        console.warn("this CPU has no bfloat16 arithmetic; computed in " + predictor.precision());
 }
 
 }  // namespace stl::tools

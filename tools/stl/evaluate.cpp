@@ -66,6 +66,16 @@ void print_evaluation(const Json& document, const Evaluation& e, const Predictor
     print_published(document["published"], console);
 }
 
+/// A network that a trivial predictor equals has learned nothing of use.
+void warn_of_baselines(const Evaluation& e, Console& console) {
+    for (std::size_t i = 0; i < e.trivial.size(); ++i) {
+        const auto& trivial = e.trivial[i].second;
+        if (trivial.mse > e.metrics.mse) continue;
+        console.warn(fmt::format("the network does not beat the predictor '{}': MSE {:.2f}, against {:.2f}",
+                                 trivial_predictors()[i].help, e.metrics.mse, trivial.mse));
+    }
+}
+
 /// The record has the best weights by validation beside the last.
 Json with_best(const EvaluateArguments& a, const Json& document, const Predictor& predictor,
                const Dataset& data, const EvaluateOptions& options, Console& console) {
@@ -111,11 +121,13 @@ void run_evaluate(EvaluateArguments a, Console& console) {
     const auto data = open_test_set(set);
     if (const auto what = shortage(set.where + ".test_sequences", set.test_sequences, *data); !what.empty())
         console.warn(what);
+    if (const auto line = trained_on(*data, predictor); !line.empty()) console.warn(line);
     EvaluateOptions options;
     options.metrics = a.metrics.options();
     options.batch_size = a.batch;
     const auto evaluation = evaluate(predictor, *data, options, console, interrupted);
     warn_of_nan(evaluation.metrics, console);
+    warn_of_baselines(evaluation, console);
     const auto document = evaluation_document(predictor, a.predictor.weights, evaluation);
     if (a.json) {
         console.print(document);

@@ -9,6 +9,11 @@
 namespace stl {
 namespace {
 
+bool marks_rows(const SequenceReader& reader) {
+    const auto count = reader.info().count;
+    return std::ssize(reader.rows(Split::train)) != count || std::ssize(reader.rows(Split::test)) != count;
+}
+
 std::string layout_of(const DatasetOptions& options) {
     return options.own.value("layout", "");
 }
@@ -27,6 +32,7 @@ class StoredDataset : public Dataset {
                  path, shape_.frames, wanted, options.input_frames, options.output_frames);
         }
         shape_.frames = wanted;
+        marks_split_ = marks_rows(*reader_);
         const auto& limit = split == Split::train        ? options.train_sequences
                             : split == Split::validation ? options.val_sequences
                                                          : options.test_sequences;
@@ -46,6 +52,7 @@ class StoredDataset : public Dataset {
     }
 
     Normalization normalization() const override { return stored_normalization(reader_->info(), path_); }
+    bool marks_split() const override { return marks_split_; }
     double fps() const override { return reader_->info().fps; }
     std::vector<fs::path> files() const override { return {split_file_name(path_).path}; }
 
@@ -59,13 +66,12 @@ class StoredDataset : public Dataset {
     std::unique_ptr<SequenceReader> reader_;
     std::vector<std::int64_t> rows_;
     SequenceShape shape_;
+    bool marks_split_ = true;
 };
 
 /// A file that was named for validation serves it whole, unless it marks rows.
 bool marks_rows(const std::string& path, const std::string& layout) {
-    const auto reader = open_sequences(path, {.layout = layout});
-    return std::ssize(reader->rows(Split::train)) != reader->info().count ||
-           std::ssize(reader->rows(Split::test)) != reader->info().count;
+    return marks_rows(*open_sequences(path, {.layout = layout}));
 }
 
 }  // namespace
