@@ -423,16 +423,16 @@ TEST_F(JourneyTest, WithoutBfloat16TrainingIsInFp32AndSaysSo) {
                 HasSubstr("no bfloat16 in this processor: prediction and training asked for"));
     const auto told =
         good("train tiny.json --run run --device cpu --set train.steps=2 --set train.precision=bf16");
-    EXPECT_THAT(told.err, HasSubstr("no bfloat16: training in fp32"));
+    EXPECT_THAT(told.err, HasSubstr("no bfloat16 arithmetic; training in fp32"));
     EXPECT_EQ(read_json(folder_ / "run/run.json")["precision"], "fp32");
     EXPECT_EQ(read_json(folder_ / "run/experiment.json")["train"]["precision"], "bf16");
     for (const auto* work : {"train", "infer", "infer --compare plain"}) {
         const auto refused = stl(fmt::format("bench --work {} --device cpu --precision bf16", work));
-        EXPECT_THAT(refused.err, HasSubstr("no bfloat16; asked for it, stl computes in fp32")) << work;
+        EXPECT_THAT(refused.err, HasSubstr("no bfloat16 arithmetic; stl computes in fp32 instead")) << work;
     }
     good("generate mmnist --split test --sequences 2 --output test.h5");
     const auto plain = good("evaluate run --data test.h5 --device cpu --precision bf16 --path plain");
-    EXPECT_THAT(plain.err, HasSubstr("no bfloat16: computed in fp32"));
+    EXPECT_THAT(plain.err, HasSubstr("no bfloat16 arithmetic; computed in fp32"));
 }
 
 }  // namespace
