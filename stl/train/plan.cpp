@@ -99,10 +99,10 @@ void warn_about_data(const Experiment& experiment, const Dataset& training, cons
         if (!what.empty()) reporter.warn(fmt::format("{}: {}", experiment.file, what));
     };
     if (!training.marks_split() && !set.own.contains("test_path")) {
-        warn(
-            fmt::format("the data mark no split, so all {} are trained on and none is left to test on (mark one with "
-                        "stl import, or name another file as dataset.test_path)",
-                        counted(training.size(), "sequence")));
+        warn(fmt::format(
+            "the data mark no split, so all {} are trained on and none is left to test on (mark one with "
+            "stl import, or name another file as dataset.test_path)",
+            counted(training.size(), "sequence")));
     }
     warn(shortage("dataset.train_sequences", set.train_sequences, training));
     if (validation != nullptr) {

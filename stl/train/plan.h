@@ -28,7 +28,7 @@ void load_initial_weights(SimVPImpl& model, const Experiment& experiment, Report
 
 /// Warns of fewer sequences than the experiment asks for, and of a file without a split, whose test sequences are
 /// trained on. validation: null for none.
-void warn_about_data(const Experiment& experiment, const Dataset& training,
-                     const Dataset* validation, Reporter& reporter);
+void warn_about_data(const Experiment& experiment, const Dataset& training, const Dataset* validation,
+                     Reporter& reporter);
 
 }  // namespace stl

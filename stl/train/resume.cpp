@@ -16,7 +16,8 @@ Json without_free_settings(Json experiment) {
                   [](std::string& path) { path = fs::absolute(path).lexically_normal().string(); });
     const auto train = experiment.find("train");
     if (train == experiment.end() || !train->is_object()) return experiment;
-    for (const char* key : {"save_every", "save_minutes", "keep", "log_every", "threads", "checkpoint_activations"})
+    for (const char* key :
+         {"save_every", "save_minutes", "keep", "log_every", "threads", "checkpoint_activations"})
         train->erase(key);
     return experiment;
 }
@@ -81,7 +82,8 @@ void require_settings(const RunFolder& folder, const Json& resolved) {
     for (const auto& change : Json::diff(without_free_settings(before), without_free_settings(resolved))) {
         const Json::json_pointer place(change.value("path", ""));
         fail(
-            "{}: {} is not what the run was started with ({}, now {}); a run continues with its own settings; to train "
+            "{}: {} is not what the run was started with ({}, now {}); a run continues with its own "
+            "settings; to train "
             "on from its weights with others, start a new run with --set train.init={}",
             file.string(), key_of(change), shown(before, place), shown(resolved, place),
             folder.path().string());
@@ -105,7 +107,8 @@ bool may_start_over(const RunFolder& folder) {
     if (epochs > 1) return false;
     // A run that stopped by itself has saved.
     if (!fs::exists(folder.run_file())) return true;
-    const auto state = Fields(read_json(folder.run_file()), folder.run_file().string()).object().value("state", "");
+    const auto state =
+        Fields(read_json(folder.run_file()), folder.run_file().string()).object().value("state", "");
     return epochs == 0 || (state != "finished" && state != "stopped");
 }
 
@@ -119,7 +122,8 @@ std::optional<LastCheckpoint> newest_checkpoint(const RunFolder& folder, Reporte
         try {
             LastCheckpoint found{file, read_checkpoint(file)};
             if (!problem.empty())
-                reporter.warn(fmt::format("{}; continuing from {}, an earlier checkpoint", problem, file.string()));
+                reporter.warn(
+                    fmt::format("{}; continuing from {}, an earlier checkpoint", problem, file.string()));
             return found;
         } catch (const Error& error) {
             problem = error.what();

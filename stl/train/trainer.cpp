@@ -199,11 +199,13 @@ void Trainer::restore(const Json& resolved) {
         const auto path = folder_->checkpoint("last").string();
         if (!may_start_over(*folder_)) {
             fail(
-                "{}: missing, although the run has completed an epoch; use --force to start over, or start a new run "
+                "{}: missing, although the run has completed an epoch; use --force to start over, or start a "
+                "new run "
                 "from its best weights with --set train.init={}",
                 path, folder_->checkpoint("best").string());
         }
-        reporter_.warn(path + ": missing; the run was interrupted before its first complete checkpoint and starts over");
+        reporter_.warn(
+            path + ": missing; the run was interrupted before its first complete checkpoint and starts over");
         load_initial_weights(*model_, experiment_, reporter_);
         folder_->drop_metrics_after(0);
         return;
@@ -217,7 +219,8 @@ void Trainer::restore(const Json& resolved) {
     if (checkpoint.stl.is_object()) {
         restore_random_numbers(checkpoint, path);
     } else {
-        reporter_.warn(fmt::format("{}: not written by stl; continuing after step {}", path.string(), now_.step));
+        reporter_.warn(
+            fmt::format("{}: not written by stl; continuing after step {}", path.string(), now_.step));
     }
     last_is_damaged_ = path != folder_->checkpoint("last");
     if (last_is_damaged_) warn_of_lost_steps();

@@ -36,7 +36,8 @@ TEST_F(RunFolderTest, AnExistingRunIsReplacedWithForceOnly) {
 
 TEST_F(RunFolderTest, ForceRemovesNoFolderThatIsNoRun) {
     write_text(folder_ / "thesis.txt", "years of work");
-    EXPECT_THAT([&] { RunFolder::create(folder_, true); }, ThrowsMessage<Error>(HasSubstr("not a run folder")));
+    EXPECT_THAT([&] { RunFolder::create(folder_, true); },
+                ThrowsMessage<Error>(HasSubstr("not a run folder")));
     EXPECT_EQ(read_text(folder_ / "thesis.txt"), "years of work");
 }
 

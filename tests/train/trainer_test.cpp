@@ -469,9 +469,9 @@ TEST_F(TrainerTest, ARunWithAHistoryDoesNotStartAnewUnasked) {
     fs::remove(folder_ / "run/checkpoints/last.pth");
     auto again = request();
     again.resume = true;
-    EXPECT_THAT(
-        [&] { train(again, silent_); },
-        ThrowsMessage<Error>(HasSubstr("last.pth: missing, although the run has completed an epoch; use --force")));
+    EXPECT_THAT([&] { train(again, silent_); },
+                ThrowsMessage<Error>(
+                    HasSubstr("last.pth: missing, although the run has completed an epoch; use --force")));
     EXPECT_EQ(RunFolder::open(folder_ / "run").read_metrics(), lines);
 }
 
@@ -514,7 +514,8 @@ TEST_F(TrainerTest, ARunThatIsKilledBeforeItsFirstCheckpointStartsOver) {
     r.resume = true;
     Watcher watcher;
     EXPECT_TRUE(train(r, watcher).finished());
-    EXPECT_THAT(watcher.warnings, testing::Contains(HasSubstr("interrupted before its first complete checkpoint")));
+    EXPECT_THAT(watcher.warnings,
+                testing::Contains(HasSubstr("interrupted before its first complete checkpoint")));
     EXPECT_EQ(losses(folder_ / "run"), whole);
 }
 
@@ -532,11 +533,12 @@ TEST_F(TrainerTest, ADamagedCheckpointIsReplacedByTheOneBefore) {
     r.resume = true;
     Watcher watcher;
     EXPECT_TRUE(train(r, watcher).finished());
-    EXPECT_THAT(watcher.warnings,
-                testing::IsSupersetOf({testing::Matcher<std::string>(testing::AllOf(HasSubstr("last.pth"), HasSubstr("continuing from"),
-                                                    HasSubstr("last.1.pth"))),
-                                     testing::Matcher<std::string>(
-                                         "continuing from step 11; 1 step is lost and done again")}));
+    EXPECT_THAT(
+        watcher.warnings,
+        testing::IsSupersetOf(
+            {testing::Matcher<std::string>(testing::AllOf(HasSubstr("last.pth"), HasSubstr("continuing from"),
+                                                          HasSubstr("last.1.pth"))),
+             testing::Matcher<std::string>("continuing from step 11; 1 step is lost and done again")}));
     EXPECT_EQ(losses(folder_ / "run"), whole);
     EXPECT_EQ(read_checkpoint(run.checkpoint("last")).stl["step"], 12);
     EXPECT_EQ(read_checkpoint(run.checkpoint("last.1")).stl["step"], 11) << "the damaged one is not kept";

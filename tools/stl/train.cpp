@@ -119,8 +119,8 @@ void add_train(CLI::App& app, Console& console) {
         ->allow_extra_args(false);
     command->add_option("--run", arguments->run, "the run's folder (default: runs/<dataset>-<translator>)")
         ->check(not_empty);
-    auto* resume = command->add_flag("--resume", arguments->resume,
-                                     "continue the run; if there is none yet, start it");
+    auto* resume =
+        command->add_flag("--resume", arguments->resume, "continue the run; if there is none yet, start it");
     command->add_flag("--force", arguments->force, "replace an existing run")->excludes(resume);
     add_device_option(*command, arguments->device);
     add_threads_option(*command, arguments->threads,
