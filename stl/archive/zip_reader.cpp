@@ -7,6 +7,7 @@
 #include "stl/archive/zip.h"
 #include "stl/core/array.h"
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 
 namespace stl {
 namespace {

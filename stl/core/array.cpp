@@ -2,9 +2,6 @@
 
 #include <fmt/ranges.h>
 
-#include <array>
-#include <fstream>
-
 #include "stl/core/error.h"
 
 namespace stl {
@@ -67,36 +64,6 @@ std::int64_t element_count(const Shape& shape, const std::string& where) {
         }
     }
     return count;
-}
-
-std::uint64_t available_memory() {
-    std::ifstream in("/proc/meminfo");
-    std::string key;
-    std::uint64_t kib = 0;
-    std::string unit;
-    while (in >> key >> kib >> unit) {
-        if (key == "MemAvailable:") return kib * 1024;
-    }
-    return UINT64_MAX;
-}
-
-void require_memory(std::uint64_t bytes, const std::string& where) {
-    constexpr std::uint64_t small = 64u << 20;
-    if (bytes <= small) return;
-    const auto free = available_memory();
-    if (bytes > free) fail("{}: needs {} of memory, {} are free", where, bytes_text(bytes), bytes_text(free));
-}
-
-std::string bytes_text(std::uint64_t bytes) {
-    constexpr std::array units{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    if (bytes < 1024) return fmt::format("{} bytes", bytes);
-    double value = static_cast<double>(bytes) / 1024;
-    std::size_t unit = 0;
-    while (value >= 1024 && unit + 1 < units.size()) {
-        value /= 1024;
-        ++unit;
-    }
-    return fmt::format("{:.1f} {}", value, units[unit]);
 }
 
 }  // namespace stl

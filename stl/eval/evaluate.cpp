@@ -6,6 +6,7 @@
 #include "stl/core/array.h"
 #include "stl/core/clock.h"
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 #include "stl/data/loader.h"
 #include "stl/eval/trivial.h"
 #include "stl/runtime/device.h"
@@ -38,7 +39,7 @@ std::uint64_t working_bytes(const SimVPOptions& m) {
 /// On a CPU the kernel ends a program that takes too much, so this is asked beforehand.
 void require_room(const Predictor& predictor, std::int64_t batch) {
     if (!predictor.device().is_cpu()) return;
-    const auto each = working_bytes(predictor.model()), free = available_memory();
+    const auto each = working_bytes(predictor.model()), free = available_memory().bytes;
     if (static_cast<std::uint64_t>(batch) * each <= free) return;
     fail("out of memory: a batch of {} sequences needs about {}, {} are free; --batch {} fits", batch,
          bytes_text(static_cast<std::uint64_t>(batch) * each), bytes_text(free),

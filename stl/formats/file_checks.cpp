@@ -4,6 +4,7 @@
 
 #include "stl/core/array.h"
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 
 namespace stl {
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 #include "stl/formats/hdf5_parts.h"
 
 namespace stl {

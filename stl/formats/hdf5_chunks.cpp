@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 
 namespace stl::hdf5 {
 namespace {

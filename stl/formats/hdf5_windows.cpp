@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 #include "stl/formats/file_checks.h"
 #include "stl/formats/hdf5_array.h"
 #include "stl/formats/hdf5_parts.h"

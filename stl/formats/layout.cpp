@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 
 namespace stl {
 namespace {

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 #include "stl/formats/file_checks.h"
 #include "stl/formats/npy_file.h"
 

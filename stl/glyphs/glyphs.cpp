@@ -5,6 +5,7 @@
 #include "stl/core/array.h"
 #include "stl/core/error.h"
 #include "stl/core/locate.h"
+#include "stl/core/memory.h"
 #include "stl/media/png.h"
 #include "stl/media/video_reader.h"
 

@@ -9,6 +9,7 @@
 
 #include "stl/core/array.h"
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 #include "stl/core/parts.h"
 
 namespace stl {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 #include "stl/formats/sequences.h"
 #include "stl/media/resize.h"
 

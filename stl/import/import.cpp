@@ -6,6 +6,7 @@
 
 #include "stl/core/clock.h"
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 #include "stl/core/names.h"
 #include "stl/import/ahead.h"
 #include "stl/import/channel_statistics.h"

@@ -7,6 +7,7 @@
 #include "stl/core/array.h"
 #include "stl/core/error.h"
 #include "stl/core/file_kind.h"
+#include "stl/core/memory.h"
 #include "stl/media/frame_scaler.h"
 
 namespace stl {

@@ -4,6 +4,7 @@
 
 #include "stl/core/array.h"
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 #include "stl/models/layers/init.h"
 #include "stl/models/registry.h"
 #include "stl/models/translators/block.h"

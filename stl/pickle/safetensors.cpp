@@ -10,6 +10,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/json.h"
+#include "stl/core/memory.h"
 #include "stl/core/utf8.h"
 
 namespace stl::pickle {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 #include "stl/core/utf8.h"
 
 namespace stl::pickle {

@@ -5,6 +5,7 @@
 
 #include "stl/core/array.h"
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 #include "stl/core/names.h"
 #include "stl/media/video_reader.h"
 #include "stl/predict/pictures.h"

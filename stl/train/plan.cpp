@@ -5,6 +5,7 @@
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/core/array.h"
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 #include "stl/core/names.h"
 #include "stl/data/loader.h"
 #include "stl/run/run_folder.h"

@@ -7,6 +7,7 @@
 #include "stl/bench/work.h"
 #include "stl/core/error.h"
 #include "stl/core/file.h"
+#include "stl/core/memory.h"
 #include "stl/data/registry.h"
 #include "stl/gpu/plugin.h"
 #include "stl/models/registry.h"

@@ -3,6 +3,7 @@
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/checkpoint/infer.h"
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 #include "stl/core/names.h"
 #include "stl/run/run_folder.h"
 #include "tools/stl/command.h"

@@ -10,6 +10,7 @@
 #include "stl/bench/peaks.h"
 #include "stl/core/array.h"
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 #include "stl/core/version.h"
 #include "stl/cpu/isa.h"
 #include "stl/data/registry.h"
@@ -77,7 +78,7 @@ Json devices() {
          {"amx", amx()},
          {"caches", caches()},
          {"products", products()},
-         {"free_bytes", available_memory()}});
+         {"free_bytes", available_memory().bytes}});
     int index = 0;
     for (const auto& gpu : list_gpus()) {
         list.push_back({{"device", fmt::format("cuda:{}", index++)},

@@ -3,6 +3,7 @@
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/core/array.h"
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 #include "stl/data/registry.h"
 #include "stl/models/complexity.h"
 #include "stl/run/experiment.h"

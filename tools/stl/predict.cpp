@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 #include "stl/core/names.h"
 #include "stl/core/version.h"
 #include "stl/eval/test_set.h"

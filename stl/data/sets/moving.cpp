@@ -5,6 +5,7 @@
 #include "stl/core/array.h"
 #include "stl/core/error.h"
 #include "stl/core/locate.h"
+#include "stl/core/memory.h"
 #include "stl/data/registry.h"
 #include "stl/data/sets/stored.h"
 #include "stl/formats/layout.h"

@@ -1,0 +1,130 @@
+#include "stl/core/memory.h"
+
+#include <sys/resource.h>
+
+#include <array>
+#include <fstream>
+#include <optional>
+#include <sstream>
+
+#include "stl/core/error.h"
+
+namespace stl {
+namespace {
+
+constexpr std::uint64_t unlimited = UINT64_MAX;
+
+std::uint64_t difference(std::uint64_t a, std::uint64_t b) {
+    return a > b ? a - b : 0;
+}
+
+/// A number alone in a file; nothing where there is none ("max").
+std::optional<std::uint64_t> number_in(const fs::path& file) {
+    std::ifstream in(file);
+    std::uint64_t value = 0;
+    return in >> value ? std::optional(value) : std::nullopt;
+}
+
+/// The number behind `key` ("MemAvailable:", "inactive_file") in a file of such lines.
+std::optional<std::uint64_t> number_of(const fs::path& file, std::string_view key) {
+    std::ifstream in(file);
+    for (std::string line; std::getline(in, line);) {
+        std::istringstream words(line);
+        std::string name;
+        std::uint64_t value = 0;
+        if (words >> name >> value && name == key) return value;
+    }
+    return std::nullopt;
+}
+
+/// The names that a version of cgroup has for the same things.
+struct CgroupFiles {
+    const char *limit, *usage, *cache;
+};
+constexpr CgroupFiles version_2{"memory.max", "memory.current", "inactive_file"};
+constexpr CgroupFiles version_1{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"};
+
+std::uint64_t free_in(const fs::path& group, const CgroupFiles& files) {
+    const auto limit = number_in(group / files.limit);
+    const auto usage = number_in(group / files.usage);
+    if (!limit || !usage) return unlimited;
+    const auto cache = number_of(group / "memory.stat", files.cache).value_or(0);
+    return difference(*limit, difference(*usage, cache));
+}
+
+/// Of the group and all that hold it. In a container the path may be the host's, of which only the end, or nothing
+/// but the top, is visible.
+std::uint64_t free_in_groups(const fs::path& top, const fs::path& path, const CgroupFiles& files) {
+    auto least = free_in(top, files);
+    auto group = top;
+    for (const auto& part : path.relative_path()) {
+        group /= part;
+        least = std::min(least, free_in(group, files));
+    }
+    return least;
+}
+
+std::uint64_t free_in_cgroups(const fs::path& root) {
+    const auto top = root / "sys/fs/cgroup";
+    std::ifstream in(root / "proc/self/cgroup");
+    auto least = unlimited;
+    for (std::string line; std::getline(in, line);) {
+        // "<number>:<controllers>:<path>"; version 2 has no controllers.
+        const auto first = line.find(':'), second = line.find(':', first + 1);
+        if (second == std::string::npos) continue;
+        const auto controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+        const fs::path path = line.substr(second + 1);
+        if (controllers == ",,") {
+            least = std::min(least, free_in_groups(top, path, version_2));
+        } else if (controllers.find(",memory,") != std::string::npos) {
+            least = std::min(least, free_in_groups(top / "memory", path, version_1));
+        }
+    }
+    return least;
+}
+
+/// key: of /proc/self/status, in KiB.
+std::uint64_t free_of_limit(int resource, const fs::path& root, std::string_view key) {
+    rlimit limit{};
+    if (getrlimit(static_cast<__rlimit_resource_t>(resource), &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return unlimited;
+    return difference(limit.rlim_cur, 1024 * number_of(root / "proc/self/status", key).value_or(0));
+}
+
+}  // namespace
+
+AvailableMemory available_memory(const fs::path& root) {
+    const auto machine = number_of(root / "proc/meminfo", "MemAvailable:");
+    AvailableMemory least{machine ? 1024 * *machine : unlimited, "the machine's"};
+    const auto consider = [&](std::uint64_t bytes, const char* limit) {
+        if (bytes < least.bytes) least = {bytes, limit};
+    };
+    consider(free_in_cgroups(root), "the container's");
+    consider(free_of_limit(RLIMIT_AS, root, "VmSize:"), "the process's (ulimit -v)");
+    consider(free_of_limit(RLIMIT_DATA, root, "VmData:"), "the process's (ulimit -d)");
+    return least;
+}
+
+void require_memory(std::uint64_t bytes, const std::string& where) {
+    constexpr std::uint64_t small = 64u << 20;
+    if (bytes <= small) return;
+    const auto free = available_memory();
+    if (bytes > free.bytes) {
+        fail("{}: needs {} of memory, {} of {} are free", where, bytes_text(bytes), bytes_text(free.bytes),
+             free.limit);
+    }
+}
+
+std::string bytes_text(std::uint64_t bytes) {
+    constexpr std::array units{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    if (bytes < 1024) return fmt::format("{} bytes", bytes);
+    double value = static_cast<double>(bytes) / 1024;
+    std::size_t unit = 0;
+    while (value >= 1024 && unit + 1 < units.size()) {
+        value /= 1024;
+        ++unit;
+    }
+    return fmt::format("{:.1f} {}", value, units[unit]);
+}
+
+}  // namespace stl
