@@ -105,6 +105,17 @@ TEST_F(JourneyTest, FromDataToVideo) {
     EXPECT_TRUE(per_value["published"].is_null());
 }
 
+TEST_F(JourneyTest, ACrashMarksTheRunAsFailedAndItGoesOn) {
+    const std::string train = "train tiny.json --run run --device cpu --log-every 1 --save-every 1";
+    const auto crashed = interrupted(train + " --set train.epochs=500", folder_ / "run/metrics.jsonl", SIGSEGV,
+                                     "ulimit -c 0; ");
+    EXPECT_THAT(crashed.err, HasSubstr("stl: crashed (segmentation fault): version "));
+    EXPECT_THAT(crashed.err, HasSubstr("running 'stl train tiny.json"));
+    EXPECT_EQ(read_json(folder_ / "run/run.json")["state"], "failed");
+    const auto second = interrupted(train + " --set train.epochs=500 --resume", folder_ / "run/metrics.jsonl");
+    EXPECT_EQ(second.status, 130) << second.err;
+}
+
 TEST_F(JourneyTest, CtrlCSavesAndTheRunGoesOn) {
     const std::string train = "train tiny.json --run run --device cpu --log-every 1 --set train.epochs=500";
     const auto first = interrupted(train, folder_ / "run/metrics.jsonl");

@@ -33,56 +33,6 @@ void on_interrupt(int signal) {
     }
 }
 
-/// Whether an address lies in a mapped file. For a signal's handler: asks for no memory.
-bool lies_in_file(const void* pointer) {
-    const auto address = reinterpret_cast<std::uintptr_t>(pointer);
-    const int maps = ::open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-    // A line a mapping: "begin-end permissions offset device inode path", begin and end in hexadecimal digits, the
-    // inode 0 where there is no file.
-    enum Field { begin, end, inode = 5 };
-    std::uintptr_t bounds[2] = {};
-    int field = begin;
-    bool of_file = false;
-    char text[4096];
-    for (ssize_t got = 0; (got = ::read(maps, text, sizeof text)) > 0;) {
-        for (const char c : std::string_view(text, static_cast<std::size_t>(got))) {
-            if (c == '\n') {
-                if (bounds[begin] <= address && address < bounds[end]) {
-                    ::close(maps);
-                    return of_file;
-                }
-                bounds[begin] = bounds[end] = 0;
-                field = begin;
-                of_file = false;
-            } else if (c == ' ' || (c == '-' && field == begin)) {
-                ++field;
-            } else if (field <= end) {
-                bounds[field] = bounds[field] * 16 + static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10);
-            } else if (field == inode) {
-                of_file = of_file || c != '0';
-            }
-        }
-    }
-    ::close(maps);
-    return false;
-}
-
-/// The kernel tells this way that a file that is read through memory became shorter, or that its disk is gone.
-/// Anywhere else it is a crash, which the shell is to see as one.
-void on_bus_error(int signal, siginfo_t* info, void* /*context*/) {
-    constexpr std::string_view lost_file =
-        "stl: a file was cut short while it was being read, or its disk is gone\n";
-    constexpr std::string_view crash =
-        "stl: the program crashed (bus error at an address that belongs to no file)\n";
-    // Sent by a process, it has no address.
-    const bool of_file = info->si_code > 0 && lies_in_file(info->si_addr);
-    const auto text = of_file ? lost_file : crash;
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
-    if (of_file) ::_exit(1);
-    std::signal(signal, SIG_DFL);
-    std::raise(signal);  // when this handler returns
-}
-
 /// nohup's SIGHUP stays ignored; SIGINT, which a script's shell has its background jobs ignore, is heard, so that
 /// `kill -INT` stops them. No SA_RESTART: a call that waits for a pipe ends.
 void watch(int signal) {
@@ -136,10 +86,6 @@ bool interrupted() {
 void watch_interrupts() {
     have_signal_stack();
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) watch(signal);
-    struct sigaction bus_error {};
-    bus_error.sa_sigaction = on_bus_error;
-    bus_error.sa_flags = SA_SIGINFO | SA_ONSTACK;
-    ::sigaction(SIGBUS, &bus_error, nullptr);
     std::signal(SIGXFSZ, SIG_IGN);  // files at their size limit fail as on a full disk
 }
 

@@ -15,6 +15,7 @@
 #include "stl/runtime/tensor_memory.h"
 #include "stl/runtime/torch.h"
 #include "tools/stl/command.h"
+#include "tools/stl/crash.h"
 
 namespace stl::tools {
 
@@ -199,6 +200,7 @@ int run(int argc, char** argv, stl::tools::Console& console) {
     app.require_subcommand(1);
     for (const auto add : commands) add(app, console);
     console.set_arguments({argv + std::min(argc, 1), argv + argc});
+    stl::tools::watch_crashes(stl::tools::command_line(console.arguments()));
     if (console.arguments().empty()) {
         print_overview(app, console);
         return 0;

@@ -9,6 +9,7 @@
 #include "tools/stl/checks.h"
 #include "tools/stl/command.h"
 #include "tools/stl/compute_options.h"
+#include "tools/stl/crash.h"
 #include "tools/stl/run_extras.h"
 
 namespace stl::tools {
@@ -53,7 +54,10 @@ bool run_one(const TrainArguments& arguments, TrainRequest request, Console& con
     request.device = arguments.device;
     request.command = command_line(console.arguments());
 
-    const auto outcome = train(request, console, interrupted);
+    const auto outcome = [&] {
+        const MarksRunOnCrash marks(request.run / "run.json");
+        return train(request, console, interrupted);
+    }();
     if (!outcome.interrupted) {
         write_samples(request.run, request.experiment, outcome.steps, request.device, console);
         write_run_report(request.run, console);
