@@ -92,6 +92,32 @@ int rename_new(const fs::path& from, const fs::path& to) {
     return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
 }
 
+std::ifstream open_binary(const fs::path& path) {
+    require_regular_file(path);
+    std::ifstream in(path, std::ios::binary);
+    if (!in) fail_opening(path, errno);
+    return in;
+}
+
+class Sha256 {
+  public:
+    Sha256() {
+        if (EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1) fail("SHA-256 is not available");
+    }
+    void add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
+    std::string hex() {
+        std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+        unsigned size = 0;
+        EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
+        std::string text;
+        for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
+        return text;
+    }
+
+  private:
+    std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_{EVP_MD_CTX_new(), EVP_MD_CTX_free};
+};
+
 int flushed(const Descriptor& fd) {
     while (::fsync(fd.get()) != 0) {
         if (errno != EINTR) return errno;
@@ -267,21 +293,32 @@ std::string read_maybe_gzip(const fs::path& path, std::uint64_t limit) {
 }
 
 std::string sha256_file(const fs::path& path) {
-    require_regular_file(path);
-    std::ifstream in(path, std::ios::binary);
-    if (!in) fail_opening(path, errno);
-    const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-    if (EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) fail("SHA-256 is not available");
+    auto in = open_binary(path);
+    Sha256 digest;
     std::string block(1 << 20, '\0');
-    while (in.read(block.data(), static_cast<std::streamsize>(block.size())), in.gcount() > 0) {
-        EVP_DigestUpdate(context.get(), block.data(), static_cast<std::size_t>(in.gcount()));
+    while (in.read(block.data(), static_cast<std::streamsize>(block.size())), in.gcount() > 0)
+        digest.add({block.data(), static_cast<std::size_t>(in.gcount())});
+    return digest.hex();
+}
+
+std::string sample_digest(const fs::path& path) {
+    constexpr std::uintmax_t blocks = 64, block_size = 64 << 10;
+    auto in = open_binary(path);
+    const auto size = fs::file_size(path);
+    Sha256 digest;
+    digest.add(std::to_string(size));
+    std::string block(block_size, '\0');
+    for (std::uintmax_t i = 0; i < blocks; ++i) {
+        // The first block begins the file and the last one ends it; those of a small file follow one another.
+        const auto room = size > block_size ? size - block_size : 0;
+        const auto start = size <= blocks * block_size ? i * block_size : room / (blocks - 1) * i;
+        if (start >= size) break;
+        in.clear();
+        in.seekg(static_cast<std::streamoff>(i + 1 == blocks && size > blocks * block_size ? room : start));
+        in.read(block.data(), static_cast<std::streamsize>(block.size()));
+        digest.add({block.data(), static_cast<std::size_t>(in.gcount())});
     }
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    EVP_DigestFinal_ex(context.get(), digest.data(), &size);
-    std::string hex;
-    for (unsigned i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
-    return hex;
+    return digest.hex();
 }
 
 void refuse_existing(const fs::path& path, bool force) {

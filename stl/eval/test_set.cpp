@@ -1,6 +1,7 @@
 #include "stl/eval/test_set.h"
 
 #include "stl/core/error.h"
+#include "stl/train/data_record.h"
 
 namespace stl {
 
@@ -36,6 +37,17 @@ std::string trained_on(const Dataset& test_set, const Predictor& predictor) {
     std::error_code unknown;
     if (path.empty() || !fs::equivalent(split_file_name(path).path, files.front(), unknown)) return "";
     return fmt::format("{}: marks no split, so the network was trained on these test sequences", path);
+}
+
+std::vector<std::string> changed_files(const Dataset& test_set, const Predictor& predictor) {
+    std::vector<std::string> lines;
+    if (predictor.run() == nullptr || !fs::exists(predictor.run()->run_file())) return lines;
+    const auto record = read_json(predictor.run()->run_file());
+    if (!record.is_object() || !record.contains("trained_on")) return lines;
+    for (const auto& file : test_set.files()) {
+        if (auto line = file_difference(record["trained_on"], file); !line.empty()) lines.push_back(std::move(line));
+    }
+    return lines;
 }
 
 std::unique_ptr<Dataset> open_test_set(const DatasetOptions& options) {

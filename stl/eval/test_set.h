@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "stl/data/dataset.h"
 #include "stl/predict/predictor.h"
@@ -25,6 +26,9 @@ DatasetOptions test_set_options(const TestSetOptions& arguments, const Predictor
 /// A line for where the test sequences are those that the network was trained on, as the file marks no split; else
 /// empty.
 std::string trained_on(const Dataset& test_set, const Predictor& predictor);
+
+/// Lines for files of the test set that are not what they were when the run was trained on them.
+std::vector<std::string> changed_files(const Dataset& test_set, const Predictor& predictor);
 
 /// Error: a data set without a test set.
 std::unique_ptr<Dataset> open_test_set(const DatasetOptions& options);

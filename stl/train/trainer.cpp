@@ -19,6 +19,7 @@
 #include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
 #include "stl/train/batches.h"
+#include "stl/train/data_record.h"
 #include "stl/train/graph_step.h"
 #include "stl/train/loss_log.h"
 #include "stl/train/plan.h"
@@ -58,6 +59,8 @@ class Trainer {
   private:
     void build_network();
     void open_folder();
+    /// Than those that the run was started with.
+    void warn_of_other_data() const;
     void restore_random_numbers(const Checkpoint& checkpoint, const fs::path& path);
     void restore(const Json& resolved);
     /// Of the steps in the log that the checkpoint does not have.
@@ -95,6 +98,7 @@ class Trainer {
     torch::Device device_;
     const TrainOptions options_;  ///< as computed; the run's files keep what was asked for
     std::unique_ptr<Dataset> train_data_, validation_data_;
+    Json trained_on_;  ///< data_record.h
     SequenceShape shape_;
     Normalization normalization_;
     Normalizer normalizer_;
@@ -133,6 +137,7 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
     build_network();
     validation_data_ = make_dataset(experiment_.dataset, Split::validation, options_.seed);
     warn_about_data(experiment_, *train_data_, validation_data_.get(), reporter);
+    trained_on_ = data_record(*train_data_, validation_data_.get());
 }
 
 void Trainer::build_network() {
@@ -168,6 +173,7 @@ void Trainer::open_folder() {
     const auto resolved = resolved_experiment();
     if (resumes_) {
         folder_ = RunFolder::go_on(request_.run);
+        warn_of_other_data();
         require_settings(*folder_, resolved);
         restore(resolved);
     } else {
@@ -177,6 +183,13 @@ void Trainer::open_folder() {
     losses_ = std::make_unique<LossLog>(
         *folder_, LossLog::Settings{options_.log_every, options_.batch_size, schedule_.steps_per_epoch});
     losses_->start_at(now_.step, now_.epoch_sum);
+}
+
+void Trainer::warn_of_other_data() const {
+    if (!fs::exists(folder_->run_file())) return;
+    const auto record = read_json(folder_->run_file());
+    const auto before = record.is_object() && record.contains("trained_on") ? record["trained_on"] : Json();
+    if (const auto line = data_difference(before, trained_on_); !line.empty()) reporter_.warn(line);
 }
 
 void Trainer::restore_random_numbers(const Checkpoint& checkpoint, const fs::path& path) {
@@ -427,6 +440,7 @@ void Trainer::write_run_file(const std::string& state) const {
                                      {"threads", at::get_num_threads()},
                                      {"seed", options_.seed},
                                      {"data", train_data_->describe()},
+                                     {"trained_on", trained_on_},
                                      {"parameters", model_->parameter_count()},
                                      {"started", started_at_},
                                      {"written", utc_now()},

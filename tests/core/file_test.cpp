@@ -320,5 +320,27 @@ TEST(MappedFile, ShowsTheBytesAndMoves) {
     EXPECT_THAT(error_of([&] { MappedFile(folder.path()); }), HasSubstr("is a folder"));
 }
 
+TEST(Files, ASampleFindsAnotherFile) {
+    const test::TemporaryFolder folder;
+    const auto file = folder / "a";
+    const auto digest = [&](const std::string& bytes) {
+        write_text(file, bytes);
+        return sample_digest(file);
+    };
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{1} << 16, std::size_t{5} << 20}) {
+        SCOPED_TRACE(size);
+        std::string bytes(size, 'x');
+        const auto whole = digest(bytes);
+        EXPECT_EQ(digest(bytes), whole);
+        EXPECT_NE(digest(bytes + "x"), whole);
+        if (size == 0) continue;
+        for (const std::size_t at : {std::size_t{0}, size - 1}) {
+            auto other = bytes;
+            other[at] = 'y';
+            EXPECT_NE(digest(other), whole) << at;
+        }
+    }
+}
+
 }  // namespace
 }  // namespace stl

@@ -574,6 +574,27 @@ TEST_F(TrainerTest, AsManyCheckpointsStayAsAskedFor) {
     }
 }
 
+TEST_F(TrainerTest, OtherDataThanBeforeAreNoticed) {
+    const auto resumed = [&] {
+        auto r = request();
+        r.resume = true;
+        Watcher watcher;
+        train(r, watcher, [] { return true; });
+        return watcher.warnings;
+    };
+    train(request(), silent_, [] { return true; });
+    const auto record = read_json(folder_ / "run/run.json")["trained_on"];
+    EXPECT_EQ(record["train_sequences"], 12);
+    EXPECT_EQ(record["files"][0]["path"], (folder_ / "data.h5").string());
+    const auto other = testing::Contains(HasSubstr("data.h5: other contents than the run was started with"));
+    EXPECT_THAT(resumed(), testing::Not(other));
+    write_data("data.h5", 12, 0.5F);
+    EXPECT_THAT(resumed(), other);
+    EXPECT_THAT(resumed(), testing::Not(other)) << "said once";
+    write_data("data.h5", 15, 0.5F);
+    EXPECT_THAT(resumed(), testing::Contains(HasSubstr("started with 12 sequences for training, now there are 15")));
+}
+
 TEST_F(TrainerTest, AnotherRunsCheckpointIsRefused) {
     train(request(), silent_);
     auto other = request({{"lr", 0.004}});

@@ -121,6 +121,7 @@ void run_evaluate(EvaluateArguments a, Console& console) {
     const auto data = open_test_set(set);
     if (const auto what = shortage(set.where + ".test_sequences", set.test_sequences, *data); !what.empty())
         console.warn(what);
+    for (const auto& line : changed_files(*data, predictor)) console.warn(line);
     if (const auto line = trained_on(*data, predictor); !line.empty()) console.warn(line);
     EvaluateOptions options;
     options.metrics = a.metrics.options();
