@@ -45,7 +45,8 @@ std::vector<std::string> changed_files(const Dataset& test_set, const Predictor&
     const auto record = read_json(predictor.run()->run_file());
     if (!record.is_object() || !record.contains("trained_on")) return lines;
     for (const auto& file : test_set.files()) {
-        if (auto line = file_difference(record["trained_on"], file); !line.empty()) lines.push_back(std::move(line));
+        if (auto line = file_difference(record["trained_on"], file); !line.empty())
+            lines.push_back(std::move(line));
     }
     return lines;
 }

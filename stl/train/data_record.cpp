@@ -46,7 +46,8 @@ std::string data_difference(const Json& before, const Json& now) {
         const auto key = fmt::format("{}_sequences", kind);
         const auto had = count_of(before, key.c_str()), has = count_of(now, key.c_str());
         if (had != has)
-            return fmt::format("the run was started with {} for {}, now there are {}", counted(had, "sequence"),
+            return fmt::format("the run was started with {} for {}, now there are {}",
+                               counted(had, "sequence"),
                                kind == std::string("train") ? "training" : "validation", has);
     }
     const auto had = files_of(before), has = files_of(now);

@@ -327,7 +327,8 @@ TEST(Files, ASampleFindsAnotherFile) {
         write_text(file, bytes);
         return sample_digest(file);
     };
-    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{1} << 16, std::size_t{5} << 20}) {
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{1}, std::size_t{1} << 16, std::size_t{5} << 20}) {
         SCOPED_TRACE(size);
         std::string bytes(size, 'x');
         const auto whole = digest(bytes);

@@ -16,7 +16,9 @@ constexpr std::uint64_t mib = 1 << 20;
 
 class AvailableMemoryTest : public testing::Test {
   protected:
-    AvailableMemoryTest() { write("proc/meminfo", "MemTotal: 8388608 kB\nMemFree: 1024 kB\nMemAvailable: 4194304 kB\n"); }
+    AvailableMemoryTest() {
+        write("proc/meminfo", "MemTotal: 8388608 kB\nMemFree: 1024 kB\nMemAvailable: 4194304 kB\n");
+    }
 
     void write(const std::string& name, const std::string& text) const {
         fs::create_directories((root_ / name).parent_path());

@@ -107,12 +107,13 @@ TEST_F(JourneyTest, FromDataToVideo) {
 
 TEST_F(JourneyTest, ACrashMarksTheRunAsFailedAndItGoesOn) {
     const std::string train = "train tiny.json --run run --device cpu --log-every 1 --save-every 1";
-    const auto crashed = interrupted(train + " --set train.epochs=500", folder_ / "run/metrics.jsonl", SIGSEGV,
-                                     "ulimit -c 0; ");
+    const auto crashed = interrupted(train + " --set train.epochs=500", folder_ / "run/metrics.jsonl",
+                                     SIGSEGV, "ulimit -c 0; ");
     EXPECT_THAT(crashed.err, HasSubstr("stl: crashed (segmentation fault): version "));
     EXPECT_THAT(crashed.err, HasSubstr("running 'stl train tiny.json"));
     EXPECT_EQ(read_json(folder_ / "run/run.json")["state"], "failed");
-    const auto second = interrupted(train + " --set train.epochs=500 --resume", folder_ / "run/metrics.jsonl");
+    const auto second =
+        interrupted(train + " --set train.epochs=500 --resume", folder_ / "run/metrics.jsonl");
     EXPECT_EQ(second.status, 130) << second.err;
 }
 

@@ -592,7 +592,8 @@ TEST_F(TrainerTest, OtherDataThanBeforeAreNoticed) {
     EXPECT_THAT(resumed(), other);
     EXPECT_THAT(resumed(), testing::Not(other)) << "said once";
     write_data("data.h5", 15, 0.5F);
-    EXPECT_THAT(resumed(), testing::Contains(HasSubstr("started with 12 sequences for training, now there are 15")));
+    EXPECT_THAT(resumed(),
+                testing::Contains(HasSubstr("started with 12 sequences for training, now there are 15")));
 }
 
 TEST_F(TrainerTest, AnotherRunsCheckpointIsRefused) {

@@ -44,13 +44,15 @@ Mapping parse_mapping(std::string_view line) {
     const auto hexadecimal = [&] {
         std::uintptr_t value = 0;
         for (; at < line.size() && line[at] != '-' && line[at] != ' '; ++at)
-            value = value * 16 + static_cast<unsigned>(line[at] <= '9' ? line[at] - '0' : line[at] - 'a' + 10);
+            value =
+                value * 16 + static_cast<unsigned>(line[at] <= '9' ? line[at] - '0' : line[at] - 'a' + 10);
         ++at;
         return value;
     };
     mapping.begin = hexadecimal();
     mapping.end = hexadecimal();
-    if (const auto slash = line.find('/', at); slash != std::string_view::npos) mapping.file = line.substr(slash);
+    if (const auto slash = line.find('/', at); slash != std::string_view::npos)
+        mapping.file = line.substr(slash);
     return mapping;
 }
 
@@ -113,7 +115,8 @@ const char* name_of(int signal) {
 void on_crash(int signal, siginfo_t* info, void* /*context*/) {
     static std::array<char, longest> text;
     // Sent by a process, it has no address.
-    const auto lost = signal == SIGBUS && info->si_code > 0 ? file_at(info->si_addr, text) : std::string_view();
+    const auto lost =
+        signal == SIGBUS && info->si_code > 0 ? file_at(info->si_addr, text) : std::string_view();
     mark_run();
     if (!lost.empty()) {
         say("stl: ");
@@ -133,7 +136,8 @@ void on_crash(int signal, siginfo_t* info, void* /*context*/) {
 }  // namespace
 
 void watch_crashes(const std::string& command_line) {
-    keep(context, fmt::format("version {} ({}), running '{}'", version(), revision(), printable(command_line)));
+    keep(context,
+         fmt::format("version {} ({}), running '{}'", version(), revision(), printable(command_line)));
     for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) {
         struct sigaction action {};
         action.sa_sigaction = on_crash;
