@@ -72,7 +72,7 @@ std::uint64_t free_in_cgroups(const fs::path& root) {
         // "<number>:<controllers>:<path>"; version 2 has no controllers.
         const auto first = line.find(':'), second = line.find(':', first + 1);
         if (second == std::string::npos) continue;
-        const auto controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+        const auto controllers = fmt::format(",{},", line.substr(first + 1, second - first - 1));
         const fs::path path = line.substr(second + 1);
         if (controllers == ",,") {
             least = std::min(least, free_in_groups(top, path, version_2));
