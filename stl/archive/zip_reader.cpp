@@ -105,7 +105,8 @@ ZipReader::ZipReader(Bytes file) : file_(file) {
     entries_.reserve(directory.count);
     for (std::uint64_t i = 0; i < directory.count; ++i) {
         const auto head = part(rest, 0, central_size, "a directory entry");
-        if (number(head, 0, 4) != central_signature) fail("damaged zip file: directory entry {} is none", i);
+        if (number(head, 0, 4) != central_signature)
+            fail("damaged zip file: directory entry {} is invalid", i);
         const auto flags = number(head, 8, 2);
         const auto method = number(head, 10, 2);
         const auto name_size = number(head, 28, 2);

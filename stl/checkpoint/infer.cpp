@@ -51,7 +51,7 @@ class Inference {
         const auto blocks = count("hid.enc.");
         const auto [outer, inner] = channels(translator);
         if (first[0] == 0 || outer % first[0] != 0) {
-            fail("{}: {} channels in the translator are no multiple of the encoder's {}", where_, outer,
+            fail("{}: {} channels in the translator are not a multiple of the encoder's {}", where_, outer,
                  first[0]);
         }
         Json out{{"translator", translator},

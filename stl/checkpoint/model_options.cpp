@@ -80,7 +80,7 @@ std::string positions_note(const Checkpoint& checkpoint, const Json& model) {
 
 Json model_keys(Json json, const std::string& where) {
     if (json.is_null()) return Json::object();
-    if (!json.is_object()) fail("{}: is no object {{...}}", where);
+    if (!json.is_object()) fail("{}: is not an object {{...}}", where);
     take_model_of_experiment(json);
     drop_input_frames(json, where);
     for (const char* key : peers_other_keys) json.erase(key);
@@ -88,8 +88,7 @@ Json model_keys(Json json, const std::string& where) {
     for (const auto& [peers, ours] :
          {std::pair{"model_type", "translator"}, {"aft_seq_length", "output_frames"}}) {
         if (!json.contains(peers)) continue;
-        if (json.contains(ours))
-            fail("{}: '{}' stands beside '{}', which means the same", where, peers, ours);
+        if (json.contains(ours)) fail("{}: '{}' and '{}' are synonyms; give only one", where, peers, ours);
         json[ours] = json[peers];
         json.erase(peers);
     }

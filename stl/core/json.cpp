@@ -159,7 +159,7 @@ std::string key_path(const std::string& where, const std::string& key) {
 
 Fields::Fields(Json object, std::string where) : object_(std::move(object)), where_(std::move(where)) {
     if (object_.is_null()) object_ = Json::object();
-    if (!object_.is_object()) fail("{}: {} is no object {{...}}", where_, shown(object_));
+    if (!object_.is_object()) fail("{}: {} is not an object {{...}}", where_, shown(object_));
 }
 
 std::string Fields::where(const std::string& key) const {

@@ -11,7 +11,7 @@ std::vector<double> numbers(const Json& value, const std::string& where) {
     std::vector<double> out;
     for (const auto& item : value.is_array() ? value : Json::array({value})) {
         if (!item.is_number() || !std::isfinite(item.get<double>())) {
-            fail("{}: {} is no number or list of numbers", where, value.dump());
+            fail("{}: {} is not a number or a list of numbers", where, value.dump());
         }
         out.push_back(item.get<double>());
     }

@@ -17,7 +17,7 @@ std::int64_t as_number(const std::string& text, const std::string& where) {
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size())
-        fail("{}: '{}' is no number of epochs", where, text);
+        fail("{}: '{}' is not a number of epochs", where, text);
     return value;
 }
 
@@ -54,11 +54,11 @@ std::optional<fs::path> experiments_folder() {
 
 Published Published::read(const fs::path& file) {
     Json table = read_json(file);
-    if (!table.is_object()) fail("{}: is no object {{...}}", file.string());
+    if (!table.is_object()) fail("{}: is not an object {{...}}", file.string());
     for (const auto& [dataset, by_epochs] : table.items()) {
         if (dataset.starts_with("_")) continue;
         const auto where = file.string() + ": " + dataset;
-        if (!by_epochs.is_object()) fail("{}: is no object {{epochs: ...}}", where);
+        if (!by_epochs.is_object()) fail("{}: is not an object {{epochs: ...}}", where);
         for (const auto& [epochs, rows] : by_epochs.items()) {
             as_number(epochs, where);
             const bool fits = rows.is_object() && std::ranges::all_of(rows, [](const Json& row) {
@@ -66,7 +66,7 @@ Published Published::read(const fs::path& file) {
                                              return v.is_number();
                                          });
                               });
-            if (!fits) fail("{}.{}: is no table {{translator: {{metric: number}}}}", where, epochs);
+            if (!fits) fail("{}.{}: is not a table {{translator: {{metric: number}}}}", where, epochs);
         }
     }
     table.erase("_about");

@@ -78,7 +78,7 @@ Json record_document(Json document, const Predictor& predictor, const std::vecto
                      const std::optional<Evaluation>& best, std::int64_t best_epoch) {
     require_finished(inside(document, {"training"}), predictor);
     if (document["mse"].is_null())
-        fail("{}: cannot be recorded, its MSE is no finite number", predictor.checkpoint().string());
+        fail("{}: cannot be recorded: its MSE is not finite", predictor.checkpoint().string());
     document["data_files"] = Json::array();
     for (const auto& file : data_files) {
         document["data_files"].push_back({{"path", file.string()}, {"sha256", sha256_file(file)}});

@@ -19,9 +19,9 @@ DatasetOptions test_set_options(const TestSetOptions& a, const Predictor& predic
         if (!a.layout.empty()) json["layout"] = a.layout;
     } else if (predictor.experiment().is_object() && predictor.experiment().contains("dataset")) {
         json = predictor.experiment()["dataset"];
-        if (!json.is_object()) fail("{}: {} is no object {{...}}", where, to_line(json));
+        if (!json.is_object()) fail("{}: {} is not an object {{...}}", where, to_line(json));
     } else {
-        fail("{}: does not tell its data set; give a test set with --data FILE",
+        fail("{}: does not record its data set; give a test set with --data FILE",
              predictor.checkpoint().string());
     }
     json["output_frames"] = a.frames > 0 ? a.frames : predictor.output_frames();

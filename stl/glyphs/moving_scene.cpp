@@ -33,7 +33,7 @@ const std::vector<MovingKind>& moving_kinds() {
 
 const MovingKind& moving_kind(std::string_view name) {
     const auto found = std::ranges::find(moving_kinds(), name, &MovingKind::name);
-    if (found == moving_kinds().end()) fail("'{}' is no data set of moving glyphs", name);
+    if (found == moving_kinds().end()) fail("'{}' is not a data set of moving glyphs", name);
     return *found;
 }
 

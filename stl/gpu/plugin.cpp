@@ -18,7 +18,7 @@ struct Opened {
 Opened open_plugin() {
     const auto file = plugin_file();
     if (file.empty())
-        return {nullptr, fmt::format("{} is not there (it is built where nvcc is)", library_name)};
+        return {nullptr, fmt::format("{} is missing (it is built where nvcc is available)", library_name)};
     void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr)
         return {nullptr, fmt::format("{} cannot be opened: {}", file.string(), dlerror())};

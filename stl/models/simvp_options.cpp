@@ -49,7 +49,7 @@ template <class T>
 std::optional<T> find_either(Fields& fields, const std::string& key, const std::string& peers) {
     const auto own = fields.find<T>(key);
     const auto other = fields.find<T>(peers);
-    if (own && other) fail("{}: stands beside '{}', which means the same", fields.where(peers), key);
+    if (own && other) fail("{}: a synonym of '{}'; give only one", fields.where(peers), key);
     return own ? own : other;
 }
 

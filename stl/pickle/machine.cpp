@@ -231,7 +231,7 @@ bool Machine::step_number(std::uint8_t op) {
             double value = 0;
             const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
             if (code != std::errc{} || end != digits.data() + digits.size()) {
-                fail("'{}' is no number", printable(digits));
+                fail("'{}' is not a number", printable(digits));
             }
             make(value);
             break;
@@ -264,7 +264,7 @@ void Machine::decimal(std::string_view digits) {
     std::uint64_t large = 0;
     const auto [end, code] = std::from_chars(digits.data(), end_of_digits, large);
     if (end != end_of_digits || code == std::errc::invalid_argument)
-        fail("'{}' is no integer", printable(digits));
+        fail("'{}' is not an integer", printable(digits));
     if (code == std::errc::result_out_of_range) return make(BigInteger{});
     std::string bytes(9, '\0');
     std::memcpy(bytes.data(), &large, sizeof large);
@@ -419,7 +419,7 @@ bool Machine::step_memo(std::uint8_t op) {
         std::uint64_t index = 0;
         const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
         if (code != std::errc{} || end != digits.data() + digits.size())
-            fail("'{}' is no index", printable(digits));
+            fail("'{}' is not an index", printable(digits));
         return index;
     };
     switch (op) {
@@ -470,7 +470,7 @@ bool Machine::step_object(std::uint8_t op) {
             const auto name = pop();
             const auto module = pop();
             if (!name.as<std::string_view>() || !module.as<std::string_view>())
-                fail("a name that is no text");
+                fail("a name that is not text");
             push(global(*module.as<std::string_view>(), *name.as<std::string_view>()));
             break;
         }
@@ -532,7 +532,7 @@ void Machine::build(Value state) {
 
 void Machine::persistent_id(Value id) {
     const auto* tuple = id.as<List>();
-    if (tuple == nullptr || !persistent_) fail("{} is no persistent id of a storage", id.describe());
+    if (tuple == nullptr || !persistent_) fail("{} is not a persistent id of a storage", id.describe());
     // The legacy format writes a module's class as ('module', class, source file, source).
     if (tuple->items.size() > 1 && tuple->items[1].as<Global>()) {
         const auto* kind = tuple->items[0].as<std::string_view>();

@@ -157,7 +157,7 @@ void TorchFile::place_legacy_storages(std::size_t position, const List& keys) {
 
 /// id: ('storage', type, key, location, count), in the legacy format also (view key, offset, count) or None.
 StorageView TorchFile::storage_of(const List& id) {
-    if (text_at(id, 0, "a kind") != "storage") fail("a persistent id that is no storage");
+    if (text_at(id, 0, "a kind") != "storage") fail("a persistent id that is not a storage");
     const auto* type = id.items.size() > 1 ? id.items[1].as<Global>() : nullptr;
     if (type == nullptr) fail("a storage without a type");
     if (type->role != Role::storage_type)

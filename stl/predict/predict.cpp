@@ -33,7 +33,7 @@ std::int64_t predict_all(PredictionSource& source, PredictionSink& sink, const P
     reporter.progress_end();
     if (broken > 0) {
         reporter.warn(
-            fmt::format("{} of {} predictions hold values that are no numbers (the weights or the input do)",
+            fmt::format("{} of {} predictions hold NaN or infinite values (as do the weights or the input)",
                         broken, done));
     }
     return done;

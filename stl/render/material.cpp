@@ -127,7 +127,7 @@ Material stored_predictions(const std::vector<std::string>& predictions, const s
         expected.frames = info.shape.frames;
         if (info.shape != expected || info.shape.frames > m.shape.frames ||
             info.count < truth->info().count) {
-            fail("{}: {} sequences of {} are no predictions for {} of {} in {}", file, info.count,
+            fail("{}: {} sequences of {} are not predictions for {} of {} in {}", file, info.count,
                  to_string(info.shape), truth->info().count, to_string(m.shape), truth_file);
         }
         for (std::size_t k = 0; k < numbers.size(); ++k) {

@@ -10,8 +10,8 @@ namespace {
 std::int64_t frames_in(std::span<const float> values, const SequenceShape& shape, const std::string& what) {
     const std::int64_t n = shape.frame_elements();
     if (n <= 0 || std::ssize(values) % n != 0) {
-        fail("{}: {} values are no whole number of frames of {}x{}x{}", what, values.size(), shape.channels,
-             shape.height, shape.width);
+        fail("{}: {} values are not a whole number of frames of {}x{}x{}", what, values.size(),
+             shape.channels, shape.height, shape.width);
     }
     return std::ssize(values) / n;
 }

@@ -22,7 +22,7 @@ void at_least(std::int64_t value, std::int64_t least, const std::string& where) 
 }
 
 void positive(double value, const std::string& where) {
-    if (!(value > 0) || !std::isfinite(value)) fail("{}: {} is no positive number", where, value);
+    if (!(value > 0) || !std::isfinite(value)) fail("{}: {} is not a positive number", where, value);
 }
 
 void not_negative(double value, const std::string& where) {
@@ -140,13 +140,13 @@ Json read_with_base(const fs::path& path, int depth, Origins& origins) {
         fail("{}: not an experiment file{}", path.string(), kind_hint(path));
     Json own = read_json(path, most_experiment_bytes);
     if (!own.is_object())
-        fail("{}: is no experiment (an object with dataset, model and train)", path.string());
+        fail("{}: not an experiment (expected an object with dataset, model and train)", path.string());
     const auto base = own.find("base");
     if (base == own.end()) {
         note_file(origins, path.string(), own);
         return own;
     }
-    if (!base->is_string()) fail("{}: base: {} is no file name", path.string(), base->dump());
+    if (!base->is_string()) fail("{}: base: {} is not a file name", path.string(), base->dump());
     const auto base_path = path.parent_path() / base->get<std::string>();
     if (!fs::exists(base_path)) fail("{}: base: {} does not exist", path.string(), base_path.string());
     Json whole = read_with_base(base_path, depth + 1, origins);
@@ -163,7 +163,7 @@ void apply(Json& json, const Setting& setting, Origins& origins) {
         const auto dot = setting.key.find('.', begin);
         const auto key = setting.key.substr(begin, dot - begin);
         if (!place->is_object()) {
-            fail("--set {}: {} is no object", setting.key, setting.key.substr(0, begin - 1));
+            fail("--set {}: {} is not an object", setting.key, setting.key.substr(0, begin - 1));
         }
         if (dot == std::string::npos) {
             if (setting.value.is_null() && place->erase(key) > 0) return;  // what stood there is not wanted
@@ -183,7 +183,7 @@ void apply(Json& json, const Setting& setting, Origins& origins) {
 SimVPOptions complete_model(const Experiment& e, const SequenceShape& shape) {
     const auto where = key_path(e.file, "model");
     Json complete = e.model;
-    if (!complete.is_object()) fail("{}: is no object {{...}}", where);
+    if (!complete.is_object()) fail("{}: is not an object {{...}}", where);
     complete["in_shape"] = {e.dataset.input_frames, shape.channels, shape.height, shape.width};
     complete["output_frames"] = e.dataset.output_frames;
     return SimVPOptions::from_json(complete, where);
@@ -215,7 +215,8 @@ Setting parse_setting(const std::string& text) {
     if (!is_utf8(text)) throw UsageError(fmt::format("--set {}: not UTF-8", shortened(setting.key)));
     if (setting.key.front() == '.' || setting.key.back() == '.' ||
         setting.key.find("..") != std::string::npos) {
-        throw UsageError(fmt::format("--set {}: '{}' is no key, expected e.g. train.lr", text, setting.key));
+        throw UsageError(
+            fmt::format("--set {}: '{}' is not a key, expected e.g. train.lr", text, setting.key));
     }
     const auto value = text.substr(equals + 1);
     constexpr std::ptrdiff_t deepest = 20;

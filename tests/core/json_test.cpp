@@ -130,7 +130,7 @@ TEST(Fields, ChildrenKnowWhereTheyAre) {
     auto train = fields.child("train");
     EXPECT_THAT(error_of([&] { train.get<double>("lr", 0); }), HasSubstr("a.json: train.lr"));
     EXPECT_TRUE(fields.child("absent").object().empty());
-    EXPECT_THAT(error_of([&] { fields.child("list"); }), HasSubstr("is no object"));
+    EXPECT_THAT(error_of([&] { fields.child("list"); }), HasSubstr("is not an object"));
 }
 
 }  // namespace

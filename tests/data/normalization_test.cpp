@@ -68,7 +68,8 @@ TEST(Normalization, KeysAreCheckedAndComeBack) {
     EXPECT_THAT(message(R"("mean": 1)"), HasSubstr("a.json: dataset: mean and std go together"));
     EXPECT_THAT(message(R"("mean": 1, "std": 0)"), HasSubstr("dataset.std: 0 is not positive"));
     EXPECT_THAT(message(R"("mean": [1, 2], "std": 1)"), HasSubstr("2 means and 1 deviations"));
-    EXPECT_THAT(message(R"("mean": "a", "std": 1)"), HasSubstr("dataset.mean: \"a\" is no number"));
+    EXPECT_THAT(message(R"("mean": "a", "std": 1)"),
+                HasSubstr("dataset.mean: \"a\" is not a number or a list of numbers"));
     EXPECT_THAT(error_of([] {
                     Normalization{{1, 2}, {1, 1}}.check_channels(3, "a.h5");
                 }),

@@ -114,7 +114,7 @@ TEST(Evaluate, RecordsFinishedRunsOnly) {
     auto not_finite = document;
     not_finite["mse"] = nullptr;
     EXPECT_THAT(error_of([&] { record_document(not_finite, predictor, {}, std::nullopt, 0); }),
-                HasSubstr("cannot be recorded, its MSE is no finite number"));
+                HasSubstr("cannot be recorded: its MSE is not finite"));
     EXPECT_THAT(error_of([&] { record_document(unfinished, predictor, {}, std::nullopt, 0); }),
                 HasSubstr("not finished (state stopped)"));
     write_small_checkpoint(folder / "a.pth", 4);

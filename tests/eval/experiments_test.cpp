@@ -226,9 +226,10 @@ TEST(Published, RefusesWhatIsNoTable) {
     EXPECT_NE(testing::error_of([&] { Published::read(folder / "p.json"); }).find("p.json: mmnist.200"),
               std::string::npos);
     write_text(folder / "q.json", R"({"mmnist": {"many": {}}})");
-    EXPECT_NE(
-        testing::error_of([&] { Published::read(folder / "q.json"); }).find("'many' is no number of epochs"),
-        std::string::npos);
+    EXPECT_NE(testing::error_of([&] {
+                  Published::read(folder / "q.json");
+              }).find("'many' is not a number of epochs"),
+              std::string::npos);
 }
 
 }  // namespace

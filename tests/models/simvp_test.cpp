@@ -205,7 +205,7 @@ TEST(SimVPOptions, NamesWhatIsWrong) {
     EXPECT_EQ(from({{"in_shape", {10, 1, 64, 64}}, {"hidT", 3}}),
               "a.json: model.hidT: unknown key (did you mean 'hid_T'?)");
     EXPECT_EQ(from({{"in_shape", {10, 1, 64, 64}}, {"translator", "tau"}, {"model_type", "tau"}}),
-              "a.json: model.model_type: stands beside 'translator', which means the same");
+              "a.json: model.model_type: a synonym of 'translator'; give only one");
 }
 
 TEST(SimVPOptions, NamesSizesThatATranslatorCanNotHave) {

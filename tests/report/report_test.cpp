@@ -155,7 +155,7 @@ TEST(Report, RefusesWhatIsNoRecord) {
         without["experiment"][part] = "none";
         write_json(folder / "parts/a.json", without);
         EXPECT_THAT(error_of([&] { read_records(folder / "parts"); }),
-                    HasSubstr(fmt::format("a.json: experiment.{}: \"none\" is no object", part)));
+                    HasSubstr(fmt::format("a.json: experiment.{}: \"none\" is not an object", part)));
     }
     EXPECT_TRUE(read_records(folder / "nothing").empty());
     EXPECT_THAT(error_of([&] { make_tables(records, experiments, "minst"); }), HasSubstr("data set 'minst'"));

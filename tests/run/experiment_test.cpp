@@ -171,17 +171,18 @@ TEST_F(ExperimentTest, ErrorsNameTheFileThatHoldsTheKey) {
     file("base.json", R"({"base": "deep.json", "dataset": {"name": "mmnist"}, "model": {"hid_V": 8}})");
     EXPECT_THAT(
         [&] { load(R"({"base": "base.json"})"); },
-        ThrowsMessage<Error>((folder_ / "deep.json").string() + ": train.lr: -1 is no positive number"));
-    EXPECT_THAT([&] { load(R"({"base": "base.json", "train": {"lr": -2}})"); },
-                ThrowsMessage<Error>((folder_ / "a.json").string() + ": train.lr: -2 is no positive number"));
+        ThrowsMessage<Error>((folder_ / "deep.json").string() + ": train.lr: -1 is not a positive number"));
+    EXPECT_THAT(
+        [&] { load(R"({"base": "base.json", "train": {"lr": -2}})"); },
+        ThrowsMessage<Error>((folder_ / "a.json").string() + ": train.lr: -2 is not a positive number"));
     EXPECT_THAT([&] { load(R"({"base": "base.json"})", {"train.lr=1"}); },
                 ThrowsMessage<Error>(HasSubstr("deep.json: train.eps: -1")));
     EXPECT_THAT([&] { load(R"({"base": "base.json", "train": {"lr": 1, "eps": 1}})"); },
                 ThrowsMessage<Error>(HasSubstr("base.json: model.hid_V: unknown key")));
     EXPECT_THAT([&] { load(simple_, {"train.lr=-1"}); },
-                ThrowsMessage<Error>("--set train.lr=-1: -1 is no positive number"));
+                ThrowsMessage<Error>("--set train.lr=-1: -1 is not a positive number"));
     EXPECT_THAT([&] { load(simple_, {R"(train={"lr": -1})"}); },
-                ThrowsMessage<Error>(R"(--set train={"lr": -1}: -1 is no positive number)"));
+                ThrowsMessage<Error>(R"(--set train={"lr": -1}: -1 is not a positive number)"));
 }
 
 TEST_F(ExperimentTest, AStatedShapeMustBeTheDatas) {

@@ -121,7 +121,7 @@ TEST_F(JourneyTest, CtrlCSavesAndTheRunGoesOn) {
     const std::string train = "train tiny.json --run run --device cpu --log-every 1 --set train.epochs=500";
     const auto first = interrupted(train, folder_ / "run/metrics.jsonl");
     EXPECT_EQ(first.status, 130) << first.err;
-    EXPECT_THAT(first.err, HasSubstr("go on with: stl " + train + " --resume\n"));
+    EXPECT_THAT(first.err, HasSubstr("continue with: stl " + train + " --resume\n"));
     EXPECT_EQ(json("info run --json")["parameters"],
               json("info run/checkpoints/last.pth --json")["parameters"]);
     EXPECT_EQ(parse_json(read_text(folder_ / "run/run.json"), "run.json")["state"], "stopped");

@@ -128,7 +128,7 @@ TEST_F(SystemTest, AClosedTerminalStopsTrainingAndSaves) {
     const std::string train = "train tiny.json --run run --device cpu --set train.steps=100000 --log-every 1";
     const auto outcome = interrupted(train, folder_ / "run/metrics.jsonl", SIGHUP);
     EXPECT_EQ(outcome.status, 130) << outcome.err;
-    EXPECT_THAT(outcome.err, HasSubstr("saved; go on with"));
+    EXPECT_THAT(outcome.err, HasSubstr("saved; continue with"));
     EXPECT_TRUE(fs::exists(folder_ / "run/checkpoints/last.pth"));
 }
 
@@ -184,7 +184,7 @@ TEST_F(SystemTest, ADamagedExperimentIsNamed) {
     good("train tiny.json --run run --device cpu");
     write_text(folder_ / "run/experiment.json", R"({"dataset": 1})");
     for (const std::string command : {"evaluate run", "render run --output out.png"})
-        expect_refused("$STL " + command, "run/experiment.json: dataset: 1 is no object {...}");
+        expect_refused("$STL " + command, "run/experiment.json: dataset: 1 is not an object {...}");
     write_text(folder_ / "run/experiment.json", R"({"dataset": {"name": 5}})");
     for (const std::string command : {"evaluate run", "render run --output out.png"})
         expect_refused("$STL " + command, "run/experiment.json: dataset.name: 5 is not a string");

@@ -354,7 +354,7 @@ TEST_F(TrainerTest, ARunGoesOnWithItsOwnSettingsOnly) {
     EXPECT_THAT([&] { train(other, silent_); },
                 ThrowsMessage<Error>(HasSubstr("dataset is not what the run was started with")));
     write_text(folder_ / "run/experiment.json", "[]");
-    EXPECT_THAT([&] { train(other, silent_); }, ThrowsMessage<Error>(HasSubstr("is no object")));
+    EXPECT_THAT([&] { train(other, silent_); }, ThrowsMessage<Error>(HasSubstr("is not an object")));
 }
 
 TEST_F(TrainerTest, ANonFiniteLossStopsNamesTheStepAndKeepsTheCheckpoint) {
@@ -617,8 +617,9 @@ TEST_F(TrainerTest, ACheckpointThatCannotGoOnExactlyIsRefused) {
     auto damaged = whole;
     damaged.extra.clear();
     write_checkpoint(last, damaged);
-    EXPECT_THAT([&] { train(again, silent_); },
-                ThrowsMessage<Error>(HasSubstr("stl_tensors.rng: is not there")));
+    EXPECT_THAT(
+        [&] { train(again, silent_); },
+        ThrowsMessage<Error>(HasSubstr("stl_tensors.rng: missing, so the run cannot continue exactly")));
     damaged = whole;
     damaged.stl.erase("epoch_sum");
     write_checkpoint(last, damaged);

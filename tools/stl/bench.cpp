@@ -266,7 +266,7 @@ void add_bench(CLI::App& app, Console& console) {
     auto* command = app.add_subcommand("bench", "Time networks, data and metrics on this machine");
     auto* experiment =
         command->add_option("EXPERIMENT", arguments->experiment,
-                            "an experiment file (without: the Moving MNIST benchmark's sizes)");
+                            "experiment file (default: the sizes of the Moving MNIST benchmark)");
     command
         ->add_option("--set", arguments->settings, "KEY=VALUE: override a key of the experiment (repeatable)")
         ->allow_extra_args(false)
@@ -276,32 +276,36 @@ void add_bench(CLI::App& app, Console& console) {
     command->add_option("--work", arguments->work, work_help())
         ->check(CLI::IsMember(works))
         ->capture_default_str();
-    command->add_option("--translator", arguments->translators, "names, or all")->delimiter(',');
-    command->add_option("--batch", arguments->batch, "sequences at a time (default: 1, or the experiment's)")
+    command
+        ->add_option("--translator", arguments->translators,
+                     "translators to time, separated by commas, or all")
+        ->delimiter(',');
+    command->add_option("--batch", arguments->batch, "sequences per batch (default: the experiment's, or 1)")
         ->check(positive);
-    command->add_option("--size", arguments->size, "H,W or one for both: frames of another size")
+    command->add_option("--size", arguments->size, "H,W, or one number for both: frame size in pixels")
         ->delimiter(',')
         ->allow_extra_args(false)
         ->check(positive);
-    command->add_option("--frames", arguments->frames, "another number of input frames")->check(positive);
-    command->add_flag("--checkpoint-activations", arguments->checkpoint_activations,
-                      "train: run layers again for their gradients instead of keeping what they computed");
+    command->add_option("--frames", arguments->frames, "number of input frames")->check(positive);
+    command->add_flag(
+        "--checkpoint-activations", arguments->checkpoint_activations,
+        "with --work train: recompute activations in the backward pass instead of storing them");
     add_device_option(*command, arguments->device);
-    command->add_option("--precision", arguments->precision, "fp32, bf16, or fp16 for inference on a GPU")
+    command->add_option("--precision", arguments->precision, "fp32, bf16, or (inference on a GPU) fp16")
         ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
     add_threads_option(*command, arguments->threads);
-    command->add_option("--warmup", arguments->warmup, "runs that do not count")
+    command->add_option("--warmup", arguments->warmup, "untimed runs before the timed ones")
         ->capture_default_str()
         ->check(not_negative);
-    command->add_option("--repeats", arguments->repeats, "runs that do")
+    command->add_option("--repeats", arguments->repeats, "timed runs")
         ->capture_default_str()
         ->check(positive);
-    command->add_option("--compare", arguments->compare, "paths, one after the other in turn: plain,fast")
+    command->add_option("--compare", arguments->compare, "paths to time in turn, e.g. plain,fast")
         ->delimiter(',');
     command->add_option("--profile", arguments->profile,
-                        "FILE.json: where the time goes, as a Chrome trace, and as a table here");
+                        "FILE.json: write a Chrome trace of where the time goes, and print a table");
     command->add_flag("--force", arguments->force, "replace an existing profile");
-    command->add_flag("--json", arguments->json, "one JSON object a line");
+    command->add_flag("--json", arguments->json, "print one JSON object per line");
     command->callback([arguments, &console] { run_bench(*arguments, console); });
 }
 

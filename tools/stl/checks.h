@@ -64,7 +64,7 @@ inline const CLI::Validator not_empty(
 /// Of commands that read files which may come from anywhere.
 inline CLI::Option* add_allow_external(CLI::App& command, bool& allowed) {
     return command.add_flag("--allow-external", allowed,
-                            "a file may have others read that it names, as playlists do");
+                            "let an input file name other files that are read too, as playlists do");
 }
 
 }  // namespace stl::tools

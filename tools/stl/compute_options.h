@@ -21,7 +21,7 @@ inline void add_compute_options(CLI::App& command, PredictorOptions& options) {
     add_device_option(command, options.device);
     command
         .add_option("--precision", options.precision,
-                    "fp32, or less exact and quicker: bf16 where the machine multiplies it, fp16 on a GPU")
+                    "fp32; faster and less exact: bf16 (CPUs with bfloat16 arithmetic and GPUs), fp16 (GPUs)")
         ->check(CLI::IsMember({"fp32", "bf16", "fp16"}))
         ->capture_default_str();
     add_threads_option(command, options.threads);
@@ -29,12 +29,11 @@ inline void add_compute_options(CLI::App& command, PredictorOptions& options) {
 
 /// --weights, --model: of a run or a checkpoint.
 inline void add_checkpoint_options(CLI::App& command, std::string& weights, std::string& model_json) {
-    command.add_option("--weights", weights, "of a run: last or best")
+    command.add_option("--weights", weights, "which checkpoint of a run: last or best")
         ->check(CLI::IsMember({"last", "best"}))
         ->capture_default_str();
-    command.add_option(
-        "--model", model_json,
-        "the model's configuration, where the checkpoint has none: a model's or an experiment's .json");
+    command.add_option("--model", model_json,
+                       "model or experiment .json, for a checkpoint without its configuration");
 }
 
 /// Says so where a network does not compute as it was asked to.

@@ -76,7 +76,7 @@ void add_convert(CLI::App& app, Console& console) {
     command->add_option("OUT", a.output, ".pth (opens in Python) or .safetensors (weights only)")->required();
     add_checkpoint_options(*command, a.weights, a.model);
     command->add_flag("--half", a.half, "store floating-point weights as bf16");
-    command->add_flag("--weights-only", a.weights_only, "leave out the optimizer's and the schedule's state");
+    command->add_flag("--weights-only", a.weights_only, "leave out the state of optimizer and schedule");
     command->add_flag("--force", a.force, "replace an existing output");
     command->callback([arguments, &console] { run_convert(*arguments, console); });
 }

@@ -197,7 +197,8 @@ void print_report(const Json& report, Console& console) {
 
 void add_doctor(CLI::App& app, Console& console) {
     auto json = std::make_shared<bool>(false);
-    auto* command = app.add_subcommand("doctor", "Show versions, devices and data, and what is missing");
+    auto* command =
+        app.add_subcommand("doctor", "Show versions, devices and data sets, and report what is missing");
     command->add_flag("--json", *json, "print JSON");
     command->callback([json, &console] {
         const auto report = examine();

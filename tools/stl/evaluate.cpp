@@ -147,26 +147,31 @@ void add_evaluate(CLI::App& app, Console& console) {
     auto arguments = std::make_shared<EvaluateArguments>();
     auto& a = *arguments;
     auto* command = app.add_subcommand("evaluate", "Measure a trained network on a test set");
-    command->add_option("SOURCE", a.predictor.source, "a run's folder or a checkpoint (FILE or FILE:KEY)")
+    command->add_option("SOURCE", a.predictor.source, "run folder or checkpoint (FILE or FILE:KEY)")
         ->required();
-    command->add_option("--data", a.data, "FILE[:DATASET] .h5 .npy .npz (default: the experiment's test set)")
+    command
+        ->add_option("--data", a.data,
+                     "test set, FILE[:DATASET] .h5 .npy .npz (default: the experiment's test set)")
         ->check(not_empty);
-    command->add_option("--layout", a.layout, "axes of that file, e.g. TNHW or NTHWC")->check(not_empty);
+    command->add_option("--layout", a.layout, "axes of the --data file, e.g. TNHW or NTHWC")
+        ->check(not_empty);
     add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);
-    command->add_option("--batch", a.batch, "sequences at a time")->check(positive)->capture_default_str();
+    command->add_option("--batch", a.batch, "sequences per batch")->check(positive)->capture_default_str();
     command
         ->add_option("--frames", a.frames,
-                     "frames to predict and measure (default: the model's; more roll out)")
+                     "frames to predict and evaluate (default: the model's; more are predicted from its own "
+                     "predictions)")
         ->check(positive);
     a.metrics.add_to(*command, /*scales=*/false);
     add_compute_options(*command, a.predictor);
-    command->add_option("--path", a.predictor.path, "fast, or plain: the layers as training runs them")
+    command->add_option("--path", a.predictor.path, "fast, or plain (LibTorch's operators, layer by layer)")
         ->check(CLI::IsMember({"fast", "plain"}))
         ->capture_default_str();
     command->add_flag("--json", a.json, "print JSON");
-    command->add_flag("--record", a.record, "write experiments/results/<dataset>/<run>.json, for stl report");
-    command->add_option("--results", a.results, "the folder of those files")->capture_default_str();
-    command->add_flag("--force", a.force, "replace a record that is there");
+    command->add_flag("--record", a.record, "write experiments/results/<dataset>/<run>.json for stl report");
+    command->add_option("--results", a.results, "folder for the files that --record writes")
+        ->capture_default_str();
+    command->add_flag("--force", a.force, "replace an existing record");
     command->callback([arguments, &console] { run_evaluate(*arguments, console); });
 }
 

@@ -92,37 +92,35 @@ void run_generate(GenerateArguments arguments, Console& console) {
 }
 
 void add_motion_options(CLI::App& command, MovingGlyphOptions& moving) {
-    command.add_option("--frames", moving.frames, "frames in a sequence")
-        ->check(count)
-        ->capture_default_str();
+    command.add_option("--frames", moving.frames, "frames per sequence")->check(count)->capture_default_str();
     command.add_option("--canvas", moving.canvas, "height and width in pixels")
         ->check(count)
         ->capture_default_str();
-    command.add_option("--digits", moving.digits, "glyphs in a sequence")
+    command.add_option("--digits", moving.digits, "glyphs per sequence")
         ->check(CLI::Range(0, 1000))
         ->capture_default_str();
-    command
-        .add_option("--step", moving.step, "way in one frame, as a part of the free way across the canvas")
+    command.add_option("--step", moving.step, "distance per frame, as a fraction of the free canvas width")
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str();
-    command.add_option("--noise", moving.noise, "standard deviation of Gaussian noise, 1 being white")
+    command.add_option("--noise", moving.noise, "standard deviation of Gaussian noise (1: white)")
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str();
 }
 
 void add_noise_options(CLI::App& command, GenerateArguments& a) {
-    command.add_option("--noise-type", a.noise_type, "of noisymmnist (default: perceptual)")
+    command.add_option("--noise-type", a.noise_type, "noisymmnist: kind of noise (default: perceptual)")
         ->check(CLI::IsMember({"none", "perceptual", "missing", "dynamic"}));
     command
         .add_option("--input-frames", a.input_frames,
-                    "of noisymmnist: how many frames are disturbed (default: half of --frames)")
+                    "noisymmnist: number of noisy frames (default: half of --frames)")
         ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40));
     command
-        .add_option("--sigma", a.sigma, "of dynamic noise: its deviation, 1 being the speed (default: 0.2)")
+        .add_option("--sigma", a.sigma,
+                    "dynamic noise: standard deviation relative to the speed (default: 0.2)")
         ->check(CLI::Range(0.0, 1000.0));
     command
         .add_option("--mis-prob", a.mis_prob,
-                    "of missing noise: the part of the frames that is black (default: 0.2)")
+                    "missing noise: fraction of frames that are black (default: 0.2)")
         ->check(CLI::Range(0.0, 1.0));
 }
 
@@ -132,7 +130,8 @@ void add_generate(CLI::App& app, Console& console) {
     auto arguments = std::make_shared<GenerateArguments>();
     auto& a = *arguments;
     auto& o = a.options;
-    auto* command = app.add_subcommand("generate", "Make files of Moving MNIST and its kin");
+    auto* command =
+        app.add_subcommand("generate", "Generate sequences: Moving MNIST, Moving Fashion-MNIST and variants");
     std::vector<std::string> names;
     for (const auto& kind : moving_kinds()) names.push_back(kind.name);
     command->add_option("DATASET", o.dataset, fmt::format("{}", fmt::join(names, ", ")))
@@ -147,12 +146,13 @@ void add_generate(CLI::App& app, Console& console) {
         ->check(CLI::IsMember({"train", "validation", "test"}))
         ->capture_default_str();
     command
-        ->add_option("--protocol", a.protocol,
-                     "openstl: draws as OpenSTL's script (default for test); stream: as training draws")
+        ->add_option(
+            "--protocol", a.protocol,
+            "openstl: random numbers of OpenSTL's script (default for test); stream: those of training")
         ->check(CLI::IsMember({"openstl", "stream"}));
-    command->add_option("--sequences", a.sequences, "how many (default: 10000, of validation 1000)")
+    command->add_option("--sequences", a.sequences, "number of sequences (default: 10000; validation: 1000)")
         ->check(count);
-    command->add_option("--seed", a.seed, "of the random numbers; the published test sets have 0")
+    command->add_option("--seed", a.seed, "random seed; the published test sets use 0")
         ->check(seed_number)
         ->capture_default_str();
     command->add_option("--dtype", a.dtype, "uint8 or float32")
@@ -160,19 +160,19 @@ void add_generate(CLI::App& app, Console& console) {
         ->capture_default_str();
     add_motion_options(*command, o.moving);
     command->add_option("--glyphs", o.sources.glyphs,
-                        "an IDX file or a folder of PNGs (default: the shipped training glyphs)");
+                        "glyphs: IDX file or folder of PNGs (default: the training glyphs shipped with stl)");
     command->add_option("--backgrounds", o.sources.backgrounds,
-                        "of mmnist_cifar: CIFAR-10's binary files, a folder or one file (default: "
+                        "mmnist_cifar: CIFAR-10's binary files, a folder or one file (default: "
                         "datasets/cifar-10-batches-bin)");
     add_noise_options(*command, a);
-    command->add_option("--compression,--compress", o.compression, "of .h5: deflate level")
+    command->add_option("--compression,--compress", o.compression, "deflate level of .h5 files")
         ->check(CLI::Range(0, 9))
         ->capture_default_str();
     o.threads = 0;
     add_threads_option(*command, o.threads);
     command->add_flag("--force", o.force, "replace an existing output");
-    command->add_flag("--json", a.json, "print what was made as JSON");
-    command->add_flag("--quiet", a.quiet, "no progress");
+    command->add_flag("--json", a.json, "print a summary as JSON");
+    command->add_flag("--quiet", a.quiet, "show no progress");
     command->callback([arguments, &console] { run_generate(*arguments, console); });
 }
 

@@ -132,14 +132,14 @@ void add_info(CLI::App& app, Console& console) {
         app.add_subcommand("info", "Show a network's parameters, multiply-adds and memory, layer by layer");
     command
         ->add_option("SOURCE", a.source,
-                     "an experiment or model file (.json), a run's folder or a checkpoint (FILE or FILE:KEY)")
+                     "experiment or model file (.json), run folder or checkpoint (FILE or FILE:KEY)")
         ->required();
     add_checkpoint_options(*command, a.weights, a.model_json);
     command
         ->add_option("--set", a.settings,
                      "KEY=VALUE: override a key of the experiment, e.g. model.N_T=4 (repeatable)")
         ->allow_extra_args(false);
-    command->add_option("--depth", a.depth, "levels of layers below the model")
+    command->add_option("--depth", a.depth, "levels of nested layers to show")
         ->check(CLI::Range(0, 100))
         ->capture_default_str();
     command->add_flag("--json", a.json, "print JSON");

@@ -75,19 +75,25 @@ void MetricArguments::add_to(CLI::App& command, bool scales) {
     command.add_option("--ssim", ssim_, "openstl (data range 2, as published) or standard (data range 1)")
         ->check(CLI::IsMember({"openstl", "standard"}))
         ->capture_default_str();
-    auto* lpips = command.add_option("--lpips", lpips_, "LPIPS too: the file of AlexNet's weights");
-    auto* heads = command.add_option("--lpips-heads", lpips_heads_, "and the file of its heads' weights");
+    auto* lpips = command.add_option(
+        "--lpips", lpips_, "also compute LPIPS: file of AlexNet's weights (requires --lpips-heads)");
+    auto* heads = command.add_option("--lpips-heads", lpips_heads_,
+                                     "file of the weights of LPIPS' linear heads (requires --lpips)");
     lpips->needs(heads);
     heads->needs(lpips);
-    command.add_flag("--spatial-norm", spatial_norm_, "MSE and MAE per value instead of summed over a frame");
+    command.add_flag("--spatial-norm", spatial_norm_,
+                     "average MSE and MAE over a frame's values instead of summing them");
     if (!scales) return;
-    auto* mean = command.add_option("--mean", mean_, "both are read as value * S + M")->check(finite);
-    auto* std = command.add_option("--std", std_, "likewise")->check(positive);
+    auto* mean =
+        command.add_option("--mean", mean_, "M of value * S + M, applied to both files (requires --std)")
+            ->check(finite);
+    auto* std = command.add_option("--std", std_, "S of value * S + M (requires --mean)")->check(positive);
     mean->needs(std);
     std->needs(mean);
-    command.add_option("--clip", clip_, "A,B: the prediction's range for SSIM and PSNR")
+    command.add_option("--clip", clip_, "A,B: clip predictions to this range for SSIM and PSNR")
         ->capture_default_str();
-    command.add_option("--channel-names", channel_names_, "a,b: MSE and MAE per group of channels, averaged");
+    command.add_option("--channel-names", channel_names_,
+                       "NAME,...: MSE and MAE for each group of channels, then averaged");
 }
 
 MetricOptions MetricArguments::options() const {

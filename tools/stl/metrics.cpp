@@ -77,9 +77,11 @@ void add_metrics(CLI::App& app, Console& console) {
     auto arguments = std::make_shared<CompareArguments>();
     auto& a = *arguments;
     auto* command = app.add_subcommand("metrics", "Compare predicted sequences with the true ones");
-    command->add_option("PREDICTION", a.prediction, "FILE[:DATASET] .h5 .npy .npz")->required();
-    command->add_option("TRUTH", a.truth, "FILE[:DATASET] of as many sequences and frames")->required();
-    command->add_option("--skip", a.skip, "leave out the truth's first N frames")->check(not_negative);
+    command->add_option("PREDICTION", a.prediction, "predicted sequences, FILE[:DATASET] .h5 .npy .npz")
+        ->required();
+    command->add_option("TRUTH", a.truth, "FILE[:DATASET] with the same number of sequences and frames")
+        ->required();
+    command->add_option("--skip", a.skip, "skip the first N frames of TRUTH")->check(not_negative);
     command->add_option("--layout", a.layout, "axes of both files, e.g. TNHW or NTHWC");
     a.metrics.add_to(*command, /*scales=*/true);
     add_threads_option(*command, a.threads);

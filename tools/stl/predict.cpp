@@ -167,9 +167,10 @@ void add_predict(CLI::App& app, Console& console) {
     auto arguments = std::make_shared<PredictArguments>();
     auto& a = *arguments;
     auto* command = app.add_subcommand("predict", "Predict the next frames of sequences or a video");
-    auto* source = command->add_option("SOURCE", a.predictor.source,
-                                       "a run's folder or a checkpoint (FILE or FILE:KEY)");
-    command->add_option("--checkpoint", a.checkpoint, "the same as SOURCE")->excludes(source);
+    auto* source =
+        command->add_option("SOURCE", a.predictor.source, "run folder or checkpoint (FILE or FILE:KEY)");
+    command->add_option("--checkpoint", a.checkpoint, "run folder or checkpoint; another name for SOURCE")
+        ->excludes(source);
     add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);
     command
         ->add_option("--input", a.input, "FILE[:DATASET] .h5 .npy .npz, a video, a folder of pictures, or -")
@@ -179,29 +180,35 @@ void add_predict(CLI::App& app, Console& console) {
                      fmt::format("FILE[:DATASET] .h5 .npy, {}, a folder for PNGs, or -",
                                  fmt::join(video_extensions(), " ")))
         ->required();
-    command->add_option("--frames", a.frames, "frames to predict (default: the model's; more roll out)")
+    command
+        ->add_option("--frames", a.frames,
+                     "frames to predict (default: the model's; more are predicted from its own predictions)")
         ->check(positive);
-    command->add_option("--batch", a.batch, "sequences at a time")->check(positive)->capture_default_str();
+    command->add_option("--batch", a.batch, "sequences per batch")->check(positive)->capture_default_str();
     command->add_option("--layout", a.source.reading.layout, "axes of the input, e.g. TNHW or NTHWC");
-    auto* at = command->add_option("--at", a.at, "of a video: predict from this moment on (seconds)")
-                   ->check(positive);
-    command->add_option("--every", a.source.every, "of a video: slide along it, a prediction every N frames")
+    auto* at =
+        command->add_option("--at", a.at, "video: predict from this time on, in seconds")->check(positive);
+    command->add_option("--every", a.source.every, "video: slide along it and predict every N frames")
         ->excludes(at)
         ->check(positive);
     command
         ->add_option("--stream", a.source.stream,
-                     "of a video: number of the stream, as ffprobe counts (default: the best)")
+                     "video: number of the stream, as ffprobe counts (default: the best)")
         ->check(not_negative);
-    command->add_option("--max-pixels", a.source.max_pixels, "of a video: frames of more pixels are refused")
+    command->add_option("--max-pixels", a.source.max_pixels, "video: refuse frames with more pixels")
         ->check(positive)
         ->capture_default_str();
     add_allow_external(*command, a.source.allow_external);
-    command->add_flag("--full-size", a.full_size, "of a video: predictions scaled to the clip's own size");
-    auto* tile = command->add_flag(
-        "--tile", a.tile, "frames at their own size, predicted in overlapping tiles (for large ones)");
-    command->add_option("--tile-size", a.tile_size, "WIDTHxHEIGHT (default: what the network was trained on)")
+    command->add_flag("--full-size", a.full_size, "video: scale predictions to the clip's size");
+    auto* tile =
+        command->add_flag("--tile", a.tile, "predict large frames at full size, in overlapping tiles");
+    command
+        ->add_option("--tile-size", a.tile_size,
+                     "WIDTHxHEIGHT of a tile (default: the size that the network was trained on)")
         ->needs(tile);
-    command->add_option("--tile-overlap", a.overlap, "pixels of neighbours (default: a quarter of a tile)")
+    command
+        ->add_option("--tile-overlap", a.overlap,
+                     "overlap of neighbouring tiles in pixels (default: a quarter of a tile)")
         ->needs(tile)
         ->check(not_negative);
     command->add_option("--raw", a.raw,

@@ -135,54 +135,57 @@ void add_render(CLI::App& app, Console& console) {
     auto arguments = std::make_shared<RenderArguments>();
     auto& a = *arguments;
     auto* command =
-        app.add_subcommand("render", "Make videos, grids and figures of sequences and predictions");
+        app.add_subcommand("render", "Render sequences and predictions as videos, grids and figures");
     command->add_option("SOURCE", a.sources,
-                        "runs or checkpoints (several: side by side), or a sequence file");
+                        "runs or checkpoints (several are shown side by side), or a sequence file");
     command
         ->add_option(
             "-o,--output,--out", a.output,
             fmt::format("{}; .png .svg (a still); or a folder for PNGs", fmt::join(video_extensions(), " ")))
         ->required();
-    command->add_option("--prediction", a.predictions,
-                        "FILE[:DATASET] of predictions; may be given several times");
+    command->add_option("--prediction", a.predictions, "FILE[:DATASET] of predictions (repeatable)");
     command->add_option("--truth", a.truth,
                         "FILE[:DATASET] of whole sequences, or of what was to be predicted");
     command->add_option("--data", a.test.data,
-                        "of runs: FILE[:DATASET] to show (default: the experiment's test set)");
-    command->add_option("--layout", a.test.layout, "axes of that file, e.g. TNHW or NTHWC");
-    command->add_option("--frames", a.test.frames, "of runs: frames to predict")->check(positive);
-    auto* sequences =
-        command
-            ->add_option("--sequences", a.sequences, "how many, from the first (default: 8, of a figure 1)")
-            ->check(positive);
+                        "runs: FILE[:DATASET] to predict (default: the experiment's test set)");
+    command->add_option("--layout", a.test.layout, "axes of the --data file, e.g. TNHW or NTHWC");
+    command->add_option("--frames", a.test.frames, "runs: number of frames to predict")->check(positive);
+    auto* sequences = command
+                          ->add_option("--sequences", a.sequences,
+                                       "number of sequences, from the first (default: 8; --figure: 1)")
+                          ->check(positive);
     command->add_option("--index", a.index, "numbers of the sequences to show, from 0")
         ->delimiter(',')
         ->excludes(sequences);
-    command->add_option("--fps", a.fps, "frames a second (default: the file's, or 5)")->check(positive);
-    command->add_option("--quality", a.quality, "of .mp4 and .webm, 0-100")
+    command->add_option("--fps", a.fps, "frames per second (default: the file's, or 5)")->check(positive);
+    command->add_option("--quality", a.quality, "quality of .mp4 and .webm, 0-100")
         ->check(CLI::Range(0, 100))
         ->capture_default_str();
-    command->add_option("--scale", a.panels.scale, "pixels a value (default: as many as fit a screen)")
+    command
+        ->add_option("--scale", a.panels.scale, "screen pixels per value (default: as many as fit a screen)")
         ->check(positive);
     command->add_option("--columns", a.panels.columns, "sequences side by side")->check(positive);
-    command->add_option("--title", a.panels.title, "a line of text above");
+    command->add_option("--title", a.panels.title, "a line of text above the picture");
     command->add_option("--theme", a.theme, "dark or light")->check(CLI::IsMember({"dark", "light"}));
-    command->add_option("--range", a.range, "the values that show as black and as white, e.g. 0,1")
+    command->add_option("--range", a.range, "values shown as black and as white, e.g. 0,1")
         ->delimiter(',')
         ->expected(2);
     command
         ->add_option("--channel", a.channel,
-                     "the one to show of frames that are neither gray nor RGB, from 0")
+                     "channel to show of frames that are neither gray nor RGB, from 0")
         ->check(not_negative)
         ->capture_default_str();
-    command->add_option("--error-top", a.panels.error_top, "the error at the end of its colours")
+    command
+        ->add_option("--error-top", a.panels.error_top,
+                     "absolute error shown in the last colour of the scale")
         ->check(positive);
-    command->add_flag("--no-error", a.no_error, "no panels of the absolute error");
+    command->add_flag("--no-error", a.no_error, "leave out the panels of the absolute error");
     command->add_option("--ssim", a.ssim, "openstl or standard")
         ->check(CLI::IsMember({"openstl", "standard"}))
         ->capture_default_str();
-    command->add_flag("--figure", a.figure, "a figure for a paper: a row per model, a column per time step");
-    command->add_option("--figure-columns", a.figure_columns, "time steps in a still, at most")
+    command->add_flag("--figure", a.figure,
+                      "figure for a paper: one row per model, one column per time step");
+    command->add_option("--figure-columns", a.figure_columns, "largest number of time steps in a figure")
         ->check(positive)
         ->capture_default_str();
     add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);

@@ -78,14 +78,18 @@ void run_report(const ReportArguments& a, Console& console) {
 void add_report(CLI::App& app, Console& console) {
     auto arguments = std::make_shared<ReportArguments>();
     auto& a = *arguments;
-    auto* command = app.add_subcommand("report", "Tables of recorded results beside the published ones");
-    command->add_option("RUN", a.runs, "runs whose learning curves (html) and evaluations are shown too");
-    command->add_option("--dataset", a.dataset, "only this data set");
-    command->add_option("--format", a.format, "md, html, csv or json (default: by the output's name, or md)")
+    auto* command =
+        app.add_subcommand("report", "Print tables of recorded results beside the published ones");
+    command->add_option("RUN", a.runs,
+                        "run folders whose learning curves (html) and evaluations are shown as well");
+    command->add_option("--dataset", a.dataset, "show only this data set");
+    command
+        ->add_option("--format", a.format,
+                     "md, html, csv or json (default: from the output's extension, or md)")
         ->check(CLI::IsMember({"md", "html", "csv", "json"}));
-    command->add_option("-o,--output,--out", a.output, "a file (default: standard output)");
-    command->add_option("--results", a.results, "the folder of records (default: experiments/results)");
-    command->add_flag("--recorded", a.recorded, "only tables with a recorded run");
+    command->add_option("-o,--output,--out", a.output, "output file (default: standard output)");
+    command->add_option("--results", a.results, "folder of the records (default: experiments/results)");
+    command->add_flag("--recorded", a.recorded, "show only tables that have a recorded run");
     command->add_flag("--force", a.force, "replace an existing output");
     command->callback([arguments, &console] { run_report(*arguments, console); });
 }

@@ -64,11 +64,11 @@ bool run_one(const TrainArguments& arguments, TrainRequest request, Console& con
     }
     if (outcome.interrupted) {
         const auto* where = outcome.validation_pending ? "in the validation after" : "after";
-        throw Interrupted(fmt::format("stopped {} step {} of {}, saved; go on with: {}", where, outcome.steps,
-                                      outcome.total_steps, how));
+        throw Interrupted(fmt::format("stopped {} step {} of {}, saved; continue with: {}", where,
+                                      outcome.steps, outcome.total_steps, how));
     }
     if (!outcome.finished()) {
-        console.info(fmt::format("stopped after {} minutes at step {} of {}, saved; go on with: {}",
+        console.info(fmt::format("stopped after {} minutes at step {} of {}, saved; continue with: {}",
                                  arguments.max_minutes, outcome.steps, outcome.total_steps, how));
         return false;
     }
@@ -115,20 +115,21 @@ void run_train(const TrainArguments& arguments, Console& console) {
 void add_train(CLI::App& app, Console& console) {
     auto arguments = std::make_shared<TrainArguments>();
     auto* command = app.add_subcommand("train", "Train the network of an experiment file");
-    command->add_option("EXPERIMENT", arguments->experiment, "experiments/<dataset>/<translator>.json")
+    command
+        ->add_option("EXPERIMENT", arguments->experiment,
+                     "experiment file, e.g. experiments/mmnist/gsta.json")
         ->required();
     command
         ->add_option("--set", arguments->settings,
                      "KEY=VALUE: override a key, e.g. train.lr=0.01 (repeatable)")
         ->allow_extra_args(false);
-    command->add_option("--run", arguments->run, "the run's folder (default: runs/<dataset>-<translator>)")
+    command->add_option("--run", arguments->run, "run folder (default: runs/<dataset>-<translator>)")
         ->check(not_empty);
     auto* resume =
         command->add_flag("--resume", arguments->resume, "continue the run; if there is none yet, start it");
     command->add_flag("--force", arguments->force, "replace an existing run")->excludes(resume);
     add_device_option(*command, arguments->device);
-    add_threads_option(*command, arguments->threads,
-                       "CPU threads (default: what the experiment says, or all cores)");
+    add_threads_option(*command, arguments->threads, "CPU threads (default: the experiment's, or all cores)");
     command
         ->add_option("--save-every", arguments->save_every,
                      "steps between checkpoints (0: at each epoch's end)")
@@ -139,20 +140,20 @@ void add_train(CLI::App& app, Console& console) {
         ->check(not_negative);
     command
         ->add_option("--keep", arguments->keep,
-                     "how many of the last checkpoints stay: last.pth, last.1.pth, ... (default: 2)")
+                     "number of last checkpoints to keep: last.pth, last.1.pth, ... (default: 2)")
         ->check(positive);
     command->add_option("--log-every", arguments->log_every, "steps between lines of metrics.jsonl")
         ->check(positive);
     command
         ->add_option("--max-minutes", arguments->max_minutes,
-                     "stop after so long, saved (--seeds: all together)")
+                     "save and stop after this many minutes (with --seeds: in all)")
         ->check(positive);
-    command->add_flag("--checkpoint-activations", arguments->checkpoint_activations,
-                      "run layers again for their gradients instead of keeping what they computed: less "
-                      "memory, more time, the same numbers");
+    command->add_flag(
+        "--checkpoint-activations", arguments->checkpoint_activations,
+        "recompute activations in the backward pass instead of storing them: less memory, more time");
     command
         ->add_option("--seeds", arguments->seeds,
-                     "repeat with so many seeds, from train.seed on, in RUN-seed1, RUN-seed2, ...")
+                     "number of seeds to repeat with, from train.seed on, in RUN-seed1, RUN-seed2, ...")
         ->check(positive);
     command->callback([arguments, &console] { run_train(*arguments, console); });
 }

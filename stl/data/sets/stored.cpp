@@ -142,11 +142,11 @@ std::unique_ptr<Dataset> make_imported(const DatasetOptions& options, Split spli
     const std::string stated = options.own.at("path");
     const auto& source = find_dataset(options.name, options.where).source;
     if (source.empty()) {
-        fail("{}: {} is not there; datasets/{}/README.md says where to get the data and how to import it",
+        fail("{}: {} is missing; datasets/{}/README.md says where to get the data and how to import it",
              options.where, stated, options.name);
     }
     fail(
-        "{}: {} is not there; get the data from {} (see datasets/{}/README.md), then: stl import --from {} "
+        "{}: {} is missing; get the data from {} (see datasets/{}/README.md), then: stl import --from {} "
         "FOLDER --output {}",
         options.where, stated, source, options.name, options.name, stated);
 }
