@@ -306,6 +306,9 @@ void add_bench(CLI::App& app, Console& console) {
                         "FILE.json: write a Chrome trace of where the time goes, and print a table");
     command->add_flag("--force", arguments->force, "replace an existing profile");
     command->add_flag("--json", arguments->json, "print one JSON object per line");
+    add_examples(*command, {"stl bench --translator all --compare plain,fast",
+                            "stl bench --work train --batch 4 --translator moganet",
+                            "stl bench experiments/mmnist/gsta.json --profile trace.json"});
     command->callback([arguments, &console] { run_bench(*arguments, console); });
 }
 

@@ -24,6 +24,12 @@ bool is_flag(const std::string& argument, const std::string& flag) {
 
 }  // namespace
 
+void add_examples(CLI::App& command, const std::vector<std::string>& lines) {
+    std::string text = lines.size() == 1 ? "Example:" : "Examples:";
+    for (const auto& line : lines) text += "\n  " + line;
+    command.footer(text);
+}
+
 std::string command_line(const std::vector<std::string>& arguments) {
     std::string line = "stl";
     for (const auto& argument : arguments) line += " " + quoted(argument);

@@ -13,6 +13,9 @@ namespace stl::tools {
 
 using AddCommand = void (*)(CLI::App& app, Console& console);
 
+/// Shows command lines at the end of the command's --help.
+void add_examples(CLI::App& command, const std::vector<std::string>& lines);
+
 /// The command as a shell takes it: "stl train a.json --run 'my run'". `arguments`: Console::arguments().
 std::string command_line(const std::vector<std::string>& arguments);
 /// The same with --resume, which goes on where `stl train` stopped.

@@ -78,6 +78,8 @@ void add_convert(CLI::App& app, Console& console) {
     command->add_flag("--half", a.half, "store floating-point weights as bf16");
     command->add_flag("--weights-only", a.weights_only, "leave out the state of optimizer and schedule");
     command->add_flag("--force", a.force, "replace an existing output");
+    add_examples(*command, {"stl convert runs/mmnist-gsta gsta.safetensors",
+                            "stl convert model.pth:model_ema ema.pth --weights-only"});
     command->callback([arguments, &console] { run_convert(*arguments, console); });
 }
 

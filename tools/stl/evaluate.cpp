@@ -172,6 +172,8 @@ void add_evaluate(CLI::App& app, Console& console) {
     command->add_option("--results", a.results, "folder for the files that --record writes")
         ->capture_default_str();
     command->add_flag("--force", a.force, "replace an existing record");
+    add_examples(*command, {"stl evaluate runs/mmnist-gsta",
+                            "stl evaluate model.pth --model experiments/mmnist/gsta.json --data test.h5"});
     command->callback([arguments, &console] { run_evaluate(*arguments, console); });
 }
 

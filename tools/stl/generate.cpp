@@ -173,6 +173,8 @@ void add_generate(CLI::App& app, Console& console) {
     command->add_flag("--force", o.force, "replace an existing output");
     command->add_flag("--json", a.json, "print a summary as JSON");
     command->add_flag("--quiet", a.quiet, "show no progress");
+    add_examples(*command, {"stl generate mmnist --split test --output mmnist_test.h5",
+                            "stl generate mfmnist --sequences 1000 --seed 7 --output train.npy"});
     command->callback([arguments, &console] { run_generate(*arguments, console); });
 }
 

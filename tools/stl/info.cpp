@@ -143,6 +143,8 @@ void add_info(CLI::App& app, Console& console) {
         ->check(CLI::Range(0, 100))
         ->capture_default_str();
     command->add_flag("--json", a.json, "print JSON");
+    add_examples(*command,
+                 {"stl info experiments/mmnist/moganet.json", "stl info runs/mmnist-gsta --depth 2"});
     command->callback([arguments, &console] { run_info(*arguments, console); });
 }
 

@@ -172,6 +172,7 @@ void add_inspect(CLI::App& app, Console& console) {
     add_allow_external(*command, a.allow_external);
     command->add_flag("--json", a.json, "print JSON");
     command->add_flag("--force", a.force, "replace an existing contact sheet");
+    add_examples(*command, {"stl inspect clips.h5 --sheet clips.png", "stl inspect holiday.mp4"});
     command->callback([arguments, &console] { run_inspect(*arguments, console); });
 }
 

@@ -86,6 +86,8 @@ void add_metrics(CLI::App& app, Console& console) {
     a.metrics.add_to(*command, /*scales=*/true);
     add_threads_option(*command, a.threads);
     command->add_flag("--json", a.json, "print JSON");
+    add_examples(*command, {"stl metrics prediction.h5 truth.h5",
+                            "stl metrics prediction.npy truth.npy --skip 10 --json"});
     command->callback([arguments, &console] { run_metrics(*arguments, console); });
 }
 

@@ -216,6 +216,8 @@ void add_predict(CLI::App& app, Console& console) {
                         "frames are there, every frame gives the prediction of the one that follows it");
     add_compute_options(*command, a.predictor);
     command->add_flag("--force", a.force, "replace an existing output");
+    add_examples(*command, {"stl predict runs/mmnist-gsta --input clip.mp4 --output next.mp4",
+                            "stl predict model.pth --input test.h5 --output prediction.h5 --batch 8"});
     command->callback([arguments, command, &console] {
         refuse_unused(*arguments, *command);
         run_predict(*arguments, console);

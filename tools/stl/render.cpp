@@ -192,6 +192,8 @@ void add_render(CLI::App& app, Console& console) {
     add_device_option(*command, a.predictor.device);
     add_threads_option(*command, a.predictor.threads);
     command->add_flag("--force", a.force, "replace an existing output");
+    add_examples(*command, {"stl render runs/mmnist-gsta --output prediction.mp4",
+                            "stl render runs/a runs/b --figure --output figure.svg"});
     command->callback([arguments, &console] { run_render(*arguments, console); });
 }
 

@@ -91,6 +91,7 @@ void add_report(CLI::App& app, Console& console) {
     command->add_option("--results", a.results, "folder of the records (default: experiments/results)");
     command->add_flag("--recorded", a.recorded, "show only tables that have a recorded run");
     command->add_flag("--force", a.force, "replace an existing output");
+    add_examples(*command, {"stl report --recorded", "stl report runs/mmnist-gsta --output report.html"});
     command->callback([arguments, &console] { run_report(*arguments, console); });
 }
 

@@ -155,6 +155,11 @@ void add_train(CLI::App& app, Console& console) {
         ->add_option("--seeds", arguments->seeds,
                      "number of seeds to repeat with, from train.seed on, in RUN-seed1, RUN-seed2, ...")
         ->check(positive);
+    add_examples(
+        *command,
+        {"stl train experiments/mmnist/gsta.json",
+         "stl train experiments/mmnist/gsta.json --run runs/a --set train.epochs=50 --set train.lr=0.005",
+         "stl train experiments/mmnist/gsta.json --run runs/a --resume"});
     command->callback([arguments, &console] { run_train(*arguments, console); });
 }
 
