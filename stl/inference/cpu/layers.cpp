@@ -37,6 +37,9 @@ PointwisePlan::PointwisePlan(const Map& map, const cpu::Order& outputs, const cp
       inputs_(static_cast<int>(inputs.size())),
       name_(fmt::format("pointwise {} -> {}", inputs.size(), outputs.size())) {
     const auto w = map.w.to(torch::kFloat32).contiguous();
+    // Tiles read their operands so much faster than they come from the second-level cache that less of it is best.
+    constexpr int on_tiles = 256;
+    if (precision == Precision::bfloat16 && cpu::kernels().has_tiles) depth_block_ = on_tiles;
     panels_ = cpu::Panels(w.data_ptr<float>(), static_cast<int>(w.size(1)), outputs, inputs, precision);
 }
 
@@ -55,13 +58,13 @@ Pixels PointwisePlan::left_side(const Frame& frame, Pixels in) const {
 void PointwisePlan::multiply(const Frame& frame, Pixels words, Pixels out, const Residual& residual,
                              const Part& part) const {
     const auto [block, row, panel, next_follows] = part;
-    const int first = block * depth_block();
+    const int first = block * depth_block_;
     const int column = panel * cpu::panel_columns;
     cpu::Product p;
     p.precision = panels_.precision();
     p.a = words.data + row * words.row + first;
     p.a_row = words.row;
-    p.depth = std::min(depth_block(), panels_.depth() - first);
+    p.depth = std::min(depth_block_, panels_.depth() - first);
     p.w = panels_.panel(panel) + static_cast<Index>(first) * cpu::panel_columns;
     if (next_follows) p.next = panels_.panel(panel + 1) + static_cast<Index>(first) * cpu::panel_columns;
     p.rows = std::min(row_block, frame.rows() - row);

@@ -107,10 +107,9 @@ class PointwisePlan {
     /// `in` as the products take it: itself, or in pairs.
     Pixels left_side(const Frame& frame, Pixels in) const;
 
-    /// Depth (in words) and rows at a time: what the second-level cache holds.
+    /// Rows at a time and, in depth_block_, the depth in words: what the second-level cache holds.
     static constexpr int row_block = 512;
-    int depth_block() const { return precision() == Precision::bfloat16 ? 256 : 1024; }
-    int blocks() const { return (panels_.depth() + depth_block() - 1) / depth_block(); }
+    int blocks() const { return (panels_.depth() + depth_block_ - 1) / depth_block_; }
 
     /// A block of the depth, and of the rows from `row` on, of one panel.
     struct Part {
@@ -123,6 +122,7 @@ class PointwisePlan {
 
     cpu::Panels panels_;
     cpu::Buffer bias_;
+    int depth_block_ = 1024;
     int inputs_ = 0;
     std::string name_;  ///< for traces
 };
