@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
@@ -34,6 +35,10 @@ double mean_of(const std::vector<double>& values) {
     return sum / static_cast<double>(values.size());
 }
 
+double width_of(const MetricOptions& o) {
+    return o.range ? o.range->high - o.range->low : 1.0;
+}
+
 FrameSumOptions frame_options(const MetricOptions& o) {
     FrameSumOptions f;
     f.scale = o.std.value_or(1.0);
@@ -41,6 +46,14 @@ FrameSumOptions frame_options(const MetricOptions& o) {
     f.clip_min = o.clip_min;
     f.clip_max = o.clip_max;
     f.data_range = o.ssim == SsimMode::openstl ? 2.0 : 1.0;
+    if (o.range) {
+        // Differences do not depend on the shift, nor SSIM on a scale that its data range has too: the errors stay in the
+        // values' own units.
+        f.shift -= o.range->low;
+        f.clip_min = 0;
+        f.clip_max = width_of(o);
+        f.data_range *= width_of(o);
+    }
     f.groups = std::max<std::int64_t>(1, static_cast<std::int64_t>(o.channel_names.size()));
     return f;
 }
@@ -104,6 +117,8 @@ class MetricAccumulator::Impl {
         if (!(options_.clip_min <= options_.clip_max)) {
             fail("metrics: clip range {},{} is empty", options_.clip_min, options_.clip_max);
         }
+        if (options_.range && !(options_.range->low < options_.range->high))
+            fail("metrics: range {},{} is empty", options_.range->low, options_.range->high);
     }
 
     void add(const torch::Tensor& prediction, const torch::Tensor& truth) {
@@ -123,6 +138,7 @@ class MetricAccumulator::Impl {
         std::vector<double> lpips;
         if (options_.lpips) lpips = distances(prediction, truth);
         take(prediction.sizes().slice(1), sums, lpips);
+        if (must_be_unit_range()) take_bounds(truth);
     }
 
     MetricValues value() const;
@@ -161,14 +177,34 @@ class MetricAccumulator::Impl {
         return wide.flatten(0, 1).contiguous();
     }
 
+    bool must_be_unit_range() const {
+        return !options_.range && options_.clip_min == 0 && options_.clip_max == 1;
+    }
+
+    void take_bounds(const torch::Tensor& truth) {
+        const auto [low, high] = torch::aminmax(truth.flatten());
+        const auto read = [&](const torch::Tensor& v) {
+            return v.item<double>() * frame_options_.scale + frame_options_.shift;
+        };
+        bounds_.low = std::min(bounds_.low, read(low));
+        bounds_.high = std::max(bounds_.high, read(high));
+    }
+
+    /// What resampling and rounding may add to [0, 1] is none.
+    bool leaves_unit_range() const {
+        constexpr double tolerance = 0.01;
+        return bounds_.low < -tolerance || bounds_.high > 1 + tolerance;
+    }
+
     /// LPIPS of every frame, [B*T].
     std::vector<double> distances(const torch::Tensor& prediction, const torch::Tensor& truth) const {
         const auto range = [&](const torch::Tensor& x) {
             return frames_of(x).to(torch::kFloat32) * frame_options_.scale + frame_options_.shift;
         };
-        const auto p = range(prediction).clamp(options_.clip_min, options_.clip_max);
+        const auto unit = [&](const torch::Tensor& x) { return options_.range ? x / width_of(options_) : x; };
+        const auto p = unit(range(prediction).clamp(frame_options_.clip_min, frame_options_.clip_max));
         const auto values =
-            options_.lpips->distance(p, range(truth)).to(torch::kCPU, torch::kFloat64).contiguous();
+            options_.lpips->distance(p, unit(range(truth))).to(torch::kCPU, torch::kFloat64).contiguous();
         return {values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel()};
     }
 
@@ -182,7 +218,8 @@ class MetricAccumulator::Impl {
             psnr_.assign(frames, 0.0);
             lpips_.assign(frames, 0.0);
         }
-        const auto values = static_cast<double>(shape[1] * shape[2] * shape[3]);
+        const auto width = width_of(options_);
+        const auto values = static_cast<double>(shape[1] * shape[2] * shape[3]) * width * width;
         const auto count = sums.size() / size;
         for (std::size_t i = 0; i < count; ++i) {
             const auto frame = sums.subspan(i * size, size);
@@ -204,6 +241,8 @@ class MetricAccumulator::Impl {
     std::vector<double> totals_;  ///< [T, FrameSums::size()]
     std::vector<double> psnr_;    ///< [T]
     std::vector<double> lpips_;   ///< [T]
+    /// Of all true values.
+    ValueRange bounds_{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
 };
 
 MetricValues MetricAccumulator::Impl::value() const {
@@ -249,6 +288,13 @@ MetricValues MetricAccumulator::Impl::value() const {
     v.ssim = mean_of(v.frame_ssim);
     v.psnr = mean_of(v.frame_psnr);
     if (options_.lpips) v.lpips = mean_of(v.frame_lpips);
+    if (leaves_unit_range()) {
+        constexpr auto none = std::numeric_limits<double>::quiet_NaN();
+        v.outside = bounds_;
+        v.ssim = v.psnr = none;
+        for (auto* list : {&v.frame_ssim, &v.frame_psnr, &v.frame_lpips}) std::ranges::fill(*list, none);
+        if (v.lpips) v.lpips = none;
+    }
     return v;
 }
 
@@ -280,6 +326,8 @@ Json MetricValues::to_json(const MetricOptions& options) const {
     if (lpips) json["lpips"] = number(*lpips);
     json["ssim_mode"] = ssim_mode_name(options.ssim);
     if (options.spatial_norm) json["spatial_norm"] = true;
+    if (options.range) json["range"] = {options.range->low, options.range->high};
+    if (outside) json["truth_range"] = {outside->low, outside->high};
     json["sequences"] = sequences;
     for (const auto& [name, value] : groups) json[name] = number(value);
     json["per_frame"] = {{"mse", numbers(frame_mse)},

@@ -25,11 +25,19 @@ const char* ssim_mode_name(SsimMode mode);
 /// Error naming the two modes.
 SsimMode parse_ssim_mode(const std::string& name);
 
+/// The values that stand for black and white.
+struct ValueRange {
+    double low = 0, high = 1;
+};
+
 struct MetricOptions {
     SsimMode ssim = SsimMode::openstl;
     bool spatial_norm = false;              ///< MSE and MAE per pixel and channel instead of sums
     std::optional<double> mean, std;        ///< both sequences are denormalised first: x * std + mean
     double clip_min = 0.0, clip_max = 1.0;  ///< of the prediction, for SSIM and PSNR
+    /// SSIM, PSNR and LPIPS as if this range of the (denormalised) values had been scaled to [0, 1]; clip_min and
+    /// clip_max do not count then. MSE, MAE and RMSE stay in the values' own units.
+    std::optional<ValueRange> range;
     std::vector<std::string>
         channel_names;                   ///< MSE/MAE also per group of channels; the summary is their mean
     std::shared_ptr<const Lpips> lpips;  ///< LPIPS too, where its weights were given
@@ -42,10 +50,14 @@ struct MetricValues {
     std::vector<double> frame_mse, frame_mae, frame_rmse, frame_ssim, frame_psnr;  ///< [T]
     std::optional<double> lpips;
     std::vector<double> frame_lpips;
+    /// Set where the true values leave [0, 1] and neither a range nor another clip range was given: SSIM, PSNR and LPIPS
+    /// mean nothing then and are NaN.
+    std::optional<ValueRange> outside;
     std::vector<std::pair<std::string, double>> groups;  ///< "mse_<name>", "mae_<name>", ... where asked for
 
     /// {"mse", "mae", "rmse", "ssim", "psnr", "ssim_mode", "sequences", "per_frame": {...}}; infinities are
-    /// null. "spatial_norm" (true), "lpips" and the channel groups stand there where they were asked for.
+    /// null. "spatial_norm" (true), "range", "lpips" and the channel groups stand there where they were asked for;
+    /// "truth_range" where the true values leave [0, 1] (`outside`).
     Json to_json(const MetricOptions& options) const;
 };
 

@@ -165,6 +165,50 @@ TEST(Metrics, EqualSequencesAreWithoutErrorAndPsnrIsInfinite) {
     EXPECT_TRUE(json["per_frame"]["psnr"][0].is_null());
 }
 
+TEST(Metrics, ARangeCountsAsIfItHadBeenScaled) {
+    torch::manual_seed(3);
+    const auto truth = torch::rand({2, 3, 1, 12, 14}, torch::kFloat64);
+    const auto prediction = truth + 0.3 * torch::randn_like(truth);
+    const double low = 250, width = 60;
+    for (const auto mode : {SsimMode::openstl, SsimMode::standard}) {
+        MetricAccumulator unit({.ssim = mode});
+        unit.add(prediction, truth);
+        MetricAccumulator kelvin({.ssim = mode, .range = ValueRange{low, low + width}});
+        kelvin.add(prediction * width + low, truth * width + low);
+        const auto a = unit.value(), b = kelvin.value();
+        EXPECT_NEAR(a.ssim, b.ssim, 1e-9);
+        EXPECT_NEAR(a.psnr, b.psnr, 1e-9);
+        EXPECT_NEAR(a.mse * width * width, b.mse, 1e-6 * b.mse) << "in the values' own units";
+        EXPECT_NEAR(a.mae * width, b.mae, 1e-6 * b.mae);
+        EXPECT_FALSE(b.outside);
+        EXPECT_EQ(b.to_json(kelvin.options())["range"], Json({250.0, 310.0}));
+    }
+}
+
+TEST(Metrics, ValuesOutsideTheRangeHaveNoSsimOrPsnr) {
+    torch::manual_seed(4);
+    const auto kelvin = 280 + 20 * torch::rand({1, 2, 1, 8, 8});
+    MetricAccumulator metrics;
+    metrics.add(kelvin, kelvin);
+    const auto v = metrics.value();
+    EXPECT_EQ(v.mse, 0);
+    EXPECT_TRUE(std::isnan(v.ssim));
+    EXPECT_TRUE(std::isnan(v.psnr));
+    ASSERT_TRUE(v.outside);
+    EXPECT_NEAR(v.outside->low, 280, 3);
+    EXPECT_NEAR(v.outside->high, 300, 3);
+    const auto json = v.to_json(metrics.options());
+    EXPECT_TRUE(json["ssim"].is_null());
+    EXPECT_TRUE(json["per_frame"]["psnr"][0].is_null());
+    EXPECT_EQ(json["truth_range"][1], v.outside->high);
+
+    // What the prediction holds is clipped, and what resampling adds to the truth is nothing.
+    MetricAccumulator pictures;
+    pictures.add(kelvin, torch::rand({1, 2, 1, 8, 8}) * 1.01 - 0.005);
+    EXPECT_FALSE(std::isnan(pictures.value().ssim));
+    EXPECT_FALSE(pictures.value().outside);
+}
+
 TEST(Metrics, FramesSmallerThanTheWindowHaveNoSsim) {
     const auto values = in_batches(torch::zeros({1, 2, 1, 6, 9}), torch::ones({1, 2, 1, 6, 9}), 1);
     EXPECT_TRUE(std::isnan(values.ssim));

@@ -127,7 +127,7 @@ void run_evaluate(EvaluateArguments a, Console& console) {
     options.metrics = a.metrics.options();
     options.batch_size = a.batch;
     const auto evaluation = evaluate(predictor, *data, options, console, interrupted);
-    warn_of_nan(evaluation.metrics, console);
+    warn_of_values(evaluation.metrics, console);
     warn_of_baselines(evaluation, console);
     const auto document = evaluation_document(predictor, a.predictor.weights, evaluation);
     if (a.json) {

@@ -56,7 +56,7 @@ std::vector<std::string> split(const std::string& text) {
     return parts;
 }
 
-std::pair<double, double> range_of(const std::string& text) {
+std::pair<double, double> range_of(const std::string& option, const std::string& text) {
     double low = 0, high = 0;
     const auto parts = split(text);
     const auto number = [](const std::string& part, double& value) {
@@ -64,7 +64,7 @@ std::pair<double, double> range_of(const std::string& text) {
         return error == std::errc{} && end == part.data() + part.size();
     };
     if (parts.size() != 2 || !number(parts[0], low) || !number(parts[1], high) || !(low < high)) {
-        throw UsageError(fmt::format("--clip {}: expected A,B with A < B, e.g. 0,1", text));
+        throw UsageError(fmt::format("{} {}: expected A,B with A < B, e.g. 0,1", option, text));
     }
     return {low, high};
 }
@@ -83,6 +83,10 @@ void MetricArguments::add_to(CLI::App& command, bool scales) {
     heads->needs(lpips);
     command.add_flag("--spatial-norm", spatial_norm_,
                      "average MSE and MAE over a frame's values instead of summing them");
+    auto* range = command.add_option(
+        "--range", range_,
+        "LOW,HIGH: values that stand for black and white; SSIM, PSNR and LPIPS scale them to "
+        "0,1 (default: 0,1)");
     if (!scales) return;
     auto* mean =
         command.add_option("--mean", mean_, "M of value * S + M, applied to both files (requires --std)")
@@ -90,8 +94,10 @@ void MetricArguments::add_to(CLI::App& command, bool scales) {
     auto* std = command.add_option("--std", std_, "S of value * S + M (requires --mean)")->check(positive);
     mean->needs(std);
     std->needs(mean);
-    command.add_option("--clip", clip_, "A,B: clip predictions to this range for SSIM and PSNR")
-        ->capture_default_str();
+    command
+        .add_option("--clip", clip_, "A,B: clip predictions to this range for SSIM and PSNR, without scaling")
+        ->capture_default_str()
+        ->excludes(range);
     command.add_option("--channel-names", channel_names_,
                        "NAME,...: MSE and MAE for each group of channels, then averaged");
 }
@@ -102,13 +108,24 @@ MetricOptions MetricArguments::options() const {
     o.spatial_norm = spatial_norm_;
     o.mean = mean_;
     o.std = std_;
-    std::tie(o.clip_min, o.clip_max) = range_of(clip_);
+    std::tie(o.clip_min, o.clip_max) = range_of("--clip", clip_);
+    if (!range_.empty()) {
+        const auto [low, high] = range_of("--range", range_);
+        o.range = ValueRange{low, high};
+    }
     if (!channel_names_.empty()) o.channel_names = split(channel_names_);
     if (!lpips_.empty()) o.lpips = Lpips::read(lpips_, lpips_heads_);
     return o;
 }
 
-void warn_of_nan(const MetricValues& values, Reporter& reporter) {
+void warn_of_values(const MetricValues& values, Reporter& reporter) {
+    if (values.outside) {
+        reporter.warn(
+            fmt::format("the true values reach from {:.5g} to {:.5g}, outside 0 to 1, so there is no SSIM "
+                        "and no PSNR; give "
+                        "the values that stand for black and white with --range LOW,HIGH",
+                        values.outside->low, values.outside->high));
+    }
     if (values.nan_frames == 0) return;
     const auto frames = values.sequences * std::ssize(values.frame_mse);
     reporter.warn(fmt::format("{} of {} {} NaN; metrics over them are null in JSON", values.nan_frames,

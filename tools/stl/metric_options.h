@@ -24,11 +24,13 @@ class MetricArguments {
     bool spatial_norm_ = false;
     std::optional<double> mean_, std_;
     std::string clip_ = "0,1";
+    std::string range_;
     std::string channel_names_;
 };
 
-/// Says so where frames hold NaN: their metrics are none, and null in JSON.
-void warn_of_nan(const MetricValues& values, Reporter& reporter);
+/// Warns where frames hold NaN, whose metrics are null in JSON, and where the true values leave [0, 1], so that there is
+/// no SSIM and no PSNR.
+void warn_of_values(const MetricValues& values, Reporter& reporter);
 
 /// A line per name, all frames together; then the first one frame by frame.
 std::vector<std::string> metric_table(const std::vector<std::pair<std::string, MetricValues>>& rows,

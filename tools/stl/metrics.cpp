@@ -61,7 +61,7 @@ void run_metrics(const CompareArguments& a, Console& console) {
     }
     console.progress_end();
     const auto values = metrics.value();
-    warn_of_nan(values, console);
+    warn_of_values(values, console);
     if (a.json) {
         console.print(values.to_json(options));
         return;
