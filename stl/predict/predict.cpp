@@ -14,13 +14,26 @@
 #include "stl/predict/pictures.h"
 
 namespace stl {
+namespace {
+
+/// Values that no network trained on 0 to 1 predicts by its usual overshooting.
+std::int64_t count_far_out(const torch::Tensor& predictions) {
+    constexpr double beyond = 0.5;
+    return ((predictions - 0.5).abs() > 0.5 + beyond).sum().item<std::int64_t>();
+}
+
+}  // namespace
 
 std::int64_t predict_all(PredictionSource& source, PredictionSink& sink, const PredictFunction& predict,
                          std::int64_t batch, Reporter& reporter, const StopRequested& stop) {
-    std::int64_t done = 0, broken = 0;
+    std::int64_t done = 0, broken = 0, far_out = 0, values = 0;
     for (auto windows = source.next(batch); windows.defined(); windows = source.next(batch)) {
         const auto y = predict(windows);
         broken += torch::isfinite(y).logical_not().flatten(1).any(1).sum().item<std::int64_t>();
+        if (sink.makes_pictures()) {
+            far_out += count_far_out(y);
+            values += y.numel();
+        }
         sink.append(y);
         done += windows.size(0);
         const auto expected = source.expected();
@@ -31,6 +44,13 @@ std::int64_t predict_all(PredictionSource& source, PredictionSink& sink, const P
     }
     sink.finish();
     reporter.progress_end();
+    if (far_out > values / 100) {
+        reporter.warn(
+            fmt::format("{:.0f} % of the predicted values lie far outside 0 to 1 and are shown as black or "
+                        "white; to keep "
+                        "values of another range, write a .h5 or .npy file",
+                        100.0 * static_cast<double>(far_out) / static_cast<double>(values)));
+    }
     if (broken > 0) {
         reporter.warn(
             fmt::format("{} of {} predictions hold NaN or infinite values (as do the weights or the input)",

@@ -44,6 +44,7 @@ class PictureSink : public PredictionSink {
         writing.force = options.force;
         writer_ = create_video(output, writing);
     }
+    bool makes_pictures() const override { return true; }
     void append(const torch::Tensor& predictions) override {
         const auto frames = predictions.to(torch::kCPU).flatten(0, 1);
         for (std::int64_t i = 0; i < frames.size(0); ++i) writer_->add(to_image(frames[i]));

@@ -23,6 +23,8 @@ class PredictionSink {
     virtual void append(const torch::Tensor& predictions) = 0;
     /// The output appears under its name.
     virtual void finish() = 0;
+    /// Whether values become brightness from 0 to 1; sequence files keep them as they are.
+    virtual bool makes_pictures() const { return false; }
 };
 
 /// True for outputs whose beginning says how many predictions follow (.npy).

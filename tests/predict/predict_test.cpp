@@ -184,6 +184,28 @@ TEST_F(PredictTest, WritesAVideoOfTheClipsFrameRate) {
     EXPECT_EQ(frames, 2);
 }
 
+TEST_F(PredictTest, OfValuesThatAVideoCannotShowItWarns) {
+    struct Notes : Reporter {
+        void warn(const std::string& line) override { warnings.push_back(line); }
+        std::vector<std::string> warnings;
+    };
+    write_clip("in.mp4", 8);
+    const auto warnings = [&](const std::string& output, float value) {
+        Notes notes;
+        const auto source = open_source(path("in.mp4"), {3, 1, 16, 16}, {}, notes);
+        const auto sink = open_sink(path(output), source->count(), {2, 1, 16, 16}, {.fps = 5, .force = true});
+        const auto constant = [value](const torch::Tensor& x) {
+            return torch::full({x.size(0), 2, 1, 16, 16}, value);
+        };
+        predict_all(*source, *sink, constant, 1, notes);
+        return notes.warnings;
+    };
+    EXPECT_THAT(warnings("out.mp4", 280),
+                testing::ElementsAre(HasSubstr("100 % of the predicted values lie far outside")));
+    EXPECT_THAT(warnings("out.mp4", 1.2F), testing::IsEmpty());
+    EXPECT_THAT(warnings("out.h5", 280), testing::IsEmpty());
+}
+
 TEST_F(PredictTest, WrongInputsAreNamed) {
     write_sequences("short.h5", 1, {2, 1, 16, 16});
     EXPECT_THAT(
