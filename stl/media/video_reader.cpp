@@ -166,7 +166,10 @@ std::vector<Frame> read_last_frames(const fs::path& path, std::int64_t count, co
     double margin = info.fps > 0 ? 1.5 * static_cast<double>(count) / info.fps + 2 : end;
     for (;; margin *= 4) {
         VideoOptions attempt = options;
-        const double start = info.duration > 0 ? std::max(earliest, end - margin) : earliest;
+        double start = info.duration > 0 ? std::max(earliest, end - margin) : earliest;
+        // On the clock of the whole clip, so that the same frames are repeated or left out.
+        if (options.fps > 0 && start > earliest)
+            start = std::max(earliest, std::floor((start - earliest) * options.fps) / options.fps + earliest);
         if (start > 0) attempt.start = start;
         VideoReader reader(path, attempt);
         std::deque<Frame> last;

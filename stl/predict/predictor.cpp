@@ -41,6 +41,12 @@ Json hints_of(const PredictorOptions& options, const Checkpoint& checkpoint, con
     return hints;
 }
 
+double fps_of(const Checkpoint& checkpoint) {
+    const auto& record = checkpoint.stl;
+    if (!record.is_object() || !record.contains("fps") || !record["fps"].is_number()) return 0;
+    return std::max(0.0, record["fps"].get<double>());
+}
+
 SimVPOptions resized(SimVPOptions model, const PredictorOptions& options, const std::string& where) {
     if (!options.size) return model;
     model.height = (*options.size)[0];
@@ -91,6 +97,7 @@ struct Predictor::Parts {
             network = nullptr;
         }
         epoch = checkpoint.epoch;
+        trained_fps = fps_of(checkpoint);
         experiment_file = run ? run->experiment_file() : file;
         if (run) {
             experiment = read_json(experiment_file);
@@ -119,6 +126,7 @@ struct Predictor::Parts {
     std::string precision;
     std::int64_t parameters = 0;
     std::int64_t epoch = 0;
+    double trained_fps = 0;
     Json experiment;
     fs::path experiment_file;
     Normalizer normalizer;
@@ -151,6 +159,10 @@ const SimVPOptions& Predictor::model() const {
 
 std::int64_t Predictor::output_frames() const {
     return model().predicted_frames();
+}
+
+double Predictor::trained_fps() const {
+    return parts_->trained_fps;
 }
 
 std::int64_t Predictor::parameters() const {

@@ -61,6 +61,8 @@ class Predictor {
     /// What the model was trained to predict, or as many as it sees where that is not known.
     std::int64_t output_frames() const;
     std::int64_t parameters() const;
+    /// Frames a second of the training data; 0: not known.
+    double trained_fps() const;
     torch::Device device() const;
     /// What is computed: what was asked for; but bf16 on a CPU only where the processor multiplies it (and on
     /// the fast path our kernels do), since all others are quicker in fp32.

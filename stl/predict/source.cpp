@@ -13,10 +13,21 @@
 namespace stl {
 namespace {
 
+/// Of two known rates.
+bool differ(double fps, double trained) {
+    constexpr double tolerance = 0.01;
+    return fps > 0 && trained > 0 && std::abs(fps - trained) > tolerance * trained;
+}
+
 class StoredSource : public PredictionSource {
   public:
-    StoredSource(const std::string& input, const SequenceShape& wanted, const SourceOptions& options)
+    StoredSource(const std::string& input, const SequenceShape& wanted, const SourceOptions& options,
+                 Reporter& reporter)
         : reader_(open_sequences(input, options.reading)), wanted_(wanted) {
+        if (differ(reader_->info().fps, options.trained_fps)) {
+            reporter.warn(fmt::format("{}: {:g} frames per second, but the network was trained on {:g}",
+                                      input, reader_->info().fps, options.trained_fps));
+        }
         const auto& stored = reader_->info().shape;
         if (stored.frames < wanted.frames) {
             fail("{}: sequences of {} frames, the model expects at least {}", input, stored.frames,
@@ -74,9 +85,27 @@ VideoOptions video_options(const SequenceShape& shape, const std::string& input,
     options.channels = static_cast<int>(shape.channels);
     options.max_pixels = source.max_pixels;
     options.stream = source.stream;
+    options.fit = source.fit;
+    options.fps = source.fps.value_or(0);
+    options.folder_fps =
+        source.folder_fps.value_or(source.trained_fps > 0 ? source.trained_fps : options.folder_fps);
     options.allow_external = source.allow_external;
     options.stop = source.stop;
     return options;
+}
+
+/// With the rate that the clip is to be read at: the training data's, where the user gives none and it is another.
+SourceOptions with_rate(SourceOptions source, const SequenceShape& shape, const std::string& input,
+                        Reporter& reporter) {
+    if (source.fps || source.trained_fps <= 0) return source;
+    const auto fps = VideoReader(input, video_options(shape, input, source)).info().fps;
+    if (!differ(fps, source.trained_fps)) return source;
+    source.fps = source.trained_fps;
+    reporter.info(fmt::format(
+        "{}: {:g} frames per second, read as {:g}, which the network was trained on (--fps chooses "
+        "another rate)",
+        input, fps, source.trained_fps));
+    return source;
 }
 
 /// One window: the last frames of a video, or those before a moment.
@@ -124,6 +153,7 @@ class SlidingSource : public PredictionSource {
         : input_(input),
           shape_(shape),
           every_(options.every),
+          resampled_(options.fps.has_value()),
           reporter_(reporter),
           video_(input, video_options(shape, input, options)) {
         if (options.own_size) {
@@ -139,7 +169,8 @@ class SlidingSource : public PredictionSource {
     std::int64_t expected() const override {
         if (count_ != unknown_count) return count_;
         const auto& info = video_.info();
-        const auto frames = info.frames > 0 ? info.frames : std::llround(info.duration * info.fps);
+        const bool as_stored = info.frames > 0 && !resampled_;
+        const auto frames = as_stored ? info.frames : std::llround(info.duration * info.fps);
         return frames < shape_.frames ? 0 : (frames - shape_.frames) / every_ + 1;
     }
     double fps() const override { return video_.info().fps; }
@@ -189,6 +220,7 @@ class SlidingSource : public PredictionSource {
     std::string input_;
     SequenceShape shape_;
     std::int64_t every_;
+    bool resampled_;
     Reporter& reporter_;
     VideoReader video_;
     std::int64_t count_ = unknown_count;
@@ -202,10 +234,12 @@ std::unique_ptr<PredictionSource> open_source(const std::string& input, const Se
                                               const SourceOptions& options, Reporter& reporter) {
     if (!is_video_input(input)) {
         if (options.at || options.every > 0) fail("{}: --at and --every are for videos", input);
-        return std::make_unique<StoredSource>(input, shape, options);
+        if (options.fps) fail("{}: --fps is for videos; stored sequences keep their frames", input);
+        return std::make_unique<StoredSource>(input, shape, options, reporter);
     }
-    if (options.every > 0) return std::make_unique<SlidingSource>(input, shape, options, reporter);
-    return std::make_unique<LastFramesSource>(input, shape, options, reporter);
+    const auto video = with_rate(options, shape, input, reporter);
+    if (options.every > 0) return std::make_unique<SlidingSource>(input, shape, video, reporter);
+    return std::make_unique<LastFramesSource>(input, shape, video, reporter);
 }
 
 bool is_video_input(const std::string& input) {

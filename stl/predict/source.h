@@ -7,6 +7,7 @@
 
 #include "stl/core/reporter.h"
 #include "stl/formats/sequences.h"
+#include "stl/media/fit.h"
 #include "stl/media/image.h"
 #include "stl/runtime/torch.h"
 
@@ -16,7 +17,13 @@ struct SourceOptions {
     ReadOptions reading;       ///< of sequence files
     std::optional<double> at;  ///< of a video: the input frames end here (seconds); absent: at its end
     std::int64_t every = 0;    ///< of a video: slide along it, a window every so many frames; 0: one window
-    bool own_size = false;     ///< frames keep the size that they have, and may have any
+    /// Of a video: frames a second; absent: those that the network was trained on, or as stored where that is unknown.
+    std::optional<double> fps;
+    double trained_fps = 0;  ///< frames a second of the network's training data; 0: not known
+    std::optional<double>
+        folder_fps;          ///< what a folder of pictures is taken to have; absent: trained_fps, or 25
+    Fit fit = Fit::stretch;  ///< of a video: to the network's frame size
+    bool own_size = false;   ///< frames keep the size that they have, and may have any
     /// Whether to know beforehand how many windows there are: of a video to slide along, at the cost of
     /// decoding it once more.
     bool counted = false;
@@ -41,7 +48,8 @@ class PredictionSource {
 };
 
 /// Of a stored sequence longer than the input the first frames are used, of a video the last (or those before
-/// `at`); video frames are scaled to the model's size (`shape`: [T,C,H,W]). Error: too few frames, another
+/// `at`); video frames are scaled to the model's size (`shape`: [T,C,H,W]) and, where their rate is not the one that the
+/// network was trained on, repeated or left out, with a line about it to `reporter`. Error: too few frames, another
 /// frame size or channel count. What of a damaged video could not be read goes to `reporter` as a warning.
 std::unique_ptr<PredictionSource> open_source(const std::string& input, const SequenceShape& shape,
                                               const SourceOptions& options, Reporter& reporter);

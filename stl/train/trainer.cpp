@@ -402,6 +402,7 @@ void Trainer::save(const std::string& which) {
                       {"model", model_->options().to_json()},
                       {"experiment", resolved_experiment()},
                       {"total_steps", schedule_.total_steps}};
+    if (const auto fps = train_data_->fps(); fps > 0) checkpoint.stl["fps"] = fps;
     auto standing = now_;
     standing.epoch_sum = losses_->epoch_sum();
     standing.seconds = seconds();

@@ -184,6 +184,71 @@ TEST_F(PredictTest, WritesAVideoOfTheClipsFrameRate) {
     EXPECT_EQ(frames, 2);
 }
 
+/// Frames of gray 4 t, 30 a second.
+TEST_F(PredictTest, AClipOfAnotherRateIsReadAtTheTrainingDatas) {
+    struct Notes : Reporter {
+        void info(const std::string& line) override { lines.push_back(line); }
+        void warn(const std::string& line) override { lines.push_back(line); }
+        std::vector<std::string> lines;
+    };
+    {
+        VideoWriteOptions options;
+        options.quality = 100;
+        options.fps = 30;
+        const auto writer = create_video(path("in.mp4"), options);
+        for (int t = 0; t < 60; ++t) writer->add(Image(16, 16, 1, static_cast<std::uint8_t>(4 * t)));
+        writer->finish();
+    }
+    const auto grays = [&](const SourceOptions& options, double fps) {
+        Notes notes;
+        const auto source = open_source(path("in.mp4"), {3, 1, 16, 16}, options, notes);
+        EXPECT_NEAR(source->fps(), fps, 1e-6);
+        std::vector<int> values;
+        for (auto x = source->next(1); x.defined(); x = source->next(1)) {
+            for (int t = 0; t < 3; ++t)
+                values.push_back(static_cast<int>(std::lround(x[0][t].mean().item<float>() * 255 / 4)));
+        }
+        return std::pair(values, notes.lines);
+    };
+    SourceOptions trained;
+    trained.trained_fps = 10;
+    const auto [values, lines] = grays(trained, 10);
+    EXPECT_THAT(values, testing::ElementsAre(51, 54, 57));
+    EXPECT_THAT(lines,
+                testing::ElementsAre(HasSubstr("30 frames per second, read as 10, which the network was")));
+    trained.fps = 30;
+    EXPECT_THAT(grays(trained, 30), testing::Pair(testing::ElementsAre(57, 58, 59), testing::IsEmpty()));
+    trained.fps.reset();
+    trained.trained_fps = 30;
+    EXPECT_THAT(grays(trained, 30), testing::Pair(testing::ElementsAre(57, 58, 59), testing::IsEmpty()));
+    trained.trained_fps = 10;
+    trained.every = 10;
+    EXPECT_THAT(grays(trained, 10).first, testing::ElementsAre(0, 3, 6, 30, 33, 36));
+}
+
+TEST_F(PredictTest, OfStoredSequencesOfAnotherRateItWarns) {
+    struct Notes : Reporter {
+        void warn(const std::string& line) override { lines.push_back(line); }
+        std::vector<std::string> lines;
+    } notes;
+    WriteOptions options;
+    options.fps = 30;
+    const auto writer = create_sequences(path("a.h5"), 1, {3, 1, 16, 16}, options);
+    writer->append(std::span<const float>(std::vector<float>(3 * 256, 0.0F)));
+    writer->finish();
+    SourceOptions trained;
+    trained.trained_fps = 10;
+    open_source(path("a.h5"), {3, 1, 16, 16}, trained, notes);
+    EXPECT_THAT(notes.lines,
+                testing::ElementsAre(HasSubstr("30 frames per second, but the network was trained on 10")));
+    trained.fps = 10;
+    EXPECT_THAT(
+        [&] {
+            open_source(path("a.h5"), {3, 1, 16, 16}, trained, notes);
+        },
+        ThrowsMessage<Error>(HasSubstr("--fps is for videos")));
+}
+
 TEST_F(PredictTest, OfValuesThatAVideoCannotShowItWarns) {
     struct Notes : Reporter {
         void warn(const std::string& line) override { warnings.push_back(line); }

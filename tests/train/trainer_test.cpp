@@ -42,6 +42,7 @@ class TrainerTest : public testing::Test {
         WriteOptions options;
         options.dtype = DType::f32;
         options.force = true;
+        options.fps = fps_;
         const auto writer = create_sequences((folder_ / name).string(), count, shape, options);
         writer->append(std::span<const float>(values));
         if (!split_.empty()) writer->set_splits(split_);
@@ -87,6 +88,7 @@ class TrainerTest : public testing::Test {
         return split;
     }();
     std::vector<Split> split_;  ///< of the files to write; empty: no split
+    double fps_ = 0;            ///< likewise
 };
 
 TEST_F(TrainerTest, WritesARunAndLearns) {
@@ -572,6 +574,13 @@ TEST_F(TrainerTest, AsManyCheckpointsStayAsAskedFor) {
         for (const auto& entry : fs::directory_iterator(folder_ / "run/checkpoints"))
             EXPECT_FALSE(entry.path().filename().string().starts_with('.')) << entry.path();
     }
+}
+
+TEST_F(TrainerTest, TheDatasFrameRateIsInTheCheckpoint) {
+    fps_ = 12.5;
+    write_data("data.h5", 12, 0.25F);
+    train(request({{"steps", 1}}), silent_);
+    EXPECT_EQ(read_checkpoint(folder_ / "run/checkpoints/last.pth").stl["fps"], 12.5);
 }
 
 TEST_F(TrainerTest, OtherDataThanBeforeAreNoticed) {

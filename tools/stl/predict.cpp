@@ -29,7 +29,8 @@ struct PredictArguments {
     std::string input;
     std::string output;
     SourceOptions source;
-    std::optional<double> at;
+    std::optional<double> at, fps, folder_fps;
+    std::string fit = "stretch";
     std::string raw;
     std::int64_t frames = 0;
     std::int64_t batch = 16;
@@ -67,6 +68,10 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
     const auto& model = predictor.model();
     auto options = arguments.source;
     options.at = arguments.at;
+    options.fps = arguments.fps;
+    options.folder_fps = arguments.folder_fps;
+    options.fit = parse_fit(arguments.fit);
+    options.trained_fps = predictor.trained_fps();
     options.stop = interrupted;
     options.own_size = arguments.tile;
     options.counted = needs_count(arguments.output);
@@ -133,7 +138,9 @@ void refuse_unused(const PredictArguments& a, const CLI::App& command) {
     if (a.input != "-" && is_video_input(a.input)) {
         refuse({"--layout"}, "is for sequence files");
     } else {
-        refuse({"--at", "--every", "--full-size", "--stream", "--max-pixels"}, "is for videos");
+        refuse(
+            {"--at", "--every", "--full-size", "--stream", "--max-pixels", "--fps", "--folder-fps", "--fit"},
+            "is for videos");
     }
 }
 
@@ -188,6 +195,18 @@ void add_predict(CLI::App& app, Console& console) {
     command->add_option("--layout", a.source.reading.layout, "axes of the input, e.g. TNHW or NTHWC");
     auto* at =
         command->add_option("--at", a.at, "video: predict from this time on, in seconds")->check(positive);
+    command
+        ->add_option("--fps", a.fps,
+                     "video: frames per second to read (default: those of the training data, or as stored)")
+        ->check(positive);
+    command
+        ->add_option(
+            "--folder-fps", a.folder_fps,
+            "frames per second that a folder of pictures has (default: those of the training data, or 25)")
+        ->check(positive);
+    command->add_option("--fit", a.fit, "video: how frames of another shape are fitted: stretch, crop or pad")
+        ->check(CLI::IsMember({"stretch", "crop", "pad"}))
+        ->capture_default_str();
     command->add_option("--every", a.source.every, "video: slide along it and predict every N frames")
         ->excludes(at)
         ->check(positive);
