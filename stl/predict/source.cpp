@@ -1,5 +1,6 @@
 #include "stl/predict/source.h"
 
+#include <algorithm>
 #include <cmath>
 #include <deque>
 
@@ -108,6 +109,23 @@ SourceOptions with_rate(SourceOptions source, const SequenceShape& shape, const 
     return source;
 }
 
+/// Where windows of `frames` frames end that begin every so many frames; none runs over a gap.
+class Windows {
+  public:
+    Windows(std::int64_t frames, std::int64_t every) : frames_(frames), every_(every), wait_(frames) {}
+    /// Takes note of a frame. True: a window ends with it.
+    bool end_with(bool after_gap) {
+        if (after_gap) wait_ = frames_;
+        if (--wait_ > 0) return false;
+        wait_ = every_;
+        return true;
+    }
+
+  private:
+    std::int64_t frames_, every_;
+    std::int64_t wait_;  ///< frames to the end of the next window
+};
+
 /// One window: the last frames of a video, or those before a moment.
 class LastFramesSource : public PredictionSource {
   public:
@@ -127,6 +145,11 @@ class LastFramesSource : public PredictionSource {
         if (static_cast<std::int64_t>(frames.size()) < shape.frames) {
             fail("{}: {}{}, the model expects {}", input, counted(std::ssize(frames), "frame"),
                  at ? fmt::format(" before {} s", *at) : "", shape.frames);
+        }
+        if (std::any_of(frames.begin() + 1, frames.end(),
+                        [](const Frame& frame) { return frame.after_gap; })) {
+            reporter.warn(fmt::format("{}: the {} before the prediction run over a gap", input,
+                                      counted(shape.frames, "frame")));
         }
         std::vector<torch::Tensor> tensors;
         for (const auto& frame : frames) tensors.push_back(to_tensor(frame.image));
@@ -153,6 +176,7 @@ class SlidingSource : public PredictionSource {
         : input_(input),
           shape_(shape),
           every_(options.every),
+          windows_(shape.frames, options.every),
           resampled_(options.fps.has_value()),
           reporter_(reporter),
           video_(input, video_options(shape, input, options)) {
@@ -161,7 +185,7 @@ class SlidingSource : public PredictionSource {
             shape_.height = size.height;
             shape_.width = size.width;
         }
-        if (options.counted) count_ = windows_in(count_frames(input, options));
+        if (options.counted) count_ = count_windows(options);
     }
 
     SequenceShape shape() const override { return shape_; }
@@ -184,42 +208,49 @@ class SlidingSource : public PredictionSource {
     }
 
   private:
-    std::int64_t count_frames(const std::string& input, const SourceOptions& options) const {
-        std::int64_t frames = 0;
-        auto small = options;  // nobody looks at them
-        small.own_size = false;
-        VideoReader reader(input, video_options({shape_.frames, 1, 1, 1}, input, small));
-        while (reader.next()) ++frames;
-        return frames;
+    std::int64_t count_windows(SourceOptions small) const {
+        small.own_size = false;  // nobody looks at the frames
+        VideoReader reader(input_, video_options({shape_.frames, 1, 1, 1}, input_, small));
+        auto windows = windows_;
+        std::int64_t frames = 0, count = 0;
+        for (; const auto frame = reader.next(); ++frames)
+            count += windows.end_with(frame->after_gap) ? 1 : 0;
+        require_windows(count, frames);
+        return count;
     }
-    std::int64_t windows_in(std::int64_t frames) const {
-        if (frames < shape_.frames)
-            fail("{}: {}, the model expects at least {}", input_, counted(frames, "frame"), shape_.frames);
-        return (frames - shape_.frames) / every_ + 1;
+    void require_windows(std::int64_t windows, std::int64_t frames) const {
+        if (windows > 0) return;
+        fail("{}: {}{}, the model expects at least {}", input_, counted(frames, "frame"),
+             frames < shape_.frames ? "" : " with gaps between them", shape_.frames);
     }
 
+    /// To the end of the next window.
     bool advance() {
-        if (ended_) return false;
-        const auto full = static_cast<std::size_t>(shape_.frames);
-        auto wanted = frames_.size() < full ? static_cast<std::int64_t>(full - frames_.size()) : every_;
-        for (; wanted > 0; --wanted) {
+        while (!ended_) {
             const auto frame = video_.next();
             if (!frame) {
                 ended_ = true;
                 if (const auto damage = video_.damage(); damage.any())
                     reporter_.warn(to_string(damage, input_));
-                if (frames_.size() < full) windows_in(std::ssize(frames_));
+                require_windows(made_, read_);
                 return false;
             }
+            ++read_;
+            if (frame->after_gap) frames_.clear();
             frames_.push_back(to_tensor(frame->image));
-            if (frames_.size() > full) frames_.pop_front();
+            if (std::ssize(frames_) > shape_.frames) frames_.pop_front();
+            if (!windows_.end_with(frame->after_gap)) continue;
+            ++made_;
+            return true;
         }
-        return true;
+        return false;
     }
 
     std::string input_;
     SequenceShape shape_;
     std::int64_t every_;
+    Windows windows_;
+    std::int64_t read_ = 0, made_ = 0;  ///< frames and windows
     bool resampled_;
     Reporter& reporter_;
     VideoReader video_;

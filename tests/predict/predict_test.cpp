@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "stl/core/error.h"
+#include "stl/media/png.h"
 #include "stl/media/video_reader.h"
 #include "stl/media/video_writer.h"
 #include "stl/predict/pictures.h"
@@ -247,6 +248,44 @@ TEST_F(PredictTest, OfStoredSequencesOfAnotherRateItWarns) {
             open_source(path("a.h5"), {3, 1, 16, 16}, trained, notes);
         },
         ThrowsMessage<Error>(HasSubstr("--fps is for videos")));
+}
+
+/// Five pictures of one size, then five of another: two pieces.
+TEST_F(PredictTest, NoWindowRunsOverAGap) {
+    fs::create_directories(path("in"));
+    for (int t = 0; t < 10; ++t) {
+        const int side = t < 5 ? 16 : 24;
+        write_png(folder_ / "in" / fmt::format("{}.png", t),
+                  Image(side, side, 1, static_cast<std::uint8_t>(10 * t)));
+    }
+    SourceOptions options;
+    for (const auto& [every, windows] : {std::pair{1, 6}, {2, 4}, {3, 2}}) {
+        SCOPED_TRACE(every);
+        options.every = every;
+        options.counted = true;
+        const auto source = open_source(path("in"), {3, 1, 16, 16}, options, silent_);
+        EXPECT_EQ(source->count(), windows);
+        int found = 0;
+        for (auto x = source->next(1); x.defined(); x = source->next(1)) {
+            ++found;
+            const auto first = x[0][0].mean().item<float>() * 255, last = x[0][2].mean().item<float>() * 255;
+            EXPECT_EQ(first < 45, last < 45) << first << " to " << last;
+        }
+        EXPECT_EQ(found, windows);
+    }
+    options.every = 1;
+    EXPECT_THAT(
+        [&] {
+            open_source(path("in"), {6, 1, 16, 16}, options, silent_);
+        },
+        ThrowsMessage<Error>(HasSubstr("10 frames with gaps between them, the model expects at least 6")));
+    struct Notes : Reporter {
+        void warn(const std::string& line) override { warnings.push_back(line); }
+        std::vector<std::string> warnings;
+    } notes;
+    open_source(path("in"), {6, 1, 16, 16}, {}, notes);
+    EXPECT_THAT(notes.warnings,
+                testing::Contains(HasSubstr("the 6 frames before the prediction run over a gap")));
 }
 
 TEST_F(PredictTest, OfValuesThatAVideoCannotShowItWarns) {
