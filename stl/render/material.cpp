@@ -174,7 +174,7 @@ Material predicted_sequences(const std::vector<std::string>& sources,
     return m;
 }
 
-ValueRange value_range(const Material& m) {
+Brightness value_range(const Material& m) {
     float low = 0, high = 1;
     for (const auto& s : m.sequences) {
         for (const auto part : {s.input, s.truth}) {
@@ -185,10 +185,10 @@ ValueRange value_range(const Material& m) {
             }
         }
     }
-    return low >= -0.01F && high <= 1.01F ? ValueRange{} : ValueRange{low, high, 0};
+    return low >= -0.01F && high <= 1.01F ? Brightness{} : Brightness{low, high, 0};
 }
 
-void add_scores(Material& m, SsimMode ssim, const ValueRange& range) {
+void add_scores(Material& m, SsimMode ssim, const Brightness& range) {
     MetricOptions options;
     options.ssim = ssim;
     const bool unit = range.low == 0 && range.high == 1;

@@ -50,9 +50,9 @@ Material predicted_sequences(const std::vector<std::string>& sources, const Pred
                              const StopRequested& stop);
 
 /// [0, 1] where the shown data keeps to it, else from its smallest to its largest value.
-ValueRange value_range(const Material& material);
+Brightness value_range(const Material& material);
 
 /// MSE and SSIM of each predicted frame that has a truth; SSIM only where `range` is [0, 1].
-void add_scores(Material& material, SsimMode ssim, const ValueRange& range);
+void add_scores(Material& material, SsimMode ssim, const Brightness& range);
 
 }  // namespace stl

@@ -28,7 +28,7 @@ struct PanelSequence {
 };
 
 struct PanelOptions {
-    ValueRange range;
+    Brightness range;
     bool error = true;    ///< panels of |prediction - truth| where both are there
     float error_top = 0;  ///< end of the error colours; 0: from the data (ErrorScale)
     Theme theme = dark_theme;

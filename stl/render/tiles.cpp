@@ -9,7 +9,7 @@
 namespace stl {
 namespace {
 
-std::uint8_t brightness(float value, const ValueRange& range) {
+std::uint8_t brightness(float value, const Brightness& range) {
     const float unit = (value - range.low) / (range.high - range.low);
     return std::isnan(unit) ? std::uint8_t{0}
                             : static_cast<std::uint8_t>(std::clamp(unit, 0.0F, 1.0F) * 255 + 0.5F);
@@ -22,7 +22,7 @@ void require_frame(std::span<const float> frame, const SequenceShape& shape) {
 
 }  // namespace
 
-Image frame_tile(std::span<const float> frame, const SequenceShape& shape, const ValueRange& range) {
+Image frame_tile(std::span<const float> frame, const SequenceShape& shape, const Brightness& range) {
     require_frame(frame, shape);
     const auto plane = static_cast<std::size_t>(shape.height * shape.width);
     const bool rgb = shape.channels == 3;
@@ -40,7 +40,7 @@ Image frame_tile(std::span<const float> frame, const SequenceShape& shape, const
 }
 
 Image error_tile(std::span<const float> a, std::span<const float> b, const SequenceShape& shape,
-                 const ValueRange& range, float top) {
+                 const Brightness& range, float top) {
     require_frame(a, shape);
     require_frame(b, shape);
     const auto plane = static_cast<std::size_t>(shape.height * shape.width);
@@ -57,7 +57,7 @@ Image error_tile(std::span<const float> a, std::span<const float> b, const Seque
     return tile;
 }
 
-void ErrorScale::add(std::span<const float> a, std::span<const float> b, const ValueRange& range) {
+void ErrorScale::add(std::span<const float> a, std::span<const float> b, const Brightness& range) {
     const float unit = 1000 / (range.high - range.low);
     for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
         const float error = std::abs(a[i] - b[i]) * unit;

@@ -90,8 +90,8 @@ Material material(const RenderArguments& a, Console& console) {
 }
 
 /// What shows as black and as white.
-ValueRange shown_range(const RenderArguments& a, const Material& m) {
-    auto range = a.range.size() == 2 ? ValueRange{.low = a.range[0], .high = a.range[1]} : value_range(m);
+Brightness shown_range(const RenderArguments& a, const Material& m) {
+    auto range = a.range.size() == 2 ? Brightness{.low = a.range[0], .high = a.range[1]} : value_range(m);
     if (a.channel > 0 && (a.channel >= m.shape.channels || m.shape.channels == 3)) {
         fail("render: --channel {} of frames with {}{}", a.channel, counted(m.shape.channels, "channel"),
              m.shape.channels == 3 ? ", which show as RGB" : "");
