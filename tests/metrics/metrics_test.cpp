@@ -171,9 +171,12 @@ TEST(Metrics, ARangeCountsAsIfItHadBeenScaled) {
     const auto prediction = truth + 0.3 * torch::randn_like(truth);
     const double low = 250, width = 60;
     for (const auto mode : {SsimMode::openstl, SsimMode::standard}) {
-        MetricAccumulator unit({.ssim = mode});
+        MetricOptions options;
+        options.ssim = mode;
+        MetricAccumulator unit(options);
         unit.add(prediction, truth);
-        MetricAccumulator kelvin({.ssim = mode, .range = ValueRange{low, low + width}});
+        options.range = ValueRange{low, low + width};
+        MetricAccumulator kelvin(options);
         kelvin.add(prediction * width + low, truth * width + low);
         const auto a = unit.value(), b = kelvin.value();
         EXPECT_NEAR(a.ssim, b.ssim, 1e-9);
