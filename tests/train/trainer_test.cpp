@@ -655,7 +655,7 @@ TEST_F(TrainerTest, SgdOfAnotherProgramGoesOnAfterTheSchedulersSteps) {
     checkpoint.scheduler = nullptr;
     write_checkpoint(last, checkpoint);
     EXPECT_THAT([&] { train(parts, silent_); },
-                ThrowsMessage<Error>(HasSubstr("does not tell how many steps")));
+                ThrowsMessage<Error>(HasSubstr("does not say how many steps")));
 }
 
 TEST_F(TrainerTest, AValidationWithoutANumberIsTold) {
