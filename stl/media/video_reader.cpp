@@ -57,7 +57,7 @@ std::string to_string(const Damage& damage, const fs::path& path) {
 
 std::string to_string(const Timing& timing) {
     if (!timing.uneven) return "";
-    return fmt::format("uneven ({:.2g} to {:.2g} s from frame to frame)", timing.shortest, timing.longest);
+    return fmt::format("uneven ({:.3f} to {:.3f} s from frame to frame)", timing.shortest, timing.longest);
 }
 
 bool FrameSizes::changes(int height, int width) {

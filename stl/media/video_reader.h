@@ -49,7 +49,7 @@ struct Timing {
     bool uneven = false;
     double shortest = 0, longest = 0;  ///< seconds from a frame to the next; 0: not known
 };
-/// "uneven (0.033 to 9.7 s from frame to frame)"; empty: even.
+/// "uneven (0.033 to 9.700 s from frame to frame)"; empty: even.
 std::string to_string(const Timing& timing);
 
 struct Frame {
