@@ -18,10 +18,10 @@ extern "C" {
 namespace stl::test {
 
 struct TimedClip {
-    std::vector<int> times;    ///< of the frames, in milliseconds
-    int frame_duration = 0;    ///< in milliseconds; 0: the file says nothing of it
-    int rate = 0;              ///< frames a second that the file claims; 0: none
-    int sound = 0;             ///< milliseconds of silence beside it
+    std::vector<int> times;  ///< of the frames, in milliseconds
+    int frame_duration = 0;  ///< in milliseconds; 0: the file says nothing of it
+    int rate = 0;            ///< frames a second that the file claims; 0: none
+    int sound = 0;           ///< milliseconds of silence beside it
 };
 
 /// Frame k is flat, of value 10 k (modulo 250). `container`: FFmpeg's name of it, such as "matroska".
