@@ -29,6 +29,7 @@ class AheadStream : public FrameStream {
     double fps() const override { return opened().fps(); }
     double duration() const override { return opened().duration(); }
     std::string damage() const override { return opened().damage(); }
+    Timing timing() const override { return opened().timing(); }
 
   private:
     void work(const Open& open);

@@ -72,6 +72,7 @@ class VideoStream : public FrameStream {
         const Damage damage = reader_.damage();
         return damage.any() ? to_string(damage, name_) : "";
     }
+    Timing timing() const override { return reader_.timing(); }
 
   private:
     std::string name_;

@@ -37,6 +37,8 @@ class FrameStream {
     virtual double duration() const = 0;  ///< seconds (of an array: rows); 0: not known
     /// A line about what was damaged, after the end; empty where nothing was.
     virtual std::string damage() const = 0;
+    /// After the end: how evenly frames were spaced as stored.
+    virtual Timing timing() const { return {}; }
 };
 
 /// What the source is by itself: the file's format where the options leave it open. Sizes may be 0 (not known

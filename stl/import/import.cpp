@@ -194,6 +194,7 @@ class Importer {
             show_progress(index, stream, frame);
         }
         note_rate(stream.fps());
+        note_timing(sources_[index].name, stream.timing());
         if (const std::string damage = stream.damage(); !damage.empty()) reporter_.warn(damage);
     }
 
@@ -243,6 +244,15 @@ class Importer {
                             "they are; --fps makes them alike",
                             slowest_, fastest_));
         }
+        if (uneven_ > 0) reporter_.warn(uneven_line());
+    }
+
+    std::string uneven_line() const {
+        const std::string others =
+            uneven_ > 1 ? fmt::format(" and {}", counted(uneven_ - 1, "other source")) : "";
+        return fmt::format(
+            "{}{}: the frame rate is {}, and sequences take frames as they are; --fps makes it even",
+            first_uneven_, others, to_string(uneven_timing_));
     }
 
     /// A mark for every sequence; none where there are no splits.
@@ -294,6 +304,13 @@ class Importer {
         fastest_ = std::max(fastest_, fps);
     }
 
+    /// Frames that are left as unevenly spaced as they are.
+    void note_timing(const std::string& name, const Timing& timing) {
+        if (options_.fps > 0 || !timing.uneven || uneven_++ > 0) return;
+        first_uneven_ = name;
+        uneven_timing_ = timing;
+    }
+
     ImportOptions options_;
     Reporter& reporter_;
     StopRequested stop_;
@@ -302,6 +319,9 @@ class Importer {
     FrameFormat format_;
     std::vector<Part> parts_;
     double slowest_ = 0, fastest_ = 0;  ///< frame rates of the sources
+    std::int64_t uneven_ = 0;           ///< sources whose frames are unevenly spaced
+    std::string first_uneven_;
+    Timing uneven_timing_;  ///< of the first
     ImportReport report_;
     std::vector<std::uint8_t> eight_bits_;
     Clock::time_point started_ = Clock::now();

@@ -2,29 +2,29 @@
 
 #include <array>
 #include <cmath>
-#include <vector>
+#include <string_view>
 
 #include "stl/core/error.h"
 #include "stl/core/file_kind.h"
+#include "stl/media/container.h"
 #include "stl/media/frame_scaler.h"
+#include "stl/media/packet_scan.h"
 
 namespace stl {
 namespace {
 
 constexpr int most_errors_in_a_row = 1000;
-/// A longer pause between two frames is a broken time stamp.
-constexpr double longest_pause = 60;
+/// A longer pause between two frames is a broken time stamp, unless the file lasts that long.
+constexpr double longest_sure_pause = 60;
+/// A longer one is a broken time stamp in any case.
+constexpr double longest_pause = 24 * 3600;
+/// How far is read ahead to see whether the time stamps fit the guessed rate.
+constexpr int most_packets_ahead = 128;
+constexpr std::size_t most_bytes_ahead = 8 << 20;
+/// What a decoder may hold back after the container complained.
+constexpr int most_frames_in_decoder = 64;
 /// More of them are a clock that was set back.
 constexpr int most_stale_in_a_row = 16;
-
-int checked(int code, const fs::path& path) {
-    ffmpeg::check_memory(code, path);
-    if (code >= 0) return code;
-    const auto reason = ffmpeg::complaint(code);
-    if (ffmpeg::is_shortage(code))
-        throw Shortage(fmt::format("{}: cannot be read ({})", path.string(), reason));
-    fail("{}: is no video that can be read ({}){}", path.string(), reason, kind_hint(path));
-}
 
 /// Containers of text art, which FFmpeg "plays" too.
 bool is_text(AVCodecID id) {
@@ -61,27 +61,18 @@ std::int64_t duration_stamp(const AVFrame& frame) {
 }  // namespace
 
 FileDecoder::FileDecoder(const fs::path& path, const VideoOptions& options)
-    : path_(path), file_(path, options.allow_external, options.stop) {
+    : path_(path), options_(options), file_(path, options.allow_external, options.stop) {
     refuse_stand_in(path);
     ffmpeg::catch_messages();
     ffmpeg::forget_complaints();
-    open_container(options.max_pixels);
+    input_ = open_container(file_, path_, options.max_pixels, *container_complaints_);
+    container_complaints_heard_ = container_complaints_->count();
     choose_stream(options.stream);
     open_codec(options.max_pixels, options.threads);
-}
-
-void FileDecoder::open_container(std::int64_t max_pixels) {
-    int code = 0;
-    input_ = file_.open(code);
-    checked(code, path_);
-    input_->opaque = complaints_.get();
-    // Probing decodes frames already, so the limit has to hold there too; one dictionary a stream.
-    std::vector<AVDictionary*> probing(input_->nb_streams, nullptr);
-    for (auto& dict : probing) av_dict_set_int(&dict, "max_pixels", max_pixels, 0);
-    code = avformat_find_stream_info(input_.get(), probing.empty() ? nullptr : probing.data());
-    for (auto& dict : probing) av_dict_free(&dict);
-    file_.check();
-    checked(code, path_);
+    total_ = stated_duration();
+    fps_ = guessed_rate();
+    if (!stamps_agree()) measure_rate();
+    if (others_may_be_longer()) leave_out_others();
 }
 
 void FileDecoder::choose_stream(int wanted) {
@@ -129,6 +120,7 @@ bool FileDecoder::seek(double seconds) {
     const int code = av_seek_frame(input_.get(), stream_->index, stamp, AVSEEK_FLAG_BACKWARD);
     file_.check();
     if (code < 0) return false;
+    ahead_.clear();
     avcodec_flush_buffers(codec_.get());
     draining_ = timed_ = after_gap_ = gap_pending_ = stale_ = false;
     sought_ = true;
@@ -155,7 +147,7 @@ const AVFrame* FileDecoder::next() {
             continue;
         }
         errors_in_a_row_ = 0;
-        after_gap_ = std::exchange(gap_pending_, false);
+        after_gap_ = std::exchange(gap_pending_, false) || lost_by_container();
         if (after_gap_ && given_ > 0) count_missing();
         damaged_before_ = damaged_;
         given_end_ = time_ + duration_;
@@ -164,26 +156,41 @@ const AVFrame* FileDecoder::next() {
     }
 }
 
+FileDecoder::Read FileDecoder::read_file() {
+    Read read;
+    read.packet = ffmpeg::make_packet();
+    read.code = av_read_frame(input_.get(), read.packet.get());
+    read.complaints = container_complaints_->count();
+    file_.check();
+    ffmpeg::check_memory(read.code, path_);
+    if (read.code < 0) {
+        if (read.code != AVERROR(EAGAIN) && ffmpeg::is_shortage(read.code)) checked(read.code, path_);
+        if (read.code != AVERROR_EOF) complaints_->add(ffmpeg::complaint(read.code));
+    }
+    return read;
+}
+
+FileDecoder::Read FileDecoder::read() {
+    if (ahead_.empty()) return read_file();
+    Read read = std::move(ahead_.front());
+    ahead_.pop_front();
+    return read;
+}
+
 void FileDecoder::feed() {
     for (;;) {
-        int code = av_read_frame(input_.get(), packet_.get());
-        file_.check();
-        ffmpeg::check_memory(code, path_);
-        if (code < 0) {
-            if (code != AVERROR(EAGAIN) && ffmpeg::is_shortage(code)) checked(code, path_);
-            if (code != AVERROR_EOF) complaints_->add(ffmpeg::complaint(code));
-            if (code == AVERROR_INVALIDDATA && ++errors_in_a_row_ < most_errors_in_a_row) continue;
+        const Read got = read();
+        if (got.complaints > std::exchange(container_complaints_heard_, got.complaints))
+            suspect_until_ = given_ + most_frames_in_decoder;
+        if (got.code < 0) {
+            if (got.code == AVERROR_INVALIDDATA && ++errors_in_a_row_ < most_errors_in_a_row) continue;
             avcodec_send_packet(codec_.get(), nullptr);
             draining_ = true;
             return;
         }
-        const bool ours = packet_->stream_index == stream_->index;
-        if (ours) {
-            ++packets_;
-            code = avcodec_send_packet(codec_.get(), packet_.get());
-        }
-        av_packet_unref(packet_.get());
-        if (!ours) continue;
+        if (got.packet->stream_index != stream_->index) continue;
+        ++packets_;
+        const int code = avcodec_send_packet(codec_.get(), got.packet.get());
         ffmpeg::check_memory(code, path_);
         if (code < 0 && code != AVERROR(EAGAIN) && code != AVERROR_EOF) note_damage(code);
         return;
@@ -192,10 +199,17 @@ void FileDecoder::feed() {
 
 void FileDecoder::note_damage(int code) {
     ffmpeg::check_memory(code, path_);
-    if (complaints_->count() == 0) complaints_->add(ffmpeg::complaint(code));
+    if (complaints() == 0) complaints_->add(ffmpeg::complaint(code));
     ++damaged_;
     ++errors_in_a_row_;
     gap_pending_ = true;
+}
+
+/// A demuxer leaves out what it can't read and says so, but not where: time that passes soon after tells.
+bool FileDecoder::lost_by_container() {
+    if (given_ == 0 || given_ >= suspect_until_ || time_ - given_end_ < 0.75 * duration_) return false;
+    suspect_until_ = 0;
+    return true;
 }
 
 /// Where frames are gone without a trace, the time that passed tells how many.
@@ -207,9 +221,8 @@ void FileDecoder::count_missing() {
 void FileDecoder::measure_time() {
     const double unit = av_q2d(stream_->time_base);
     const double previous = time_, previous_duration = duration_;
-    const double rate = fps();
     duration_ = static_cast<double>(duration_stamp(*frame_)) * unit;
-    if (!(duration_ > 0)) duration_ = rate > 0 ? 1 / rate : 0.04;
+    if (!(duration_ > 0)) duration_ = fps_ > 0 ? 1 / fps_ : 0.04;
 
     stale_ = false;
     const std::int64_t stamp = frame_->best_effort_timestamp;
@@ -222,13 +235,21 @@ void FileDecoder::measure_time() {
         const bool back = timed_ && time_ < previous - duration_ / 2;
         backward_ = back ? backward_ + 1 : 0;
         stale_ = back && damaged_ > 0 && backward_ <= most_stale_in_a_row;
-        if (!stale_ && timed_ && (time_ > previous + longest_pause || time_ < previous - 1)) {
+        const bool jumped = time_ > previous + longest_sure_pause && !is_pause(previous, raw);
+        if (!stale_ && timed_ && (jumped || time_ < previous - 1)) {
             shift_ = raw - (previous + previous_duration);  // the clock jumped: go on from where we were
             time_ = raw - shift_;
         }
         if (timed_) time_ = std::max(time_, previous);
     }
     timed_ = true;
+}
+
+/// Clocks of broadcasts jump; in other files a stamp within the file's length is meant.
+bool FileDecoder::is_pause(double from, double to) const {
+    if ((input_->iformat->flags & AVFMT_TS_DISCONT) != 0 || to > from + longest_pause) return false;
+    const double whole = static_cast<double>(input_->duration) / AV_TIME_BASE;  // negative: not known
+    return to <= std::max(total_, whole) + 1;
 }
 
 Orientation FileDecoder::orientation() const {
@@ -244,21 +265,103 @@ AVRational FileDecoder::pixel_aspect() const {
 }
 
 std::string FileDecoder::complaint() const {
-    return ffmpeg::with_hint(complaints_->first());
+    const bool decoder = complaints_->count() > 0;
+    return ffmpeg::with_hint((decoder ? complaints_ : container_complaints_)->first());
 }
 
 std::string FileDecoder::format() const {
     return fmt::format("{} in {}", avcodec_get_name(stream_->codecpar->codec_id), input_->iformat->name);
 }
 
-double FileDecoder::fps() const {
+double FileDecoder::guessed_rate() const {
     const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr);
     return rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
 }
 
-double FileDecoder::total_duration() const {
-    if (stream_->duration > 0) return static_cast<double>(stream_->duration) * av_q2d(stream_->time_base);
+double FileDecoder::stated_duration() const {
+    if (stream_->duration > 0) return static_cast<double>(stream_->duration) * tick();
     return input_->duration > 0 ? static_cast<double>(input_->duration) / AV_TIME_BASE : 0;
+}
+
+bool FileDecoder::stamps_agree() {
+    if ((input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0) return true;
+    const AVFieldOrder fields = stream_->codecpar->field_order;
+    if (fields != AV_FIELD_UNKNOWN && fields != AV_FIELD_PROGRESSIVE) return true;  // packets may be fields
+    const TimeStamps indexed = indexed_stamps();
+    if (!(indexed.rate() > 0)) return look_ahead().agree_with(fps_);
+    if (indexed.agree_with(fps_)) return true;
+    fps_ = indexed.rate();
+    return true;
+}
+
+/// Of all frames, where the container's index has them all (MP4, MOV); else none.
+TimeStamps FileDecoder::indexed_stamps() const {
+    TimeStamps stamps(tick());
+    const int count = avformat_index_get_entries_count(stream_);
+    if (count < 2 || count != stream_->nb_frames) return stamps;
+    for (int i = 0; i < count; ++i) {
+        const AVIndexEntry& entry = *avformat_index_get_entry(stream_, i);
+        if ((entry.flags & AVINDEX_DISCARD_FRAME) != 0) continue;  // before the beginning of the film
+        stamps.add(static_cast<double>(entry.timestamp) * tick());
+    }
+    return stamps;
+}
+
+/// Of the first frames, whose packets are kept.
+TimeStamps FileDecoder::look_ahead() {
+    TimeStamps stamps(tick());
+    std::size_t bytes = 0;
+    while (ahead_.size() < most_packets_ahead && bytes < most_bytes_ahead) {
+        const Read& got = ahead_.emplace_back(read_file());
+        if (got.code < 0) break;
+        bytes += static_cast<std::size_t>(got.packet->size);
+        if (got.packet->stream_index == stream_->index && is_shown(*got.packet, *stream_))
+            stamps.add(decoding_time(*got.packet, *stream_));
+    }
+    return stamps;
+}
+
+/// Frames over time of the whole file. It costs a reading, so only where FFmpeg's guess can't be right.
+void FileDecoder::measure_rate() {
+    const PacketScan scan = scan_packets(path_, options_, stream_->index);
+    if (scan.stamps.agree_with(fps_)) return;
+    // Where the file does not say how long a frame shows, FFmpeg takes it from its guess.
+    const bool stated =
+        scan.last_duration > 0 && !(fps_ > 0 && std::abs(scan.last_duration - 1 / fps_) <= tick());
+    fps_ = scan.stamps.rate(stated ? scan.last_duration : 0);
+    const double begin = origin_ == AV_NOPTS_VALUE ? 0 : static_cast<double>(origin_) * tick();
+    if (!(total_ > 0) && fps_ > 0) total_ = scan.last + (stated ? scan.last_duration : 1 / fps_) - begin;
+}
+
+/// Some containers have one length for all their streams, and in ASF each stream has that.
+bool FileDecoder::others_may_be_longer() const {
+    const std::string_view format = input_->iformat->name;
+    const bool own_length = stream_->duration > 0 && format != "asf" && format != "asf_o";
+    if (own_length || !(input_->duration > 0) || (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0)
+        return false;
+    for (unsigned i = 0; i < input_->nb_streams; ++i) {
+        const AVStream& other = *input_->streams[i];
+        const bool cover = (other.disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
+        const AVMediaType type = other.codecpar->codec_type;
+        if (&other != stream_ && !cover && type != AVMEDIA_TYPE_ATTACHMENT && type != AVMEDIA_TYPE_UNKNOWN)
+            return true;
+    }
+    return false;
+}
+
+/// The video ends with its last packet, if the file is there to its end: of one that is cut off nobody knows.
+void FileDecoder::leave_out_others() {
+    const double start = std::max(
+        input_->start_time == AV_NOPTS_VALUE ? 0.0 : static_cast<double>(input_->start_time) / AV_TIME_BASE,
+        0.0);
+    const double end = start + static_cast<double>(input_->duration) / AV_TIME_BASE;
+    const PacketScan scan = scan_packets(path_, options_, stream_->index, end);
+    constexpr double tolerance = 1;
+    if (std::max(scan.last, scan.others_end) < end - tolerance) return;
+    const double shows = scan.last_duration > 0 ? scan.last_duration : fps_ > 0 ? 1 / fps_ : 0;
+    const double begin = origin_ == AV_NOPTS_VALUE ? 0 : static_cast<double>(origin_) * tick();
+    const double measured = scan.last + shows - begin;
+    if (measured > 0) total_ = std::min(total_, measured);
 }
 
 std::int64_t FileDecoder::frames_missing() const {

@@ -6,6 +6,8 @@
 #include "stl/media/file_decoder.h"
 #include "stl/media/frame_scaler.h"
 #include "stl/media/frame_source.h"
+#include "stl/media/second_film.h"
+#include "stl/media/time_stamps.h"
 
 namespace stl {
 namespace {
@@ -16,7 +18,8 @@ class FileSource : public FrameSource {
         : path_(path),
           options_(options),
           decoder_(open()),
-          scaler_(options.height, options.width, options.channels, options.fit) {
+          scaler_(options.height, options.width, options.channels, options.fit),
+          evenness_(decoder_->fps(), decoder_->tick()) {
         if (options.start.value_or(0) > 0) go_to(*options.start);
     }
 
@@ -32,6 +35,7 @@ class FileSource : public FrameSource {
             return std::nullopt;
         }
         const bool resized = sizes_.changes(frame->height, frame->width);
+        evenness_.add(decoder_->time(), !decoder_->after_gap());
         const std::shared_ptr<AVFrame> copy(ffmpeg::required(av_frame_clone(frame)), ffmpeg::Closer());
         return SourceFrame{decoder_->time(), decoder_->frame_duration(), decoder_->after_gap() || resized,
                            [this, copy, turn = decoder_->orientation(), aspect = decoder_->pixel_aspect()] {
@@ -60,12 +64,15 @@ class FileSource : public FrameSource {
             damage.ends_early = decoder_->seconds_missing();
             damage.frames += decoder_->frames_missing();
         }
+        if (ended_) damage.second_film = bytes_of_second_film(path_);
         // A frame may be noted twice: as damaged, and as time that passed.
         if (ended_ && !sought_ && damage.of > 0)
             damage.frames =
                 std::min(damage.frames, std::max<std::int64_t>(damage.of - decoder_->frames_given(), 0));
         return damage;
     }
+
+    Timing timing() const override { return evenness_.timing(); }
 
   private:
     std::unique_ptr<FileDecoder> open() const { return std::make_unique<FileDecoder>(path_, options_); }
@@ -90,6 +97,7 @@ class FileSource : public FrameSource {
     std::unique_ptr<FileDecoder> decoder_;
     FrameScaler scaler_;
     FrameSizes sizes_;
+    Evenness evenness_;
     const AVFrame* waiting_ = nullptr;  ///< decoded already
     bool sought_ = false, ended_ = false;
 };

@@ -36,6 +36,7 @@ class FrameSource {
     virtual std::optional<SourceFrame> next() = 0;
     virtual VideoInfo info() const = 0;
     virtual Damage damage() const = 0;
+    virtual Timing timing() const { return {}; }
 };
 
 /// Starts at or shortly before options.start.

@@ -1,5 +1,7 @@
 #include "stl/media/video_reader.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -30,26 +32,32 @@ void check(const VideoOptions& o, const fs::path& path) {
 }  // namespace
 
 std::string to_string(const Damage& damage, const fs::path& path) {
-    std::string text = path.string() + ": ";
-    if (!damage.size_change.empty()) {
-        text += fmt::format("frames change their size ({}), and are scaled alike; ", damage.size_change);
-        if (damage.frames == 0 && damage.ends_early <= 0 && damage.complaints == 0)
-            return text.substr(0, text.size() - 2);
+    std::vector<std::string> parts;
+    if (!damage.size_change.empty())
+        parts.push_back(
+            fmt::format("frames change their size ({}), and are scaled alike", damage.size_change));
+    if (damage.second_film > 0) {
+        parts.push_back(
+            fmt::format("{} behind the film's end begin another film, which is not read; separate them",
+                        counted(damage.second_film, "byte")));
     }
-    if (damage.ends_early > 0) text += fmt::format("ends {:.1f} s early; ", damage.ends_early);
+    if (damage.ends_early > 0) parts.push_back(fmt::format("ends {:.1f} s early", damage.ends_early));
     if (damage.frames > 0) {
-        text += damage.of > 0 ? fmt::format("{} of {} frames", damage.frames, damage.of)
-                              : counted(damage.frames, "frame");
-        text += damage.frames == 1 ? " is damaged or missing and left out"
-                                   : " are damaged or missing and left out";
-    } else if (damage.ends_early <= 0) {
-        text += fmt::format("read to its end, but the decoder complained {}",
-                            damage.complaints == 1 ? "once" : fmt::format("{} times", damage.complaints));
-    } else {
-        text.resize(text.size() - 2);
+        const std::string frames = damage.of > 0 ? fmt::format("{} of {} frames", damage.frames, damage.of)
+                                                 : counted(damage.frames, "frame");
+        parts.push_back(frames + (damage.frames == 1 ? " is" : " are") + " damaged or missing and left out");
+    } else if (damage.ends_early <= 0 && damage.complaints > 0) {
+        parts.push_back(
+            fmt::format("read to its end, but the decoder complained {}",
+                        damage.complaints == 1 ? "once" : fmt::format("{} times", damage.complaints)));
     }
-    if (!damage.message.empty()) text += " (" + damage.message + ")";
-    return text;
+    const std::string reason = damage.message.empty() ? "" : " (" + damage.message + ")";
+    return fmt::format("{}: {}{}", path.string(), fmt::join(parts, "; "), reason);
+}
+
+std::string to_string(const Timing& timing) {
+    if (!timing.uneven) return "";
+    return fmt::format("uneven ({:.3f} to {:.3f} s from frame to frame)", timing.shortest, timing.longest);
 }
 
 bool FrameSizes::changes(int height, int width) {
@@ -76,6 +84,7 @@ class VideoReader::Impl {
 
     const VideoInfo& info() const { return info_; }
     Damage damage() const { return source_->damage(); }
+    Timing timing() const { return source_->timing(); }
     std::optional<Frame> next() { return options_.fps > 0 ? next_slot() : next_stored(); }
 
   private:
@@ -155,6 +164,9 @@ std::optional<Frame> VideoReader::next() {
 }
 Damage VideoReader::damage() const {
     return impl_->damage();
+}
+Timing VideoReader::timing() const {
+    return impl_->timing();
 }
 
 std::vector<Frame> read_last_frames(const fs::path& path, std::int64_t count, const VideoOptions& options,

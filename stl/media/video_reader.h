@@ -38,11 +38,19 @@ struct VideoOptions {
 struct VideoInfo {
     int height = 0, width = 0;  ///< as shown (turned); 0: not known before the first frame
     double fps = 0;             ///< of what next() gives; 0: not known
-    double duration = 0;        ///< seconds; 0: not known
+    double duration = 0;        ///< seconds, of the video (sound may go on); 0: not known
     std::int64_t frames = 0;    ///< as stored, from the container; 0: not known
     std::string format;         ///< "h264 in mov,mp4,m4a,3gp,3g2,mj2", "12 pictures"
     double pixel_aspect = 1;    ///< width to height of a pixel as shown
 };
+
+/// How evenly the frames that were read follow each other as stored, seen from the rate of the file.
+struct Timing {
+    bool uneven = false;
+    double shortest = 0, longest = 0;  ///< seconds from a frame to the next; 0: not known
+};
+/// "uneven (0.033 to 9.700 s from frame to frame)"; empty: even.
+std::string to_string(const Timing& timing);
 
 struct Frame {
     Image image;
@@ -58,7 +66,11 @@ struct Damage {
     std::int64_t complaints = 0;  ///< error messages of the decoder, of frames that it gave all the same too
     std::string message;          ///< the first of them
     std::string size_change;      ///< "64x48, then 128x96": the first, if there is one
-    bool any() const { return frames > 0 || ends_early > 0 || complaints > 0 || !size_change.empty(); }
+    std::int64_t second_film =
+        0;  ///< bytes that begin another film behind the end of this one, and are not read
+    bool any() const {
+        return frames > 0 || ends_early > 0 || complaints > 0 || !size_change.empty() || second_film > 0;
+    }
 };
 /// "a.mp4: 3 of 120 frames are damaged and left out (...)"
 std::string to_string(const Damage& damage, const fs::path& path);
@@ -77,6 +89,8 @@ class VideoReader {
     std::optional<Frame> next();
     /// After the end: what was lost on the way.
     Damage damage() const;
+    /// After the end: of files; folders of pictures have no time stamps.
+    Timing timing() const;
 
   private:
     class Impl;

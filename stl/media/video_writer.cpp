@@ -18,6 +18,8 @@
 namespace stl {
 namespace {
 
+constexpr double fastest = 1000;  ///< frames a second; players know no more
+
 AVRational rational(double fps) {
     return av_d2q(fps, 1001000);
 }
@@ -202,14 +204,19 @@ bool is_video_output(const fs::path& path) {
 }
 
 std::unique_ptr<VideoWriter> create_video(const fs::path& path, const VideoWriteOptions& o) {
-    if (!(o.fps > 0 && o.fps <= 1000))
-        fail("{}: {} frames a second, expected over 0 to 1000", path.string(), o.fps);
     if (o.quality < 0 || o.quality > 100) fail("{}: quality {}, expected 0 to 100", path.string(), o.quality);
     if (!path.has_extension()) return std::make_unique<FolderVideo>(path, o.force);
     const Kind* kind = kind_of(path);
     if (!kind) {
         fail("{}: unknown kind of video '{}', expected {}, or no extension for a folder of PNG",
              path.string(), path.extension().string(), fmt::join(video_extensions(), ", "));
+    }
+    if (!(o.fps > 0 && o.fps <= fastest)) {
+        fail(
+            "{}: {:g} frames/s, expected more than 0 and at most {:g}; --fps sets the rate, and a folder of "
+            "PNG has "
+            "none",
+            path.string(), o.fps, fastest);
     }
     EncoderSpec spec = kind->spec(kind->container, o);
     if (spec.pixel_format == AV_PIX_FMT_PAL8)

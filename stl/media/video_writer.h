@@ -18,7 +18,7 @@
 namespace stl {
 
 struct VideoWriteOptions {
-    double fps = 10;          ///< GIF can't show more than 50 a second and is slowed to that
+    double fps = 10;  ///< up to 1000; GIF can't show more than 50 and is slowed to that; folders have none
     double pixel_aspect = 1;  ///< width to height of a pixel, of .mp4, .webm and their like
     int quality = 70;         ///< 0-100, of .mp4 and .webm; 100 is as good as lossless
     bool force = false;       ///< replace what is there (of folders only those that this writer made)
@@ -33,7 +33,7 @@ class VideoWriter {
     virtual void finish() = 0;
 };
 
-/// Error: unknown extension (the known ones are named), no encoder, an existing file without force.
+/// Error: unknown extension (the known ones are named), no encoder, too high a rate, an existing file without force.
 std::unique_ptr<VideoWriter> create_video(const fs::path& path, const VideoWriteOptions& options = {});
 
 /// ".mp4", ...: the names that create_video() knows, in the order in which they are to be offered.

@@ -16,6 +16,7 @@
 #include "stl/import/sources.h"
 #include "stl/import/splits.h"
 #include "stl/media/png.h"
+#include "tests/media/timed_clip.h"
 #include "tests/media/tools.h"
 
 namespace stl {
@@ -120,6 +121,34 @@ TEST_F(ImportTest, FrameRateColorsAndPlanes) {
     EXPECT_FLOAT_EQ(values[0], 199 / 255.0F);
     EXPECT_FLOAT_EQ(values[256], 99 / 255.0F);
     EXPECT_FLOAT_EQ(values[512], 49 / 255.0F);
+}
+
+TEST_F(ImportTest, UnevenFramesAreToldOnce) {
+    test::TimedClip clip;
+    for (int k = 0; k < 20; ++k) clip.times.push_back(k < 10 ? 1000 * k / 30 : 1000 * k);
+    for (const char* name : {"a.mp4", "b.mp4"}) test::write_clip(file(name), "mp4", clip);
+    auto o = options({file("a.mp4"), file("b.mp4")});
+    import_sequences(o, notes_);
+    EXPECT_THAT(notes_.warnings, ElementsAre(AllOf(HasSubstr("a.mp4 and 1 other source"), HasSubstr("uneven"),
+                                                   HasSubstr("--fps"))));
+    notes_.warnings.clear();
+    o.fps = 5;
+    o.force = true;
+    import_sequences(o, notes_);
+    EXPECT_THAT(notes_.warnings, ElementsAre());
+}
+
+TEST_F(ImportTest, SplitsTheVideosTimeNotTheSounds) {
+    std::vector<int> times;
+    for (int k = 0; k < 20; ++k) times.push_back(100 * k);
+    test::write_clip(file("a.mkv"), "matroska", {times, 100, 10, 6000});
+    auto o = options({file("a.mkv")});
+    o.split_by = SplitBy::time;
+    o.train = 0.5;
+    o.val = 0.25;
+    o.test = 0.25;
+    EXPECT_THAT(import_sequences(o, notes_).per_split, ElementsAre(2, 1, 1));
+    EXPECT_THAT(notes_.warnings, ElementsAre());
 }
 
 TEST_F(ImportTest, NoSourceIsInTwoSplits) {

@@ -119,6 +119,9 @@ void inspect_video(const InspectArguments& a, Console& console) {
     console.progress_end();
     const VideoInfo& info = reader.info();
     const Damage damage = reader.damage();
+    const Timing timing = reader.timing();
+    std::vector<std::string> warnings;
+    if (damage.any()) warnings.push_back(to_string(damage, a.file));
     if (a.json) {
         return console.print(Json{{"file", a.file},
                                   {"format", info.format},
@@ -126,13 +129,19 @@ void inspect_video(const InspectArguments& a, Console& console) {
                                   {"width", width},
                                   {"height", height},
                                   {"fps", info.fps},
+                                  {"uneven", timing.uneven},
+                                  {"shortest_step", timing.shortest},
+                                  {"longest_step", timing.longest},
                                   {"duration", info.duration},
                                   {"last_frame_at", last},
-                                  {"frames_lost", damage.frames}});
+                                  {"frames_lost", damage.frames},
+                                  {"ends_early", damage.ends_early},
+                                  {"warnings", warnings}});
     }
-    console.print(fmt::format("{}: {}, {} frames of {}x{}, {:.4g} frames/s, {:.2f} s", a.file, info.format,
-                              frames, width, height, info.fps, info.duration));
-    if (damage.any()) console.warn(to_string(damage, a.file));
+    const std::string spacing = timing.uneven ? " " + to_string(timing) : "";
+    console.print(fmt::format("{}: {}, {} of {}x{}, {:.4g} frames/s{}, {:.2f} s", a.file, info.format,
+                              counted(frames, "frame"), width, height, info.fps, spacing, info.duration));
+    for (const auto& warning : warnings) console.warn(warning);
 }
 
 void run_inspect(const InspectArguments& a, Console& console) {
