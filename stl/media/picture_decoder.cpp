@@ -84,9 +84,7 @@ std::string read_picture_file(const fs::path& path) {
     return read_text(path, INT_MAX);
 }
 
-/// `page`: of a TIFF, from 1; 0: the first.
-DecodedPicture decode(const AVPacket& file, AVCodecID id, int page, const fs::path& path,
-                      const PictureForm& form) {
+DecodedPicture decode(const AVPacket& file, AVCodecID id, const fs::path& path, const PictureForm& form) {
     ffmpeg::catch_messages();
     ffmpeg::forget_complaints();
     const AVCodec* codec = avcodec_find_decoder(id);
@@ -96,10 +94,7 @@ DecodedPicture decode(const AVPacket& file, AVCodecID id, int page, const fs::pa
     context->opaque = &said;
     context->max_pixels = form.max_pixels;
     context->thread_count = 1;
-    ffmpeg::Options options;
-    if (page > 0) options.set("page", std::to_string(page));
-    if (const int code = avcodec_open2(context.get(), codec, options.get()); code < 0)
-        refuse(path, code, said);
+    if (const int code = avcodec_open2(context.get(), codec, nullptr); code < 0) refuse(path, code, said);
     if (const int code = avcodec_send_packet(context.get(), &file); code < 0) refuse(path, code, said);
     avcodec_send_packet(context.get(), nullptr);
     const ffmpeg::FramePtr frame = ffmpeg::make_frame();
@@ -132,7 +127,7 @@ DecodedPicture decode_picture(std::span<const std::byte> file, const fs::path& p
     const AVCodecID id = codec_of(bytes, path);
     if (id == AV_CODEC_ID_NONE || bytes.size() > std::size_t{INT_MAX})
         fail("{}: is no picture that can be read", path.string());
-    return decode(*packet_of(file), id, 0, path, form);
+    return decode(*packet_of(file), id, path, form);
 }
 
 TiffPages::TiffPages(const fs::path& path) : path_(path) {
@@ -146,11 +141,18 @@ TiffPages::TiffPages(const fs::path& path) : path_(path) {
     }
     const std::string file = read_picture_file(path);
     pages_ = std::move(stack.pages);
+    little_endian_ = stack.little_endian;
     file_ = packet_of(std::as_bytes(std::span(file)));
 }
 
 DecodedPicture TiffPages::decode(std::size_t index, const PictureForm& form) const {
-    return stl::decode(*file_, AV_CODEC_ID_TIFF, pages_[index], path_, form);
+    // FFmpeg's own option for pages skips some. A file's first directory may be anywhere: this page's becomes it.
+    const std::lock_guard lock(decoding_);
+    for (int i = 0; i < 4; ++i) {
+        const int shift = 8 * (little_endian_ ? i : 3 - i);
+        file_->data[4 + i] = static_cast<std::uint8_t>(pages_[index] >> shift);
+    }
+    return stl::decode(*file_, AV_CODEC_ID_TIFF, path_, form);
 }
 
 }  // namespace stl

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -46,8 +47,10 @@ class TiffPages {
 
   private:
     fs::path path_;
-    std::vector<int> pages_;
-    std::shared_ptr<AVPacket> file_;
+    std::vector<std::uint32_t> pages_;  ///< where their directories are
+    bool little_endian_ = true;
+    mutable std::mutex decoding_;
+    std::shared_ptr<AVPacket> file_;  ///< whose header names the directory of the page that is decoded
 };
 
 }  // namespace stl

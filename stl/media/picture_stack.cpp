@@ -16,7 +16,7 @@ namespace {
 /// A file's bytes, wherever they are. False where it ends before.
 using ReadAt = std::function<bool(std::uint64_t from, std::span<unsigned char> to)>;
 
-constexpr int most_directories = 65535;  // FFmpeg's decoder counts no further
+constexpr int most_directories = 1'000'000;
 constexpr int most_chunks = 100'000;
 
 /// Numbers in the file's byte order.
@@ -85,14 +85,14 @@ PictureStack tiff(const ReadAt& read, bool little) {
     std::set<std::uint64_t> seen;
     std::int64_t described = 1;
     auto offset = numbers.at<4>(4).value_or(0);
-    for (int index = 1; offset != 0 && index <= most_directories && seen.insert(offset).second; ++index) {
+    for (int i = 0; offset != 0 && i < most_directories && seen.insert(offset).second; ++i) {
         const auto found = directory_at(read, numbers, offset);
         if (!found) break;
-        if (found->page) stack.pages.push_back(index);
+        if (found->page) stack.pages.push_back(static_cast<std::uint32_t>(offset));
         described = std::max(described, found->described);
         offset = found->next;
     }
-    if (stack.pages.empty()) stack.pages.push_back(1);
+    stack.little_endian = little;
     stack.count = std::max(described, std::ssize(stack.pages));
     return stack;
 }

@@ -15,8 +15,9 @@ struct PictureStack {
     enum class Kind { none, tiff, big_tiff, png, webp } kind = Kind::none;
     /// Pictures of the file; 1 where it is none of the above.
     std::int64_t count = 1;
-    /// Of a TIFF: which of its directories are pages, from 1. Previews and masks are not.
-    std::vector<int> pages = {};
+    /// Of a TIFF: where the directories of its pages are. Previews and masks are none.
+    std::vector<std::uint32_t> pages = {};
+    bool little_endian = true;  ///< so are the numbers of a TIFF
 };
 
 /// Never an Error: what is damaged ends where it is damaged.
