@@ -33,7 +33,7 @@ class Importer {
         : options_((check(options), options)),
           reporter_(reporter),
           stop_(stop),
-          sources_(find_sources(options.inputs)),
+          sources_(find_sources(options.inputs, [&](const std::string& line) { reporter.warn(line); })),
           splits_(options, sources_.size()) {
         refuse_existing(split_file_name(options.output).path, options.force);
         refuse_inputs();
@@ -267,6 +267,8 @@ class Importer {
             marks.insert(marks.end(), static_cast<std::size_t>(part.sequences), part.split);
             report_.per_split[static_cast<std::size_t>(part.split)] += part.sequences;
         }
+        if (const auto line = splits_.shortfall(report_.per_split, options_.length); !line.empty())
+            reporter_.warn(line);
         report_.split = true;
         return marks;
     }

@@ -11,6 +11,7 @@
 #include "stl/core/names.h"
 #include "stl/formats/sequences.h"
 #include "stl/media/natural_order.h"
+#include "stl/media/picture_stack.h"
 #include "stl/media/video_reader.h"
 
 namespace stl {
@@ -30,8 +31,8 @@ bool is_hidden(const fs::path& path) {
 std::vector<fs::path> entries(const fs::path& folder) {
     std::vector<fs::path> found;
     std::error_code ec;
-    for (const auto& entry : fs::directory_iterator(folder, ec)) {
-        if (!is_hidden(entry.path())) found.push_back(entry.path());
+    for (fs::directory_iterator at(folder, ec), end; !ec && at != end; at.increment(ec)) {
+        if (!is_hidden(at->path())) found.push_back(at->path());
     }
     if (ec) fail("{}: cannot be read ({})", folder.string(), ec.message());
     std::sort(found.begin(), found.end(),
@@ -39,19 +40,72 @@ std::vector<fs::path> entries(const fs::path& folder) {
     return found;
 }
 
-/// `pictures` is true for a folder whose own pictures are one source.
-void search(const fs::path& folder, std::vector<ImportSource>& out) {
-    if (!list_pictures(folder).empty()) out.push_back({ImportSource::Kind::pictures, folder.string()});
-    for (const auto& path : entries(folder)) {
-        if (fs::is_directory(path)) {
-            if (!fs::is_symlink(path)) search(path, out);  // links could lead in circles
-        } else if (is_array_name(path)) {
-            out.push_back({ImportSource::Kind::array, path.string()});
-        } else if (looks_like_video(path) && !is_picture_name(path)) {
-            out.push_back({ImportSource::Kind::video, path.string()});
+using Warn = std::function<void(const std::string&)>;
+
+/// Searches folders, each once.
+class Search {
+  public:
+    Search(std::vector<ImportSource>& out, const Warn& warn) : out_(out), warn_(warn) {}
+
+    void run(const fs::path& folder) {
+        std::error_code ec;
+        const fs::path real = fs::canonical(folder, ec);
+        if (!ec && !searched_.insert(real).second) return;
+        const auto pictures = list_pictures(folder);
+        add_pictures(folder, pictures);
+        // Where there are some, their reader tells.
+        if (pictures.empty()) tell(folder, picture_remarks(folder));
+        for (const auto& path : entries(folder)) {
+            if (leads_nowhere(path)) {
+                if (!is_picture_name(path)) tell(path, {"a link that leads nowhere, passed over"});
+            } else if (fs::is_directory(path)) {
+                if (!leads_around(path, real)) run(path);
+            } else if (is_array_name(path)) {
+                out_.push_back({ImportSource::Kind::array, path.string()});
+            } else if (looks_like_video(path) && !is_picture_name(path)) {
+                out_.push_back({ImportSource::Kind::video, path.string()});
+            }
         }
     }
-}
+
+  private:
+    void tell(const fs::path& path, const std::vector<std::string>& lines) const {
+        if (warn_ && !lines.empty()) warn_(fmt::format("{}: {}", path.string(), fmt::join(lines, "; ")));
+    }
+
+    static bool leads_nowhere(const fs::path& path) {
+        std::error_code ec;
+        return fs::is_symlink(path, ec) && !fs::exists(path, ec);
+    }
+
+    /// Whether a link leads to a folder that holds it, at whatever depth.
+    static bool leads_around(const fs::path& link, const fs::path& folder) {
+        std::error_code ec;
+        const fs::path target = fs::canonical(link, ec);
+        return fs::is_symlink(link) &&
+               (ec || std::mismatch(target.begin(), target.end(), folder.begin(), folder.end()).first ==
+                          target.end());
+    }
+
+    /// Single pictures are one film, the folder. Stacks are films of their own; where the first is none, none is looked
+    /// for.
+    void add_pictures(const fs::path& folder, const std::vector<fs::path>& pictures) {
+        if (pictures.empty()) return;
+        std::size_t stacks = 0;
+        if (stack_of(pictures[0]).count > 1) {
+            for (const auto& path : pictures) {
+                if (stack_of(path).count < 2) continue;
+                out_.push_back({ImportSource::Kind::video, path.string()});
+                ++stacks;
+            }
+        }
+        if (stacks < pictures.size()) out_.push_back({ImportSource::Kind::pictures, folder.string()});
+    }
+
+    std::vector<ImportSource>& out_;
+    const Warn& warn_;
+    std::set<fs::path> searched_;
+};
 
 std::vector<std::string> matches(const std::string& pattern) {
     glob_t found{};
@@ -63,11 +117,11 @@ std::vector<std::string> matches(const std::string& pattern) {
     return paths;
 }
 
-void add(const std::string& input, std::vector<ImportSource>& out) {
+void add(const std::string& input, const Warn& warn, std::vector<ImportSource>& out) {
     const auto [path, dataset] = split_file_name(input);
     std::error_code ec;
     if (fs::is_directory(path, ec)) {
-        search(path, out);
+        Search(out, warn).run(path);
     } else if (is_array_name(path) || !dataset.empty()) {
         out.push_back({ImportSource::Kind::array, input});
     } else {
@@ -86,18 +140,18 @@ std::pair<std::string, std::string> identity(const ImportSource& source) {
 
 }  // namespace
 
-std::vector<ImportSource> find_sources(std::span<const std::string> inputs) {
+std::vector<ImportSource> find_sources(std::span<const std::string> inputs, const Warn& warn) {
     std::vector<ImportSource> all;
     for (const auto& input : inputs) {
         const std::size_t before = all.size();
         std::error_code ec;
         const bool pattern = input.find_first_of("*?[") != std::string::npos;
         if (fs::exists(split_file_name(input).path, ec)) {
-            add(input, all);
+            add(input, warn, all);
         } else if (pattern) {
             const auto paths = matches(input);
             if (paths.empty()) fail("{}: matches no file", input);
-            for (const auto& path : paths) add(path, all);
+            for (const auto& path : paths) add(path, warn, all);
         } else {
             fail("{}: no such file or folder", input);
         }

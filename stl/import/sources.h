@@ -1,6 +1,7 @@
 // What the inputs of an import stand for: files, folders searched through, patterns.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,9 +15,11 @@ struct ImportSource {
     std::string name;  ///< the path as found; of an array perhaps with ":DATASET"
 };
 
-/// In natural order, each file once, however it is spelled or linked to. A folder gives the videos and arrays
-/// in it, and itself where it holds pictures; so do the folders inside it (not those linked to). Error:
-/// nothing there, or nothing that can be read.
-std::vector<ImportSource> find_sources(std::span<const std::string> inputs);
+/// In natural order, each file once, however it is spelled or linked to. A folder gives the videos, arrays and stacks
+/// of pictures in it, and itself where it holds single pictures; so do the folders inside it. Links are followed, but
+/// none that leads to a folder around it. `warn` is told of links that lead nowhere, and of pictures that can't be read
+/// in folders without others. Error: nothing there, or nothing that can be read.
+std::vector<ImportSource> find_sources(std::span<const std::string> inputs,
+                                       const std::function<void(const std::string&)>& warn = {});
 
 }  // namespace stl

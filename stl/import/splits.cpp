@@ -1,5 +1,6 @@
 #include "stl/import/splits.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -61,6 +62,30 @@ std::vector<Split> SplitPlan::deal(std::size_t sources) const {
     for (std::size_t i = 0; i < val; ++i) dealt[order[i]] = Split::validation;
     for (std::size_t i = val; i < val + test; ++i) dealt[order[i]] = Split::test;
     return dealt;
+}
+
+std::string SplitPlan::shortfall(const std::array<std::int64_t, 3>& sequences, std::int64_t length) const {
+    const std::array wanted{train_, val_, test_};
+    const auto all = std::accumulate(sequences.begin(), sequences.end(), std::int64_t{0});
+    bool empty = false, far = false;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        const double expected = wanted[i] * static_cast<double>(all);
+        empty = empty || (wanted[i] > 1e-9 && sequences[i] == 0);
+        far = far || std::abs(static_cast<double>(sequences[i]) - expected) >
+                         std::max(1.0, 0.1 * static_cast<double>(all));
+    }
+    if (!empty && !(far && asked_for_)) return "";
+    const std::string reason =
+        by_ == SplitBy::time
+            ? fmt::format(
+                  "each part of a source has to hold {} frames; a smaller --length or --stride, longer "
+                  "sources or "
+                  "other shares help",
+                  length)
+            : "all sequences of a source are in one part; more sources, other shares or --split-by time help";
+    return fmt::format(
+        "{} for training, {} for validation and {} for test, expected shares of {:g}, {:g} and {:g}: {}",
+        counted(sequences[0], "sequence"), sequences[1], sequences[2], train_, val_, test_, reason);
 }
 
 Split SplitPlan::at(double position) const {

@@ -1,7 +1,10 @@
 // Which source, or which part of every source, goes to training, validation and test.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "stl/import/import.h"
@@ -20,6 +23,9 @@ class SplitPlan {
     /// By source: one for each of those that gave sequences; empty where sequences are not to be marked.
     /// Error: too few of them for the shares.
     std::vector<Split> deal(std::size_t sources) const;
+    /// A line where sequences of `length` frames came out in other shares than those wanted: a part is empty, or more
+    /// than a tenth of all (and more than one sequence) too large or too small. Else empty.
+    std::string shortfall(const std::array<std::int64_t, 3>& sequences, std::int64_t length) const;
 
   private:
     void check(std::size_t sources) const;

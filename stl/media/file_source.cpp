@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <string_view>
 
 #include "stl/core/error.h"
 #include "stl/media/file_decoder.h"
@@ -11,6 +12,43 @@
 
 namespace stl {
 namespace {
+
+/// What a decoded frame says of itself that is not made good here.
+class FrameRemarks {
+  public:
+    void note(const AVFrame& frame) {
+        if (frame.color_trc == AVCOL_TRC_SMPTE2084) curve_ = "PQ";
+        if (frame.color_trc == AVCOL_TRC_ARIB_STD_B67) curve_ = "HLG";
+        interlaced_ = interlaced_ || is_interlaced(frame);
+    }
+
+    std::vector<std::string> lines() const {
+        std::vector<std::string> lines;
+        if (!curve_.empty()) {
+            lines.push_back(fmt::format(
+                "is HDR (the {} curve) and read without tone mapping, so its contrast is not that "
+                "of other videos; convert it with FFmpeg's filter tonemap first",
+                curve_));
+        }
+        if (interlaced_) {
+            lines.emplace_back(
+                "is interlaced, so what moves has combed edges; convert it with FFmpeg's filter bwdif first");
+        }
+        return lines;
+    }
+
+  private:
+    static bool is_interlaced(const AVFrame& frame) {
+#ifdef AV_FRAME_FLAG_INTERLACED
+        return (frame.flags & AV_FRAME_FLAG_INTERLACED) != 0;
+#else
+        return frame.interlaced_frame != 0;
+#endif
+    }
+
+    std::string_view curve_;
+    bool interlaced_ = false;
+};
 
 class FileSource : public FrameSource {
   public:
@@ -34,6 +72,7 @@ class FileSource : public FrameSource {
             }
             return std::nullopt;
         }
+        remarks_.note(*frame);
         const bool resized = sizes_.changes(frame->height, frame->width);
         evenness_.add(decoder_->time(), !decoder_->after_gap());
         const std::shared_ptr<AVFrame> copy(ffmpeg::required(av_frame_clone(frame)), ffmpeg::Closer());
@@ -60,6 +99,7 @@ class FileSource : public FrameSource {
         damage.message = decoder_->complaint();
         damage.of = decoder_->frames_stored();
         damage.size_change = sizes_.first_change();
+        damage.remarks = remarks_.lines();
         if (ended_ && decoder_->seconds_missing() > 0) {
             damage.ends_early = decoder_->seconds_missing();
             damage.frames += decoder_->frames_missing();
@@ -98,6 +138,7 @@ class FileSource : public FrameSource {
     FrameScaler scaler_;
     FrameSizes sizes_;
     Evenness evenness_;
+    FrameRemarks remarks_;
     const AVFrame* waiting_ = nullptr;  ///< decoded already
     bool sought_ = false, ended_ = false;
 };

@@ -1,4 +1,5 @@
-// Where a VideoReader's frames come from: one file, or the pictures of a folder. Used by this folder alone.
+// Where a VideoReader's frames come from: one file, the pictures of a folder, or the pages of a TIFF. Used by this
+// folder alone.
 #pragma once
 
 #include <functional>
@@ -42,5 +43,6 @@ class FrameSource {
 /// Starts at or shortly before options.start.
 std::unique_ptr<FrameSource> open_file_source(const fs::path& path, const VideoOptions& options);
 std::unique_ptr<FrameSource> open_folder_source(const fs::path& path, const VideoOptions& options);
+std::unique_ptr<FrameSource> open_stack_source(const fs::path& path, const VideoOptions& options);
 
 }  // namespace stl

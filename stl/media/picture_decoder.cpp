@@ -8,7 +8,9 @@
 #include "stl/core/error.h"
 #include "stl/core/file_kind.h"
 #include "stl/core/memory.h"
+#include "stl/core/names.h"
 #include "stl/media/frame_scaler.h"
+#include "stl/media/picture_stack.h"
 
 namespace stl {
 namespace {
@@ -20,17 +22,34 @@ struct Magic {
 
 using namespace std::string_view_literals;
 constexpr std::array magics{
-    Magic{"\x89PNG"sv, AV_CODEC_ID_PNG}, Magic{"\xff\xd8\xff"sv, AV_CODEC_ID_MJPEG},
-    Magic{"II*\0"sv, AV_CODEC_ID_TIFF},  Magic{"MM\0*"sv, AV_CODEC_ID_TIFF},
-    Magic{"RIFF"sv, AV_CODEC_ID_WEBP},   Magic{"BM"sv, AV_CODEC_ID_BMP},
-    Magic{"P5"sv, AV_CODEC_ID_PGM},      Magic{"P6"sv, AV_CODEC_ID_PPM},
+    Magic{"\x89PNG"sv, AV_CODEC_ID_PNG},
+    Magic{"\xff\xd8\xff"sv, AV_CODEC_ID_MJPEG},
+    Magic{"II*\0"sv, AV_CODEC_ID_TIFF},
+    Magic{"MM\0*"sv, AV_CODEC_ID_TIFF},
+    Magic{"RIFF"sv, AV_CODEC_ID_WEBP},
+    Magic{"BM"sv, AV_CODEC_ID_BMP},
+    Magic{"P1"sv, AV_CODEC_ID_PBM},
+    Magic{"P4"sv, AV_CODEC_ID_PBM},
+    Magic{"P2"sv, AV_CODEC_ID_PGM},
+    Magic{"P5"sv, AV_CODEC_ID_PGM},
+    Magic{"P3"sv, AV_CODEC_ID_PPM},
+    Magic{"P6"sv, AV_CODEC_ID_PPM},
+    Magic{"P7"sv, AV_CODEC_ID_PAM},
+    Magic{"SDPX"sv, AV_CODEC_ID_DPX},
+    Magic{"XPDS"sv, AV_CODEC_ID_DPX},
+    Magic{"\x76\x2f\x31\x01"sv, AV_CODEC_ID_EXR},
+    Magic{"\x01\xda"sv, AV_CODEC_ID_SGI},
+    Magic{"\x59\xa6\x6a\x95"sv, AV_CODEC_ID_SUNRAST},
+    Magic{"\0\0\0\x0cjP  "sv, AV_CODEC_ID_JPEG2000},
+    Magic{"\xff\x4f\xff\x51"sv, AV_CODEC_ID_JPEG2000},
 };
 
-AVCodecID codec_of(std::string_view bytes) {
+AVCodecID codec_of(std::string_view bytes, const fs::path& path) {
     for (const auto& magic : magics) {
         if (bytes.starts_with(magic.bytes)) return magic.codec;
     }
-    return AV_CODEC_ID_NONE;
+    // Nothing at the beginning of a TGA tells what it is.
+    return lower_case(path.extension().string()) == ".tga" ? AV_CODEC_ID_TARGA : AV_CODEC_ID_NONE;
 }
 
 [[noreturn]] void refuse(const fs::path& path, int code, const ffmpeg::Complaints& said) {
@@ -40,37 +59,44 @@ AVCodecID codec_of(std::string_view bytes) {
          first.empty() ? ffmpeg::complaint(code) : ffmpeg::with_hint(first));
 }
 
-}  // namespace
+/// The bytes of a picture as FFmpeg wants them, with zeros behind.
+ffmpeg::PacketPtr packet_of(std::span<const std::byte> file) {
+    ffmpeg::PacketPtr packet = ffmpeg::make_packet();
+    if (av_new_packet(packet.get(), static_cast<int>(file.size())) < 0) throw std::bad_alloc();
+    std::transform(file.begin(), file.end(), packet->data,
+                   [](std::byte b) { return std::to_integer<std::uint8_t>(b); });
+    return packet;
+}
 
-DecodedPicture decode_picture(const fs::path& path, const PictureForm& form) {
+void refuse_stack(const PictureStack& stack, const fs::path& path) {
+    if (stack.kind == PictureStack::Kind::big_tiff)
+        fail("{}: is a BigTIFF, which can't be read; save it as TIFF in parts of up to 2 GiB", path.string());
+    if (stack.count > 1) {
+        fail("{}: holds {}, expected a single picture; given by itself it is read as a film", path.string(),
+             contents_of(stack));
+    }
+}
+
+std::string read_picture_file(const fs::path& path) {
     // Not mapped: a file that is cut short under our hands must not end the program.
     std::error_code ec;
     const auto size = fs::file_size(path, ec);
     if (!ec) require_memory(size, path.string());
-    const std::string file = read_text(path, INT_MAX);
-    return decode_picture(std::as_bytes(std::span(file)), path, form);
+    return read_text(path, INT_MAX);
 }
 
-DecodedPicture decode_picture(std::span<const std::byte> file, const fs::path& path,
-                              const PictureForm& form) {
-    if (const auto what = stand_in(file); !what.empty()) fail("{}: {}", path.string(), what);
+DecodedPicture decode(const AVPacket& file, AVCodecID id, const fs::path& path, const PictureForm& form) {
     ffmpeg::catch_messages();
     ffmpeg::forget_complaints();
-    const std::string_view bytes(reinterpret_cast<const char*>(file.data()), file.size());
-    const AVCodec* codec = avcodec_find_decoder(codec_of(bytes));
-    if (!codec || bytes.size() > std::size_t{INT_MAX})
-        fail("{}: is no picture that can be read", path.string());
-
+    const AVCodec* codec = avcodec_find_decoder(id);
+    if (!codec) fail("{}: is no picture that can be read", path.string());
     ffmpeg::Complaints said;  // outlives the context, whose messages it takes
     const ffmpeg::Codec context(ffmpeg::required(avcodec_alloc_context3(codec)));
     context->opaque = &said;
     context->max_pixels = form.max_pixels;
     context->thread_count = 1;
     if (const int code = avcodec_open2(context.get(), codec, nullptr); code < 0) refuse(path, code, said);
-    const ffmpeg::PacketPtr packet = ffmpeg::make_packet();
-    if (av_new_packet(packet.get(), static_cast<int>(bytes.size())) < 0) throw std::bad_alloc();
-    std::copy(bytes.begin(), bytes.end(), packet->data);
-    if (const int code = avcodec_send_packet(context.get(), packet.get()); code < 0) refuse(path, code, said);
+    if (const int code = avcodec_send_packet(context.get(), &file); code < 0) refuse(path, code, said);
     avcodec_send_packet(context.get(), nullptr);
     const ffmpeg::FramePtr frame = ffmpeg::make_frame();
     if (const int code = avcodec_receive_frame(context.get(), frame.get()); code < 0)
@@ -85,6 +111,49 @@ DecodedPicture decode_picture(std::span<const std::byte> file, const fs::path& p
         *frame, orientation_of(known ? reinterpret_cast<const std::int32_t*>(turned->data) : nullptr),
         {0, 1});
     return {std::move(image), frame->height, frame->width};
+}
+
+}  // namespace
+
+DecodedPicture decode_picture(const fs::path& path, const PictureForm& form) {
+    const std::string file = read_picture_file(path);
+    return decode_picture(std::as_bytes(std::span(file)), path, form);
+}
+
+DecodedPicture decode_picture(std::span<const std::byte> file, const fs::path& path,
+                              const PictureForm& form) {
+    if (const auto what = stand_in(file); !what.empty()) fail("{}: {}", path.string(), what);
+    refuse_stack(stack_of(file), path);
+    const std::string_view bytes(reinterpret_cast<const char*>(file.data()), file.size());
+    const AVCodecID id = codec_of(bytes, path);
+    if (id == AV_CODEC_ID_NONE || bytes.size() > std::size_t{INT_MAX})
+        fail("{}: is no picture that can be read", path.string());
+    return decode(*packet_of(file), id, path, form);
+}
+
+TiffPages::TiffPages(const fs::path& path) : path_(path) {
+    PictureStack stack = stack_of(path);
+    if (stack.kind == PictureStack::Kind::big_tiff) refuse_stack(stack, path);
+    if (stack.count > std::ssize(stack.pages)) {
+        fail(
+            "{}: holds {} in the layout of ImageJ, of which only {} can be read; save it as an image "
+            "sequence",
+            path.string(), contents_of(stack), stack.pages.size());
+    }
+    const std::string file = read_picture_file(path);
+    pages_ = std::move(stack.pages);
+    little_endian_ = stack.little_endian;
+    file_ = packet_of(std::as_bytes(std::span(file)));
+}
+
+DecodedPicture TiffPages::decode(std::size_t index, const PictureForm& form) const {
+    // FFmpeg's own option for pages skips some. A file's first directory may be anywhere: this page's becomes it.
+    const std::lock_guard lock(decoding_);
+    for (int i = 0; i < 4; ++i) {
+        const int shift = 8 * (little_endian_ ? i : 3 - i);
+        file_->data[4 + i] = static_cast<std::uint8_t>(pages_[index] >> shift);
+    }
+    return stl::decode(*file_, AV_CODEC_ID_TIFF, path_, form);
 }
 
 }  // namespace stl

@@ -9,8 +9,9 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
+#include "stl/media/ffmpeg.h"
 #include "stl/media/frame_source.h"
-#include "stl/media/natural_order.h"
+#include "stl/media/picture_stack.h"
 
 namespace stl {
 namespace {
@@ -32,7 +33,7 @@ void check(const VideoOptions& o, const fs::path& path) {
 }  // namespace
 
 std::string to_string(const Damage& damage, const fs::path& path) {
-    std::vector<std::string> parts;
+    std::vector<std::string> parts = damage.remarks;
     if (!damage.size_change.empty())
         parts.push_back(
             fmt::format("frames change their size ({}), and are scaled alike", damage.size_change));
@@ -69,14 +70,29 @@ bool FrameSizes::changes(int height, int width) {
     return changed;
 }
 
+namespace {
+
+std::unique_ptr<FrameSource> open_source(const fs::path& path, const VideoOptions& options) {
+    if (fs::is_directory(path)) return open_folder_source(path, options);
+    const PictureStack stack = stack_of(path);
+    const bool pages = stack.kind == PictureStack::Kind::tiff && stack.count > 1;
+    if (pages || stack.kind == PictureStack::Kind::big_tiff) return open_stack_source(path, options);
+    if (stack.kind == PictureStack::Kind::webp && !av_find_input_format("webp_anim")) {
+        fail("{}: holds {}, which this FFmpeg can't read; save it as GIF, APNG or video", path.string(),
+             contents_of(stack));
+    }
+    return open_file_source(path, options);
+}
+
+}  // namespace
+
 /// Passes frames on as stored, or picks for each slot k / fps the last frame whose rounded slot is not after
 /// it.
 class VideoReader::Impl {
   public:
     Impl(const fs::path& path, const VideoOptions& options) : options_(options) {
         check(options, path);
-        source_ =
-            fs::is_directory(path) ? open_folder_source(path, options) : open_file_source(path, options);
+        source_ = open_source(path, options);
         info_ = source_->info();
         if (options.fps > 0) info_.fps = options.fps;
         if (options.fps > 0 && options.start) slot_ = slot_of(*options.start);
@@ -206,26 +222,6 @@ bool looks_like_video(const fs::path& path) {
     const std::string extension = lower_case(path.extension().string());
     return fs::is_directory(path) || is_picture_name(path) ||
            std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
-}
-
-bool is_picture_name(const fs::path& path) {
-    static constexpr std::array<std::string_view, 9> extensions{".png", ".jpg",  ".jpeg", ".tif", ".tiff",
-                                                                ".bmp", ".webp", ".pgm",  ".ppm"};
-    const std::string extension = lower_case(path.extension().string());
-    return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
-}
-
-std::vector<fs::path> list_pictures(const fs::path& folder) {
-    std::vector<fs::path> files;
-    std::error_code ec;
-    for (const auto& entry : fs::directory_iterator(folder, ec)) {
-        if (entry.is_regular_file(ec) && is_picture_name(entry.path())) files.push_back(entry.path());
-    }
-    if (ec) fail("{}: cannot be read ({})", folder.string(), ec.message());
-    std::sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) {
-        return natural_less(a.filename().string(), b.filename().string());
-    });
-    return files;
 }
 
 }  // namespace stl

@@ -1,5 +1,6 @@
 // Reads videos frame by frame, whatever they come in: anything FFmpeg decodes (rotated, of variable frame
-// rate, with alpha, 10-bit, cut off in the middle), GIF, single pictures, and folders of numbered pictures.
+// rate, with alpha, 10-bit, cut off in the middle), GIF, single pictures, TIFF with pages, and folders of numbered
+// pictures.
 // Frames come out upright, in the wanted size, as 8-bit gray or RGB of full range, with the time at which
 // they show.
 //
@@ -26,7 +27,7 @@ struct VideoOptions {
     /// 0: every frame as stored. Otherwise frames are repeated or left out so that there are so many a
     /// second.
     double fps = 0;
-    double folder_fps = 25;            ///< what a folder of pictures is taken to have
+    double folder_fps = 25;            ///< what a folder of pictures or a TIFF with pages is taken to have
     std::optional<double> start, end;  ///< seconds from the beginning; the frame at `end` is not read
     int stream = -1;                   ///< index of the video stream; -1: the best one
     std::int64_t max_pixels = default_max_pixels;  ///< larger frames are refused
@@ -54,11 +55,12 @@ std::string to_string(const Timing& timing);
 
 struct Frame {
     Image image;
-    double time = 0;         ///< seconds from the beginning
-    bool after_gap = false;  ///< damaged frames were left out before this one, or the size changed
+    double time = 0;  ///< seconds from the beginning
+    /// Damaged frames were left out before this one, the size changed, or the pictures' numbers have a gap.
+    bool after_gap = false;
 };
 
-/// What could not be read.
+/// What could not be read, or not as it was meant.
 struct Damage {
     std::int64_t frames = 0;      ///< damaged or missing, as far as can be told
     std::int64_t of = 0;          ///< frames there should be; 0: not known
@@ -68,8 +70,11 @@ struct Damage {
     std::string size_change;      ///< "64x48, then 128x96": the first, if there is one
     std::int64_t second_film =
         0;  ///< bytes that begin another film behind the end of this one, and are not read
+    /// What else a person should know: gaps in the pictures' numbers, HDR, interlacing.
+    std::vector<std::string> remarks;
     bool any() const {
-        return frames > 0 || ends_early > 0 || complaints > 0 || !size_change.empty() || second_film > 0;
+        return frames > 0 || ends_early > 0 || complaints > 0 || !size_change.empty() || second_film > 0 ||
+               !remarks.empty();
     }
 };
 /// "a.mp4: 3 of 120 frames are damaged and left out (...)"
@@ -106,7 +111,10 @@ std::vector<Frame> read_last_frames(const fs::path& path, std::int64_t count,
 bool looks_like_video(const fs::path& path);
 /// True if the name ends like a still picture's (".png", ".jpg", ".tif", ...).
 bool is_picture_name(const fs::path& path);
-/// The pictures of a folder in natural order (not those of folders inside it).
+/// The pictures of a folder (not of folders inside it) in natural order, those that are numbered alike together. Hidden
+/// ones are not among them.
 std::vector<fs::path> list_pictures(const fs::path& folder);
+/// What is to be told of a folder's pictures: gaps in their numbers, and those that are passed over.
+std::vector<std::string> picture_remarks(const fs::path& folder);
 
 }  // namespace stl

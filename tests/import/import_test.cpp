@@ -16,6 +16,7 @@
 #include "stl/import/sources.h"
 #include "stl/import/splits.h"
 #include "stl/media/png.h"
+#include "tests/media/stacks.h"
 #include "tests/media/timed_clip.h"
 #include "tests/media/tools.h"
 
@@ -375,6 +376,91 @@ TEST_F(ImportTest, FindsSourcesInFoldersAndPatterns) {
     EXPECT_THAT(error_of([&] { find_sources(nothing); }), HasSubstr("matches no file"));
     const std::vector<std::string> absent{file("none.mp4")};
     EXPECT_THAT(error_of([&] { find_sources(absent); }), HasSubstr("no such file"));
+}
+
+TEST_F(ImportTest, NoSequenceRunsOverAGapInPictureNumbers) {
+    fs::create_directories(file("gap"));
+    for (const int k : {1, 2, 3, 7, 8, 9})
+        write_png(file(fmt::format("gap/f_{:02}.png", k)),
+                  Image(16, 16, 1, static_cast<std::uint8_t>(10 * k)));
+    auto o = options({file("gap")});
+    o.length = 3;
+    o.stride = 1;
+    EXPECT_EQ(import_sequences(o, notes_).sequences, 2);
+    EXPECT_THAT(numbers(0), ElementsAre(1, 2, 3));
+    EXPECT_THAT(numbers(1), ElementsAre(7, 8, 9));
+    EXPECT_THAT(notes_.warnings, ElementsAre(AllOf(HasSubstr("f_03.png"), HasSubstr("f_07.png"))));
+}
+
+TEST_F(ImportTest, NoSequenceRunsOverAPictureOfAnUnknownKind) {
+    fs::create_directories(file("mixed"));
+    for (const int k : {0, 2, 3}) write_png(file(fmt::format("mixed/{}.png", k)), Image(16, 16, 1));
+    write_text(file("mixed/1.heic"), "not for us");
+    auto o = options({file("mixed")});
+    o.length = 2;
+    o.stride = 1;
+    EXPECT_EQ(import_sequences(o, notes_).sequences, 1);
+    EXPECT_THAT(notes_.warnings, ElementsAre(AllOf(HasSubstr("1 of 4 pictures"), HasSubstr("passed over"))));
+    fs::create_directories(file("foreign"));
+    write_text(file("foreign/1.heic"), "not for us");
+    notes_.warnings.clear();
+    EXPECT_THAT(error_of([&] { import_sequences(options({file("foreign")}), notes_); }),
+                HasSubstr("no videos, pictures or arrays"));
+    EXPECT_THAT(notes_.warnings,
+                ElementsAre(HasSubstr("1 of 1 picture is of a kind that can't be read (.heic)")));
+}
+
+TEST_F(ImportTest, LinksAreFollowedButNotInCircles) {
+    for (const auto* folder : {"elsewhere/a", "elsewhere/b", "clips/own"}) {
+        fs::create_directories(file(folder));
+        for (int k = 0; k < 5; ++k) write_png(file(fmt::format("{}/{}.png", folder, k)), Image(16, 16, 1));
+    }
+    fs::create_directory_symlink("../elsewhere/a", file("clips/linked"));
+    fs::create_directory_symlink("..", file("clips/around"));
+    fs::create_directory_symlink(file("clips"), file("elsewhere/a/back"));
+    fs::create_directory_symlink("itself", file("clips/itself"));
+    fs::create_symlink("/nowhere", file("clips/gone.mp4"));
+    const std::vector<std::string> inputs{file("clips")};
+    std::vector<std::string> names;
+    const auto warn = [&](const std::string& line) { notes_.warn(line); };
+    for (const auto& s : find_sources(inputs, warn)) names.push_back(fs::path(s.name).filename().string());
+    EXPECT_THAT(names, ElementsAre("linked", "own")) << "elsewhere/b is around, not in it";
+    EXPECT_THAT(notes_.warnings,
+                ElementsAre(HasSubstr("gone.mp4: a link that leads nowhere"), HasSubstr("itself")));
+    EXPECT_EQ(import_sequences(options(inputs), notes_).sequences, 2);
+}
+
+TEST_F(ImportTest, StacksInAFolderAreFilmsOfTheirOwn) {
+    fs::create_directories(file("stacks"));
+    for (int k = 0; k < 2; ++k)
+        write_text(file(fmt::format("stacks/s{}.tif", k)), test::tiff_of({0, 10, 20, 30, 40, 50}, true));
+    const ImportReport report = import_sequences(options({file("stacks")}), notes_);
+    EXPECT_EQ(report.sources, 2);
+    EXPECT_EQ(report.sequences, 2);
+    EXPECT_THAT(numbers(1), ElementsAre(0, 1, 2, 3, 4));
+    EXPECT_TRUE(notes_.warnings.empty());
+}
+
+TEST_F(ImportTest, SaysThatASplitIsEmptyOrFarFromItsShare) {
+    counting_clip("a.mkv", 24);
+    auto o = options({file("a.mkv")});
+    o.length = 10;
+    o.split_by = SplitBy::time;
+    EXPECT_THAT(import_sequences(o, notes_).per_split, ElementsAre(2, 0, 0));
+    EXPECT_THAT(notes_.warnings,
+                ElementsAre(AllOf(HasSubstr("2 sequences for training, 0 for validation and 0 for test"),
+                                  HasSubstr("0.8, 0.1 and 0.1"), HasSubstr("10 frames"))));
+    notes_.warnings.clear();
+    counting_clip("b.mkv", 5);
+    counting_clip("c.mkv", 5);
+    o = options({file("a.mkv"), file("b.mkv"), file("c.mkv")});
+    o.force = true;
+    o.length = 2;
+    o.stride = 1;
+    o.train = 0.34;
+    o.val = o.test = 0.33;
+    import_sequences(o, notes_);
+    EXPECT_THAT(notes_.warnings, ElementsAre(HasSubstr("--split-by time"))) << "23, 4 and 4 sequences";
 }
 
 TEST_F(ImportTest, WarnsOfBadSourcesAndGoesOn) {

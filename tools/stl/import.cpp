@@ -120,7 +120,7 @@ void add_import(CLI::App& app, Console& console) {
     c->add_flag("--gray", a.gray, "one channel");
     c->add_flag("--rgb", a.rgb, "three channels (default of videos and pictures)");
     c->add_option("--fps", o.fps, "frames a second (default: every frame as stored)")->check(positive);
-    c->add_option("--folder-fps", o.folder_fps, "what folders of pictures are taken to have")
+    c->add_option("--folder-fps", o.folder_fps, "what folders of pictures and TIFF files with pages are taken to have")
         ->check(positive)
         ->capture_default_str();
     c->add_option("--length", o.length, "frames of a sequence")->check(positive)->capture_default_str();

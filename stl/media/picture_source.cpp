@@ -1,22 +1,34 @@
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <future>
 #include <thread>
 
 #include "stl/core/error.h"
 #include "stl/core/file_kind.h"
+#include "stl/core/names.h"
 #include "stl/media/frame_source.h"
 #include "stl/media/picture_decoder.h"
+#include "stl/media/picture_list.h"
+#include "stl/media/picture_stack.h"
 
 namespace stl {
 namespace {
 
+/// Pictures that are one film.
+struct PictureFilm {
+    std::size_t count = 0;
+    std::function<DecodedPicture(std::size_t index, const PictureForm& form)> decode;
+    std::function<bool(std::size_t index)> after_gap;
+    std::string_view noun;  ///< "picture"
+    std::vector<std::string> remarks = {};
+};
+
 /// Pictures are independent of each other: several are decoded at once, a few ahead.
-class FolderSource : public FrameSource {
+class PictureSource : public FrameSource {
   public:
-    FolderSource(const fs::path& path, const VideoOptions& options)
-        : path_(path), options_(options), files_(list_pictures(path)) {
-        if (files_.empty()) fail("{}: no pictures in this folder{}", path.string(), kind_hint(path));
+    PictureSource(const fs::path& path, const VideoOptions& options, PictureFilm film)
+        : path_(path), options_(options), film_(std::move(film)) {
         if (!(options.folder_fps > 0))
             fail("{}: {} pictures a second: no such rate", path.string(), options.folder_fps);
         const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
@@ -24,18 +36,19 @@ class FolderSource : public FrameSource {
         if (options.start) {
             const double first =
                 *options.start * options.folder_fps;  // one more picture before it for the rate
-            started_ = std::min(files_.size(), static_cast<std::size_t>(std::max(0.0, first - 1)));
+            started_ = std::min(film_.count, static_cast<std::size_t>(std::max(0.0, first - 1)));
         }
         given_ = started_;
     }
 
     std::optional<SourceFrame> next() override {
-        while (given_ < files_.size()) {
+        while (given_ < film_.count) {
             if (options_.stop && options_.stop())
                 throw Interrupted(fmt::format("{}: interrupted while it was read", path_.string()));
             fill();
             auto picture = std::move(pending_.front());
             pending_.pop_front();
+            gap_ = gap_ || (given_ > started_ && film_.after_gap(given_));
             const double time = static_cast<double>(given_++) / options_.folder_fps;
             try {
                 DecodedPicture got = picture.get();
@@ -53,33 +66,33 @@ class FolderSource : public FrameSource {
                 gap_ = true;
             }
         }
-        if (damage_.frames > 0 && static_cast<std::size_t>(damage_.frames) == files_.size() - started_) {
-            fail("{}: not one picture can be decoded ({})", path_.string(), damage_.message);
+        if (damage_.frames > 0 && static_cast<std::size_t>(damage_.frames) == film_.count - started_) {
+            fail("{}: not one {} can be decoded ({})", path_.string(), film_.noun, damage_.message);
         }
         return std::nullopt;
     }
 
     VideoInfo info() const override {
-        const auto count = static_cast<std::int64_t>(files_.size());
+        const auto count = static_cast<std::int64_t>(film_.count);
         return {options_.height,
                 options_.width,
                 options_.folder_fps,
                 static_cast<double>(count) / options_.folder_fps,
                 count,
-                fmt::format("{} pictures", count)};
+                counted(count, film_.noun)};
     }
 
     Damage damage() const override {
         Damage damage = damage_;
-        damage.of = static_cast<std::int64_t>(files_.size());
+        damage.of = static_cast<std::int64_t>(film_.count);
         damage.size_change = sizes_.first_change();
+        damage.remarks = film_.remarks;
         return damage;
     }
 
   private:
     DecodedPicture read(std::size_t index, int height, int width) const {
-        return decode_picture(files_[index],
-                              {height, width, options_.channels, options_.fit, options_.max_pixels});
+        return film_.decode(index, {height, width, options_.channels, options_.fit, options_.max_pixels});
     }
 
     void fill() {
@@ -97,7 +110,7 @@ class FolderSource : public FrameSource {
             }
             return;
         }
-        while (pending_.size() < ahead_ && given_ + pending_.size() < files_.size()) {
+        while (pending_.size() < ahead_ && given_ + pending_.size() < film_.count) {
             pending_.push_back(
                 std::async(std::launch::async, [this, index = given_ + pending_.size(), h = options_.height,
                                                 w = options_.width] { return read(index, h, w); }));
@@ -106,18 +119,40 @@ class FolderSource : public FrameSource {
 
     fs::path path_;
     VideoOptions options_;
-    std::vector<fs::path> files_;
+    PictureFilm film_;
     std::size_t ahead_ = 1, started_ = 0, given_ = 0;
     Damage damage_;
     FrameSizes sizes_;
     bool gap_ = false;
-    std::deque<std::future<DecodedPicture>> pending_;  ///< of files_[given_...]; last, so that it goes first
+    std::deque<std::future<DecodedPicture>>
+        pending_;  ///< of the pictures from given_ on; last, so that it goes first
 };
 
 }  // namespace
 
 std::unique_ptr<FrameSource> open_folder_source(const fs::path& path, const VideoOptions& options) {
-    return std::make_unique<FolderSource>(path, options);
+    const auto list = std::make_shared<const PictureList>(read_picture_list(path));
+    const auto& pictures = list->pictures;
+    if (pictures.empty()) {
+        fail("{}: no pictures in this folder{}{}", path.string(), kind_hint(path),
+             list->remarks.empty() ? "" : fmt::format(" ({})", fmt::join(list->remarks, "; ")));
+    }
+    return std::make_unique<PictureSource>(
+        path, options,
+        PictureFilm{pictures.size(),
+                    [list](std::size_t i, const PictureForm& form) {
+                        return decode_picture(list->pictures[i].path, form);
+                    },
+                    [list](std::size_t i) { return list->pictures[i].after_gap; }, "picture", list->remarks});
+}
+
+std::unique_ptr<FrameSource> open_stack_source(const fs::path& path, const VideoOptions& options) {
+    const auto pages = std::make_shared<const TiffPages>(path);
+    return std::make_unique<PictureSource>(
+        path, options,
+        PictureFilm{pages->count(),
+                    [pages](std::size_t i, const PictureForm& form) { return pages->decode(i, form); },
+                    [](std::size_t) { return false; }, "page"});
 }
 
 }  // namespace stl
