@@ -51,6 +51,8 @@ class Dataset {
     virtual bool generated() const { return false; }
     /// What the data's own file says of mean and deviation.
     virtual Normalization normalization() const { return {}; }
+    /// What is to be known of the sequences, a line each (SequenceInfo::warnings).
+    virtual std::vector<std::string> warnings() const { return {}; }
     /// Frames a second; 0: not known.
     virtual double fps() const { return 0; }
     /// What the sequences are read or made from.

@@ -4,8 +4,8 @@
 
 namespace stl {
 
-void take_hints(PredictorOptions& options, const std::string& file, const std::string& layout) {
-    const auto reader = open_sequences(file, {.layout = layout});
+void take_hints(PredictorOptions& options, const std::string& file, const ReadOptions& reading) {
+    const auto reader = open_sequences(file, reading);
     options.frame = reader->info().shape;
     options.normalization = stored_normalization(reader->info(), file);
 }
@@ -16,6 +16,7 @@ DatasetOptions test_set_options(const TestSetOptions& a, const Predictor& predic
     if (!a.data.empty()) {
         json = {{"name", "file"}, {"path", a.data}, {"input_frames", predictor.model().frames}};
         if (!a.layout.empty()) json["layout"] = a.layout;
+        if (a.external.allowed) json["allow_external"] = true;
     } else if (predictor.experiment().is_object() && predictor.experiment().contains("dataset")) {
         json = predictor.experiment()["dataset"];
         if (!json.is_object()) fail("{}: {} is no object {{...}}", where, to_line(json));

@@ -62,10 +62,24 @@ std::unique_ptr<ChunkReader> ChunkReader::make(hid_t dataset, const std::string&
     shape.push_back(static_cast<std::int64_t>(element));
     reader->chunk_bytes_ = static_cast<std::size_t>(element_count(shape, where + ": chunk"));
     if (reader->chunk_bytes_ == 0) fail("{}: empty chunks", where);
-    require_memory(reader->chunk_bytes_, where + ": one chunk");
+    // As stored, unpacked, and shuffled before that. Of a dataset that can grow a chunk may hold more than all
+    // values there are, but not without bounds.
+    constexpr std::uint64_t always_fits = 64 << 20;
+    require_memory(3 * reader->chunk_bytes_, where + ": one chunk");
+    auto all = hdf5::dataset_shape(dataset);
+    all.push_back(static_cast<std::int64_t>(element));
+    const auto dataset_bytes = static_cast<std::uint64_t>(element_count(all, where));
+    if (reader->chunk_bytes_ > std::max(always_fits, 4 * dataset_bytes)) {
+        fail("{}: chunks of {} for {} of values", where, bytes_text(reader->chunk_bytes_),
+             bytes_text(dataset_bytes));
+    }
+    reader->fill_.resize(element);
     H5D_fill_value_t fill = H5D_FILL_VALUE_DEFAULT;
     H5Pfill_value_defined(creation.get(), &fill);
-    reader->zero_where_unwritten_ = fill != H5D_FILL_VALUE_USER_DEFINED;
+    if (fill == H5D_FILL_VALUE_USER_DEFINED &&
+        H5Pget_fill_value(creation.get(), type.get(), reader->fill_.data()) < 0) {
+        fail("{}: its fill value cannot be read ({})", where, reason());
+    }
     reader->dataset_ = dataset;
     reader->where_ = where;
     reader->element_ = element;
@@ -129,8 +143,10 @@ ChunkReader::Bytes ChunkReader::load(const Position& offset) const {
         }
     }
     if (!packed.empty()) return unpack(std::move(packed), skipped);
-    if (!zero_where_unwritten_) fail("{}: a chunk was never written", where_);
-    return Bytes(chunk_bytes_);
+    Bytes values(chunk_bytes_);
+    for (std::size_t i = 0; i < values.size(); i += element_)
+        std::ranges::copy(fill_, values.begin() + static_cast<std::ptrdiff_t>(i));
+    return values;
 }
 
 ChunkReader::Bytes ChunkReader::unpack(Bytes packed, unsigned skipped_filters) const {

@@ -42,7 +42,7 @@ class ChunkReader {
     std::vector<H5Z_filter_t> filters_;
     Position chunk_size_;
     std::size_t chunk_bytes_ = 0;
-    bool zero_where_unwritten_ = true;
+    Bytes fill_;  ///< one value, where nothing was written
 
     /// Chunks of several sequences are asked for once per sequence: the latest few stay.
     mutable std::mutex mutex_;

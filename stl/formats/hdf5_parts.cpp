@@ -166,15 +166,15 @@ void write_description(hid_t dataset, const WriteOptions& options, const std::st
     if (!settings.empty()) write_attribute(dataset, "settings", settings, where);
 }
 
-std::vector<std::uint8_t> read_marks(hid_t file, const std::string& name, std::int64_t count,
-                                     const std::string& path) {
-    const auto dataset = open_dataset(file, name, path);
+std::vector<std::uint8_t> read_marks(InputFile& file, const std::string& name, std::int64_t count) {
+    const auto dataset = file.dataset(name);
     const auto shape = dataset_shape(dataset.get());
-    const auto where = fmt::format("{}: dataset '{}'", path, name);
+    const auto where = file.where(name);
     if (shape != Shape{count}) {
         fail("{}: shape {}, expected [{}], a mark for each sequence", where, to_string(shape), count);
     }
     if (dataset_dtype(dataset.get(), where) != DType::u8) fail("{}: expected uint8 values", where);
+    require_memory(static_cast<std::uint64_t>(count), where);
     std::vector<std::uint8_t> marks(static_cast<std::size_t>(count));
     if (H5Dread(dataset.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, marks.data()) < 0) {
         fail("{}: cannot be read ({})", where, reason());

@@ -9,6 +9,7 @@
 
 #include "stl/formats/hdf5_chunks.h"
 #include "stl/formats/hdf5_handle.h"
+#include "stl/formats/hdf5_input.h"
 #include "stl/formats/sequences.h"
 
 namespace stl::hdf5 {
@@ -74,8 +75,7 @@ void read_description(hid_t dataset, hid_t file, SequenceInfo& info);
 void write_description(hid_t dataset, const WriteOptions& options, const std::string& where);
 
 /// A dataset uint8 [count] of marks (Split). Error: another shape or type, marks that are none.
-std::vector<std::uint8_t> read_marks(hid_t file, const std::string& name, std::int64_t count,
-                                     const std::string& path);
+std::vector<std::uint8_t> read_marks(InputFile& file, const std::string& name, std::int64_t count);
 void write_marks(hid_t file, const std::string& name, std::span<const std::uint8_t> marks,
                  const std::string& where);
 

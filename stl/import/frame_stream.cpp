@@ -1,5 +1,7 @@
 #include "stl/import/frame_stream.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -85,7 +87,7 @@ class ArrayStream : public FrameStream {
     ArrayStream(const ImportSource& source, const ImportOptions& options, const FrameFormat& format)
         : name_(source.name),
           format_(format),
-          reader_(open_sequences(source.name, {options.layout, options.dataset})) {
+          reader_(open_sequences(source.name, {options.layout, options.dataset, options.external})) {
         const SequenceShape& shape = reader_->info().shape;
         if (shape.channels != format.channels && shape.channels != 1 &&
             !(shape.channels == 3 && format.channels == 1)) {
@@ -115,7 +117,9 @@ class ArrayStream : public FrameStream {
     }
     double fps() const override { return reader_->info().fps; }
     double duration() const override { return static_cast<double>(reader_->info().count); }
-    std::string damage() const override { return ""; }
+    std::string damage() const override {
+        return fmt::format("{}", fmt::join(reader_->info().warnings, "; "));
+    }
 
   private:
     /// One frame [C,H,W] in the model's range to the file's size, channels and type.
@@ -172,7 +176,7 @@ class ArrayStream : public FrameStream {
 FrameFormat own_format(const ImportSource& source, const ImportOptions& o, const StopRequested& stop) {
     FrameFormat format{o.height, o.width, o.channels, DType::u8};
     if (source.kind == ImportSource::Kind::array) {
-        const auto info = open_sequences(source.name, {o.layout, o.dataset})->info();
+        const auto info = open_sequences(source.name, {o.layout, o.dataset, o.external})->info();
         if (o.height == 0) format.height = static_cast<int>(info.shape.height);
         if (o.width == 0) format.width = static_cast<int>(info.shape.width);
         if (o.channels == 0) format.channels = static_cast<int>(info.shape.channels);

@@ -35,6 +35,7 @@ class StoredSource : public PredictionSource {
     SequenceShape shape() const override { return wanted_; }
     std::int64_t count() const override { return reader_->info().count; }
     double fps() const override { return reader_->info().fps; }
+    const std::vector<std::string>& warnings() const { return reader_->info().warnings; }
 
     torch::Tensor next(std::int64_t n) override {
         n = std::min(n, count() - done_);
@@ -201,7 +202,9 @@ std::unique_ptr<PredictionSource> open_source(const std::string& input, const Se
                                               const SourceOptions& options, Reporter& reporter) {
     if (!is_video_input(input)) {
         if (options.at || options.every > 0) fail("{}: --at and --every are for videos", input);
-        return std::make_unique<StoredSource>(input, shape, options);
+        auto source = std::make_unique<StoredSource>(input, shape, options);
+        for (const auto& line : source->warnings()) reporter.warn(line);
+        return source;
     }
     if (options.every > 0) return std::make_unique<SlidingSource>(input, shape, options, reporter);
     return std::make_unique<LastFramesSource>(input, shape, options, reporter);

@@ -98,6 +98,10 @@ void warn_of_missing_sequences(const Experiment& experiment, const Dataset& trai
     const auto warn = [&](const std::string& what) {
         if (!what.empty()) reporter.warn(fmt::format("{}: {}", experiment.file, what));
     };
+    for (const auto& line : training.warnings()) reporter.warn(line);
+    if (validation != nullptr && validation->warnings() != training.warnings()) {
+        for (const auto& line : validation->warnings()) reporter.warn(line);
+    }
     warn(shortage("dataset.train_sequences", set.train_sequences, training));
     if (validation != nullptr) {
         warn(shortage("dataset.val_sequences", set.val_sequences, *validation));

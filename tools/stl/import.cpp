@@ -30,9 +30,9 @@ std::string split_text(const ImportReport& report) {
 }
 
 void run_layout(const ImportArguments& a, const CLI::App& command, Console& console) {
-    static const std::set<std::string> known{"INPUT",         "--from",          "--output",
-                                             "--length",      "--variable",      "--first-year",
-                                             "--compression", "--opencv-colors", "--force"};
+    static const std::set<std::string> known{
+        "INPUT",        "--from",        "--output",        "--length",         "--variable",
+        "--first-year", "--compression", "--opencv-colors", "--allow-external", "--force"};
     for (const auto* option : command.get_options()) {
         const auto name = option->get_name();
         if (option->count() > 0 && !known.contains(name)) {
@@ -46,6 +46,7 @@ void run_layout(const ImportArguments& a, const CLI::App& command, Console& cons
     o.output = a.options.output.empty() ? "datasets/" + imported_file(o.name) : a.options.output;
     o.length = command.count("--length") > 0 ? a.options.length : 0;
     o.compression = a.options.compression;
+    o.external = a.options.external;
     o.force = a.options.force;
     const ImportReport report = import_layout(o, console, interrupted);
     console.info(fmt::format("{}: {} sequences{}, {} frames in {:.1f} s", o.output.string(), report.sequences,
@@ -149,6 +150,7 @@ void add_import(CLI::App& app, Console& console) {
     c->add_option("--seed", o.seed, "which source goes where")->capture_default_str();
     c->add_option("--dataset", o.dataset, "name inside HDF5 and NPZ files");
     c->add_option("--layout", o.layout, "axes of arrays, e.g. TNHW or NTHWC");
+    add_external_option(*c, o.external);
     c->add_option("--compression,--compress", o.compression, "deflate level")
         ->check(CLI::Range(0, 9))
         ->capture_default_str();

@@ -60,6 +60,7 @@ void write_sheet(const InspectArguments& a, const SequenceReader& reader, const 
 void inspect_sequences(const InspectArguments& a, Console& console) {
     const auto reader = open_sequences(a.file, a.reading);
     const SequenceInfo& info = reader->info();
+    for (const auto& line : info.warnings) console.warn(line);
     const SequenceStatistics s = measure(*reader, a.rows, console, interrupted);
     const auto splits = count_splits(*reader);
     const bool marked = splits[0] + splits[1] + splits[2] > 0;
@@ -72,7 +73,8 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
                   {"fps", info.fps},
                   {"splits", nullptr},
                   {"statistics", numbers(s)},
-                  {"attributes", info.attributes}};
+                  {"attributes", info.attributes},
+                  {"warnings", info.warnings}};
         if (marked) json["splits"] = {{"train", splits[0]}, {"validation", splits[1]}, {"test", splits[2]}};
         return console.print(json);
     }
@@ -156,6 +158,7 @@ void add_inspect(CLI::App& app, Console& console) {
     command->add_option("FILE", a.file, "FILE[:DATASET] .h5 .npy .npz, or a video")->required();
     command->add_option("--dataset", a.reading.dataset, "name inside HDF5 and NPZ files");
     command->add_option("--layout", a.reading.layout, "axes of the array, e.g. TNHW or NTHWC");
+    add_external_option(*command, a.reading.external);
     command->add_option("--rows", a.rows, "sequences to measure, evenly spread")
         ->check(positive)
         ->capture_default_str();

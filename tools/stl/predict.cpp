@@ -114,7 +114,7 @@ void check_sizes(PredictArguments& a, bool stream) {
         a.predictor.frame = {0, raw.channels, raw.height, raw.width};
     }
     // The frames to come tell nothing of the network's size where they are larger.
-    if (!stream && !video && !a.tile) take_hints(a.predictor, a.input, a.source.reading.layout);
+    if (!stream && !video && !a.tile) take_hints(a.predictor, a.input, a.source.reading);
 }
 
 /// Options that the chosen kind of input has no use for.
@@ -182,6 +182,7 @@ void add_predict(CLI::App& app, Console& console) {
         ->check(positive);
     command->add_option("--batch", a.batch, "sequences at a time")->check(positive)->capture_default_str();
     command->add_option("--layout", a.source.reading.layout, "axes of the input, e.g. TNHW or NTHWC");
+    add_external_option(*command, a.source.reading.external);
     auto* at = command->add_option("--at", a.at, "of a video: predict from this moment on (seconds)")
                    ->check(positive);
     command->add_option("--every", a.source.every, "of a video: slide along it, a prediction every N frames")

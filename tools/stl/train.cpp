@@ -27,6 +27,7 @@ struct TrainArguments {
     double max_minutes = 0;
     std::int64_t seeds = 1;
     bool checkpoint_activations = false;
+    ExternalFiles external;
 };
 
 std::vector<Setting> all_settings(const TrainArguments& arguments) {
@@ -38,6 +39,7 @@ std::vector<Setting> all_settings(const TrainArguments& arguments) {
     if (arguments.log_every >= 0) settings.push_back({"train.log_every", arguments.log_every, "--log-every"});
     if (arguments.checkpoint_activations)
         settings.push_back({"train.checkpoint_activations", true, "--checkpoint-activations"});
+    if (arguments.external.allowed) settings.push_back({"dataset.allow_external", true, "--allow-external"});
     return settings;
 }
 
@@ -114,6 +116,7 @@ void add_train(CLI::App& app, Console& console) {
         ->allow_extra_args(false);
     command->add_option("--run", arguments->run, "the run's folder (default: runs/<dataset>-<translator>)")
         ->check(not_empty);
+    add_external_option(*command, arguments->external);
     auto* resume = command->add_flag("--resume", arguments->resume, "go on with the run that is there");
     command->add_flag("--force", arguments->force, "replace a run that is there")->excludes(resume);
     add_device_option(*command, arguments->device);
