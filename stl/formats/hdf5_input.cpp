@@ -174,8 +174,7 @@ Handle InputFile::open(const std::string& name) const {
     }
     const auto why = reason();
     const auto names = dataset_names(file_.get());
-    if (std::ranges::find(names, name) != names.end())
-        fail("{} cannot be opened ({})", where(name), why);
+    if (std::ranges::find(names, name) != names.end()) fail("{} cannot be opened ({})", where(name), why);
     if (names.empty()) fail("{}: holds no dataset, expected '{}'", path_.string(), name);
     fail("{}: no dataset '{}'{}", path_.string(), name, did_you_mean(name, names));
 }
@@ -204,8 +203,9 @@ Handle InputFile::with_raw_files(Handle dataset, const std::string& name) const 
     // HDF5 takes relative names from the current folder; who wrote them mostly meant that of the file.
     const auto folder = fs::absolute(path_).parent_path();
     std::error_code ec;
-    const bool beside =
-        depth_ == 0 && std::ranges::all_of(files, [&](const auto& f) { return fs::exists(folder / f.path, ec); });
+    const bool beside = depth_ == 0 && std::ranges::all_of(files, [&](const auto& f) {
+                            return fs::exists(folder / f.path, ec);
+                        });
     check_raw_files(files, beside ? folder : fs::current_path(), dataset.get(), name);
     if (!beside) return dataset;
     dataset.close();
@@ -266,8 +266,8 @@ void InputFile::check_sources(hid_t dataset, const std::string& name) {
 
     std::map<std::pair<std::string, std::string>, Shape> seen;
     // False: there is no such file, or no such dataset in it.
-    const auto check = [&](const std::string& file, const std::string& set, const Shape& end,
-                           hssize_t points, bool optional) {
+    const auto check = [&](const std::string& file, const std::string& set, const Shape& end, hssize_t points,
+                           bool optional) {
         const auto key = std::pair(file, set);
         auto known = seen.find(key);
         if (known == seen.end()) {
@@ -299,17 +299,21 @@ void InputFile::check_sources(hid_t dataset, const std::string& name) {
         const auto here = selection_of({H5Pget_virtual_vspace(creation.get(), i), H5Sclose});
         growing = growing || here.end.empty();
         mapped += here.points;
-        const bool numbered = here.end.empty() && with_block(file + "/" + set, 0) != with_block(file + "/" + set, 1);
+        const bool numbered =
+            here.end.empty() && with_block(file + "/" + set, 0) != with_block(file + "/" + set, 1);
         if (!numbered) {
             check(with_block(file, 0), with_block(set, 0), there.end, here.points, false);
             continue;
         }
         std::int64_t block = 0;
-        while (block < most_blocks && check(with_block(file, block), with_block(set, block), {}, 0, block > 0)) ++block;
+        while (block < most_blocks &&
+               check(with_block(file, block), with_block(set, block), {}, 0, block > 0))
+            ++block;
     }
     if (growing) return;
     const auto all = element_count(dataset_shape(dataset), where(name));
-    if (mapped < all) add_unwritten(creation.get(), name, fmt::format("{} of {} values have no source", all - mapped, all));
+    if (mapped < all)
+        add_unwritten(creation.get(), name, fmt::format("{} of {} values have no source", all - mapped, all));
 }
 
 void InputFile::check_written(hid_t dataset, const std::string& name) {
@@ -335,8 +339,9 @@ void InputFile::check_written(hid_t dataset, const std::string& name) {
     if (H5Dget_num_chunks(dataset, space.get(), &written) < 0)
         fail("{}: its chunks cannot be counted ({})", where(name), reason());
     if (written >= static_cast<hsize_t>(all)) return;
-    add_unwritten(creation.get(), name,
-                  fmt::format("{} of {} chunks were never written", all - static_cast<std::int64_t>(written), all));
+    add_unwritten(
+        creation.get(), name,
+        fmt::format("{} of {} chunks were never written", all - static_cast<std::int64_t>(written), all));
 }
 
 void InputFile::add_unwritten(hid_t creation, const std::string& name, const std::string& what) {

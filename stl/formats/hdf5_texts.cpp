@@ -34,7 +34,8 @@ Handle reference_type(std::size_t bytes) {
 
 std::uint64_t little_endian(std::span<const std::byte> bytes) {
     std::uint64_t value = 0;
-    for (std::size_t i = bytes.size(); i-- > 0;) value = value << 8 | std::to_integer<std::uint64_t>(bytes[i]);
+    for (std::size_t i = bytes.size(); i-- > 0;)
+        value = value << 8 | std::to_integer<std::uint64_t>(bytes[i]);
     return value;
 }
 
@@ -116,7 +117,8 @@ const VariableTexts::Objects& VariableTexts::heap(std::uint64_t address) {
         fail_damaged("its heap lies beyond the file's end");
     auto rest = all.subspan(base_ + address);
     constexpr std::string_view signature("GCOL\x01", 5);
-    if (std::memcmp(rest.data(), signature.data(), signature.size()) != 0) fail_damaged("its heap is damaged");
+    if (std::memcmp(rest.data(), signature.data(), signature.size()) != 0)
+        fail_damaged("its heap is damaged");
     const auto size = little_endian(rest.subspan(8, size_bytes_));
     if (size < header || size > rest.size()) fail_damaged("its heap lies beyond the file's end");
     // Heaps that overlap would be read over and over.

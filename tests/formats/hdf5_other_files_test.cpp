@@ -14,8 +14,8 @@ using test::error_of;
 using test::read_all;
 using test::write_bytes;
 using testing::AllOf;
-using testing::ElementsAre;
 using testing::Each;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr std::size_t one = 4 * 8 * 8;  ///< values of a sequence
@@ -26,7 +26,8 @@ std::vector<std::uint8_t> bytes(std::size_t count) {
     return values;
 }
 
-std::string write_sequences(const fs::path& path, std::int64_t count, const std::string& dataset = "sequences") {
+std::string write_sequences(const fs::path& path, std::int64_t count,
+                            const std::string& dataset = "sequences") {
     fs::create_directories(path.parent_path());
     const auto writer = create_sequences(path.string() + ":" + dataset, count, {4, 1, 8, 8}, {});
     writer->append(bytes(static_cast<std::size_t>(count) * one));
@@ -132,7 +133,8 @@ TEST(OtherFiles, SourcesElsewhereAreRefusedUnlessAllowed) {
     fs::create_symlink(folder / "d", folder / "e");
     for (const auto& source : {far, std::string("../far.h5"), std::string("near.h5")}) {
         const auto file = write_virtual(folder / "d/v.h5", {source});
-        EXPECT_THAT(refusal(file), AllOf(HasSubstr("v.h5: refers to "), HasSubstr(fs::path(source).filename().string()), outside));
+        EXPECT_THAT(refusal(file), AllOf(HasSubstr("v.h5: refers to "),
+                                         HasSubstr(fs::path(source).filename().string()), outside));
         EXPECT_EQ(open_sequences(file, permitted)->info().count, 1);
     }
     // By links into the folder the same file is found in it.
@@ -211,14 +213,16 @@ TEST(OtherFiles, LinksToOtherFilesAreFollowedBesideTheFile) {
     write_sequences(folder / "far.h5", 1);
     write_sequences(folder / "d/a.h5", 1);
     EXPECT_EQ(open_sequences(write_link(folder / "d/l.h5", "a.h5"))->info().count, 1);
-    EXPECT_EQ(open_sequences(write_link(folder / "d/l.h5", "a.h5", "g", "/") + ":g/sequences")->info().count, 1);
+    EXPECT_EQ(open_sequences(write_link(folder / "d/l.h5", "a.h5", "g", "/") + ":g/sequences")->info().count,
+              1);
     const auto file = write_link(folder / "d/l.h5", "../far.h5");
     EXPECT_THAT(refusal(file), AllOf(HasSubstr("l.h5: refers to "), HasSubstr("far.h5"), outside));
     EXPECT_EQ(open_sequences(file, permitted)->info().count, 1);
     EXPECT_THAT(refusal(write_link(folder / "d/l.h5", "../far.h5", "g", "/") + ":g/sequences"), outside);
     write_link(folder / "d/m.h5", "l.h5", "sequences", "/g/sequences");
     EXPECT_THAT(refusal((folder / "d/m.h5").string()), AllOf(HasSubstr("far.h5"), outside));
-    EXPECT_THAT(refusal(write_link(folder / "d/l.h5", "gone.h5")), HasSubstr("links to gone.h5, which is missing"));
+    EXPECT_THAT(refusal(write_link(folder / "d/l.h5", "gone.h5")),
+                HasSubstr("links to gone.h5, which is missing"));
     EXPECT_THAT(refusal(write_link(folder / "d/l.h5", "/dev/zero")), AllOf(HasSubstr("/dev/zero"), outside));
     EXPECT_NE(error_of([&] { open_sequences(write_link(folder / "d/l.h5", "/dev/zero"), permitted); }), "");
 }
@@ -247,11 +251,13 @@ TEST(OtherFiles, RawFilesThatAreElsewhereMissingOrShortAreRefused) {
     EXPECT_EQ(open_sequences(file, permitted)->info().count, 2);
     EXPECT_THAT(refusal(write_raw(folder / "d/r.h5", {{"/etc/passwd", 0, 2 * one}})),
                 AllOf(HasSubstr("refers to /etc/passwd"), outside));
-    EXPECT_THAT(refusal(write_raw(folder / "d/r.h5", {{"gone.raw", 0, 2 * one}})), HasSubstr("gone.raw, which is missing"));
+    EXPECT_THAT(refusal(write_raw(folder / "d/r.h5", {{"gone.raw", 0, 2 * one}})),
+                HasSubstr("gone.raw, which is missing"));
     write_bytes(folder / "d/a.raw", std::string(2 * one - 1, 'x'));
     for (const hsize_t size : {hsize_t{2 * one}, H5F_UNLIMITED}) {
-        EXPECT_THAT(refusal(write_raw(folder / "d/r.h5", {{"a.raw", 0, size}})),
-                    AllOf(HasSubstr("a.raw, which is too short: 511 bytes from byte 0 on, expected 512 bytes")));
+        EXPECT_THAT(
+            refusal(write_raw(folder / "d/r.h5", {{"a.raw", 0, size}})),
+            AllOf(HasSubstr("a.raw, which is too short: 511 bytes from byte 0 on, expected 512 bytes")));
     }
     EXPECT_THAT(refusal(write_raw(folder / "d/r.h5", {{"a.raw", 1000, 2 * one}})), HasSubstr("too short"));
 }
@@ -277,8 +283,10 @@ std::string write_chunks(const fs::path& path, bool packed, const std::uint8_t* 
 TEST(UnwrittenChunks, AreRefusedUnlessAFillValueIsSet) {
     const test::TemporaryFolder folder;
     for (const bool packed : {false, true}) {
-        EXPECT_THAT(refusal(write_chunks(folder / "a.h5", packed, nullptr)),
-                    HasSubstr("a.h5: dataset 'sequences': 2 of 3 chunks were never written, and no fill value is set"));
+        EXPECT_THAT(
+            refusal(write_chunks(folder / "a.h5", packed, nullptr)),
+            HasSubstr(
+                "a.h5: dataset 'sequences': 2 of 3 chunks were never written, and no fill value is set"));
         const std::uint8_t fill = 51;
         const auto reader = open_sequences(write_chunks(folder / "a.h5", packed, &fill));
         EXPECT_THAT(reader->info().warnings,

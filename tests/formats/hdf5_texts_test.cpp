@@ -77,7 +77,8 @@ TEST(VariableTexts, DamagedHeapsAreNamed) {
         return error_of([&] { source_of((folder / "b.h5").string()); });
     };
     const std::string huge(8, '\xff');
-    EXPECT_THAT(with(heap, "LOCG"), HasSubstr("b.h5: a text of variable length cannot be read: its heap is damaged"));
+    EXPECT_THAT(with(heap, "LOCG"),
+                HasSubstr("b.h5: a text of variable length cannot be read: its heap is damaged"));
     EXPECT_THAT(with(heap + 8, huge), HasSubstr("its heap lies beyond the file's end"));
     EXPECT_THAT(with(heap + 8, std::string(8, '\0')), HasSubstr("its heap lies beyond the file's end"));
     EXPECT_THAT(with(entry + 8, huge), HasSubstr("its heap is damaged"));
@@ -102,7 +103,8 @@ TEST(VariableTexts, AreNotMultiplied) {
     // References: length, address, number. All name the long one.
     const std::string length("\x30\x75\0\0", 4);
     auto first = text.find(length);
-    while (first != std::string::npos && text.substr(first + 4, 4) == std::string(4, '\0'))  // the entry's own size
+    while (first != std::string::npos &&
+           text.substr(first + 4, 4) == std::string(4, '\0'))  // the entry's own size
         first = text.find(length, first + 1);
     ASSERT_NE(first, std::string::npos);
     for (const std::size_t i : {1, 2}) text.replace(first + 16 * i, 16, text.substr(first, 16));
