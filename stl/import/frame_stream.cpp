@@ -26,7 +26,7 @@ VideoOptions video_options(const ImportOptions& o, const FrameFormat& format, co
     v.stream = o.stream;
     v.max_pixels = o.max_pixels;
     v.threads = o.threads;
-    v.allow_external = o.allow_external;
+    v.external = o.external;
     v.stop = stop;
     return v;
 }

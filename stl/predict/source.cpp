@@ -74,7 +74,7 @@ VideoOptions video_options(const SequenceShape& shape, const std::string& input,
     options.channels = static_cast<int>(shape.channels);
     options.max_pixels = source.max_pixels;
     options.stream = source.stream;
-    options.allow_external = source.allow_external;
+    options.external = source.reading.external;
     options.stop = source.stop;
     return options;
 }
@@ -220,7 +220,7 @@ FrameSize video_frame_size(const std::string& input, const SourceOptions& source
     VideoOptions options;
     options.max_pixels = source.max_pixels;
     options.stream = source.stream;
-    options.allow_external = source.allow_external;
+    options.external = source.reading.external;
     options.stop = source.stop;
     VideoReader reader(input, options);
     const auto first = reader.next();

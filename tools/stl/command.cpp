@@ -24,12 +24,6 @@ bool is_flag(const std::string& argument, const std::string& flag) {
 
 }  // namespace
 
-void add_external_option(CLI::App& command, ExternalFiles& external) {
-    command.add_flag(
-        "--allow-external", external.allowed,
-        "read files that the input names (links, sources) wherever they lie, not only beside it");
-}
-
 std::string command_line(const std::vector<std::string>& arguments) {
     std::string line = "stl";
     for (const auto& argument : arguments) line += " " + quoted(argument);

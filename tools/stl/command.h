@@ -7,15 +7,11 @@
 
 #include <CLI/CLI.hpp>
 
-#include "stl/core/external_files.h"
 #include "tools/stl/console.h"
 
 namespace stl::tools {
 
 using AddCommand = void (*)(CLI::App& app, Console& console);
-
-/// --allow-external, of every command that reads what may name other files.
-void add_external_option(CLI::App& command, ExternalFiles& external);
 
 /// The command as a shell takes it: "stl train a.json --run 'my run'". `arguments`: Console::arguments().
 std::string command_line(const std::vector<std::string>& arguments);

@@ -142,7 +142,7 @@ void add_evaluate(CLI::App& app, Console& console) {
     command->add_option("--data", a.data, "FILE[:DATASET] .h5 .npy .npz (default: the experiment's test set)")
         ->check(not_empty);
     command->add_option("--layout", a.layout, "axes of that file, e.g. TNHW or NTHWC")->check(not_empty);
-    add_external_option(*command, a.external);
+    add_allow_external(*command, a.external);
     add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);
     command->add_option("--batch", a.batch, "sequences at a time")->check(positive)->capture_default_str();
     command

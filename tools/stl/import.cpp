@@ -150,14 +150,13 @@ void add_import(CLI::App& app, Console& console) {
     c->add_option("--seed", o.seed, "which source goes where")->capture_default_str();
     c->add_option("--dataset", o.dataset, "name inside HDF5 and NPZ files");
     c->add_option("--layout", o.layout, "axes of arrays, e.g. TNHW or NTHWC");
-    add_external_option(*c, o.external);
     c->add_option("--compression,--compress", o.compression, "deflate level")
         ->check(CLI::Range(0, 9))
         ->capture_default_str();
     c->add_option("--max-pixels", o.max_pixels, "larger frames are refused")
         ->check(positive)
         ->capture_default_str();
-    add_allow_external(*c, o.allow_external);
+    add_allow_external(*c, o.external);
     c->add_option("--threads", o.threads, "of the decoder (default: all cores)")->check(CLI::Range(0, 64));
     c->add_flag("--normalize", o.normalize,
                 "training is to normalise by mean and deviation of the training sequences");

@@ -23,7 +23,7 @@ struct InspectArguments {
     std::int64_t sequences = 8;
     int columns = 10;
     std::int64_t max_pixels = default_max_pixels;
-    bool json = false, force = false, allow_external = false;
+    bool json = false, force = false;
 };
 
 Json numbers(const SequenceStatistics& s) {
@@ -103,7 +103,7 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
 void inspect_video(const InspectArguments& a, Console& console) {
     VideoOptions options;
     options.max_pixels = a.max_pixels;
-    options.allow_external = a.allow_external;
+    options.external = a.reading.external;
     options.stop = interrupted;
     VideoReader reader(a.file, options);
     if (!a.sheet.empty())
@@ -158,7 +158,6 @@ void add_inspect(CLI::App& app, Console& console) {
     command->add_option("FILE", a.file, "FILE[:DATASET] .h5 .npy .npz, or a video")->required();
     command->add_option("--dataset", a.reading.dataset, "name inside HDF5 and NPZ files");
     command->add_option("--layout", a.reading.layout, "axes of the array, e.g. TNHW or NTHWC");
-    add_external_option(*command, a.reading.external);
     command->add_option("--rows", a.rows, "sequences to measure, evenly spread")
         ->check(positive)
         ->capture_default_str();
@@ -172,7 +171,7 @@ void add_inspect(CLI::App& app, Console& console) {
     command->add_option("--max-pixels", a.max_pixels, "of a video: larger frames are refused")
         ->check(positive)
         ->capture_default_str();
-    add_allow_external(*command, a.allow_external);
+    add_allow_external(*command, a.reading.external);
     command->add_flag("--json", a.json, "print JSON");
     command->add_flag("--force", a.force, "replace an existing contact sheet");
     command->callback([arguments, &console] { run_inspect(*arguments, console); });

@@ -7,7 +7,6 @@
 #include "stl/formats/sequences.h"
 #include "stl/runtime/device.h"
 #include "tools/stl/checks.h"
-#include "tools/stl/command.h"
 #include "tools/stl/compute_options.h"
 #include "tools/stl/metric_options.h"
 
@@ -87,7 +86,7 @@ void add_metrics(CLI::App& app, Console& console) {
     command->add_option("TRUTH", a.truth, "FILE[:DATASET] of as many sequences and frames")->required();
     command->add_option("--skip", a.skip, "leave out the truth's first N frames")->check(not_negative);
     command->add_option("--layout", a.layout, "axes of both files, e.g. TNHW or NTHWC");
-    add_external_option(*command, a.external);
+    add_allow_external(*command, a.external);
     a.metrics.add_to(*command, /*scales=*/true);
     add_threads_option(*command, a.threads);
     command->add_flag("--json", a.json, "print JSON");

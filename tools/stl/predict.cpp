@@ -182,7 +182,6 @@ void add_predict(CLI::App& app, Console& console) {
         ->check(positive);
     command->add_option("--batch", a.batch, "sequences at a time")->check(positive)->capture_default_str();
     command->add_option("--layout", a.source.reading.layout, "axes of the input, e.g. TNHW or NTHWC");
-    add_external_option(*command, a.source.reading.external);
     auto* at = command->add_option("--at", a.at, "of a video: predict from this moment on (seconds)")
                    ->check(positive);
     command->add_option("--every", a.source.every, "of a video: slide along it, a prediction every N frames")
@@ -195,7 +194,7 @@ void add_predict(CLI::App& app, Console& console) {
     command->add_option("--max-pixels", a.source.max_pixels, "of a video: frames of more pixels are refused")
         ->check(positive)
         ->capture_default_str();
-    add_allow_external(*command, a.source.allow_external);
+    add_allow_external(*command, a.source.reading.external);
     command->add_flag("--full-size", a.full_size, "of a video: predictions scaled to the clip's own size");
     auto* tile = command->add_flag(
         "--tile", a.tile, "frames at their own size, predicted in overlapping tiles (for large ones)");

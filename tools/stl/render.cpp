@@ -11,7 +11,6 @@
 #include "stl/render/material.h"
 #include "stl/render/strips.h"
 #include "tools/stl/checks.h"
-#include "tools/stl/command.h"
 #include "tools/stl/compute_options.h"
 #include "tools/stl/metric_options.h"
 
@@ -153,7 +152,7 @@ void add_render(CLI::App& app, Console& console) {
     command->add_option("--data", a.test.data,
                         "of runs: FILE[:DATASET] to show (default: the experiment's test set)");
     command->add_option("--layout", a.test.layout, "axes of that file, e.g. TNHW or NTHWC");
-    add_external_option(*command, a.test.external);
+    add_allow_external(*command, a.test.external);
     command->add_option("--frames", a.test.frames, "of runs: frames to predict")->check(positive);
     auto* sequences =
         command

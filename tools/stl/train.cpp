@@ -116,7 +116,7 @@ void add_train(CLI::App& app, Console& console) {
         ->allow_extra_args(false);
     command->add_option("--run", arguments->run, "the run's folder (default: runs/<dataset>-<translator>)")
         ->check(not_empty);
-    add_external_option(*command, arguments->external);
+    add_allow_external(*command, arguments->external);
     auto* resume = command->add_flag("--resume", arguments->resume, "go on with the run that is there");
     command->add_flag("--force", arguments->force, "replace a run that is there")->excludes(resume);
     add_device_option(*command, arguments->device);
