@@ -16,7 +16,6 @@ DatasetOptions test_set_options(const TestSetOptions& a, const Predictor& predic
     if (!a.data.empty()) {
         json = {{"name", "file"}, {"path", a.data}, {"input_frames", predictor.model().frames}};
         if (!a.layout.empty()) json["layout"] = a.layout;
-        if (a.external.allowed) json["allow_external"] = true;
     } else if (predictor.experiment().is_object() && predictor.experiment().contains("dataset")) {
         json = predictor.experiment()["dataset"];
         if (!json.is_object()) fail("{}: {} is no object {{...}}", where, to_line(json));
@@ -24,6 +23,7 @@ DatasetOptions test_set_options(const TestSetOptions& a, const Predictor& predic
         fail("{}: does not tell its data set; give a test set with --data FILE",
              predictor.checkpoint().string());
     }
+    if (a.external.allowed && json.contains("name") && json["name"] == "file") json["allow_external"] = true;
     json["output_frames"] = a.frames > 0 ? a.frames : predictor.output_frames();
     return DatasetOptions::from_json(json, where);
 }

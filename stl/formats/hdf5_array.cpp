@@ -48,6 +48,7 @@ struct Hdf5Array::Parts {
     Shape shape;
     DType dtype = DType::u8;
     std::int64_t row_elements = 1;
+    Packing packing;
     std::unique_ptr<hdf5::BlockReader> blocks;
 
     ~Parts() {
@@ -78,10 +79,11 @@ Hdf5Array::Hdf5Array(const fs::path& path, const std::string& dataset, ExternalF
     p.dataset = p.file.dataset(dataset);
     p.shape = hdf5::dataset_shape(p.dataset.get());
     p.dtype = hdf5::dataset_dtype(p.dataset.get(), p.where);
+    p.packing = hdf5::read_packing(p.dataset.get(), p.where);
     if (p.shape.empty()) fail("{}: one value, expected an array", p.where);
     p.row_elements = element_count(Shape(p.shape.begin() + 1, p.shape.end()), p.where);
     require_memory(static_cast<std::uint64_t>(p.row_elements) * sizeof(double), p.where + ": one row");
-    p.blocks = std::make_unique<hdf5::BlockReader>(p.dataset.get(), p.where);
+    p.blocks = std::make_unique<hdf5::BlockReader>(p.dataset.get(), p.file.sizes(), p.where);
 }
 
 Hdf5Array::~Hdf5Array() = default;
@@ -106,6 +108,10 @@ std::int64_t Hdf5Array::row_elements() const {
 
 const std::vector<std::string>& Hdf5Array::warnings() const {
     return parts_->file.warnings();
+}
+
+const Packing& Hdf5Array::packing() const {
+    return parts_->packing;
 }
 
 bool Hdf5Array::has_attribute(const std::string& name) const {

@@ -11,6 +11,7 @@
 #include "stl/core/array.h"
 #include "stl/core/external_files.h"
 #include "stl/core/json.h"
+#include "stl/formats/packing.h"
 
 namespace stl {
 
@@ -33,6 +34,8 @@ class Hdf5Array {
     bool has_attribute(const std::string& name) const;
     /// A number or a text; null where there is none of the name, or one of another kind.
     Json attribute(const std::string& name) const;
+    /// For read(), which gives values as they are stored.
+    const Packing& packing() const;
 
     /// Rows [first, first + count), converted; `out` holds count * row_elements() values. Error: damaged.
     void read(std::int64_t first, std::int64_t count, std::span<std::uint8_t> out) const;

@@ -109,7 +109,7 @@ Handle open_for_reading(const fs::path& path) {
     const auto why = reason();
     if (fs::file_size(path) == 0) fail("{}: is empty, expected an HDF5 file", path.string());
     refuse_stand_in(path);
-    if (H5Fis_hdf5(path.c_str()) == 0) fail("{}: is no HDF5 file{}", path.string(), kind_hint(path));
+    if (H5Fis_hdf5(path.c_str()) == 0) fail("{}: not an HDF5 file{}", path.string(), kind_hint(path));
     fail("{}: cannot be read as HDF5 ({})", path.string(), why);
 }
 
@@ -117,6 +117,15 @@ std::vector<std::string> dataset_names(hid_t file) {
     Visited found;
     H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_NATIVE, collect_dataset, &found, H5O_INFO_BASIC);
     return found.datasets;
+}
+
+fs::path file_of(hid_t object) {
+    const Handle file(H5Iget_file_id(object), H5Fclose);
+    std::string name(4096, '\0');
+    const auto length = H5Fget_name(file.get(), name.data(), name.size());
+    if (length < 0 || length >= std::ssize(name)) fail("an HDF5 file cannot be told its name ({})", reason());
+    name.resize(static_cast<std::size_t>(length));
+    return name;
 }
 
 Shape dataset_shape(hid_t dataset) {

@@ -56,6 +56,8 @@ Handle open_for_reading(const fs::path& path);
 Handle timeless_creation();
 /// Names of the datasets, those in groups too ("a/b"); of the first thousand objects.
 std::vector<std::string> dataset_names(hid_t file);
+/// The file that an attribute, dataset or group lies in: another one where a link leads there.
+fs::path file_of(hid_t object);
 Shape dataset_shape(hid_t dataset);
 /// Error (with `where`) for what is neither an integer nor a float of the usual sizes.
 DType dataset_dtype(hid_t dataset, const std::string& where);

@@ -10,6 +10,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
+#include "stl/formats/hdf5_chunks.h"
 
 namespace stl::hdf5 {
 namespace {
@@ -71,6 +72,13 @@ herr_t check_link(const char* parent, const char* /*group*/, const char* file, c
         follow.refused = error.what();
         return -1;
     }
+}
+
+/// Files that links lead to are opened as those that are named: HDF5 refuses one file opened in two ways.
+Handle linked_access(hid_t kind) {
+    Handle access(H5Pcreate(kind), H5Pclose);
+    H5Pset_elink_fapl(access.get(), lockless_access().get());
+    return access;
 }
 
 /// Error: packed by what this HDF5 library has no filter for, such as h5py's "lzf".
@@ -159,18 +167,22 @@ std::string InputFile::where(const std::string& dataset) const {
 
 bool InputFile::has(const std::string& name) const {
     Follow follow{root_, external_, ""};
-    const Handle access(H5Pcreate(H5P_LINK_ACCESS), H5Pclose);
+    const Handle access = linked_access(H5P_LINK_ACCESS);
     H5Pset_elink_cb(access.get(), check_link, &follow);
     const bool there = H5Oexists_by_name(file_.get(), name.c_str(), access.get()) > 0;
     if (!follow.refused.empty()) throw Error(follow.refused);
     return there;
 }
 
-Handle InputFile::open(const std::string& name) const {
+Handle InputFile::open(const std::string& name) {
     // Follows every link under supervision; the next call goes the same way.
     if (has(name)) {
-        Handle dataset(H5Dopen2(file_.get(), name.c_str(), H5P_DEFAULT), H5Dclose);
-        if (dataset.valid()) return dataset;
+        const Handle access = linked_access(H5P_DATASET_ACCESS);
+        Handle dataset(H5Dopen2(file_.get(), name.c_str(), access.get()), H5Dclose);
+        if (dataset.valid()) {
+            sizes_.add(file_of(dataset.get()));
+            return dataset;
+        }
     }
     const auto why = reason();
     const auto names = dataset_names(file_.get());
@@ -189,11 +201,12 @@ Handle InputFile::dataset(const std::string& name) {
         dataset = with_raw_files(std::move(dataset), name);
     } else {
         check_written(dataset.get(), name);
+        if (H5Pget_nfilters(creation.get()) > 0) require_reasonable_chunks(dataset.get(), where(name));
     }
     return dataset;
 }
 
-Handle InputFile::with_raw_files(Handle dataset, const std::string& name) const {
+Handle InputFile::with_raw_files(Handle dataset, const std::string& name) {
     if (std::getenv("HDF5_EXTFILE_PREFIX") != nullptr) {  // where they lie is HDF5's to say then
         if (external_.allowed) return dataset;
         fail("{}: its values are in other files, found by HDF5_EXTFILE_PREFIX (--allow-external permits it)",
@@ -209,7 +222,7 @@ Handle InputFile::with_raw_files(Handle dataset, const std::string& name) const 
     check_raw_files(files, beside ? folder : fs::current_path(), dataset.get(), name);
     if (!beside) return dataset;
     dataset.close();
-    const Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
+    const Handle access = linked_access(H5P_DATASET_ACCESS);
     H5Pset_efile_prefix(access.get(), folder.c_str());
     Handle again(H5Dopen2(file_.get(), name.c_str(), access.get()), H5Dclose);
     if (!again.valid()) fail("{} cannot be opened ({})", where(name), reason());
@@ -235,14 +248,14 @@ std::vector<InputFile::RawFile> InputFile::raw_files(hid_t dataset, const std::s
 }
 
 void InputFile::check_raw_files(const std::vector<RawFile>& files, const fs::path& folder, hid_t dataset,
-                                const std::string& name) const {
+                                const std::string& name) {
     const Handle type(H5Dget_type(dataset), H5Tclose);
     auto shape = dataset_shape(dataset);
     shape.push_back(static_cast<std::int64_t>(H5Tget_size(type.get())));
     auto left = static_cast<std::uint64_t>(element_count(shape, where(name)));
     for (const auto& [path, offset, size] : files) {
         const auto file = folder / path;
-        if (!fs::exists(file)) fail("{}: its values are in {}, which is missing", where(name), file.string());
+        if (!fs::exists(file)) fail("{}: its values are in {}, which is missing", where(name), path.string());
         require_allowed(root_, file, external_);
         require_readable_file(file);
         const auto taken = std::min<std::uint64_t>(size, left);
@@ -252,6 +265,7 @@ void InputFile::check_raw_files(const std::vector<RawFile>& files, const fs::pat
                  file.string(), bytes_text(there - std::min(there, offset)), offset, bytes_text(taken));
         }
         left -= taken;
+        sizes_.add(file);
     }
     if (left > 0) fail("{}: its raw files lack {} of values", where(name), bytes_text(left));
 }
@@ -279,6 +293,7 @@ void InputFile::check_sources(hid_t dataset, const std::string& name) {
             if (optional && !source.has(set)) return false;
             const auto opened = source.dataset(set);
             known = seen.emplace(key, dataset_shape(opened.get())).first;
+            sizes_.add(source.sizes_);
             warnings_.insert(warnings_.end(), source.warnings_.begin(), source.warnings_.end());
         }
         const auto& shape = known->second;

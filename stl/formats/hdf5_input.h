@@ -8,6 +8,7 @@
 
 #include "stl/core/external_files.h"
 #include "stl/formats/hdf5_handle.h"
+#include "stl/formats/hdf5_sizes.h"
 
 namespace stl::hdf5 {
 
@@ -28,21 +29,23 @@ class InputFile {
     Handle dataset(const std::string& name);
     /// What to know about the datasets opened so far: values that were never written and read as the fill value.
     const std::vector<std::string>& warnings() const { return warnings_; }
+    /// Of all files that the datasets opened so far are read from.
+    const FileSizes& sizes() const { return sizes_; }
     void close() { file_.close(); }
 
   private:
     InputFile(const fs::path& path, const InputFile& parent);
 
-    Handle open(const std::string& name) const;
+    Handle open(const std::string& name);
     /// Of external raw storage; relative paths are as the file has them.
     struct RawFile {
         fs::path path;
         std::uint64_t offset, size;
     };
-    Handle with_raw_files(Handle dataset, const std::string& name) const;
+    Handle with_raw_files(Handle dataset, const std::string& name);
     std::vector<RawFile> raw_files(hid_t dataset, const std::string& name) const;
     void check_raw_files(const std::vector<RawFile>& files, const fs::path& folder, hid_t dataset,
-                         const std::string& name) const;
+                         const std::string& name);
     void check_sources(hid_t dataset, const std::string& name);
     void check_written(hid_t dataset, const std::string& name);
     void add_unwritten(hid_t creation, const std::string& name, const std::string& what);
@@ -52,6 +55,7 @@ class InputFile {
     ExternalFiles external_;
     int depth_ = 0;  ///< of virtual datasets in virtual datasets
     Handle file_;
+    FileSizes sizes_;
     std::vector<std::string> warnings_;
 };
 

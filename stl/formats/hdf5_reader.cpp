@@ -33,19 +33,24 @@ class Hdf5Reader : public SequenceReader {
         dataset_ = file_.dataset(name_);
 
         const auto stored = hdf5::dataset_dtype(dataset_.get(), where_);
-        const auto as_read = stored == DType::f16 || stored == DType::f64 ? DType::f32 : stored;
+        packing_ = hdf5::read_packing(dataset_.get(), where_);
+        const bool floats = packing_.scaled() || stored == DType::f16 || stored == DType::f64;
+        const auto as_read = floats ? DType::f32 : stored;
         array_ = describe_array(hdf5::dataset_shape(dataset_.get()), as_read, FileKind::hdf5, options.layout,
                                 where_);
         info_ = {.count = array_.count(),
                  .shape = array_.sequence(),
-                 .dtype = stored,
+                 .dtype = packing_.scaled() ? DType::f32 : stored,
                  .fps = 0,
                  .attributes = Json::object()};
         hdf5::read_description(dataset_.get(), file_.get(), info_);
         read_split(options.dataset);
         info_.warnings = file_.warnings();
         if (!array_.guess.empty()) info_.warnings.push_back(array_.guess);
-        blocks_.emplace(dataset_.get(), where_);
+        if (array_.divide) {
+            for (auto& value : packing_.missing) value /= 255.0F;  // as gather() does
+        }
+        blocks_.emplace(dataset_.get(), file_.sizes(), where_);
     }
 
     ~Hdf5Reader() override {
@@ -59,6 +64,14 @@ class Hdf5Reader : public SequenceReader {
     void read(std::int64_t first, std::int64_t count, std::span<float> out) const override {
         check_range(info_, first, count, out.size(), where_);
         if (count == 0) return;
+        read_stored(first, count, out);
+        packing_.unpack(out);
+    }
+
+    std::vector<std::int64_t> rows(Split split) const override { return rows_of(split_, info_.count, split); }
+
+  private:
+    void read_stored(std::int64_t first, std::int64_t count, std::span<float> out) const {
         const auto one = static_cast<std::size_t>(info_.shape.elements());
         if (array_.layout == "NTCHW" && array_.dtype == DType::f32) {
             return read_block(first, count, H5T_NATIVE_FLOAT, out.data());
@@ -75,9 +88,6 @@ class Hdf5Reader : public SequenceReader {
         }
     }
 
-    std::vector<std::int64_t> rows(Split split) const override { return rows_of(split_, info_.count, split); }
-
-  private:
     void read_block(std::int64_t first, std::int64_t count, hid_t type, void* out) const {
         std::vector<hsize_t> start(array_.shape.size());
         std::vector<hsize_t> size(array_.shape.begin(), array_.shape.end());
@@ -106,6 +116,7 @@ class Hdf5Reader : public SequenceReader {
     Handle dataset_;
     std::optional<hdf5::BlockReader> blocks_;
     StoredArray array_;
+    Packing packing_;
     SequenceInfo info_;
     std::vector<std::uint8_t> split_;
 };

@@ -53,11 +53,7 @@ VariableTexts::VariableTexts(hid_t object) : object_(object) {
     H5Pget_sizes(creation.get(), &address_bytes_, &size_bytes_);
     base_ = user_block;
     reference_bytes_ = 4 + address_bytes_ + 4;
-    std::string name(4096, '\0');
-    const auto length = H5Fget_name(file.get(), name.data(), name.size());
-    if (length < 0 || length >= std::ssize(name)) fail("a text of variable length: its file has no name");
-    name.resize(static_cast<std::size_t>(length));
-    file_ = std::make_unique<MappedFile>(name);
+    file_ = std::make_unique<MappedFile>(file_of(object));
     if (address_bytes_ > 8 || size_bytes_ > 8) fail_damaged("addresses of over 64 bits");
 }
 

@@ -39,7 +39,7 @@ const char* split_name(Split split);
 struct SequenceInfo {
     std::int64_t count = 0;
     SequenceShape shape;
-    DType dtype = DType::u8;  ///< as stored
+    DType dtype = DType::u8;  ///< as stored; float32 where attributes scale what is stored
     double fps = 0;           ///< 0: the file does not say
     Json attributes;          ///< what the file says of its source and making (an object)
     /// What whoever uses the sequences should know, a line each: a guess about the axes, values that were never

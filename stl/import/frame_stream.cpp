@@ -104,21 +104,35 @@ class ArrayStream : public FrameStream {
 
     bool next(StreamFrame& out) override {
         const SequenceInfo& info = reader_->info();
-        out.continues = frame_ < info.shape.frames;
-        if (!out.continues) {
-            if (++index_ >= info.count) return false;
-            reader_->read(index_, 1, row_);
-            frame_ = 0;
-        }
         const auto n = static_cast<std::size_t>(info.shape.frame_elements());
-        convert(std::span<const float>(row_).subspan(static_cast<std::size_t>(frame_++) * n, n), out.values);
-        out.position = static_cast<double>(index_) / static_cast<double>(info.count);
-        return true;
+        out.continues = true;
+        for (;; ++incomplete_, out.continues = false) {
+            if (frame_ == info.shape.frames) {
+                if (++index_ >= info.count) return false;
+                reader_->read(index_, 1, row_);
+                frame_ = 0;
+                out.continues = false;
+            }
+            const auto frame =
+                std::span<const float>(row_).subspan(static_cast<std::size_t>(frame_++) * n, n);
+            // No network can be trained on a frame with holes: it is a gap, as a damaged frame of a video is.
+            if (!std::ranges::all_of(frame, [](float v) { return std::isfinite(v); })) continue;
+            convert(frame, out.values);
+            out.position = static_cast<double>(index_) / static_cast<double>(info.count);
+            return true;
+        }
     }
     double fps() const override { return reader_->info().fps; }
     double duration() const override { return static_cast<double>(reader_->info().count); }
     std::string damage() const override {
-        return fmt::format("{}", fmt::join(reader_->info().warnings, "; "));
+        const SequenceInfo& info = reader_->info();
+        auto lines = info.warnings;
+        if (incomplete_ > 0) {
+            lines.push_back(
+                fmt::format("{}: {} of {} frames are left out: values are missing (NaN or fill values)",
+                            name_, incomplete_, info.count * info.shape.frames));
+        }
+        return fmt::format("{}", fmt::join(lines, "; "));
     }
 
   private:
@@ -169,6 +183,7 @@ class ArrayStream : public FrameStream {
     AxisTaps vertical_, horizontal_;
     std::vector<float> row_, scratch_, resized_, values_;
     std::int64_t index_ = -1, frame_ = 0;
+    std::int64_t incomplete_ = 0;  ///< frames in which values are missing
 };
 
 }  // namespace

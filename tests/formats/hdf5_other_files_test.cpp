@@ -1,11 +1,11 @@
 // What an HDF5 file may read besides itself, and what HDF5 would read as zeros in silence.
-#include <hdf5.h>
-
 #include <numeric>
 
 #include "stl/formats/hdf5_array.h"
 #include "stl/formats/sequences.h"
+#include "tests/support/external_link.h"
 #include "tests/support/files.h"
+#include "tests/support/hdf5.h"
 
 namespace stl {
 namespace {
@@ -13,6 +13,7 @@ namespace {
 using test::error_of;
 using test::read_all;
 using test::write_bytes;
+using test::write_external_link;
 using testing::AllOf;
 using testing::Each;
 using testing::ElementsAre;
@@ -27,9 +28,10 @@ std::vector<std::uint8_t> bytes(std::size_t count) {
 }
 
 std::string write_sequences(const fs::path& path, std::int64_t count,
-                            const std::string& dataset = "sequences") {
+                            const std::string& dataset = "sequences", int compression = 0) {
     fs::create_directories(path.parent_path());
-    const auto writer = create_sequences(path.string() + ":" + dataset, count, {4, 1, 8, 8}, {});
+    const auto writer =
+        create_sequences(path.string() + ":" + dataset, count, {4, 1, 8, 8}, {.compression = compression});
     writer->append(bytes(static_cast<std::size_t>(count) * one));
     writer->finish();
     return path.string();
@@ -79,14 +81,6 @@ std::string write_virtual(const fs::path& path, const std::vector<std::string>& 
     H5Dclose(file.create(creation, all[0]));
     H5Sclose(whole);
     H5Sclose(source);
-    return path.string();
-}
-
-std::string write_link(const fs::path& path, const std::string& target, const char* name = "sequences",
-                       const char* object = "/sequences") {
-    fs::create_directories(path.parent_path());
-    const NewFile file(path);
-    H5Lcreate_external(target.c_str(), object, file.id(), name, H5P_DEFAULT, H5P_DEFAULT);
     return path.string();
 }
 
@@ -149,7 +143,7 @@ TEST(OtherFiles, MissingSourcesAreNamed) {
     const auto file = write_virtual(folder / "v.h5", {"a.h5", "gone.h5"});
     EXPECT_THAT(refusal(file), HasSubstr("v.h5: dataset 'sequences': its source gone.h5 is missing"));
     write_bytes(folder / "gone.h5", std::string(100, 'x'));
-    EXPECT_THAT(refusal(file), HasSubstr("gone.h5: is no HDF5 file"));
+    EXPECT_THAT(refusal(file), HasSubstr("gone.h5: not an HDF5 file"));
     fs::remove(folder / "gone.h5");
     write_sequences(folder / "gone.h5", 1, "others");
     EXPECT_THAT(refusal(file), HasSubstr("gone.h5: no dataset 'sequences'"));
@@ -174,7 +168,7 @@ TEST(OtherFiles, SourcesOfSourcesAreCheckedToo) {
     const auto file = write_virtual(folder / "d/v.h5", {"inner.h5"});
     EXPECT_THAT(refusal(file), AllOf(HasSubstr("far.h5"), outside));
     EXPECT_EQ(open_sequences(file, permitted)->info().count, 1);
-    write_link(folder / "d/inner.h5", "../far.h5");
+    write_external_link(folder / "d/inner.h5", "../far.h5");
     EXPECT_THAT(refusal(file), AllOf(HasSubstr("far.h5"), outside));
     write_raw(folder / "d/inner.h5", {{(folder / "far.h5").string(), 0, 512}});
     EXPECT_THAT(refusal(file), AllOf(HasSubstr("far.h5"), outside));
@@ -208,23 +202,41 @@ TEST(OtherFiles, NumberedSourcesAreCheckedOneByOne) {
     EXPECT_EQ(open_sequences(file, permitted)->info().count, 3);
 }
 
+TEST(OtherFiles, AreReadByThemselvesAtTheSameTime) {
+    const test::TemporaryFolder folder;
+    const auto alone = write_sequences(folder / "a.h5", 1);
+    for (const auto& file :
+         {write_external_link(folder / "l.h5", "a.h5"), write_virtual(folder / "v.h5", {"a.h5"})}) {
+        const auto first = open_sequences(file), second = open_sequences(file), third = open_sequences(alone);
+        const auto values = read_all(*first);
+        const auto fourth = open_sequences(file), fifth = open_sequences(alone);
+        for (const auto* reader : {&second, &third, &fourth, &fifth}) EXPECT_EQ(read_all(**reader), values);
+    }
+}
+
 TEST(OtherFiles, LinksToOtherFilesAreFollowedBesideTheFile) {
     const test::TemporaryFolder folder;
     write_sequences(folder / "far.h5", 1);
     write_sequences(folder / "d/a.h5", 1);
-    EXPECT_EQ(open_sequences(write_link(folder / "d/l.h5", "a.h5"))->info().count, 1);
-    EXPECT_EQ(open_sequences(write_link(folder / "d/l.h5", "a.h5", "g", "/") + ":g/sequences")->info().count,
+    EXPECT_EQ(open_sequences(write_external_link(folder / "d/l.h5", "a.h5"))->info().count, 1);
+    EXPECT_EQ(open_sequences(write_external_link(folder / "d/l.h5", "a.h5", "g", "/") + ":g/sequences")
+                  ->info()
+                  .count,
               1);
-    const auto file = write_link(folder / "d/l.h5", "../far.h5");
+    const auto file = write_external_link(folder / "d/l.h5", "../far.h5");
     EXPECT_THAT(refusal(file), AllOf(HasSubstr("l.h5: refers to "), HasSubstr("far.h5"), outside));
     EXPECT_EQ(open_sequences(file, permitted)->info().count, 1);
-    EXPECT_THAT(refusal(write_link(folder / "d/l.h5", "../far.h5", "g", "/") + ":g/sequences"), outside);
-    write_link(folder / "d/m.h5", "l.h5", "sequences", "/g/sequences");
+    EXPECT_THAT(refusal(write_external_link(folder / "d/l.h5", "../far.h5", "g", "/") + ":g/sequences"),
+                outside);
+    write_external_link(folder / "d/m.h5", "l.h5", "sequences", "/g/sequences");
     EXPECT_THAT(refusal((folder / "d/m.h5").string()), AllOf(HasSubstr("far.h5"), outside));
-    EXPECT_THAT(refusal(write_link(folder / "d/l.h5", "gone.h5")),
+    EXPECT_THAT(refusal(write_external_link(folder / "d/l.h5", "gone.h5")),
                 HasSubstr("links to gone.h5, which is missing"));
-    EXPECT_THAT(refusal(write_link(folder / "d/l.h5", "/dev/zero")), AllOf(HasSubstr("/dev/zero"), outside));
-    EXPECT_NE(error_of([&] { open_sequences(write_link(folder / "d/l.h5", "/dev/zero"), permitted); }), "");
+    EXPECT_THAT(refusal(write_external_link(folder / "d/l.h5", "/dev/zero")),
+                AllOf(HasSubstr("/dev/zero"), outside));
+    EXPECT_NE(
+        error_of([&] { open_sequences(write_external_link(folder / "d/l.h5", "/dev/zero"), permitted); }),
+        "");
 }
 
 TEST(OtherFiles, RawFilesAreReadBesideTheFile) {
@@ -300,6 +312,59 @@ TEST(UnwrittenChunks, AreRefusedUnlessAFillValueIsSet) {
         H5Dclose(file.create(H5Pcreate(H5P_DATASET_CREATE), 3));
     }
     EXPECT_THAT(refusal((folder / "b.h5").string()), HasSubstr("no value was ever written"));
+}
+
+TEST(UnwrittenChunks, AChunkThatADamagedIndexHidesIsMissing) {
+    const test::TemporaryFolder folder;
+    const auto file = write_sequences(folder / "a.h5", 3, "sequences", 4);
+    auto text = read_text(file);
+    // Of the B-tree over chunks: 24 bytes of header; for each chunk 8 bytes, its offsets (of 6 axes) and its address.
+    const auto tree = text.find(std::string("TREE\x01\0\x03\0", 8));
+    ASSERT_NE(tree, std::string::npos);
+    const auto offset_of_second = tree + 24 + (8 + 6 * 8 + 8) + 8;
+    ASSERT_EQ(text[offset_of_second], 1);
+    text[offset_of_second] = 2;
+    write_bytes(file, text);
+    EXPECT_THAT(error_of([&] { read_all(*open_sequences(file)); }), HasSubstr("a chunk is missing"));
+}
+
+TEST(FilesCutShort, AreNoticedWhileTheyAreRead) {
+    const test::TemporaryFolder folder;
+    const auto values = bytes(4 * one);
+    const auto cut = [&](const std::string& file, const fs::path& part) {
+        const auto reader = open_sequences(file);
+        std::vector<float> row(one);
+        reader->read(1, 1, row);
+        fs::resize_file(part, fs::file_size(part) - one / 2);
+        EXPECT_THAT(error_of([&] { reader->read(1, 1, row); }),
+                    AllOf(HasSubstr(part.filename().string()), HasSubstr("was cut short while it was read")))
+            << file;
+    };
+    {
+        const NewFile file(folder / "plain.h5");
+        const hid_t set = file.create(H5Pcreate(H5P_DATASET_CREATE), 2);
+        H5Dwrite(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+        H5Dclose(set);
+    }
+    cut((folder / "plain.h5").string(), folder / "plain.h5");
+    cut(write_sequences(folder / "packed.h5", 2, "sequences", 4), folder / "packed.h5");
+    write_sequences(folder / "a.h5", 1);
+    write_sequences(folder / "b.h5", 1);
+    cut(write_virtual(folder / "v.h5", {"a.h5", "b.h5"}), folder / "b.h5");
+    write_sequences(folder / "c.h5", 2);
+    cut(write_external_link(folder / "l.h5", "c.h5"), folder / "c.h5");
+    write_bytes(folder / "a.raw", std::string(values.begin(), values.begin() + 2 * one));
+    cut(write_raw(folder / "r.h5", {{"a.raw", 0, 2 * one}}), folder / "a.raw");
+}
+
+TEST(FilesCutShort, AReplacedFileIsReadAsItWasOpened) {
+    const test::TemporaryFolder folder;
+    const auto file = write_sequences(folder / "a.h5", 2);
+    const auto reader = open_sequences(file);
+    const auto expected = read_all(*reader);
+    write_sequences(folder / "new.h5", 1);
+    fs::rename(folder / "new.h5", file);
+    EXPECT_EQ(read_all(*reader), expected);
 }
 
 }  // namespace

@@ -1,9 +1,8 @@
 // Texts of variable length in HDF5 files, read from the file's own heaps, whole and damaged.
-#include <hdf5.h>
-
 #include "stl/formats/hdf5_array.h"
 #include "stl/formats/sequences.h"
 #include "tests/support/files.h"
+#include "tests/support/hdf5.h"
 
 namespace stl {
 namespace {
@@ -111,24 +110,6 @@ TEST(VariableTexts, AreNotMultiplied) {
     write_bytes(folder / "b.h5", text);
     EXPECT_THAT(error_of([&] { read_hdf5_texts(folder / "b.h5", "names"); }),
                 HasSubstr("longer texts than the file has room for"));
-}
-
-TEST(Chunks, OfMoreThanTheDatasetAreRefused) {
-    const test::TemporaryFolder folder;
-    const auto path = folder / "a.h5";
-    const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    const hsize_t size[5]{1, 1, 1, 2, 2}, most[5]{H5S_UNLIMITED, 1, 1, 2, 2}, chunk[5]{1 << 26, 1, 1, 2, 2};
-    const hid_t space = H5Screate_simple(5, size, most), creation = H5Pcreate(H5P_DATASET_CREATE);
-    H5Pset_chunk(creation, 5, chunk);
-    H5Pset_deflate(creation, 9);
-    const std::uint8_t fill = 0;
-    H5Pset_fill_value(creation, H5T_NATIVE_UINT8, &fill);
-    H5Dclose(H5Dcreate2(file, "sequences", H5T_STD_U8LE, space, H5P_DEFAULT, creation, H5P_DEFAULT));
-    H5Pclose(creation);
-    H5Sclose(space);
-    H5Fclose(file);
-    EXPECT_THAT(error_of([&] { open_sequences(path.string()); }),
-                HasSubstr("a.h5: dataset 'sequences': chunks of 256.0 MiB for 4 bytes of values"));
 }
 
 }  // namespace

@@ -356,11 +356,11 @@ TEST(DamagedFile, SaysWhatIsWrong) {
     const auto h5 = read_text(stored("h5py.h5"));
     const auto npz = read_text(stored("deflated.npz"));
     EXPECT_THAT(message("a.npy", ""), HasSubstr("a.npy: is empty, expected an NPY file"));
-    EXPECT_THAT(message("a.npy", h5), HasSubstr("a.npy: is no NPY file"));
+    EXPECT_THAT(message("a.npy", h5), HasSubstr("a.npy: not an NPY file"));
     EXPECT_THAT(message("a.npy", npy.substr(0, 500)), HasSubstr("truncated: 372 bytes of values"));
     EXPECT_THAT(message("a.npy", npy.substr(0, 50)), HasSubstr("truncated NPY header"));
     EXPECT_THAT(message("a.h5", ""), HasSubstr("a.h5: is empty, expected an HDF5 file"));
-    EXPECT_THAT(message("a.h5", npy), HasSubstr("a.h5: is no HDF5 file"));
+    EXPECT_THAT(message("a.h5", npy), HasSubstr("a.h5: not an HDF5 file"));
     EXPECT_THAT(message("a.h5", h5.substr(0, 5000)),
                 AllOf(HasSubstr("a.h5: cannot be read as HDF5"), HasSubstr("truncated file")));
     EXPECT_THAT(message("a.npz", ""), HasSubstr("a.npz: is empty"));

@@ -86,7 +86,7 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
                : "splits: none marked, every sequence serves every purpose");
     console.print(fmt::format("values: {:.4g} to {:.4g}, mean {:.4g}, deviation {:.4g} (of {} sequences{})",
                               s.minimum, s.maximum, s.mean, s.deviation, s.rows,
-                              s.non_finite > 0 ? fmt::format("; {} are not finite", s.non_finite) : ""));
+                              s.non_finite > 0 ? fmt::format("; {} not finite", s.non_finite) : ""));
     console.print(fmt::format("motion: {:.4g} from frame to frame, {:.1f} % of the frames stand still",
                               s.motion, 100 * s.still));
     if (const auto training = info.attributes.find("training_values"); training != info.attributes.end()) {

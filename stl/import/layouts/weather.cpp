@@ -109,7 +109,6 @@ class Series {
     struct Part {
         Hdf5Array values;
         std::int64_t first;
-        double scale, offset, fill;
     };
 
     static std::vector<fs::path> files_of(const LayoutJob& job, const Variable& variable) {
@@ -140,15 +139,7 @@ class Series {
         height_ = height;
         width_ = width;
         const auto years = years_of(path, shape[0], job.options().external);
-        const auto number = [&](const char* name, double fallback) {
-            const auto value = values.attribute(name);
-            if (!value.is_number() && values.has_attribute(name))
-                fail("{}: its attribute '{}' is not a number", values.where(), name);
-            return value.is_number() ? value.get<double>() : fallback;
-        };
-        const auto scale = number("scale_factor", 1), offset = number("add_offset", 0);
-        const auto fill = number("_FillValue", std::nan(""));
-        parts_.push_back({std::move(values), steps(), scale, offset, fill});
+        parts_.push_back({std::move(values), steps()});
         years_.insert(years_.end(), years.begin(), years.end());
     }
 
@@ -165,12 +156,7 @@ class Series {
         block_levels_ = values.row_elements() / (height_ * width_);
         block_.resize(static_cast<std::size_t>(block_count_ * values.row_elements()));
         values.read(row, block_count_, std::span(block_));
-        for (auto& value : block_) {
-            if (value == static_cast<float>(part->fill)) value = std::nanf("");
-            if (part->scale != 1 || part->offset != 0) {
-                value = static_cast<float>(value * part->scale + part->offset);
-            }
-        }
+        values.packing().unpack(block_);
     }
 
     std::string name_;
