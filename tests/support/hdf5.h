@@ -3,9 +3,11 @@
 
 #include <hdf5.h>
 
+#include <cstdlib>
+
 namespace stl::test {
 
-/// Before the library's first use, as hdf5::Lock does: at exit it would crash over files that could not be written.
-inline const bool hdf5_without_exit_handler = H5dont_atexit() >= 0;
+/// Before the library's first use, as hdf5::Lock does it.
+inline const bool hdf5_set_up = (H5dont_atexit(), ::setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0) == 0);
 
 }  // namespace stl::test
