@@ -53,6 +53,8 @@ class Dataset {
     virtual Normalization normalization() const { return {}; }
     /// False: a file without a split, all of whose sequences serve training and testing alike.
     virtual bool marks_split() const { return true; }
+    /// What is to be known of the sequences, a line each (SequenceInfo::warnings).
+    virtual std::vector<std::string> warnings() const { return {}; }
     /// Frames a second; 0: not known.
     virtual double fps() const { return 0; }
     /// What the sequences are read or made from.

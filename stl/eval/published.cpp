@@ -30,7 +30,8 @@ Json at(const Json& json, const std::string& key) {
 /// Where a set, or CIFAR-10, lies on this machine does not make it another one. (Glyphs do: those of the
 /// benchmark are shipped.)
 Json without_places(Json dataset) {
-    for (const char* key : {"path", "val_path", "test_path", "layout", "backgrounds"}) dataset.erase(key);
+    for (const char* key : {"path", "val_path", "test_path", "layout", "allow_external", "backgrounds"})
+        dataset.erase(key);
     return dataset;
 }
 

@@ -5,8 +5,8 @@
 
 namespace stl {
 
-void take_hints(PredictorOptions& options, const std::string& file, const std::string& layout) {
-    const auto reader = open_sequences(file, {.layout = layout});
+void take_hints(PredictorOptions& options, const std::string& file, const ReadOptions& reading) {
+    const auto reader = open_sequences(file, reading);
     options.frame = reader->info().shape;
     options.normalization = stored_normalization(reader->info(), file);
 }
@@ -24,6 +24,7 @@ DatasetOptions test_set_options(const TestSetOptions& a, const Predictor& predic
         fail("{}: does not record its data set; give a test set with --data FILE",
              predictor.checkpoint().string());
     }
+    if (a.external.allowed && json.contains("name") && json["name"] == "file") json["allow_external"] = true;
     json["output_frames"] = a.frames > 0 ? a.frames : predictor.output_frames();
     return DatasetOptions::from_json(json, where);
 }

@@ -5,6 +5,7 @@
 #include "stl/core/error.h"
 #include "stl/core/memory.h"
 #include "stl/formats/hdf5_parts.h"
+#include "stl/formats/hdf5_texts.h"
 
 namespace stl {
 namespace {
@@ -26,21 +27,6 @@ std::vector<std::string> fixed_texts(hid_t dataset, std::int64_t count, const st
     return texts;
 }
 
-/// h5py stores a list of texts so since 2.9. HDF5 1.10 trusts the file here: unlike all other readers this
-/// one is not safe from a file that was damaged on purpose.
-std::vector<std::string> variable_texts(hid_t dataset, std::int64_t count, const std::string& where) {
-    require_memory(64 * static_cast<std::uint64_t>(count), where);
-    const hdf5::Handle type(H5Dget_type(dataset), H5Tclose), space(H5Dget_space(dataset), H5Sclose);
-    std::vector<char*> pointers(static_cast<std::size_t>(count));
-    if (H5Dread(dataset, type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()) < 0) {
-        fail("{}: cannot be read ({})", where, hdf5::reason());
-    }
-    std::vector<std::string> texts;
-    for (const char* text : pointers) texts.emplace_back(text != nullptr ? text : "");
-    H5Dvlen_reclaim(type.get(), space.get(), H5P_DEFAULT, pointers.data());
-    return texts;
-}
-
 std::vector<std::string> integer_texts(hid_t dataset, std::int64_t count, const std::string& where) {
     require_memory(64 * static_cast<std::uint64_t>(count), where);
     std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
@@ -55,11 +41,15 @@ std::vector<std::string> integer_texts(hid_t dataset, std::int64_t count, const 
 }  // namespace
 
 struct Hdf5Array::Parts {
-    hdf5::Handle file, dataset;
+    Parts(const fs::path& path, ExternalFiles external) : file(path, external) {}
+
+    hdf5::InputFile file;
+    hdf5::Handle dataset;
     std::string where;
     Shape shape;
     DType dtype = DType::u8;
     std::int64_t row_elements = 1;
+    Packing packing;
     std::unique_ptr<hdf5::BlockReader> blocks;
 
     ~Parts() {
@@ -82,17 +72,19 @@ struct Hdf5Array::Parts {
     }
 };
 
-Hdf5Array::Hdf5Array(const fs::path& path, const std::string& dataset) : parts_(std::make_unique<Parts>()) {
+Hdf5Array::Hdf5Array(const fs::path& path, const std::string& dataset, ExternalFiles external)
+    : parts_(std::make_unique<Parts>(path, external)) {
     const hdf5::Lock lock;
     auto& p = *parts_;
-    p.file = hdf5::open_for_reading(path);
-    p.dataset = hdf5::open_dataset(p.file.get(), dataset, path.string());
-    p.where = fmt::format("{}: dataset '{}'", path.string(), dataset);
+    p.where = p.file.where(dataset);
+    p.dataset = p.file.dataset(dataset);
     p.shape = hdf5::dataset_shape(p.dataset.get());
     p.dtype = hdf5::dataset_dtype(p.dataset.get(), p.where);
+    p.packing = hdf5::read_packing(p.dataset.get(), p.where);
     if (p.shape.empty()) fail("{}: one value, expected an array", p.where);
     p.row_elements = element_count(Shape(p.shape.begin() + 1, p.shape.end()), p.where);
-    p.blocks = std::make_unique<hdf5::BlockReader>(p.dataset.get(), p.where);
+    require_memory(static_cast<std::uint64_t>(p.row_elements) * sizeof(double), p.where + ": one row");
+    p.blocks = std::make_unique<hdf5::BlockReader>(p.dataset.get(), p.file.sizes(), p.where);
 }
 
 Hdf5Array::~Hdf5Array() = default;
@@ -113,6 +105,19 @@ const std::string& Hdf5Array::where() const {
 
 std::int64_t Hdf5Array::row_elements() const {
     return parts_->row_elements;
+}
+
+const std::vector<std::string>& Hdf5Array::warnings() const {
+    return parts_->file.warnings();
+}
+
+const Packing& Hdf5Array::packing() const {
+    return parts_->packing;
+}
+
+bool Hdf5Array::has_attribute(const std::string& name) const {
+    const hdf5::Lock lock;
+    return H5Aexists(parts_->dataset.get(), name.c_str()) > 0;
 }
 
 Json Hdf5Array::attribute(const std::string& name) const {
@@ -142,16 +147,17 @@ std::vector<std::string> hdf5_dataset_names(const fs::path& path) {
     return hdf5::dataset_names(file.get());
 }
 
-std::vector<std::string> read_hdf5_texts(const fs::path& path, const std::string& dataset) {
+std::vector<std::string> read_hdf5_texts(const fs::path& path, const std::string& dataset,
+                                         ExternalFiles external) {
     const hdf5::Lock lock;
-    const auto file = hdf5::open_for_reading(path);
-    const auto handle = hdf5::open_dataset(file.get(), dataset, path.string());
-    const auto where = fmt::format("{}: dataset '{}'", path.string(), dataset);
+    hdf5::InputFile file(path, external);
+    const auto handle = file.dataset(dataset);
+    const auto where = file.where(dataset);
     const auto count = element_count(hdf5::dataset_shape(handle.get()), where);
     const hdf5::Handle type(H5Dget_type(handle.get()), H5Tclose);
     if (H5Tget_class(type.get()) == H5T_INTEGER) return integer_texts(handle.get(), count, where);
     if (H5Tget_class(type.get()) != H5T_STRING) fail("{}: expected texts or integers", where);
-    if (H5Tis_variable_str(type.get()) > 0) return variable_texts(handle.get(), count, where);
+    if (H5Tis_variable_str(type.get()) > 0) return hdf5::VariableTexts(handle.get()).read_dataset(count);
     return fixed_texts(handle.get(), count, where);
 }
 

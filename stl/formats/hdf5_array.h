@@ -9,14 +9,17 @@
 #include <vector>
 
 #include "stl/core/array.h"
+#include "stl/core/external_files.h"
 #include "stl/core/json.h"
+#include "stl/formats/packing.h"
 
 namespace stl {
 
 class Hdf5Array {
   public:
-    /// Error: no such file, no HDF5 file, no such dataset (the message lists those there are), no numbers.
-    Hdf5Array(const fs::path& path, const std::string& dataset);
+    /// Error: no such file, no HDF5 file, no such dataset (the message lists those there are), no numbers, values
+    /// that lie in a file that is missing, short or not allowed, or that were never written.
+    Hdf5Array(const fs::path& path, const std::string& dataset, ExternalFiles external = {});
     ~Hdf5Array();
     Hdf5Array(Hdf5Array&&) noexcept;
     Hdf5Array& operator=(Hdf5Array&&) noexcept;
@@ -26,8 +29,13 @@ class Hdf5Array {
     const std::string& where() const;  ///< "FILE: dataset 'NAME'", for messages
     /// Values of one row.
     std::int64_t row_elements() const;
-    /// A number or a text; null where there is none of the name.
+    /// Values that were never written and read as the fill value.
+    const std::vector<std::string>& warnings() const;
+    bool has_attribute(const std::string& name) const;
+    /// A number or a text; null where there is none of the name, or one of another kind.
     Json attribute(const std::string& name) const;
+    /// For read(), which gives values as they are stored.
+    const Packing& packing() const;
 
     /// Rows [first, first + count), converted; `out` holds count * row_elements() values. Error: damaged.
     void read(std::int64_t first, std::int64_t count, std::span<std::uint8_t> out) const;
@@ -44,6 +52,7 @@ class Hdf5Array {
 std::vector<std::string> hdf5_dataset_names(const fs::path& path);
 
 /// A dataset of texts, or of integers (as texts). Error: anything else.
-std::vector<std::string> read_hdf5_texts(const fs::path& path, const std::string& dataset);
+std::vector<std::string> read_hdf5_texts(const fs::path& path, const std::string& dataset,
+                                         ExternalFiles external = {});
 
 }  // namespace stl

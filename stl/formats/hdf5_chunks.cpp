@@ -24,7 +24,8 @@ std::vector<H5Z_filter_t> read_filters(hid_t creation) {
         unsigned config = 0;
         const auto filter =
             H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, &config);
-        if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE) return {};
+        const bool checksum = filter == H5Z_FILTER_FLETCHER32 && i + 1 == count;  // of what is stored
+        if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE && !checksum) return {};
         filters.push_back(filter);
     }
     return filters;
@@ -42,7 +43,59 @@ std::vector<std::byte> unshuffle(const std::vector<std::byte>& shuffled, std::si
     return values;
 }
 
+/// HDF5's: sums of 16-bit words, big-endian, and of these sums, both modulo 2^16 - 1.
+std::uint32_t fletcher32(std::span<const std::byte> bytes) {
+    constexpr std::size_t without_overflow = 360;  // words
+    std::uint32_t sum = 0, sums = 0;
+    const auto fold = [](std::uint32_t value) { return (value & 0xffff) + (value >> 16); };
+    while (!bytes.empty()) {
+        const auto part = bytes.first(std::min(bytes.size(), 2 * without_overflow));
+        for (std::size_t i = 0; i < part.size(); i += 2) {
+            sum += std::to_integer<std::uint32_t>(part[i]) << 8;
+            if (i + 1 < part.size()) sum += std::to_integer<std::uint32_t>(part[i + 1]);
+            sums += sum;
+        }
+        sum = fold(sum);
+        sums = fold(sums);
+        bytes = bytes.subspan(part.size());
+    }
+    return fold(sums) << 16 | fold(sum);
+}
+
+/// Whether the last four bytes are the checksum of those before. HDF5 before 1.6.3 swapped its bytes in pairs.
+bool checksum_holds(std::span<const std::byte> bytes) {
+    if (bytes.size() < 4) return false;
+    const auto sum = fletcher32(bytes.first(bytes.size() - 4));
+    const auto swapped = (sum & 0x00ff00ff) << 8 | (sum >> 8 & 0x00ff00ff);
+    std::uint32_t stored = 0;
+    for (const auto byte : bytes.last(4)) stored = stored >> 8 | std::to_integer<std::uint32_t>(byte) << 24;
+    return stored == sum || stored == swapped;
+}
+
+std::uint64_t bytes_of(Shape shape, std::size_t element, const std::string& where) {
+    shape.push_back(static_cast<std::int64_t>(element));
+    return static_cast<std::uint64_t>(element_count(shape, where));
+}
+
 }  // namespace
+
+void require_reasonable_chunks(hid_t dataset, const std::string& where) {
+    const Handle creation(H5Dget_create_plist(dataset), H5Pclose), type(H5Dget_type(dataset), H5Tclose);
+    const auto all = dataset_shape(dataset);
+    std::vector<hsize_t> sizes(all.size());
+    if (H5Pget_chunk(creation.get(), static_cast<int>(sizes.size()), sizes.data()) != std::ssize(all))
+        fail("{}: damaged chunk sizes", where);
+    const auto element = H5Tget_size(type.get());
+    const auto chunk = bytes_of({sizes.begin(), sizes.end()}, element, where + ": chunk");
+    if (chunk == 0) fail("{}: empty chunks", where);
+    // As stored, unpacked, and shuffled before that.
+    require_memory(3 * chunk, where + ": one chunk");
+    // Of a dataset that can grow a chunk may hold more than all values there are, but not without bounds.
+    constexpr std::uint64_t always_fits = 64 << 20;
+    const auto whole = bytes_of(all, element, where);
+    if (chunk > std::max(always_fits, 4 * whole))
+        fail("{}: chunks of {} for {} of values", where, bytes_text(chunk), bytes_text(whole));
+}
 
 std::unique_ptr<ChunkReader> ChunkReader::make(hid_t dataset, const std::string& where) {
     const Handle creation(H5Dget_create_plist(dataset), H5Pclose);
@@ -57,16 +110,15 @@ std::unique_ptr<ChunkReader> ChunkReader::make(hid_t dataset, const std::string&
     std::unique_ptr<ChunkReader> reader(new ChunkReader);
     std::array<hsize_t, H5S_MAX_RANK> sizes{};
     const int rank = H5Pget_chunk(creation.get(), H5S_MAX_RANK, sizes.data());
-    if (rank != static_cast<int>(hdf5::dataset_shape(dataset).size())) fail("{}: damaged chunk sizes", where);
     reader->chunk_size_.assign(sizes.begin(), sizes.begin() + rank);
-    auto shape = Shape(sizes.begin(), sizes.begin() + rank);
-    shape.push_back(static_cast<std::int64_t>(element));
-    reader->chunk_bytes_ = static_cast<std::size_t>(element_count(shape, where + ": chunk"));
-    if (reader->chunk_bytes_ == 0) fail("{}: empty chunks", where);
-    require_memory(reader->chunk_bytes_, where + ": one chunk");
+    reader->chunk_bytes_ = bytes_of({sizes.begin(), sizes.begin() + rank}, element, where + ": chunk");
     H5D_fill_value_t fill = H5D_FILL_VALUE_DEFAULT;
     H5Pfill_value_defined(creation.get(), &fill);
-    reader->zero_where_unwritten_ = fill != H5D_FILL_VALUE_USER_DEFINED;
+    if (fill == H5D_FILL_VALUE_USER_DEFINED) {
+        reader->fill_.resize(element);
+        if (H5Pget_fill_value(creation.get(), type.get(), reader->fill_.data()) < 0)
+            fail("{}: its fill value cannot be read ({})", where, reason());
+    }
     reader->dataset_ = dataset;
     reader->where_ = where;
     reader->element_ = element;
@@ -130,8 +182,12 @@ ChunkReader::Bytes ChunkReader::load(const Position& offset) const {
         }
     }
     if (!packed.empty()) return unpack(std::move(packed), skipped);
-    if (!zero_where_unwritten_) fail("{}: a chunk was never written", where_);
-    return Bytes(chunk_bytes_);
+    // All chunks were counted when the dataset was opened: the index that says where they are must be damaged.
+    if (fill_.empty()) fail("{}: a chunk is missing", where_);
+    Bytes values(chunk_bytes_);
+    for (std::size_t i = 0; i < values.size(); i += element_)
+        std::ranges::copy(fill_, values.begin() + static_cast<std::ptrdiff_t>(i));
+    return values;
 }
 
 ChunkReader::Bytes ChunkReader::unpack(Bytes packed, unsigned skipped_filters) const {
@@ -139,6 +195,11 @@ ChunkReader::Bytes ChunkReader::unpack(Bytes packed, unsigned skipped_filters) c
         if ((skipped_filters >> i & 1U) != 0) continue;
         if (filters_[i] == H5Z_FILTER_SHUFFLE) {
             if (element_ > 1) packed = unshuffle(packed, element_);
+            continue;
+        }
+        if (filters_[i] == H5Z_FILTER_FLETCHER32) {
+            if (!checksum_holds(packed)) fail("{}: damaged chunk (checksum)", where_);
+            packed.resize(packed.size() - 4);
             continue;
         }
         Bytes values(chunk_bytes_);

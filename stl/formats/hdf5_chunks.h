@@ -15,10 +15,14 @@
 
 namespace stl::hdf5 {
 
+/// Of a dataset whose chunks are unpacked whole. Error: chunks that the memory has no room for, or that are far larger
+/// than the dataset.
+void require_reasonable_chunks(hid_t dataset, const std::string& where);
+
 class ChunkReader {
   public:
-    /// Null unless the dataset is chunked and packed by deflate, after a byte shuffle or not: everything else
-    /// is H5Dread's.
+    /// Null unless the dataset is chunked and packed by deflate, after a byte shuffle or not, with a checksum
+    /// (Fletcher-32) or not: everything else is H5Dread's.
     static std::unique_ptr<ChunkReader> make(hid_t dataset, const std::string& where);
 
     /// The block [start, start + size) of the dataset, dense, into `out`, values as they are stored.
@@ -42,7 +46,7 @@ class ChunkReader {
     std::vector<H5Z_filter_t> filters_;
     Position chunk_size_;
     std::size_t chunk_bytes_ = 0;
-    bool zero_where_unwritten_ = true;
+    Bytes fill_;  ///< one value, where nothing was written; empty: the file's author set none
 
     /// Chunks of several sequences are asked for once per sequence: the latest few stay.
     mutable std::mutex mutex_;

@@ -1,12 +1,13 @@
 #include "stl/formats/hdf5_handle.h"
 
 #include <algorithm>
-#include <array>
+#include <cstdlib>
 
 #include "stl/core/error.h"
 #include "stl/core/file_kind.h"
 #include "stl/core/names.h"
 #include "stl/core/utf8.h"
+#include "stl/formats/hdf5_texts.h"
 
 namespace stl::hdf5 {
 namespace {
@@ -37,14 +38,17 @@ herr_t collect_dataset(hid_t /*group*/, const char* name, const Info* info, void
     return ++found.objects < most_objects ? 0 : 1;
 }
 
-/// A text of fixed length. HDF5 1.10 trusts a file's heap of variable-length strings: a damaged one would end
-/// the program.
 Json read_text_attribute(hid_t attribute, hid_t type) {
     constexpr std::size_t too_long = 1 << 20;
-    if (H5Tis_variable_str(type) != 0 || H5Tget_size(type) > too_long) return nullptr;
-    std::string text(H5Tget_size(type), '\0');
-    if (H5Aread(attribute, type, text.data()) < 0) return nullptr;
-    text.erase(std::find(text.begin(), text.end(), '\0'), text.end());
+    std::string text;
+    if (H5Tis_variable_str(type) > 0) {
+        text = VariableTexts(attribute).read_attribute();
+    } else {
+        if (H5Tget_size(type) > too_long) return nullptr;
+        text.resize(H5Tget_size(type));
+        if (H5Aread(attribute, type, text.data()) < 0) return nullptr;
+        text.erase(std::find(text.begin(), text.end(), '\0'), text.end());
+    }
     return is_utf8(text) ? Json(text) : Json(nullptr);  // an attribute may hold anything
 }
 
@@ -57,32 +61,15 @@ std::string short_reason(const std::string& text) {
     return end == std::string::npos ? text : text.substr(begin + mark.size(), end - begin - mark.size());
 }
 
-/// Error: packed by what this HDF5 library has no filter for, such as h5py's "lzf".
-void require_filters(hid_t dataset, const std::string& where) {
-    const Handle creation(H5Dget_create_plist(dataset), H5Pclose);
-    const int count = H5Pget_nfilters(creation.get());
-    for (int i = 0; i < count; ++i) {
-        unsigned flags = 0, config = 0;
-        std::size_t values = 0;
-        std::array<char, 64> name{};
-        const auto filter = H5Pget_filter2(creation.get(), static_cast<unsigned>(i), &flags, &values, nullptr,
-                                           name.size() - 1, name.data(), &config);
-        if (H5Zfilter_avail(filter) <= 0) {
-            fail(
-                "{}: packed by the filter '{}' (number {}), which the HDF5 library here lacks; store it with "
-                "gzip",
-                where, name.data(), filter);
-        }
-    }
-}
-
 }  // namespace
 
 Lock::Lock() : lock_(library_mutex()) {
     // A file that could not be written stays half open inside the library, which crashes when it cleans up at
     // exit. Everything is closed by its handle anyway. Has to be said before the library's first use.
-    static const bool without_exit_handler = H5dont_atexit() >= 0;
-    static_cast<void>(without_exit_handler);
+    // Nor are sources of virtual datasets locked, which HDF5 opens by itself: with locks it reads zeros, without a word,
+    // where the same file is open without them.
+    static const bool set_up = (H5dont_atexit(), ::setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0) == 0);
+    static_cast<void>(set_up);
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }
 
@@ -125,7 +112,7 @@ Handle open_for_reading(const fs::path& path) {
     const auto why = reason();
     if (fs::file_size(path) == 0) fail("{}: is empty, expected an HDF5 file", path.string());
     refuse_stand_in(path);
-    if (H5Fis_hdf5(path.c_str()) == 0) fail("{}: is no HDF5 file{}", path.string(), kind_hint(path));
+    if (H5Fis_hdf5(path.c_str()) == 0) fail("{}: not an HDF5 file{}", path.string(), kind_hint(path));
     fail("{}: cannot be read as HDF5 ({})", path.string(), why);
 }
 
@@ -135,18 +122,13 @@ std::vector<std::string> dataset_names(hid_t file) {
     return found.datasets;
 }
 
-Handle open_dataset(hid_t file, const std::string& name, const std::string& path) {
-    Handle dataset(H5Dopen2(file, name.c_str(), H5P_DEFAULT), H5Dclose);
-    if (dataset.valid()) {
-        require_filters(dataset.get(), fmt::format("{}: dataset '{}'", path, name));
-        return dataset;
-    }
-    const auto why = reason();
-    const auto names = dataset_names(file);
-    if (std::ranges::find(names, name) != names.end())
-        fail("{}: dataset '{}' cannot be opened ({})", path, name, why);
-    if (names.empty()) fail("{}: holds no dataset, expected '{}'", path, name);
-    fail("{}: no dataset '{}'{}", path, name, did_you_mean(name, names));
+fs::path file_of(hid_t object) {
+    const Handle file(H5Iget_file_id(object), H5Fclose);
+    std::string name(4096, '\0');
+    const auto length = H5Fget_name(file.get(), name.data(), name.size());
+    if (length < 0 || length >= std::ssize(name)) fail("an HDF5 file cannot be told its name ({})", reason());
+    name.resize(static_cast<std::size_t>(length));
+    return name;
 }
 
 Shape dataset_shape(hid_t dataset) {

@@ -54,16 +54,16 @@ Handle lockless_access();
 Handle open_for_reading(const fs::path& path);
 /// To create a dataset with: without the time of its making, so that the same data give the same file.
 Handle timeless_creation();
-/// Error with the names of the datasets there are.
-Handle open_dataset(hid_t file, const std::string& name, const std::string& path);
 /// Names of the datasets, those in groups too ("a/b"); of the first thousand objects.
 std::vector<std::string> dataset_names(hid_t file);
+/// The file that an attribute, dataset or group lies in: another one where a link leads there.
+fs::path file_of(hid_t object);
 Shape dataset_shape(hid_t dataset);
 /// Error (with `where`) for what is neither an integer nor a float of the usual sizes.
 DType dataset_dtype(hid_t dataset, const std::string& where);
 
-/// A number (as double), a list of them, or a text of fixed length; null where there is no such attribute or
-/// it is of another kind.
+/// A number (as double), a list of them, or a text; null where there is no such attribute or it is of another
+/// kind, a text that is not UTF-8 for example. Error: a damaged text.
 Json read_attribute(hid_t object, const std::string& name);
 /// Numbers and lists of them as double, texts as they are, everything else as JSON text (at most 64 KiB).
 void write_attribute(hid_t object, const std::string& name, const Json& value, const std::string& where);

@@ -1,11 +1,13 @@
 #include "stl/formats/hdf5_parts.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <numeric>
 
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 #include "stl/formats/file_checks.h"
 
 namespace stl::hdf5 {
@@ -20,14 +22,42 @@ Json json_or_null(const std::string& text) {
     }
 }
 
+/// Empty where there is no such attribute.
+std::vector<double> read_numbers(hid_t dataset, const char* name, const std::string& where) {
+    if (H5Aexists(dataset, name) <= 0) return {};
+    const auto value = read_attribute(dataset, name);
+    if (value.is_number()) return {value.get<double>()};
+    if (!value.is_array()) fail("{}: its attribute '{}' is not a number: correct or delete it", where, name);
+    return value.get<std::vector<double>>();
+}
+
+double read_number(hid_t dataset, const char* name, double otherwise, const std::string& where) {
+    const auto values = read_numbers(dataset, name, where);
+    if (values.empty()) return otherwise;
+    if (values.size() == 1 && std::isfinite(values.front())) return values.front();
+    fail("{}: its attribute '{}' is not one finite number: correct or delete it", where, name);
+}
+
 }  // namespace
 
-BlockReader::BlockReader(hid_t dataset, std::string where)
-    : dataset_(dataset), where_(std::move(where)), chunks_(ChunkReader::make(dataset, where_)) {}
+BlockReader::BlockReader(hid_t dataset, FileSizes files, std::string where)
+    : dataset_(dataset),
+      files_(std::move(files)),
+      where_(std::move(where)),
+      chunks_(ChunkReader::make(dataset, where_)) {}
 
 void BlockReader::read(std::span<const hsize_t> start, std::span<const hsize_t> size, hid_t type,
                        void* out) const {
-    if (chunks_) return read_packed(start, size, type, out);
+    files_.require_whole();  // or else what is missing is called damaged
+    if (chunks_)
+        read_packed(start, size, type, out);
+    else
+        read_plain(start, size, type, out);
+    files_.require_whole();
+}
+
+void BlockReader::read_plain(std::span<const hsize_t> start, std::span<const hsize_t> size, hid_t type,
+                             void* out) const {
     const Lock lock;
     const Handle here(H5Dget_space(dataset_), H5Sclose);
     const Handle there(H5Screate_simple(static_cast<int>(size.size()), size.data(), nullptr), H5Sclose);
@@ -153,6 +183,17 @@ void read_description(hid_t dataset, hid_t file, SequenceInfo& info) {
     }
 }
 
+Packing read_packing(hid_t dataset, const std::string& where) {
+    Packing packing{read_number(dataset, "scale_factor", 1, where),
+                    read_number(dataset, "add_offset", 0, where)};
+    if (packing.scale == 0) fail("{}: its attribute 'scale_factor' is 0: correct or delete it", where);
+    for (const char* name : {"_FillValue", "missing_value"}) {
+        for (const double value : read_numbers(dataset, name, where))
+            packing.missing.push_back(static_cast<float>(value));
+    }
+    return packing;
+}
+
 void write_description(hid_t dataset, const WriteOptions& options, const std::string& where) {
     if (options.fps > 0) write_attribute(dataset, "fps", options.fps, where);
     auto settings = options.attributes;
@@ -166,15 +207,15 @@ void write_description(hid_t dataset, const WriteOptions& options, const std::st
     if (!settings.empty()) write_attribute(dataset, "settings", settings, where);
 }
 
-std::vector<std::uint8_t> read_marks(hid_t file, const std::string& name, std::int64_t count,
-                                     const std::string& path) {
-    const auto dataset = open_dataset(file, name, path);
+std::vector<std::uint8_t> read_marks(InputFile& file, const std::string& name, std::int64_t count) {
+    const auto dataset = file.dataset(name);
     const auto shape = dataset_shape(dataset.get());
-    const auto where = fmt::format("{}: dataset '{}'", path, name);
+    const auto where = file.where(name);
     if (shape != Shape{count}) {
         fail("{}: shape {}, expected [{}], a mark for each sequence", where, to_string(shape), count);
     }
     if (dataset_dtype(dataset.get(), where) != DType::u8) fail("{}: expected uint8 values", where);
+    require_memory(static_cast<std::uint64_t>(count), where);
     std::vector<std::uint8_t> marks(static_cast<std::size_t>(count));
     if (H5Dread(dataset.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, marks.data()) < 0) {
         fail("{}: cannot be read ({})", where, reason());

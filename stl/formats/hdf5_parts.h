@@ -9,6 +9,8 @@
 
 #include "stl/formats/hdf5_chunks.h"
 #include "stl/formats/hdf5_handle.h"
+#include "stl/formats/hdf5_input.h"
+#include "stl/formats/packing.h"
 #include "stl/formats/sequences.h"
 
 namespace stl::hdf5 {
@@ -16,15 +18,20 @@ namespace stl::hdf5 {
 /// Blocks of one dataset, converted to a type of the memory. Thread-safe; the dataset must outlive it.
 class BlockReader {
   public:
-    BlockReader(hid_t dataset, std::string where);
-    /// The block [start, start + size), dense, as values of `type` (H5T_NATIVE_...). Error: damaged.
+    /// `files`: what the values lie in.
+    BlockReader(hid_t dataset, FileSizes files, std::string where);
+    /// The block [start, start + size), dense, as values of `type` (H5T_NATIVE_...). Error: damaged, a file that
+    /// was cut short after it was opened.
     void read(std::span<const hsize_t> start, std::span<const hsize_t> size, hid_t type, void* out) const;
 
   private:
+    void read_plain(std::span<const hsize_t> start, std::span<const hsize_t> size, hid_t type,
+                    void* out) const;
     void read_packed(std::span<const hsize_t> start, std::span<const hsize_t> size, hid_t type,
                      void* out) const;
 
     hid_t dataset_;
+    FileSizes files_;
     std::string where_;
     std::unique_ptr<ChunkReader> chunks_;  ///< null: H5Dread does it
 };
@@ -70,12 +77,13 @@ class RowWriter {
 /// `fps`, `source`, `mean`, `std` and the JSON object `settings`, of the dataset or else of the file, into
 /// info.
 void read_description(hid_t dataset, hid_t file, SequenceInfo& info);
-/// The same of WriteOptions, onto the dataset.
+/// Of the dataset's own attributes. Error: one is not a number, or not one that can scale.
+Packing read_packing(hid_t dataset, const std::string& where);
+/// What read_description() reads, of WriteOptions, onto the dataset.
 void write_description(hid_t dataset, const WriteOptions& options, const std::string& where);
 
 /// A dataset uint8 [count] of marks (Split). Error: another shape or type, marks that are none.
-std::vector<std::uint8_t> read_marks(hid_t file, const std::string& name, std::int64_t count,
-                                     const std::string& path);
+std::vector<std::uint8_t> read_marks(InputFile& file, const std::string& name, std::int64_t count);
 void write_marks(hid_t file, const std::string& name, std::span<const std::uint8_t> marks,
                  const std::string& where);
 

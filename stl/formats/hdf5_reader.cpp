@@ -16,9 +16,9 @@ using hdf5::Handle;
 constexpr auto default_name = "sequences";
 
 /// "sequences", or the only dataset besides `split`.
-std::string choose_dataset(hid_t file) {
-    if (H5Lexists(file, default_name, H5P_DEFAULT) > 0) return default_name;
-    auto names = hdf5::dataset_names(file);
+std::string choose_dataset(const hdf5::InputFile& file) {
+    if (file.has(default_name)) return default_name;
+    auto names = hdf5::dataset_names(file.get());
     std::erase(names, "split");
     if (names.size() == 1) return names.front();
     return default_name;
@@ -26,21 +26,31 @@ std::string choose_dataset(hid_t file) {
 
 class Hdf5Reader : public SequenceReader {
   public:
-    Hdf5Reader(const fs::path& path, const ReadOptions& options) {
+    Hdf5Reader(const fs::path& path, const ReadOptions& options) : file_(path, options.external) {
         const hdf5::Lock lock;
-        file_ = hdf5::open_for_reading(path);
-        name_ = options.dataset.empty() ? choose_dataset(file_.get()) : options.dataset;
-        where_ = fmt::format("{}: dataset '{}'", path.string(), name_);
-        dataset_ = hdf5::open_dataset(file_.get(), name_, path.string());
+        name_ = options.dataset.empty() ? choose_dataset(file_) : options.dataset;
+        where_ = file_.where(name_);
+        dataset_ = file_.dataset(name_);
 
         const auto stored = hdf5::dataset_dtype(dataset_.get(), where_);
-        const auto as_read = stored == DType::f16 || stored == DType::f64 ? DType::f32 : stored;
+        packing_ = hdf5::read_packing(dataset_.get(), where_);
+        const bool floats = packing_.scaled() || stored == DType::f16 || stored == DType::f64;
+        const auto as_read = floats ? DType::f32 : stored;
         array_ = describe_array(hdf5::dataset_shape(dataset_.get()), as_read, FileKind::hdf5, options.layout,
                                 where_);
-        info_ = {array_.count(), array_.sequence(), stored, 0, Json::object()};
+        info_ = {.count = array_.count(),
+                 .shape = array_.sequence(),
+                 .dtype = packing_.scaled() ? DType::f32 : stored,
+                 .fps = 0,
+                 .attributes = Json::object()};
         hdf5::read_description(dataset_.get(), file_.get(), info_);
-        read_split(path.string(), options.dataset);
-        blocks_.emplace(dataset_.get(), where_);
+        read_split(options.dataset);
+        info_.warnings = file_.warnings();
+        if (!array_.guess.empty()) info_.warnings.push_back(array_.guess);
+        if (array_.divide) {
+            for (auto& value : packing_.missing) value /= 255.0F;  // as gather() does
+        }
+        blocks_.emplace(dataset_.get(), file_.sizes(), where_);
     }
 
     ~Hdf5Reader() override {
@@ -54,6 +64,14 @@ class Hdf5Reader : public SequenceReader {
     void read(std::int64_t first, std::int64_t count, std::span<float> out) const override {
         check_range(info_, first, count, out.size(), where_);
         if (count == 0) return;
+        read_stored(first, count, out);
+        packing_.unpack(out);
+    }
+
+    std::vector<std::int64_t> rows(Split split) const override { return rows_of(split_, info_.count, split); }
+
+  private:
+    void read_stored(std::int64_t first, std::int64_t count, std::span<float> out) const {
         const auto one = static_cast<std::size_t>(info_.shape.elements());
         if (array_.layout == "NTCHW" && array_.dtype == DType::f32) {
             return read_block(first, count, H5T_NATIVE_FLOAT, out.data());
@@ -70,9 +88,6 @@ class Hdf5Reader : public SequenceReader {
         }
     }
 
-    std::vector<std::int64_t> rows(Split split) const override { return rows_of(split_, info_.count, split); }
-
-  private:
     void read_block(std::int64_t first, std::int64_t count, hid_t type, void* out) const {
         std::vector<hsize_t> start(array_.shape.size());
         std::vector<hsize_t> size(array_.shape.begin(), array_.shape.end());
@@ -85,22 +100,23 @@ class Hdf5Reader : public SequenceReader {
 
     /// `split` stands beside the dataset. It need not fit a dataset that was named, e.g. predictions for a
     /// few rows.
-    void read_split(const std::string& path, const std::string& named) {
+    void read_split(const std::string& named) {
         const auto slash = name_.rfind('/');
         const auto split_name = (slash == std::string::npos ? "" : name_.substr(0, slash + 1)) + "split";
-        if (name_ == split_name || H5Lexists(file_.get(), split_name.c_str(), H5P_DEFAULT) <= 0) return;
-        const auto marks = hdf5::open_dataset(file_.get(), split_name, path);
+        if (name_ == split_name || !file_.has(split_name)) return;
+        const auto marks = file_.dataset(split_name);
         const bool fits = hdf5::dataset_shape(marks.get()) == Shape{info_.count};
         if (!fits && !named.empty() && named != default_name) return;
-        split_ = hdf5::read_marks(file_.get(), split_name, info_.count, path);
+        split_ = hdf5::read_marks(file_, split_name, info_.count);
     }
 
     std::string name_;
     std::string where_;
-    Handle file_;
+    hdf5::InputFile file_;
     Handle dataset_;
     std::optional<hdf5::BlockReader> blocks_;
     StoredArray array_;
+    Packing packing_;
     SequenceInfo info_;
     std::vector<std::uint8_t> split_;
 };
@@ -108,7 +124,8 @@ class Hdf5Reader : public SequenceReader {
 }  // namespace
 
 std::unique_ptr<SequenceReader> open_hdf5(const fs::path& path, const ReadOptions& options) {
-    if (options.dataset.empty() && options.layout.empty() && holds_windows(path)) return open_windows(path);
+    if (options.dataset.empty() && options.layout.empty() && holds_windows(path))
+        return open_windows(path, options.external);
     return std::make_unique<Hdf5Reader>(path, options);
 }
 

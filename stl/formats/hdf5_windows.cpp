@@ -28,7 +28,7 @@ bool has(hid_t file, const char* name) {
 
 class WindowReader : public SequenceReader {
   public:
-    explicit WindowReader(const fs::path& path) : frames_(path, frames_dataset) {
+    WindowReader(const fs::path& path, ExternalFiles external) : frames_(path, frames_dataset, external) {
         const auto& shape = frames_.shape();
         if (shape.size() != 4 || element_count(shape, frames_.where()) == 0) {
             fail("{}: shape {}, expected [F,C,H,W]", frames_.where(), to_string(shape));
@@ -36,7 +36,7 @@ class WindowReader : public SequenceReader {
         if (frames_.dtype() != DType::u8 && frames_.dtype() != DType::f32) {
             fail("{}: {} values, expected uint8 or float32", frames_.where(), dtype_name(frames_.dtype()));
         }
-        read_windows(path);
+        read_windows(path, external);
         info_.shape.channels = shape[1];
         info_.shape.height = shape[2];
         info_.shape.width = shape[3];
@@ -44,13 +44,12 @@ class WindowReader : public SequenceReader {
         require_memory(static_cast<std::uint64_t>(info_.shape.elements()) * sizeof(float),
                        frames_.where() + ": one sequence");
         const hdf5::Lock lock;
-        const auto file = hdf5::open_for_reading(path);
-        const auto dataset = hdf5::open_dataset(file.get(), frames_dataset, path.string());
+        hdf5::InputFile file(path, external);
+        const auto dataset = file.dataset(frames_dataset);
         info_.attributes = Json::object();
         hdf5::read_description(dataset.get(), file.get(), info_);
-        if (has(file.get(), split_dataset)) {
-            split_ = hdf5::read_marks(file.get(), split_dataset, info_.count, path.string());
-        }
+        if (file.has(split_dataset)) split_ = hdf5::read_marks(file, split_dataset, info_.count);
+        info_.warnings = file.warnings();
     }
 
     const SequenceInfo& info() const override { return info_; }
@@ -74,8 +73,8 @@ class WindowReader : public SequenceReader {
     }
 
   private:
-    void read_windows(const fs::path& path) {
-        const Hdf5Array windows(path, windows_dataset);
+    void read_windows(const fs::path& path, ExternalFiles external) {
+        const Hdf5Array windows(path, windows_dataset, external);
         const auto& shape = windows.shape();
         const bool integers = windows.dtype() == DType::i64 || windows.dtype() == DType::i32;
         if (shape.size() != 2 || !integers || element_count(shape, windows.where()) == 0) {
@@ -118,8 +117,8 @@ bool holds_windows(const fs::path& path) {
            !has(file.get(), "sequences");
 }
 
-std::unique_ptr<SequenceReader> open_windows(const fs::path& path) {
-    return std::make_unique<WindowReader>(path);
+std::unique_ptr<SequenceReader> open_windows(const fs::path& path, ExternalFiles external) {
+    return std::make_unique<WindowReader>(path, external);
 }
 
 class WindowWriter::File {

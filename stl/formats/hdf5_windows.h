@@ -16,7 +16,7 @@ bool holds_windows(const fs::path& path);
 
 /// x: [n,T,C,H,W] as every reader gives it. Error: wrong rank or type, a window that names a frame which is
 /// not there.
-std::unique_ptr<SequenceReader> open_windows(const fs::path& path);
+std::unique_ptr<SequenceReader> open_windows(const fs::path& path, ExternalFiles external = {});
 
 /// The frames first, or between them, the windows over what was appended. The file appears under its name
 /// only at finish().

@@ -7,6 +7,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/memory.h"
+#include "stl/core/names.h"
 
 namespace stl {
 namespace {
@@ -27,16 +28,53 @@ void check_layout(const std::string& layout, const Shape& shape, const std::stri
     }
 }
 
-std::string default_layout(const Shape& shape, DType dtype, FileKind kind, const std::string& where) {
+/// As many as pictures have: gray, colour, colour with alpha.
+bool channel_like(std::int64_t size) {
+    return size == 1 || size == 3 || size == 4;
+}
+
+struct Axes {
+    std::string layout;
+    std::string guess{};
+};
+
+Axes default_layout(const Shape& shape, DType dtype, FileKind kind, const std::string& where) {
     const bool numpy = kind == FileKind::numpy;
-    if (shape.size() == 5) {
-        const bool channels_last =
+    const auto rank = shape.size();
+    // Rows and columns are many, channels few.
+    const bool channels_last = rank >= 3 && channel_like(shape[rank - 1]) && shape[rank - 3] > 4;
+    const auto refuse = [&](const char* taken, const char* likely) {
+        fail("{}: shape {} looks as if channels came last; say which axis is which, e.g. --layout {} (or {})",
+             where, to_string(shape), likely, taken);
+    };
+    const auto guess = [&](const char* layout, const std::string& meaning, const char* other) {
+        return Axes{layout, fmt::format("{}: the axes of shape {} are a guess: {}, {}; if not, --layout {}",
+                                        where, to_string(shape), layout, meaning, other)};
+    };
+    if (rank == 5) {
+        const bool moving_mnist =
             numpy && dtype == DType::u8 && (shape[4] == 1 || shape[4] == 3) && shape[2] > 4;
-        return channels_last ? "TNHWC" : "NTCHW";
+        if (moving_mnist)
+            return guess("TNHWC",
+                         fmt::format("{} of {}", counted(shape[1], "sequence"), counted(shape[0], "frame")),
+                         "NTHWC");
+        if (channels_last) refuse("NTCHW", "NTHWC");
+        const bool channels_second = (shape[1] == 1 || shape[1] == 3) && shape[2] > 4;
+        if (channels_second)
+            return guess("NTCHW",
+                         fmt::format("{} of {}", counted(shape[1], "frame"), counted(shape[2], "channel")),
+                         "NCTHW");
+        return {"NTCHW"};
     }
-    if (shape.size() == 4 && numpy) return "TNHW";
+    if (rank == 4 && numpy) {
+        if (channels_last) refuse("TNHW", "THWC");
+        return guess("TNHW",
+                     fmt::format("{} of {}", counted(shape[1], "sequence"), counted(shape[0], "frame")),
+                     shape[1] == 3 ? "TCHW" : "NTHW");
+    }
+    const char* likely = rank == 3 ? "THW" : channels_last ? "THWC" : "NTHW";
     fail("{}: shape {} has {} axes, expected [N,T,C,H,W]{} (or say which is which, e.g. --layout {})", where,
-         to_string(shape), shape.size(), numpy ? " or [T,N,H,W]" : "", shape.size() == 3 ? "THW" : "NTHW");
+         to_string(shape), shape.size(), numpy ? " or [T,N,H,W]" : "", likely);
 }
 
 /// IEEE 754's binary16.
@@ -94,7 +132,9 @@ StoredArray describe_array(const Shape& shape, DType dtype, FileKind kind, const
     if (dtype != DType::u8 && dtype != DType::f16 && dtype != DType::f32 && dtype != DType::f64) {
         fail("{}: {} values, expected uint8, float16, float32 or float64", where, dtype_name(dtype));
     }
-    StoredArray array{layout.empty() ? default_layout(shape, dtype, kind, where) : layout, shape, dtype};
+    auto [letters, guess] = layout.empty() ? default_layout(shape, dtype, kind, where) : Axes{layout};
+    StoredArray array{
+        .layout = std::move(letters), .shape = shape, .dtype = dtype, .guess = std::move(guess)};
     check_layout(array.layout, shape, where);
     if (element_count(shape, where) == 0)
         fail("{}: shape {} is empty, expected sequences", where, to_string(shape));

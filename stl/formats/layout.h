@@ -3,8 +3,9 @@
 // A layout is one letter an axis, in stored order: N sequences, T frames, C channels, H rows, W columns; N
 // and C may be missing (one sequence, one channel). Without a stated layout:
 //   5 axes           NTCHW; of an NPY/NPZ that holds uint8, with a last axis of 1 or 3 and a third axis
-//                    over 4: TNHWC
-//   4 axes, NPY/NPZ  TNHW, the Moving MNIST convention; its values are 0-255, whatever their type
+//                    over 4: TNHWC, a guess; any other shape that looks as if channels came last is refused
+//   4 axes, NPY/NPZ  TNHW, the Moving MNIST convention, a guess; its values are 0-255, whatever their type; a
+//                    shape that looks as if channels came last is refused
 #pragma once
 
 #include <cstddef>
@@ -22,6 +23,8 @@ struct StoredArray {
     Shape shape;         ///< in stored order
     DType dtype = DType::u8;
     bool divide = true;  ///< values are 0-255 and are divided by 255
+    std::string
+        guess{};  ///< a line about axes that were guessed; empty: they were stated, or are [N,T,C,H,W]
 
     /// Size of the axis with this letter; 1 if there is none.
     std::int64_t size(char axis) const;
@@ -31,7 +34,7 @@ struct StoredArray {
 
 enum class FileKind { hdf5, numpy };
 
-/// Applies the rules above, or `layout` where it isn't empty. Error: wrong rank, type, layout, no sequences,
+/// Applies the rules above, or `layout` where it isn't empty. Error: wrong rank, type, layout, doubtful axes, no sequences,
 /// or one sequence that doesn't fit into the memory.
 StoredArray describe_array(const Shape& shape, DType dtype, FileKind kind, const std::string& layout,
                            const std::string& where);

@@ -143,7 +143,7 @@ NpyHeader parse_npy(std::span<const std::byte> bytes, const std::string& where) 
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     if (text.empty()) fail("{}: is empty, expected an NPY file", where);
     if (const auto what = stand_in(bytes); !what.empty()) fail("{}: {}", where, what);
-    if (!text.starts_with(magic)) fail("{}: is no NPY file (it doesn't start with \\x93NUMPY)", where);
+    if (!text.starts_with(magic)) fail("{}: not an NPY file (it doesn't start with \\x93NUMPY)", where);
     const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(bytes[i]); };
     const std::size_t version = text.size() > 6 ? byte(6) : 1;
     if (version < 1 || version > 3) fail("{}: NPY version {}, expected 1 to 3", where, version);

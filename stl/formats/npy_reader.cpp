@@ -17,7 +17,8 @@ class NpyReader : public SequenceReader {
         strides_ = dense_strides(header.shape, dtype_size(header.dtype), header.fortran_order);
         if (const auto axis = array_.layout.find('N'); axis != std::string::npos)
             row_stride_ = strides_[axis];
-        info_ = {array_.count(), array_.sequence(), header.dtype, 0, Json::object()};
+        info_ = {array_.count(), array_.sequence(), header.dtype, 0, Json::object(), {}};
+        if (!array_.guess.empty()) info_.warnings.push_back(array_.guess);
         if (!marks_.empty() && static_cast<std::int64_t>(marks_.size()) != info_.count) {
             fail("{}: {} marks in 'split' for {} sequences", where_, marks_.size(), info_.count);
         }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "stl/core/array.h"
+#include "stl/core/external_files.h"
 #include "stl/core/json.h"
 
 namespace stl {
@@ -38,9 +39,12 @@ const char* split_name(Split split);
 struct SequenceInfo {
     std::int64_t count = 0;
     SequenceShape shape;
-    DType dtype = DType::u8;  ///< as stored
+    DType dtype = DType::u8;  ///< as stored; float32 where attributes scale what is stored
     double fps = 0;           ///< 0: the file does not say
     Json attributes;          ///< what the file says of its source and making (an object)
+    /// What whoever uses the sequences should know, a line each: a guess about the axes, values that were never
+    /// written.
+    std::vector<std::string> warnings{};
 };
 
 /// Reads are const and may come from several threads at once.
@@ -58,6 +62,7 @@ struct ReadOptions {
     std::string layout{};  ///< "" (decided by the rules of docs/files.md), or e.g. "NTCHW", "TNHW", "NTHWC"
     std::string
         dataset{};  ///< name inside an HDF5 or NPZ file; "" means "sequences", or the only one there is
+    ExternalFiles external{};  ///< other files that an HDF5 file names
 };
 
 enum class SequenceFormat { hdf5, npy, npz, none };

@@ -1,5 +1,7 @@
 #include "stl/import/frame_stream.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -25,7 +27,7 @@ VideoOptions video_options(const ImportOptions& o, const FrameFormat& format, co
     v.stream = o.stream;
     v.max_pixels = o.max_pixels;
     v.threads = o.threads;
-    v.allow_external = o.allow_external;
+    v.external = o.external;
     v.stop = stop;
     return v;
 }
@@ -87,7 +89,7 @@ class ArrayStream : public FrameStream {
     ArrayStream(const ImportSource& source, const ImportOptions& options, const FrameFormat& format)
         : name_(source.name),
           format_(format),
-          reader_(open_sequences(source.name, {options.layout, options.dataset})) {
+          reader_(open_sequences(source.name, {options.layout, options.dataset, options.external})) {
         const SequenceShape& shape = reader_->info().shape;
         if (shape.channels != format.channels && shape.channels != 1 &&
             !(shape.channels == 3 && format.channels == 1)) {
@@ -104,20 +106,36 @@ class ArrayStream : public FrameStream {
 
     bool next(StreamFrame& out) override {
         const SequenceInfo& info = reader_->info();
-        out.continues = frame_ < info.shape.frames;
-        if (!out.continues) {
-            if (++index_ >= info.count) return false;
-            reader_->read(index_, 1, row_);
-            frame_ = 0;
-        }
         const auto n = static_cast<std::size_t>(info.shape.frame_elements());
-        convert(std::span<const float>(row_).subspan(static_cast<std::size_t>(frame_++) * n, n), out.values);
-        out.position = static_cast<double>(index_) / static_cast<double>(info.count);
-        return true;
+        out.continues = true;
+        for (;; ++incomplete_, out.continues = false) {
+            if (frame_ == info.shape.frames) {
+                if (++index_ >= info.count) return false;
+                reader_->read(index_, 1, row_);
+                frame_ = 0;
+                out.continues = false;
+            }
+            const auto frame =
+                std::span<const float>(row_).subspan(static_cast<std::size_t>(frame_++) * n, n);
+            // No network can be trained on a frame with holes: it is a gap, as a damaged frame of a video is.
+            if (!std::ranges::all_of(frame, [](float v) { return std::isfinite(v); })) continue;
+            convert(frame, out.values);
+            out.position = static_cast<double>(index_) / static_cast<double>(info.count);
+            return true;
+        }
     }
     double fps() const override { return reader_->info().fps; }
     double duration() const override { return static_cast<double>(reader_->info().count); }
-    std::string damage() const override { return ""; }
+    std::string damage() const override {
+        const SequenceInfo& info = reader_->info();
+        auto lines = info.warnings;
+        if (incomplete_ > 0) {
+            lines.push_back(
+                fmt::format("{}: {} of {} frames are left out: values are missing (NaN or fill values)",
+                            name_, incomplete_, info.count * info.shape.frames));
+        }
+        return fmt::format("{}", fmt::join(lines, "; "));
+    }
 
   private:
     /// One frame [C,H,W] in the model's range to the file's size, channels and type.
@@ -167,6 +185,7 @@ class ArrayStream : public FrameStream {
     AxisTaps vertical_, horizontal_;
     std::vector<float> row_, scratch_, resized_, values_;
     std::int64_t index_ = -1, frame_ = 0;
+    std::int64_t incomplete_ = 0;  ///< frames in which values are missing
 };
 
 }  // namespace
@@ -174,7 +193,7 @@ class ArrayStream : public FrameStream {
 FrameFormat own_format(const ImportSource& source, const ImportOptions& o, const StopRequested& stop) {
     FrameFormat format{o.height, o.width, o.channels, DType::u8};
     if (source.kind == ImportSource::Kind::array) {
-        const auto info = open_sequences(source.name, {o.layout, o.dataset})->info();
+        const auto info = open_sequences(source.name, {o.layout, o.dataset, o.external})->info();
         if (o.height == 0) format.height = static_cast<int>(info.shape.height);
         if (o.width == 0) format.width = static_cast<int>(info.shape.width);
         if (o.channels == 0) format.channels = static_cast<int>(info.shape.channels);

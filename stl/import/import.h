@@ -42,10 +42,10 @@ struct ImportOptions {
     SplitBy split_by = SplitBy::source;
     std::uint64_t seed = 0;       ///< which source goes to which split
     std::string layout, dataset;  ///< of arrays (stl/formats/sequences.h)
+    ExternalFiles external{};     ///< other files that a source names
     std::int64_t max_pixels = default_max_pixels;
-    bool allow_external = false;  ///< videos may be playlists (VideoOptions)
-    int threads = 0;              ///< of the decoder; 0: all cores
-    int compression = 4;          ///< HDF5 deflate level, 0-9
+    int threads = 0;      ///< of the decoder; 0: all cores
+    int compression = 4;  ///< HDF5 deflate level, 0-9
     /// Whether training is to normalise by mean and deviation of the training sequences (the attributes
     /// `mean` and `std`); without it they stand among the settings, for people.
     bool normalize = false;

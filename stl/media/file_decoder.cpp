@@ -61,7 +61,7 @@ std::int64_t duration_stamp(const AVFrame& frame) {
 }  // namespace
 
 FileDecoder::FileDecoder(const fs::path& path, const VideoOptions& options)
-    : path_(path), options_(options), file_(path, options.allow_external, options.stop) {
+    : path_(path), options_(options), file_(path, options.external, options.stop) {
     refuse_stand_in(path);
     ffmpeg::catch_messages();
     ffmpeg::forget_complaints();

@@ -17,7 +17,7 @@ namespace stl {
 
 class FileDecoder {
   public:
-    /// Of the options: stream, max_pixels, threads, allow_external, stop. Error: not a video, audio only, frames of
+    /// Of the options: stream, max_pixels, threads, external, stop. Error: not a video, audio only, frames of
     /// more than max_pixels, a file that names others.
     FileDecoder(const fs::path& path, const VideoOptions& options);
     /// FFmpeg holds pointers to the complaints, which have to outlive it.

@@ -84,15 +84,15 @@ struct InputFile::View {
     std::int64_t position = 0;
 };
 
-InputFile::InputFile(fs::path path, bool allow_external, StopRequested stop)
+InputFile::InputFile(fs::path path, ExternalFiles external, StopRequested stop)
     : path_(std::move(path)),
-      name_(allow_external ? "file:" + path_.string() : harmless_name(path_)),
-      allow_external_(allow_external),
+      name_(external.allowed ? "file:" + path_.string() : harmless_name(path_)),
+      external_(external),
       stop_(std::move(stop)) {
     require_regular_file(path_);
     std::error_code ec;
     if (fs::file_size(path_, ec) == 0 && !ec) fail("{}: is empty, expected a video", path_.string());
-    if (allow_external_) return;
+    if (external_.allowed) return;
     descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor_ < 0) fail_call(errno, "{}: cannot be opened ({})", path_.string(), std::strerror(errno));
 }
@@ -107,7 +107,7 @@ ffmpeg::Input InputFile::open(int& code) {
     input->interrupt_callback = {stopped, this};
     ffmpeg::Options options;
     const AVInputFormat* format = nullptr;
-    if (allow_external_) {
+    if (external_.allowed) {
         options.set("protocol_whitelist", "file");  // not the network
     } else {
         view_ = new_view();

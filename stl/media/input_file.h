@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "stl/core/external_files.h"
 #include "stl/core/file.h"
 #include "stl/core/reporter.h"
 #include "stl/media/ffmpeg.h"
@@ -13,9 +14,9 @@ namespace stl {
 
 class InputFile {
   public:
-    /// allow_external: FFmpeg opens the file itself, and then those that it names (of this machine: no network).
+    /// external.allowed: FFmpeg opens the file itself, and then those that it names (of this machine: no network).
     /// `stop` is asked whenever FFmpeg reads or waits, from the thread that reads.
-    InputFile(fs::path path, bool allow_external, StopRequested stop);
+    InputFile(fs::path path, ExternalFiles external, StopRequested stop);
     ~InputFile();
     InputFile(const InputFile&) = delete;
     InputFile& operator=(const InputFile&) = delete;
@@ -43,7 +44,7 @@ class InputFile {
 
     fs::path path_;
     std::string name_;  ///< what FFmpeg is told
-    bool allow_external_;
+    ExternalFiles external_;
     StopRequested stop_;
     int descriptor_ = -1;
     AVIOContext* view_ = nullptr;

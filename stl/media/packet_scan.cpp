@@ -29,7 +29,7 @@ void note(PacketScan& scan, const AVPacket& packet, const AVStream& stream, bool
 PacketScan scan_packets(const fs::path& path, const VideoOptions& options, int index,
                         std::optional<double> from) {
     ffmpeg::Complaints unused;  // whoever decodes the file hears them too
-    InputFile file(path, options.allow_external, options.stop);
+    InputFile file(path, options.external, options.stop);
     const ffmpeg::Input input = open_container(file, path, options.max_pixels, unused);
     if (index >= static_cast<int>(input->nb_streams)) return {TimeStamps(0)};
     const AVStream& stream = *input->streams[index];

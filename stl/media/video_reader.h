@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "stl/core/external_files.h"
 #include "stl/core/file.h"
 #include "stl/core/reporter.h"
 #include "stl/media/fit.h"
@@ -32,7 +33,7 @@ struct VideoOptions {
     int stream = -1;                   ///< index of the video stream; -1: the best one
     std::int64_t max_pixels = default_max_pixels;  ///< larger frames are refused
     int threads = 0;                               ///< of the decoder; 0: as many as cores
-    bool allow_external = false;  ///< a playlist may have the files of this machine read that it names
+    ExternalFiles external = {};  ///< allowed: a playlist has the files of this machine read that it names
     StopRequested stop = {};      ///< asked while reading, and answered with Interrupted
 };
 
@@ -83,7 +84,7 @@ std::string to_string(const Damage& damage, const fs::path& path);
 class VideoReader {
   public:
     /// Error: no such file, not a video, audio only, larger than max_pixels, no picture in the folder, a file that
-    /// names others (unless allow_external). Interrupted, here and in next(): options.stop said so.
+    /// names others (unless `external` allows it). Interrupted, here and in next(): options.stop said so.
     explicit VideoReader(const fs::path& path, const VideoOptions& options = {});
     ~VideoReader();
     VideoReader(VideoReader&&) noexcept;

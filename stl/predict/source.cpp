@@ -48,6 +48,7 @@ class StoredSource : public PredictionSource {
     SequenceShape shape() const override { return wanted_; }
     std::int64_t count() const override { return reader_->info().count; }
     double fps() const override { return reader_->info().fps; }
+    const std::vector<std::string>& warnings() const { return reader_->info().warnings; }
 
     torch::Tensor next(std::int64_t n) override {
         n = std::min(n, count() - done_);
@@ -90,7 +91,7 @@ VideoOptions video_options(const SequenceShape& shape, const std::string& input,
     options.fps = source.fps.value_or(0);
     options.folder_fps =
         source.folder_fps.value_or(source.trained_fps > 0 ? source.trained_fps : options.folder_fps);
-    options.allow_external = source.allow_external;
+    options.external = source.reading.external;
     options.stop = source.stop;
     return options;
 }
@@ -266,7 +267,9 @@ std::unique_ptr<PredictionSource> open_source(const std::string& input, const Se
     if (!is_video_input(input)) {
         if (options.at || options.every > 0) fail("{}: --at and --every are for videos", input);
         if (options.fps) fail("{}: --fps is for videos; stored sequences keep their frames", input);
-        return std::make_unique<StoredSource>(input, shape, options, reporter);
+        auto source = std::make_unique<StoredSource>(input, shape, options, reporter);
+        for (const auto& line : source->warnings()) reporter.warn(line);
+        return source;
     }
     const auto video = with_rate(options, shape, input, reporter);
     if (options.every > 0) return std::make_unique<SlidingSource>(input, shape, video, reporter);
@@ -283,7 +286,7 @@ FrameSize video_frame_size(const std::string& input, const SourceOptions& source
     VideoOptions options;
     options.max_pixels = source.max_pixels;
     options.stream = source.stream;
-    options.allow_external = source.allow_external;
+    options.external = source.reading.external;
     options.stop = source.stop;
     VideoReader reader(input, options);
     const auto first = reader.next();

@@ -29,7 +29,6 @@ struct SourceOptions {
     bool counted = false;
     std::int64_t max_pixels = default_max_pixels;  ///< larger frames are refused
     int stream = -1;                               ///< of a video: which of its streams; -1: the best one
-    bool allow_external = false;                   ///< a video may be a playlist (VideoOptions)
     StopRequested stop = {};                       ///< of a video: asked while reading
 };
 

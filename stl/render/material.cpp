@@ -99,9 +99,10 @@ torch::Tensor view(std::span<const float> values, const SequenceShape& shape) {
 
 }  // namespace
 
-Material stored_sequences(const std::string& file, const std::string& layout, const SequenceChoice& choice) {
-    const auto reader = open_sequences(file, {.layout = layout});
+Material stored_sequences(const std::string& file, const ReadOptions& reading, const SequenceChoice& choice) {
+    const auto reader = open_sequences(file, reading);
     Material m = described(reader->info().shape, reader->info().fps, fs::path(file).filename().string());
+    m.warnings = reader->info().warnings;
     for (const auto i : chosen(choice, reader->info().count, file)) {
         auto& values = new_values(m, m.shape.elements(), file);
         reader->read(i, 1, values);
@@ -111,9 +112,10 @@ Material stored_sequences(const std::string& file, const std::string& layout, co
 }
 
 Material stored_predictions(const std::vector<std::string>& predictions, const std::string& truth_file,
-                            const std::string& layout, const SequenceChoice& choice) {
-    const auto truth = open_sequences(truth_file, {.layout = layout});
+                            const ReadOptions& reading, const SequenceChoice& choice) {
+    const auto truth = open_sequences(truth_file, reading);
     Material m = described(truth->info().shape, truth->info().fps, "");
+    m.warnings = truth->info().warnings;
     const auto numbers = chosen(choice, truth->info().count, truth_file);
     for (const auto i : numbers) {
         auto& values = new_values(m, m.shape.elements(), truth_file);
@@ -121,8 +123,9 @@ Material stored_predictions(const std::vector<std::string>& predictions, const s
         m.sequences.push_back({fmt::format("#{}", i), {}, values, {}});
     }
     for (const auto& file : predictions) {
-        const auto reader = open_sequences(file);
+        const auto reader = open_sequences(file, {.external = reading.external});
         const auto& info = reader->info();
+        m.warnings.insert(m.warnings.end(), info.warnings.begin(), info.warnings.end());
         SequenceShape expected = m.shape;
         expected.frames = info.shape.frames;
         if (info.shape != expected || info.shape.frames > m.shape.frames ||
@@ -158,7 +161,8 @@ Material predicted_sequences(const std::vector<std::string>& sources,
     for (const auto& source : sources) {
         PredictorOptions options = predictor_options;
         options.source = source;
-        if (!test.data.empty()) take_hints(options, test.data, test.layout);
+        if (!test.data.empty())
+            take_hints(options, test.data, {.layout = test.layout, .external = test.external});
         Predictor predictor(options, reporter);
         const DatasetOptions set = test_set_options(test, predictor);
         if (m.sequences.empty()) {

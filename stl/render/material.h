@@ -26,6 +26,7 @@ struct Material {
     SequenceShape shape{};
     double fps = 0;  ///< 0: not known
     std::string title{};
+    std::vector<std::string> warnings{};  ///< of the files (stl/formats/sequences.h)
     std::deque<std::vector<float>> values{};
     std::vector<PanelSequence> sequences{};
 
@@ -35,12 +36,12 @@ struct Material {
 };
 
 /// FILE[:DATASET]: its sequences as they are. Errors of all three: no such sequence, memory.
-Material stored_sequences(const std::string& file, const std::string& layout, const SequenceChoice& choice);
+Material stored_sequences(const std::string& file, const ReadOptions& reading, const SequenceChoice& choice);
 
 /// Files of predictions [N,T',C,H,W] beside `truth` [N,T,C,H,W], whose last T' frames they predict; what stands
 /// before these is the input. Error: other shapes or counts.
 Material stored_predictions(const std::vector<std::string>& predictions, const std::string& truth,
-                            const std::string& layout, const SequenceChoice& choice);
+                            const ReadOptions& reading, const SequenceChoice& choice);
 
 /// Test sequences and what every network of `sources` (runs, checkpoints) makes of them; the test set is the
 /// first one's. options: but for the source. Error: networks that take other frames than the first. `stop` is

@@ -99,6 +99,10 @@ void warn_about_data(const Experiment& experiment, const Dataset& training, cons
     const auto warn = [&](const std::string& what) {
         if (!what.empty()) reporter.warn(fmt::format("{}: {}", experiment.file, what));
     };
+    for (const auto& line : training.warnings()) reporter.warn(line);
+    if (validation != nullptr && validation->warnings() != training.warnings()) {
+        for (const auto& line : validation->warnings()) reporter.warn(line);
+    }
     if (!training.marks_split() && !set.own.contains("test_path")) {
         warn(fmt::format(
             "the data mark no split, so all {} are trained on and none is left to test on (mark one with "

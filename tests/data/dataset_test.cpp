@@ -8,6 +8,7 @@
 #include "stl/data/registry.h"
 #include "stl/data/sets/stored.h"
 #include "tests/support/environment.h"
+#include "tests/support/external_link.h"
 #include "tests/support/files.h"
 
 namespace stl {
@@ -253,6 +254,49 @@ TEST(FileDataset, SplitsAreTheFilesMarks) {
         options(fmt::format(R"({{"name": "file", "path": "{}", "val_path": "{}", "val_sequences": 3, {}}})",
                             marked, unmarked, frames));
     EXPECT_EQ(make_dataset(whole, Split::validation, 1)->size(), 3);
+}
+
+TEST(FileDataset, FilesElsewhereAreReadIfTheExperimentSaysSo) {
+    const test::TemporaryFolder folder;
+    stored_file(folder / "far.h5", 2);
+    const auto file = test::write_external_link(folder / "d/link.h5", "../far.h5");
+    const auto made = [&](const std::string& more) {
+        const auto json = fmt::format(
+            R"({{"name": "file", "path": "{}", "input_frames": 1, "output_frames": 1{}}})", file, more);
+        return make_dataset(options(json), Split::train, 1);
+    };
+    EXPECT_THAT(error_of([&] { made(""); }), HasSubstr("link.h5: refers to "));
+    EXPECT_THAT(error_of([&] { made(R"(, "allow_external": false)"); }), HasSubstr("link.h5: refers to "));
+    EXPECT_EQ(made(R"(, "allow_external": true)")->size(), 2);
+    // A file of its own for validation too.
+    EXPECT_EQ(make_dataset(options(fmt::format(R"({{"name": "file", "path": "{}", "val_path": "{}",
+        "allow_external": true, "input_frames": 1, "output_frames": 1}})",
+                                               (folder / "far.h5").string(), file)),
+                           Split::validation, 1)
+                  ->size(),
+              2);
+}
+
+TEST(FileDataset, WhatItsFileWarnsOfIsPassedOn) {
+    const test::TemporaryFolder folder;
+    const auto path = (folder / "a.npy").string();
+    const auto writer = create_sequences(path, 5, {6, 1, 2, 2}, {});
+    writer->append(std::vector<std::uint8_t>(5 * 6 * 4));
+    writer->finish();
+    const auto made = [&](const std::string& more) {
+        return make_dataset(
+            options(fmt::format(
+                R"({{"name": "file", "path": "{}", "input_frames": 1, "output_frames": 1{}}})", path, more)),
+            Split::train, 1);
+    };
+    EXPECT_TRUE(made("")->warnings().empty());
+    auto text = read_text(path);
+    const auto shape = text.find("(5, 6, 1, 2, 2)");
+    ASSERT_NE(shape, std::string::npos);
+    text.replace(shape, 15, "(5, 6, 2, 2)   ");
+    write_text(path, text);
+    EXPECT_THAT(made("")->warnings(), testing::ElementsAre(HasSubstr("are a guess")));
+    EXPECT_TRUE(made(R"(, "layout": "NTHW")")->warnings().empty());
 }
 
 TEST(FileDataset, WhatCannotServeIsRefused) {

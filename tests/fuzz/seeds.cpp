@@ -1,5 +1,6 @@
 #include "tests/fuzz/seeds.h"
 
+#include <hdf5.h>
 #include <zlib.h>
 
 #include <memory>
@@ -108,6 +109,24 @@ std::string zip(const std::vector<std::pair<std::string, std::string>>& entries)
     return read_text(path);
 }
 
+/// The file with attributes as h5py writes them: texts of variable length, in the file's heap.
+std::string with_variable_texts(const std::string& file) {
+    const auto path = (work_folder() / "seed_texts.h5").string();
+    write_text(path, file);
+    const hid_t id = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+    const hid_t type = H5Tcopy(H5T_C_S1), scalar = H5Screate(H5S_SCALAR);
+    H5Tset_size(type, H5T_VARIABLE);
+    for (const auto& [name, text] : {std::pair("source", "clip.mp4"), std::pair("settings", "{\"a\": 1}")}) {
+        const hid_t attribute = H5Acreate2(id, name, type, scalar, H5P_DEFAULT, H5P_DEFAULT);
+        H5Awrite(attribute, type, &text);
+        H5Aclose(attribute);
+    }
+    H5Sclose(scalar);
+    H5Tclose(type);
+    H5Fclose(id);
+    return read_text(path);
+}
+
 }  // namespace
 
 std::vector<std::string> idx_seeds() {
@@ -137,7 +156,8 @@ std::vector<std::string> npz_seeds() {
 
 std::vector<std::string> hdf5_seeds() {
     const Json attributes = {{"source", "seed"}, {"seed", 5}};
-    return {sequences("seed.h5", {.fps = 10, .attributes = attributes}),
+    return {with_variable_texts(sequences("seed.h5", {.fps = 10})),
+            sequences("seed.h5", {.fps = 10, .attributes = attributes}),
             sequences("seed.h5", {.dtype = DType::f32, .attributes = attributes, .compression = 4})};
 }
 

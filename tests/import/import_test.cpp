@@ -304,6 +304,26 @@ TEST_F(ImportTest, ArraysKeepTheirValues) {
     EXPECT_FLOAT_EQ(row[4], -17);
 }
 
+TEST_F(ImportTest, FramesOfArraysThatLackValuesAreGaps) {
+    const SequenceShape shape{8, 1, 2, 2};
+    auto writer = create_sequences(file("a.npy"), 1, shape, {.dtype = DType::f32});
+    std::vector<float> values(8 * 4, 0.5F);
+    values[3 * 4 + 1] = std::nanf("");
+    writer->append(std::span<const float>(values));
+    writer->finish();
+    ImportOptions o;
+    o.inputs = {file("a.npy")};
+    o.output = file("out.h5");
+    o.length = 3;
+    o.stride = 1;
+    const auto report = import_sequences(o, notes_);
+    EXPECT_EQ(report.sequences, 1 + 2);  // frames 0 to 2, and two of 4 to 7
+    EXPECT_EQ(report.frames, 7);
+    EXPECT_THAT(notes_.warnings,
+                ::testing::Contains(
+                    HasSubstr("a.npy: 1 of 8 frames are left out: values are missing (NaN or fill values)")));
+}
+
 TEST_F(ImportTest, TellsMeanAndDeviationOfTraining) {
     // Ten sources, flat: 0, 20, ... 180.
     for (int i = 0; i < 10; ++i) {

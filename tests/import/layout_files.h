@@ -37,9 +37,11 @@ std::string npy(const Shape& shape, DType dtype, const std::vector<T>& values) {
 /// An HDF5 file of other programs.
 class Hdf5File {
   public:
-    explicit Hdf5File(const fs::path& path) {
+    /// access: H5F_ACC_TRUNC makes it anew, H5F_ACC_RDWR changes it.
+    explicit Hdf5File(const fs::path& path, unsigned access = H5F_ACC_TRUNC) {
         fs::create_directories(path.parent_path());
-        id_ = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+        id_ = access == H5F_ACC_RDWR ? H5Fopen(path.c_str(), access, H5P_DEFAULT)
+                                     : H5Fcreate(path.c_str(), access, H5P_DEFAULT, H5P_DEFAULT);
     }
     ~Hdf5File() { H5Fclose(id_); }
     Hdf5File(const Hdf5File&) = delete;
@@ -77,8 +79,32 @@ class Hdf5File {
         add(name, {static_cast<std::int64_t>(texts.size())}, pointers.data(), type, "");
         H5Tclose(type);
     }
+    /// Attributes as netCDF writes them: texts of variable length, lists of one number.
+    void attribute(const std::string& dataset, const std::string& name, const std::string& text) {
+        const hid_t type = H5Tcopy(H5T_C_S1), scalar = H5Screate(H5S_SCALAR);
+        H5Tset_size(type, H5T_VARIABLE);
+        const char* pointer = text.c_str();
+        attribute(dataset, name, type, scalar, &pointer);
+        H5Sclose(scalar);
+        H5Tclose(type);
+    }
+    void attribute(const std::string& dataset, const std::string& name, double number) {
+        const hsize_t one = 1;
+        const hid_t space = H5Screate_simple(1, &one, nullptr);
+        attribute(dataset, name, H5T_NATIVE_DOUBLE, space, &number);
+        H5Sclose(space);
+    }
 
   private:
+    void attribute(const std::string& dataset, const std::string& name, hid_t type, hid_t space,
+                   const void* value) {
+        if (H5Aexists_by_name(id_, dataset.c_str(), name.c_str(), H5P_DEFAULT) > 0)
+            H5Adelete_by_name(id_, dataset.c_str(), name.c_str(), H5P_DEFAULT);
+        const hid_t made = H5Acreate_by_name(id_, dataset.c_str(), name.c_str(), type, space, H5P_DEFAULT,
+                                             H5P_DEFAULT, H5P_DEFAULT);
+        H5Awrite(made, type, value);
+        H5Aclose(made);
+    }
     void add(const std::string& name, const Shape& shape, const void* values, hid_t type,
              const std::string& units) {
         const std::vector<hsize_t> sizes(shape.begin(), shape.end());

@@ -545,7 +545,7 @@ TEST_F(KittiLayout, MistakesAreNamed) {
     EXPECT_THAT(error(),
                 HasSubstr("X_train.hkl: no dataset 'data' or 'data_0', expected a file of hickle 1 to 3"));
     write_file(in("kitti_hkl/X_train.hkl"), "no HDF5");
-    EXPECT_THAT(error(), HasSubstr("X_train.hkl: is no HDF5 file"));
+    EXPECT_THAT(error(), HasSubstr("X_train.hkl: not an HDF5 file"));
     fs::remove(in("kitti_hkl/X_train.hkl"));
     EXPECT_THAT(error(), HasSubstr("in: kitti_hkl/X_train.hkl is not there"));
 }
@@ -674,6 +674,38 @@ TEST_F(WeatherLayout, YearsByUnitsOrElseByTheFilesName) {
                 HasSubstr("expected hours since"));
     write_all("2m_temperature", "t2m", 1, "");
     EXPECT_THAT(import(short_ones()).per_split, ElementsAre(2, 2, 8));
+}
+
+TEST_F(WeatherLayout, UnitsOfVariableLengthCountMoreThanTheFilesName) {
+    write_all("2m_temperature", "t2m", 1, "");
+    const auto file = [&](int year) {
+        return in(fmt::format("2m_temperature/2m_temperature_{}_5.625deg.nc", year));
+    };
+    for (int year = 2014; year <= 2019; ++year) {
+        Hdf5File(file(year), H5F_ACC_RDWR).attribute("time", "units", "hours since 1900-01-01");
+        fs::rename(file(year), file(year - 1));
+    }
+    EXPECT_THAT(import(short_ones()).per_split, ElementsAre(2, 2, 8));
+    expect_row(0, 0);
+    fs::remove(folder_ / "out.h5");
+    Hdf5File(file(2013), H5F_ACC_RDWR).attribute("time", "units", "hours since \xff");
+    EXPECT_THAT(error(short_ones()),
+                HasSubstr("dataset 'time': its attribute 'units' is not a text in UTF-8"));
+}
+
+TEST_F(WeatherLayout, PackedValuesAreUnpacked) {
+    write_all("2m_temperature", "t2m");
+    for (int year = 2014; year <= 2019; ++year) {
+        Hdf5File file(in(fmt::format("2m_temperature/2m_temperature_{}_5.625deg.nc", year)), H5F_ACC_RDWR);
+        file.attribute("t2m", "scale_factor", 2.0);
+        file.attribute("t2m", "add_offset", -100.0);
+    }
+    import(short_ones());
+    EXPECT_FLOAT_EQ(row(0)[1], 2 * value(0, 1) - 100);
+    fs::remove(folder_ / "out.h5");
+    Hdf5File(in("2m_temperature/2m_temperature_2017_5.625deg.nc"), H5F_ACC_RDWR)
+        .attribute("t2m", "_FillValue", value(2 * steps, 0));
+    EXPECT_THAT(error(short_ones()), HasSubstr("t2m: step 0 of the test has missing values"));
 }
 
 TEST_F(WeatherLayout, MistakesAreNamed) {

@@ -28,7 +28,7 @@ class InputFileTest : public ::testing::Test {
     }
     std::size_t frames_allowed(const std::string& name) const {
         VideoOptions options;
-        options.allow_external = true;
+        options.external.allowed = true;
         return test::read_all(file(name), options).size();
     }
     void playlist(const std::string& name, const std::string& end = "#EXT-X-ENDLIST\n") const {
@@ -120,7 +120,7 @@ TEST_F(InputFileTest, StoppingEndsAnyReading) {
     std::atomic<int> asked = 0;
     for (const bool external : {false, true}) {
         VideoOptions options;
-        options.allow_external = external;
+        options.external.allowed = external;
         for (const int after : {0, 2, 5}) {
             asked = 0;
             options.stop = [&] { return ++asked > after; };
@@ -128,7 +128,7 @@ TEST_F(InputFileTest, StoppingEndsAnyReading) {
         }
     }
     VideoOptions options;
-    options.allow_external = true;
+    options.external.allowed = true;
     const auto begun = std::chrono::steady_clock::now();
     options.stop = [&] { return std::chrono::steady_clock::now() - begun > std::chrono::seconds(2); };
     EXPECT_THROW(test::read_all(file("live.m3u8"), options), Interrupted);

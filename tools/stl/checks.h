@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "stl/core/error.h"
+#include "stl/core/external_files.h"
 
 namespace stl::tools {
 
@@ -62,9 +63,9 @@ inline const CLI::Validator not_empty(
     [](std::string& text) { return std::string(text.empty() ? "empty, expected a name" : ""); }, "");
 
 /// Of commands that read files which may come from anywhere.
-inline CLI::Option* add_allow_external(CLI::App& command, bool& allowed) {
-    return command.add_flag("--allow-external", allowed,
-                            "let an input file name other files that are read too, as playlists do");
+inline CLI::Option* add_allow_external(CLI::App& command, ExternalFiles& external) {
+    return command.add_flag("--allow-external", external.allowed,
+                            "let an input file name other files (HDF5 links, playlists) wherever they lie");
 }
 
 }  // namespace stl::tools

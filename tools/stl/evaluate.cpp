@@ -13,6 +13,7 @@
 #include "stl/eval/test_set.h"
 #include "stl/eval/trivial.h"
 #include "tools/stl/checks.h"
+#include "tools/stl/command.h"
 #include "tools/stl/compute_options.h"
 #include "tools/stl/metric_options.h"
 #include "tools/stl/run_extras.h"
@@ -24,6 +25,7 @@ struct EvaluateArguments {
     PredictorOptions predictor;
     std::string data;
     std::string layout;
+    ExternalFiles external;
     std::int64_t batch = 16;
     std::int64_t frames = 0;
     bool json = false;
@@ -108,7 +110,7 @@ void run_evaluate(EvaluateArguments a, Console& console) {
     if (a.record && a.predictor.weights != "last") {
         throw UsageError("--record takes the last weights, and the best beside them; leave out --weights");
     }
-    if (!a.data.empty()) take_hints(a.predictor, a.data, a.layout);
+    if (!a.data.empty()) take_hints(a.predictor, a.data, {.layout = a.layout, .external = a.external});
     Predictor predictor(a.predictor, console);
     warn_of_precision(predictor, a.predictor, console);
     fs::path record;
@@ -117,12 +119,13 @@ void run_evaluate(EvaluateArguments a, Console& console) {
         refuse_existing(record, a.force);
         require_finished(predictor);  // before an evaluation that may take long
     }
-    const auto set = test_set_options({a.data, a.layout, a.frames}, predictor);
+    const auto set = test_set_options({a.data, a.layout, a.frames, a.external}, predictor);
     const auto data = open_test_set(set);
     if (const auto what = shortage(set.where + ".test_sequences", set.test_sequences, *data); !what.empty())
         console.warn(what);
     for (const auto& line : changed_files(*data, predictor)) console.warn(line);
     if (const auto line = trained_on(*data, predictor); !line.empty()) console.warn(line);
+    for (const auto& line : data->warnings()) console.warn(line);
     EvaluateOptions options;
     options.metrics = a.metrics.options();
     options.batch_size = a.batch;
@@ -155,6 +158,7 @@ void add_evaluate(CLI::App& app, Console& console) {
         ->check(not_empty);
     command->add_option("--layout", a.layout, "axes of the --data file, e.g. TNHW or NTHWC")
         ->check(not_empty);
+    add_allow_external(*command, a.external);
     add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);
     command->add_option("--batch", a.batch, "sequences per batch")->check(positive)->capture_default_str();
     command

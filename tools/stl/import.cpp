@@ -30,9 +30,9 @@ std::string split_text(const ImportReport& report) {
 }
 
 void run_layout(const ImportArguments& a, const CLI::App& command, Console& console) {
-    static const std::set<std::string> known{"INPUT",         "--from",          "--output",
-                                             "--length",      "--variable",      "--first-year",
-                                             "--compression", "--opencv-colors", "--force"};
+    static const std::set<std::string> known{
+        "INPUT",        "--from",        "--output",        "--length",         "--variable",
+        "--first-year", "--compression", "--opencv-colors", "--allow-external", "--force"};
     for (const auto* option : command.get_options()) {
         const auto name = option->get_name();
         if (option->count() > 0 && !known.contains(name)) {
@@ -46,6 +46,7 @@ void run_layout(const ImportArguments& a, const CLI::App& command, Console& cons
     o.output = a.options.output.empty() ? "datasets/" + imported_file(o.name) : a.options.output;
     o.length = command.count("--length") > 0 ? a.options.length : 0;
     o.compression = a.options.compression;
+    o.external = a.options.external;
     o.force = a.options.force;
     const ImportReport report = import_layout(o, console, interrupted);
     console.info(fmt::format("{}: {} sequences{}, {} frames in {:.1f} s", o.output.string(), report.sequences,
@@ -120,7 +121,8 @@ void add_import(CLI::App& app, Console& console) {
     c->add_flag("--gray", a.gray, "one channel");
     c->add_flag("--rgb", a.rgb, "three channels (default of videos and pictures)");
     c->add_option("--fps", o.fps, "frames a second (default: every frame as stored)")->check(positive);
-    c->add_option("--folder-fps", o.folder_fps, "what folders of pictures and TIFF files with pages are taken to have")
+    c->add_option("--folder-fps", o.folder_fps,
+                  "what folders of pictures and TIFF files with pages are taken to have")
         ->check(positive)
         ->capture_default_str();
     c->add_option("--length", o.length, "frames of a sequence")->check(positive)->capture_default_str();
@@ -155,7 +157,7 @@ void add_import(CLI::App& app, Console& console) {
     c->add_option("--max-pixels", o.max_pixels, "larger frames are refused")
         ->check(positive)
         ->capture_default_str();
-    add_allow_external(*c, o.allow_external);
+    add_allow_external(*c, o.external);
     c->add_option("--threads", o.threads, "of the decoder (default: all cores)")->check(CLI::Range(0, 64));
     c->add_flag("--normalize", o.normalize,
                 "training is to normalise by mean and deviation of the training sequences");

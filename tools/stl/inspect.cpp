@@ -23,7 +23,7 @@ struct InspectArguments {
     std::int64_t sequences = 8;
     int columns = 10;
     std::int64_t max_pixels = default_max_pixels;
-    bool json = false, force = false, allow_external = false;
+    bool json = false, force = false;
 };
 
 Json numbers(const SequenceStatistics& s) {
@@ -60,6 +60,7 @@ void write_sheet(const InspectArguments& a, const SequenceReader& reader, const 
 void inspect_sequences(const InspectArguments& a, Console& console) {
     const auto reader = open_sequences(a.file, a.reading);
     const SequenceInfo& info = reader->info();
+    for (const auto& line : info.warnings) console.warn(line);
     const SequenceStatistics s = measure(*reader, a.rows, console, interrupted);
     const auto splits = count_splits(*reader);
     const bool marked = splits[0] + splits[1] + splits[2] > 0;
@@ -72,7 +73,8 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
                   {"fps", info.fps},
                   {"splits", nullptr},
                   {"statistics", numbers(s)},
-                  {"attributes", info.attributes}};
+                  {"attributes", info.attributes},
+                  {"warnings", info.warnings}};
         if (marked) json["splits"] = {{"train", splits[0]}, {"validation", splits[1]}, {"test", splits[2]}};
         return console.print(json);
     }
@@ -84,7 +86,7 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
                : "splits: none marked, every sequence serves every purpose");
     console.print(fmt::format("values: {:.4g} to {:.4g}, mean {:.4g}, deviation {:.4g} (of {} sequences{})",
                               s.minimum, s.maximum, s.mean, s.deviation, s.rows,
-                              s.non_finite > 0 ? fmt::format("; {} are not finite", s.non_finite) : ""));
+                              s.non_finite > 0 ? fmt::format("; {} not finite", s.non_finite) : ""));
     console.print(fmt::format("motion: {:.4g} from frame to frame, {:.1f} % of the frames stand still",
                               s.motion, 100 * s.still));
     if (const auto training = info.attributes.find("training_values"); training != info.attributes.end()) {
@@ -101,7 +103,7 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
 void inspect_video(const InspectArguments& a, Console& console) {
     VideoOptions options;
     options.max_pixels = a.max_pixels;
-    options.allow_external = a.allow_external;
+    options.external = a.reading.external;
     options.stop = interrupted;
     VideoReader reader(a.file, options);
     if (!a.sheet.empty())
@@ -178,7 +180,7 @@ void add_inspect(CLI::App& app, Console& console) {
     command->add_option("--max-pixels", a.max_pixels, "of a video: larger frames are refused")
         ->check(positive)
         ->capture_default_str();
-    add_allow_external(*command, a.allow_external);
+    add_allow_external(*command, a.reading.external);
     command->add_flag("--json", a.json, "print JSON");
     command->add_flag("--force", a.force, "replace an existing contact sheet");
     add_examples(*command, {"stl inspect clips.h5 --sheet clips.png", "stl inspect holiday.mp4"});

@@ -16,6 +16,7 @@ namespace {
 struct CompareArguments {
     std::string prediction, truth;
     std::string layout;
+    ExternalFiles external;
     std::int64_t skip = 0;
     int threads = 0;
     bool json = false;
@@ -46,8 +47,12 @@ torch::Tensor read_rows(const SequenceReader& file, std::int64_t first, std::int
 
 void run_metrics(const CompareArguments& a, Console& console) {
     set_threads(a.threads);
-    const auto prediction = open_sequences(a.prediction, {.layout = a.layout});
-    const auto truth = open_sequences(a.truth, {.layout = a.layout});
+    const ReadOptions reading{.layout = a.layout, .external = a.external};
+    const auto prediction = open_sequences(a.prediction, reading);
+    const auto truth = open_sequences(a.truth, reading);
+    for (const auto* file : {prediction.get(), truth.get()}) {
+        for (const auto& line : file->info().warnings) console.warn(line);
+    }
     check_shapes(a, prediction->info(), truth->info());
     const auto options = a.metrics.options();
     MetricAccumulator metrics(options);
@@ -83,6 +88,7 @@ void add_metrics(CLI::App& app, Console& console) {
         ->required();
     command->add_option("--skip", a.skip, "skip the first N frames of TRUTH")->check(not_negative);
     command->add_option("--layout", a.layout, "axes of both files, e.g. TNHW or NTHWC");
+    add_allow_external(*command, a.external);
     a.metrics.add_to(*command, /*scales=*/true);
     add_threads_option(*command, a.threads);
     command->add_flag("--json", a.json, "print JSON");

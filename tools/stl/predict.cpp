@@ -120,7 +120,7 @@ void check_sizes(PredictArguments& a, bool stream) {
         a.predictor.frame = {0, raw.channels, raw.height, raw.width};
     }
     // The frames to come tell nothing of the network's size where they are larger.
-    if (!stream && !video && !a.tile) take_hints(a.predictor, a.input, a.source.reading.layout);
+    if (!stream && !video && !a.tile) take_hints(a.predictor, a.input, a.source.reading);
 }
 
 /// Options that the chosen kind of input has no use for.
@@ -217,7 +217,7 @@ void add_predict(CLI::App& app, Console& console) {
     command->add_option("--max-pixels", a.source.max_pixels, "video: refuse frames with more pixels")
         ->check(positive)
         ->capture_default_str();
-    add_allow_external(*command, a.source.allow_external);
+    add_allow_external(*command, a.source.reading.external);
     command->add_flag("--full-size", a.full_size, "video: scale predictions to the clip's size");
     auto* tile =
         command->add_flag("--tile", a.tile, "predict large frames at full size, in overlapping tiles");

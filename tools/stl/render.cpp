@@ -82,11 +82,12 @@ std::int64_t write_frames(const RenderArguments& a, const Material& m, const Pan
 
 Material material(const RenderArguments& a, Console& console) {
     const SequenceChoice choice{a.index, a.sequences.value_or(a.figure ? 1 : 8)};
-    if (!a.predictions.empty()) return stored_predictions(a.predictions, a.truth, a.test.layout, choice);
+    const ReadOptions reading{.layout = a.test.layout, .external = a.test.external};
+    if (!a.predictions.empty()) return stored_predictions(a.predictions, a.truth, reading, choice);
     if (is_network(a.sources[0]))
         return predicted_sequences(a.sources, a.predictor, a.test, choice, console, interrupted);
     if (a.sources.size() != 1) throw UsageError("render: one sequence file, or runs and checkpoints alone");
-    return stored_sequences(a.sources[0], a.test.layout, choice);
+    return stored_sequences(a.sources[0], reading, choice);
 }
 
 /// What shows as black and as white.
@@ -115,6 +116,7 @@ void run_render(RenderArguments a, Console& console) {
     a.panels.theme = find_theme(a.theme.empty() ? (a.figure ? "light" : "dark") : a.theme);
     a.panels.error = !a.no_error && !a.figure;
     Material m = material(a, console);
+    for (const auto& line : m.warnings) console.warn(line);
     a.panels.range = shown_range(a, m);
     if (a.panels.title.empty() && !a.figure) a.panels.title = m.title;
     add_scores(m, parse_ssim_mode(a.ssim), a.panels.range);
@@ -149,6 +151,7 @@ void add_render(CLI::App& app, Console& console) {
     command->add_option("--data", a.test.data,
                         "runs: FILE[:DATASET] to predict (default: the experiment's test set)");
     command->add_option("--layout", a.test.layout, "axes of the --data file, e.g. TNHW or NTHWC");
+    add_allow_external(*command, a.test.external);
     command->add_option("--frames", a.test.frames, "runs: number of frames to predict")->check(positive);
     auto* sequences = command
                           ->add_option("--sequences", a.sequences,

@@ -30,6 +30,7 @@ struct TrainArguments {
     double max_minutes = 0;
     std::int64_t seeds = 1;
     bool checkpoint_activations = false;
+    ExternalFiles external;
 };
 
 std::vector<Setting> all_settings(const TrainArguments& arguments) {
@@ -44,6 +45,7 @@ std::vector<Setting> all_settings(const TrainArguments& arguments) {
     if (arguments.log_every >= 0) settings.push_back({"train.log_every", arguments.log_every, "--log-every"});
     if (arguments.checkpoint_activations)
         settings.push_back({"train.checkpoint_activations", true, "--checkpoint-activations"});
+    if (arguments.external.allowed) settings.push_back({"dataset.allow_external", true, "--allow-external"});
     return settings;
 }
 
@@ -125,6 +127,7 @@ void add_train(CLI::App& app, Console& console) {
         ->allow_extra_args(false);
     command->add_option("--run", arguments->run, "run folder (default: runs/<dataset>-<translator>)")
         ->check(not_empty);
+    add_allow_external(*command, arguments->external);
     auto* resume =
         command->add_flag("--resume", arguments->resume, "continue the run; if there is none yet, start it");
     command->add_flag("--force", arguments->force, "replace an existing run")->excludes(resume);

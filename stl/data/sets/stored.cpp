@@ -14,8 +14,9 @@ bool marks_rows(const SequenceReader& reader) {
     return std::ssize(reader.rows(Split::train)) != count || std::ssize(reader.rows(Split::test)) != count;
 }
 
-std::string layout_of(const DatasetOptions& options) {
-    return options.own.value("layout", "");
+ReadOptions reading(const DatasetOptions& options) {
+    return {.layout = options.own.value("layout", ""),
+            .external = {.allowed = options.own.value("allow_external", false)}};
 }
 
 class StoredDataset : public Dataset {
@@ -23,7 +24,7 @@ class StoredDataset : public Dataset {
     StoredDataset(const DatasetOptions& options, const std::string& path, Split split)
         : path_(path),
           split_(split),
-          reader_(open_sequences(path, {.layout = layout_of(options)})),
+          reader_(open_sequences(path, reading(options))),
           rows_(reader_->rows(split)),
           shape_(reader_->info().shape) {
         const auto wanted = options.total_frames();
@@ -53,6 +54,7 @@ class StoredDataset : public Dataset {
 
     Normalization normalization() const override { return stored_normalization(reader_->info(), path_); }
     bool marks_split() const override { return marks_split_; }
+    std::vector<std::string> warnings() const override { return reader_->info().warnings; }
     double fps() const override { return reader_->info().fps; }
     std::vector<fs::path> files() const override { return {split_file_name(path_).path}; }
 
@@ -70,8 +72,8 @@ class StoredDataset : public Dataset {
 };
 
 /// A file that was named for validation serves it whole, unless it marks rows.
-bool marks_rows(const std::string& path, const std::string& layout) {
-    return marks_rows(*open_sequences(path, {.layout = layout}));
+bool marks_rows(const std::string& path, const ReadOptions& options) {
+    return marks_rows(*open_sequences(path, options));
 }
 
 }  // namespace
@@ -88,11 +90,12 @@ Json stored_keys(Fields& fields) {
     for (const auto* key : {"val_path", "test_path", "layout"}) {
         if (const auto value = fields.find<std::string>(key)) own[key] = *value;
     }
+    if (const auto allowed = fields.find<bool>("allow_external")) own["allow_external"] = *allowed;
     return own;
 }
 
 SequenceShape stored_frame(const DatasetOptions& options) {
-    auto shape = open_sequences(options.own.at("path"), {.layout = layout_of(options)})->info().shape;
+    auto shape = open_sequences(options.own.at("path"), reading(options))->info().shape;
     shape.frames = 1;
     return shape;
 }
@@ -105,7 +108,7 @@ std::unique_ptr<Dataset> make_stored(const DatasetOptions& options, Split split,
 
     auto one = options;
     auto rows_for = split;
-    if (split == Split::validation && !marks_rows(chosen, layout_of(options))) {
+    if (split == Split::validation && !marks_rows(chosen, reading(options))) {
         rows_for = Split::test;  // every row
         one.test_sequences = options.val_sequences;
     }

@@ -70,9 +70,11 @@ void add_windows(LayoutJob& job, std::int64_t base, const std::vector<std::strin
 void import_kitti(LayoutJob& job, const std::string& part, Split split) {
     const auto path = job.require("kitti_hkl/X_" + part + ".hkl");
     const auto names = job.require("kitti_hkl/sources_" + part + ".hkl");
-    const Hdf5Array frames(path, hickle_dataset(path));
+    const auto external = job.options().external;
+    const Hdf5Array frames(path, hickle_dataset(path), external);
+    for (const auto& line : frames.warnings()) job.warn(line);
     check_frames(frames.shape(), frames.dtype(), frames.where());
-    const auto sources = read_hdf5_texts(names, hickle_dataset(names));
+    const auto sources = read_hdf5_texts(names, hickle_dataset(names), external);
     const auto count = frames.shape()[0];
     if (std::ssize(sources) != count) {
         fail("{}: names the films of {} frames, {} has {}", names.string(), sources.size(), path.string(),

@@ -32,6 +32,7 @@ struct LayoutOptions {
     std::string variable;        ///< weather: which; "" is t2m
     int first_year = 0;          ///< weather: of training; 0 is 2010
     int compression = 4;
+    ExternalFiles external{};  ///< other files that HDF5 files name
     bool force = false;
 };
 

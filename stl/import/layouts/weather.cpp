@@ -57,12 +57,16 @@ std::optional<int> year_in_name(const std::string& stem) {
 }
 
 /// Years of a file's steps, by its `time`, or else by its name.
-std::vector<int> years_of(const fs::path& path, std::int64_t steps) {
-    const Hdf5Array time(path, "time");
+std::vector<int> years_of(const fs::path& path, std::int64_t steps, ExternalFiles external) {
+    const Hdf5Array time(path, "time", external);
     if (time.shape() != Shape{steps}) {
         fail("{}: shape {}, expected [{}]", time.where(), to_string(time.shape()), steps);
     }
     const auto units = time.attribute("units");
+    // The name of a file says little of what is in it: it counts only where the file itself is silent.
+    if (!units.is_string() && time.has_attribute("units"))
+        fail("{}: its attribute 'units' is not a text in UTF-8, expected e.g. 'hours since 1900-01-01'",
+             time.where());
     std::vector<int> years;
     if (units.is_string()) {
         std::vector<double> values(static_cast<std::size_t>(steps));
@@ -72,8 +76,7 @@ std::vector<int> years_of(const fs::path& path, std::int64_t steps) {
         return years;
     }
     const auto year = year_in_name(path.stem().string());
-    if (!year)
-        fail("{}: no attribute 'units' that can be read, and no year in the file's name", time.where());
+    if (!year) fail("{}: no attribute 'units', and no year in the file's name", time.where());
     years.assign(static_cast<std::size_t>(steps), *year);
     return years;
 }
@@ -81,8 +84,8 @@ std::vector<int> years_of(const fs::path& path, std::int64_t steps) {
 /// All files of one variable as one long row of maps [lat,lon].
 class Series {
   public:
-    Series(const LayoutJob& job, const Variable& variable) : name_(variable.name) {
-        for (const auto& path : files_of(job, variable)) add(path);
+    Series(LayoutJob& job, const Variable& variable) : name_(variable.name) {
+        for (const auto& path : files_of(job, variable)) add(job, path);
         if (!std::ranges::is_sorted(years_)) {
             fail("{}: its files do not follow one another in time", variable.folder);
         }
@@ -106,7 +109,6 @@ class Series {
     struct Part {
         Hdf5Array values;
         std::int64_t first;
-        double scale, offset, fill;
     };
 
     static std::vector<fs::path> files_of(const LayoutJob& job, const Variable& variable) {
@@ -122,8 +124,9 @@ class Series {
         return files;
     }
 
-    void add(const fs::path& path) {
-        Hdf5Array values(path, name_);
+    void add(LayoutJob& job, const fs::path& path) {
+        Hdf5Array values(path, name_, job.options().external);
+        for (const auto& line : values.warnings()) job.warn(line);
         const auto& shape = values.shape();
         if ((shape.size() != 3 && shape.size() != 4) || element_count(shape, values.where()) == 0) {
             fail("{}: shape {}, expected [time,lat,lon] or [time,level,lat,lon]", values.where(),
@@ -135,14 +138,8 @@ class Series {
         }
         height_ = height;
         width_ = width;
-        const auto years = years_of(path, shape[0]);
-        const auto number = [&](const char* name, double fallback) {
-            const auto value = values.attribute(name);
-            return value.is_number() ? value.get<double>() : fallback;
-        };
-        const auto scale = number("scale_factor", 1), offset = number("add_offset", 0);
-        const auto fill = number("_FillValue", std::nan(""));
-        parts_.push_back({std::move(values), steps(), scale, offset, fill});
+        const auto years = years_of(path, shape[0], job.options().external);
+        parts_.push_back({std::move(values), steps()});
         years_.insert(years_.end(), years.begin(), years.end());
     }
 
@@ -159,12 +156,7 @@ class Series {
         block_levels_ = values.row_elements() / (height_ * width_);
         block_.resize(static_cast<std::size_t>(block_count_ * values.row_elements()));
         values.read(row, block_count_, std::span(block_));
-        for (auto& value : block_) {
-            if (value == static_cast<float>(part->fill)) value = std::nanf("");
-            if (part->scale != 1 || part->offset != 0) {
-                value = static_cast<float>(value * part->scale + part->offset);
-            }
-        }
+        values.packing().unpack(block_);
     }
 
     std::string name_;
