@@ -142,7 +142,7 @@ void add_generate(CLI::App& app, Console& console) {
             "-o,--output,--out", a.output,
             "FILE[:DATASET] .h5 ([N,T,C,H,W]), or .npy ([T,N,H,W] or, in colour, [T,N,H,W,3]; 0-255)")
         ->required();
-    command->add_option("--split", a.split, "train, validation or test (the published test set)")
+    command->add_option("--split", a.split, "train, validation or test (the sequences of OpenSTL's script)")
         ->check(CLI::IsMember({"train", "validation", "test"}))
         ->capture_default_str();
     command
@@ -152,7 +152,7 @@ void add_generate(CLI::App& app, Console& console) {
         ->check(CLI::IsMember({"openstl", "stream"}));
     command->add_option("--sequences", a.sequences, "number of sequences (default: 10000; validation: 1000)")
         ->check(count);
-    command->add_option("--seed", a.seed, "random seed; the published test sets use 0")
+    command->add_option("--seed", a.seed, "random seed (OpenSTL's test sets: 0)")
         ->check(seed_number)
         ->capture_default_str();
     command->add_option("--dtype", a.dtype, "uint8 or float32")
