@@ -80,7 +80,7 @@ std::string positions_note(const Checkpoint& checkpoint, const Json& model) {
 
 Json model_keys(Json json, const std::string& where) {
     if (json.is_null()) return Json::object();
-    if (!json.is_object()) fail("{}: is not an object {{...}}", where);
+    if (!json.is_object()) fail("{}: not an object {{...}}", where);
     take_model_of_experiment(json);
     drop_input_frames(json, where);
     for (const char* key : peers_other_keys) json.erase(key);

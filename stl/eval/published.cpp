@@ -55,11 +55,11 @@ std::optional<fs::path> experiments_folder() {
 
 Published Published::read(const fs::path& file) {
     Json table = read_json(file);
-    if (!table.is_object()) fail("{}: is not an object {{...}}", file.string());
+    if (!table.is_object()) fail("{}: not an object {{...}}", file.string());
     for (const auto& [dataset, by_epochs] : table.items()) {
         if (dataset.starts_with("_")) continue;
         const auto where = file.string() + ": " + dataset;
-        if (!by_epochs.is_object()) fail("{}: is not an object {{epochs: ...}}", where);
+        if (!by_epochs.is_object()) fail("{}: not an object {{epochs: ...}}", where);
         for (const auto& [epochs, rows] : by_epochs.items()) {
             as_number(epochs, where);
             const bool fits = rows.is_object() && std::ranges::all_of(rows, [](const Json& row) {
@@ -67,7 +67,7 @@ Published Published::read(const fs::path& file) {
                                              return v.is_number();
                                          });
                               });
-            if (!fits) fail("{}.{}: is not a table {{translator: {{metric: number}}}}", where, epochs);
+            if (!fits) fail("{}.{}: not a table {{translator: {{metric: number}}}}", where, epochs);
         }
     }
     table.erase("_about");

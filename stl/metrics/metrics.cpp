@@ -190,9 +190,9 @@ class MetricAccumulator::Impl {
         bounds_.high = std::max(bounds_.high, read(high));
     }
 
-    /// What resampling and rounding may add to [0, 1] is none.
+    /// Resampling, and a network's predictions that are taken for the truth, overshoot [0, 1]; other units leave it far.
     bool leaves_unit_range() const {
-        constexpr double tolerance = 0.01;
+        constexpr double tolerance = 0.5;
         return bounds_.low < -tolerance || bounds_.high > 1 + tolerance;
     }
 

@@ -50,7 +50,7 @@ struct MetricValues {
     std::vector<double> frame_mse, frame_mae, frame_rmse, frame_ssim, frame_psnr;  ///< [T]
     std::optional<double> lpips;
     std::vector<double> frame_lpips;
-    /// Set where the true values leave [0, 1] and neither a range nor another clip range was given: SSIM, PSNR and LPIPS
+    /// Set where the true values leave [0, 1] by more than a half and neither a range nor another clip range was given: SSIM, PSNR and LPIPS
     /// mean nothing then and are NaN.
     std::optional<ValueRange> outside;
     std::vector<std::pair<std::string, double>> groups;  ///< "mse_<name>", "mae_<name>", ... where asked for

@@ -96,18 +96,10 @@ VideoOptions video_options(const SequenceShape& shape, const std::string& input,
     return options;
 }
 
-/// With the rate that the clip is to be read at: the training data's, where the user gives none and it is another.
-SourceOptions with_rate(SourceOptions source, const SequenceShape& shape, const std::string& input,
-                        Reporter& reporter) {
-    if (source.fps || source.trained_fps <= 0) return source;
-    const auto fps = VideoReader(input, video_options(shape, input, source)).info().fps;
-    if (!differ(fps, source.trained_fps)) return source;
-    source.fps = source.trained_fps;
-    reporter.info(fmt::format(
-        "{}: {:g} frames per second, read as {:g}, which the network was trained on (--fps chooses "
-        "another rate)",
-        input, fps, source.trained_fps));
-    return source;
+/// The rate to read a clip at in place of its own: the training data's, where the user gives none and it is another.
+std::optional<double> other_rate(const SourceOptions& source, double fps) {
+    if (source.fps || !differ(fps, source.trained_fps)) return std::nullopt;
+    return source.trained_fps;
 }
 
 /// Where windows of `frames` frames end that begin every so many frames; none runs over a gap.
@@ -260,6 +252,12 @@ class SlidingSource : public PredictionSource {
     std::deque<torch::Tensor> frames_;
 };
 
+std::unique_ptr<PredictionSource> open_video(const std::string& input, const SequenceShape& shape,
+                                             const SourceOptions& options, Reporter& reporter) {
+    if (options.every > 0) return std::make_unique<SlidingSource>(input, shape, options, reporter);
+    return std::make_unique<LastFramesSource>(input, shape, options, reporter);
+}
+
 }  // namespace
 
 std::unique_ptr<PredictionSource> open_source(const std::string& input, const SequenceShape& shape,
@@ -271,9 +269,17 @@ std::unique_ptr<PredictionSource> open_source(const std::string& input, const Se
         for (const auto& line : source->warnings()) reporter.warn(line);
         return source;
     }
-    const auto video = with_rate(options, shape, input, reporter);
-    if (options.every > 0) return std::make_unique<SlidingSource>(input, shape, video, reporter);
-    return std::make_unique<LastFramesSource>(input, shape, video, reporter);
+    auto video = options;
+    const auto fps = VideoReader(input, video_options(shape, input, options)).info().fps;
+    if (const auto other = other_rate(options, fps)) video.fps = other;
+    auto source = open_video(input, shape, video, reporter);
+    if (video.fps && !options.fps) {
+        reporter.info(
+            fmt::format("{}: {:g} frames per second, read as {:g}, which the network was trained on (--fps "
+                        "chooses another rate)",
+                        input, fps, *video.fps));
+    }
+    return source;
 }
 
 bool is_video_input(const std::string& input) {

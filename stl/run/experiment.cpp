@@ -183,7 +183,7 @@ void apply(Json& json, const Setting& setting, Origins& origins) {
 SimVPOptions complete_model(const Experiment& e, const SequenceShape& shape) {
     const auto where = key_path(e.file, "model");
     Json complete = e.model;
-    if (!complete.is_object()) fail("{}: is not an object {{...}}", where);
+    if (!complete.is_object()) fail("{}: not an object {{...}}", where);
     complete["in_shape"] = {e.dataset.input_frames, shape.channels, shape.height, shape.width};
     complete["output_frames"] = e.dataset.output_frames;
     return SimVPOptions::from_json(complete, where);

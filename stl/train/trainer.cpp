@@ -136,7 +136,6 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
 
     build_network();
     validation_data_ = make_dataset(experiment_.dataset, Split::validation, options_.seed);
-    warn_about_data(experiment_, *train_data_, validation_data_.get(), reporter);
     trained_on_ = data_record(*train_data_, validation_data_.get());
 }
 
@@ -179,6 +178,8 @@ void Trainer::open_folder() {
     } else {
         folder_ = RunFolder::create(request_.run, request_.force);
     }
+    // Behind all that may refuse the run, whose line then stands alone.
+    warn_about_data(experiment_, *train_data_, validation_data_.get(), reporter_);
     write_json(folder_->experiment_file(), resolved);
     losses_ = std::make_unique<LossLog>(
         *folder_, LossLog::Settings{options_.log_every, options_.batch_size, schedule_.steps_per_epoch});

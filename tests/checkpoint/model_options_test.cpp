@@ -109,8 +109,8 @@ TEST(ModelOptions, BadHintsAreNamed) {
                 HasSubstr("did you mean 'van'"));
     EXPECT_THAT(refusal({{"in_shape", {5, 1, 32, 48}}, {"pre_seq_length", 4}}),
                 HasSubstr("pre_seq_length 4"));
-    EXPECT_THAT(refusal({{"translator", "van"}, {"model_type", "van"}}), HasSubstr("means the same"));
-    EXPECT_THAT(refusal(Json::array()), HasSubstr("no object"));
+    EXPECT_THAT(refusal({{"translator", "van"}, {"model_type", "van"}}), HasSubstr("are synonyms"));
+    EXPECT_THAT(refusal(Json::array()), HasSubstr("not an object"));
 }
 
 TEST(ModelOptions, TheSimplestRatioThatFitsIsFound) {

@@ -226,8 +226,8 @@ TEST(Machine, RefusesDamage) {
                 HasSubstr("a tuple can't be appended to"));
     EXPECT_THAT(refusal_of("]K\x02K\x03s."), HasSubstr("takes no keys"));
     EXPECT_THAT(refusal_of("}(K\x02u."), HasSubstr("key without a value"));
-    EXPECT_THAT(refusal_of("I1x\n."), HasSubstr("no integer"));
-    EXPECT_THAT(refusal_of("Fabc\n."), HasSubstr("no number"));
+    EXPECT_THAT(refusal_of("I1x\n."), HasSubstr("not an integer"));
+    EXPECT_THAT(refusal_of("Fabc\n."), HasSubstr("not a number"));
     EXPECT_THAT(refusal_of("K\x01(q\x05."), HasSubstr("stack is empty")) << "a mark hides what is below it";
 }
 

@@ -309,7 +309,7 @@ TEST(TorchFile, RefusesStoragesThatAreNotThere) {
     EXPECT_THAT(refusal_of_file(whole(storage_of("FloatStorage", -4)), "abcd"), HasSubstr("-4 elements"));
     EXPECT_THAT(refusal_of_file(whole(storage_of("FloatStorage", std::int64_t{1} << 62)), "abcd"),
                 HasSubstr("elements"));
-    EXPECT_THAT(refusal_of_file(whole(tuple(text("module")) + "Q")), HasSubstr("no storage"));
+    EXPECT_THAT(refusal_of_file(whole(tuple(text("module")) + "Q")), HasSubstr("not a storage"));
     EXPECT_THAT(refusal_of_file(tuple("") + "Q."), HasSubstr("storage"));
     EXPECT_THAT(refusal_of_file(tensor("N", 0, {1}, {1}) + "."),
                 HasSubstr("None where a storage was expected"));

@@ -241,7 +241,10 @@ TEST(Comparison, FillsAScreenWithoutOverflowingIt) {
 TEST(Comparison, RefusesWhatDoesNotFitTogether) {
     Example e;
     EXPECT_THAT(error_of([&] { Comparison({}, Example::shape, {}); }), HasSubstr("no sequences"));
-    EXPECT_THAT(error_of([&] { Comparison(e.sequences, {5, 1, 7, 7}, {}); }), HasSubstr("no whole number"));
+    EXPECT_THAT(error_of([&] {
+                    Comparison(e.sequences, {5, 1, 7, 7}, {});
+                }),
+                HasSubstr("not a whole number"));
     PanelOptions options;
     options.range = {1, 1, 0};
     EXPECT_THAT(error_of([&] { Comparison(e.sequences, Example::shape, options); }),
