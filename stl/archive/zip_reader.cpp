@@ -6,6 +6,7 @@
 
 #include "stl/archive/zip.h"
 #include "stl/core/array.h"
+#include "stl/core/byte_order.h"
 #include "stl/core/error.h"
 #include "stl/core/memory.h"
 
@@ -31,10 +32,7 @@ Bytes part(Bytes bytes, std::uint64_t offset, std::uint64_t size, const char* wh
 
 /// Little-endian number of `size` bytes at `offset`; the caller checked that they are there.
 std::uint64_t number(Bytes bytes, std::size_t offset, std::size_t size) {
-    std::uint64_t value = 0;
-    for (std::size_t i = size; i-- > 0;)
-        value = value << 8 | std::to_integer<std::uint64_t>(bytes[offset + i]);
-    return value;
+    return little_endian(bytes.subspan(offset, size));
 }
 
 struct Directory {

@@ -308,13 +308,14 @@ std::string sample_digest(const fs::path& path) {
     Sha256 digest;
     digest.add(std::to_string(size));
     std::string block(block_size, '\0');
+    // The first block begins the file and the last one ends it; those of a small file follow one another.
+    const bool small = size <= blocks * block_size;
+    const auto stride = small ? block_size : (size - block_size) / (blocks - 1);
     for (std::uintmax_t i = 0; i < blocks; ++i) {
-        // The first block begins the file and the last one ends it; those of a small file follow one another.
-        const auto room = size > block_size ? size - block_size : 0;
-        const auto start = size <= blocks * block_size ? i * block_size : room / (blocks - 1) * i;
+        const auto start = small || i + 1 < blocks ? i * stride : size - block_size;
         if (start >= size) break;
         in.clear();
-        in.seekg(static_cast<std::streamoff>(i + 1 == blocks && size > blocks * block_size ? room : start));
+        in.seekg(static_cast<std::streamoff>(start));
         in.read(block.data(), static_cast<std::streamsize>(block.size()));
         digest.add({block.data(), static_cast<std::size_t>(in.gcount())});
     }

@@ -22,14 +22,12 @@ Json inside(const Json& json, std::initializer_list<const char*> keys) {
 
 /// Of a run: on what it was trained, by which build, and how long.
 Json training_of(const RunFolder* run) {
-    if (run == nullptr || !fs::exists(run->run_file())) return nullptr;
-    const auto file = read_json(run->run_file());
-    Json training = {{"state", inside(file, {"state"})},
-                     {"device", inside(file, {"device"})},
-                     {"threads", inside(file, {"threads"})},
-                     {"revision", inside(file, {"revision"})},
-                     {"started", inside(file, {"started"})}};
-    const auto seconds = inside(file, {"seconds"});
+    const auto record = run != nullptr ? run->run_record() : std::nullopt;
+    if (!record) return nullptr;
+    Json training = Json::object();
+    for (const auto* key : {"state", "device", "threads", "revision", "started"})
+        training[key] = inside(*record, {key});
+    const auto seconds = inside(*record, {"seconds"});
     training["hours"] = seconds.is_number() ? Json(seconds.get<double>() / 3600) : Json(nullptr);
     return training;
 }

@@ -42,12 +42,10 @@ std::string trained_on(const Dataset& test_set, const Predictor& predictor) {
 
 std::vector<std::string> changed_files(const Dataset& test_set, const Predictor& predictor) {
     std::vector<std::string> lines;
-    if (predictor.run() == nullptr || !fs::exists(predictor.run()->run_file())) return lines;
-    const auto record = read_json(predictor.run()->run_file());
-    if (!record.is_object() || !record.contains("trained_on")) return lines;
+    if (predictor.run() == nullptr) return lines;
+    const auto record = stored_data_record(*predictor.run());
     for (const auto& file : test_set.files()) {
-        if (auto line = file_difference(record["trained_on"], file); !line.empty())
-            lines.push_back(std::move(line));
+        if (auto line = file_difference(record, file); !line.empty()) lines.push_back(std::move(line));
     }
     return lines;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "stl/core/byte_order.h"
 #include "stl/core/error.h"
 #include "stl/core/memory.h"
 
@@ -31,13 +32,6 @@ Handle reference_type(std::size_t bytes) {
     }();
     static_cast<void>(registered);  // reading fails otherwise
     return type;
-}
-
-std::uint64_t little_endian(std::span<const std::byte> bytes) {
-    std::uint64_t value = 0;
-    for (std::size_t i = bytes.size(); i-- > 0;)
-        value = value << 8 | std::to_integer<std::uint64_t>(bytes[i]);
-    return value;
 }
 
 constexpr std::uint64_t aligned(std::uint64_t size) {

@@ -1,6 +1,7 @@
 #include "stl/formats/idx.h"
 
 #include "stl/core/array.h"
+#include "stl/core/byte_order.h"
 #include "stl/core/error.h"
 #include "stl/core/file_kind.h"
 
@@ -11,10 +12,8 @@ constexpr std::size_t header_bytes = 16;              // magic, count, rows, col
 constexpr std::uint32_t pictures_magic = 0x00000803;  // unsigned bytes, three axes
 constexpr std::uint32_t labels_magic = 0x00000801;
 
-std::uint32_t big_endian(std::string_view bytes, std::size_t at) {
-    std::uint32_t value = 0;
-    for (std::size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
-    return value;
+std::uint32_t number_at(std::string_view bytes, std::size_t at) {
+    return static_cast<std::uint32_t>(big_endian(std::as_bytes(std::span(bytes.substr(at, 4)))));
 }
 
 }  // namespace
@@ -24,7 +23,7 @@ GrayPictures parse_idx(std::string_view bytes, const std::string& where) {
     if (bytes.size() < 4) fail("{}: {} bytes, expected an IDX file of pictures", where, bytes.size());
     if (const auto what = stand_in(std::as_bytes(std::span(bytes))); !what.empty())
         fail("{}: {}", where, what);
-    const auto magic = big_endian(bytes, 0);
+    const auto magic = number_at(bytes, 0);
     if (magic == labels_magic) fail("{}: holds labels, expected the file with the pictures", where);
     if (magic >> 8 != 0x08) {
         fail("{}: starts with {:#010x}, expected {:#010x} (IDX of unsigned bytes)", where, magic,
@@ -34,9 +33,9 @@ GrayPictures parse_idx(std::string_view bytes, const std::string& where) {
         fail("{}: IDX of {} axes, expected 3 (pictures, rows, columns)", where, magic & 0xff);
     if (bytes.size() < header_bytes)
         fail("{}: truncated inside the header ({} of {} bytes)", where, bytes.size(), header_bytes);
-    GrayPictures set{.count = big_endian(bytes, 4),
-                     .height = big_endian(bytes, 8),
-                     .width = big_endian(bytes, 12),
+    GrayPictures set{.count = number_at(bytes, 4),
+                     .height = number_at(bytes, 8),
+                     .width = number_at(bytes, 12),
                      .pixels = {}};
     if (set.count == 0 || set.height == 0 || set.width == 0) {
         fail("{}: {} pictures of {}x{}, expected at least one", where, set.count, set.width, set.height);

@@ -2,6 +2,7 @@
 #include <array>
 #include <charconv>
 
+#include "stl/core/byte_order.h"
 #include "stl/core/error.h"
 #include "stl/core/file_kind.h"
 #include "stl/core/utf8.h"
@@ -144,13 +145,11 @@ NpyHeader parse_npy(std::span<const std::byte> bytes, const std::string& where) 
     if (text.empty()) fail("{}: is empty, expected an NPY file", where);
     if (const auto what = stand_in(bytes); !what.empty()) fail("{}: {}", where, what);
     if (!text.starts_with(magic)) fail("{}: not an NPY file (it doesn't start with \\x93NUMPY)", where);
-    const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(bytes[i]); };
-    const std::size_t version = text.size() > 6 ? byte(6) : 1;
+    const auto version = text.size() > 6 ? std::to_integer<int>(bytes[6]) : 1;
     if (version < 1 || version > 3) fail("{}: NPY version {}, expected 1 to 3", where, version);
     const std::size_t start = version == 1 ? 10 : 12;
     if (text.size() < start) fail("{}: truncated NPY header ({} bytes)", where, text.size());
-    std::size_t length = byte(8) | byte(9) << 8;
-    if (version > 1) length |= byte(10) << 16 | byte(11) << 24;
+    const auto length = static_cast<std::size_t>(little_endian(bytes.subspan(8, start - 8)));
     if (length > text.size() - start) fail("{}: truncated NPY header ({} bytes)", where, text.size());
 
     auto header = parse_dictionary(text.substr(start, length), where);

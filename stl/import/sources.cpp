@@ -11,6 +11,7 @@
 #include "stl/core/names.h"
 #include "stl/formats/sequences.h"
 #include "stl/media/natural_order.h"
+#include "stl/media/picture_list.h"
 #include "stl/media/picture_stack.h"
 #include "stl/media/video_reader.h"
 
@@ -51,10 +52,10 @@ class Search {
         std::error_code ec;
         const fs::path real = fs::canonical(folder, ec);
         if (!ec && !searched_.insert(real).second) return;
-        const auto pictures = list_pictures(folder);
-        add_pictures(folder, pictures);
+        const auto list = read_picture_list(folder);
+        add_pictures(folder, list.pictures);
         // Where there are some, their reader tells.
-        if (pictures.empty()) tell(folder, picture_remarks(folder));
+        if (list.pictures.empty()) tell(folder, list.remarks);
         for (const auto& path : entries(folder)) {
             if (leads_nowhere(path)) {
                 if (!is_picture_name(path)) tell(path, {"a link that leads nowhere, passed over"});
@@ -89,13 +90,13 @@ class Search {
 
     /// Single pictures are one film, the folder. Stacks are films of their own; where the first is none, none is looked
     /// for.
-    void add_pictures(const fs::path& folder, const std::vector<fs::path>& pictures) {
+    void add_pictures(const fs::path& folder, const std::vector<ListedPicture>& pictures) {
         if (pictures.empty()) return;
         std::size_t stacks = 0;
-        if (stack_of(pictures[0]).count > 1) {
-            for (const auto& path : pictures) {
-                if (stack_of(path).count < 2) continue;
-                out_.push_back({ImportSource::Kind::video, path.string()});
+        if (stack_of(pictures[0].path).count > 1) {
+            for (const auto& picture : pictures) {
+                if (stack_of(picture.path).count < 2) continue;
+                out_.push_back({ImportSource::Kind::video, picture.path.string()});
                 ++stacks;
             }
         }

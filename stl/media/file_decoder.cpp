@@ -329,8 +329,7 @@ void FileDecoder::measure_rate() {
     const bool stated =
         scan.last_duration > 0 && !(fps_ > 0 && std::abs(scan.last_duration - 1 / fps_) <= tick());
     fps_ = scan.stamps.rate(stated ? scan.last_duration : 0);
-    const double begin = origin_ == AV_NOPTS_VALUE ? 0 : static_cast<double>(origin_) * tick();
-    if (!(total_ > 0) && fps_ > 0) total_ = scan.last + (stated ? scan.last_duration : 1 / fps_) - begin;
+    if (!(total_ > 0) && fps_ > 0) total_ = scan.last + (stated ? scan.last_duration : 1 / fps_) - begin();
 }
 
 /// Some containers have one length for all their streams, and in ASF each stream has that.
@@ -359,8 +358,7 @@ void FileDecoder::leave_out_others() {
     constexpr double tolerance = 1;
     if (std::max(scan.last, scan.others_end) < end - tolerance) return;
     const double shows = scan.last_duration > 0 ? scan.last_duration : fps_ > 0 ? 1 / fps_ : 0;
-    const double begin = origin_ == AV_NOPTS_VALUE ? 0 : static_cast<double>(origin_) * tick();
-    const double measured = scan.last + shows - begin;
+    const double measured = scan.last + shows - begin();
     if (measured > 0) total_ = std::min(total_, measured);
 }
 

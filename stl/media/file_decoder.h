@@ -84,6 +84,8 @@ class FileDecoder {
     bool is_pause(double from, double to) const;
     bool lost_by_container();
     void count_missing();
+    /// Of the video on the file's clock, in seconds.
+    double begin() const { return origin_ == AV_NOPTS_VALUE ? 0 : static_cast<double>(origin_) * tick(); }
 
     fs::path path_;
     VideoOptions options_;

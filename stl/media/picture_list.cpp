@@ -138,8 +138,4 @@ std::vector<fs::path> list_pictures(const fs::path& folder) {
     return files;
 }
 
-std::vector<std::string> picture_remarks(const fs::path& folder) {
-    return read_picture_list(folder).remarks;
-}
-
 }  // namespace stl

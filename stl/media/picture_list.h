@@ -1,5 +1,4 @@
-// The pictures of a folder as one film: which files they are, their order and its gaps. Used by this folder alone, as
-// list_pictures() of video_reader.h by others.
+// The pictures of a folder as one film: which files they are, their order and its gaps.
 #pragma once
 
 #include <string>

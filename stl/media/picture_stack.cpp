@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "stl/core/byte_order.h"
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 
@@ -28,10 +29,8 @@ class Numbers {
     std::optional<std::uint64_t> at(std::uint64_t from) const {
         std::array<unsigned char, bytes> raw{};
         if (!read_(from, raw)) return std::nullopt;
-        if (little_) std::reverse(raw.begin(), raw.end());
-        std::uint64_t value = 0;
-        for (const auto byte : raw) value = value << 8 | byte;
-        return value;
+        const auto stored = std::as_bytes(std::span(raw));
+        return little_ ? little_endian(stored) : big_endian(stored);
     }
 
   private:

@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include "stl/core/byte_order.h"
+
 namespace stl {
 namespace {
 
@@ -18,16 +20,16 @@ class Bytes {
     }
     std::int64_t size() const { return size_; }
     /// False: the file ends before.
-    bool read(std::int64_t at, std::span<unsigned char> out) {
+    bool read(std::int64_t at, std::span<std::byte> out) {
         if (at < 0 || at > size_ - std::ssize(out)) return false;
         in_.seekg(at);
         in_.read(reinterpret_cast<char*>(out.data()), std::ssize(out));
         return in_.good();
     }
     std::optional<unsigned> byte(std::int64_t at) {
-        std::array<unsigned char, 1> one{};
+        std::array<std::byte, 1> one{};
         if (!read(at, one)) return std::nullopt;
-        return one[0];
+        return std::to_integer<unsigned>(one[0]);
     }
 
   private:
@@ -35,21 +37,15 @@ class Bytes {
     std::int64_t size_ = 0;
 };
 
-std::string_view text(std::span<const unsigned char> bytes) {
+std::string_view text(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-std::uint64_t big_endian(std::span<const unsigned char> bytes) {
-    std::uint64_t value = 0;
-    for (const unsigned char byte : bytes) value = value << 8 | byte;
-    return value;
 }
 
 /// MP4 and MOV are boxes, one after the other; `ftyp` is a film's first, which a second one repeats. Other things
 /// behind the film (what cameras and phones append) are no film.
 std::int64_t second_mp4(Bytes& file) {
     bool film = false;
-    std::array<unsigned char, 16> header{};
+    std::array<std::byte, 16> header{};
     for (std::int64_t at = 0; file.read(at, std::span(header).first(8));) {
         const auto name = text(std::span(header).subspan(4, 4));
         if (name == "ftyp" && film) return file.size() - at;
@@ -89,7 +85,7 @@ std::int64_t second_gif(Bytes& file) {
         } else if (kind == picture) {
             at = behind_sub_blocks(file, *at + 11 + color_table_bytes(file.byte(*at + 9).value_or(0)));
         } else {
-            std::array<unsigned char, 4> next{};
+            std::array<std::byte, 4> next{};
             const bool film = kind == trailer && file.read(*at + 1, next) && text(next) == "GIF8";
             return film ? file.size() - *at - 1 : 0;
         }
@@ -101,7 +97,7 @@ std::int64_t second_gif(Bytes& file) {
 
 std::int64_t bytes_of_second_film(const fs::path& path) {
     Bytes file(path);
-    std::array<unsigned char, 8> begin{};
+    std::array<std::byte, 8> begin{};
     if (!file.read(0, begin)) return 0;
     if (text(begin).starts_with("GIF8")) return second_gif(file);
     return text(begin).substr(4) == "ftyp" ? second_mp4(file) : 0;

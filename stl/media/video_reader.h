@@ -115,7 +115,5 @@ bool is_picture_name(const fs::path& path);
 /// The pictures of a folder (not of folders inside it) in natural order, those that are numbered alike together. Hidden
 /// ones are not among them.
 std::vector<fs::path> list_pictures(const fs::path& folder);
-/// What is to be told of a folder's pictures: gaps in their numbers, and those that are passed over.
-std::vector<std::string> picture_remarks(const fs::path& folder);
 
 }  // namespace stl

@@ -50,8 +50,8 @@ struct MetricValues {
     std::vector<double> frame_mse, frame_mae, frame_rmse, frame_ssim, frame_psnr;  ///< [T]
     std::optional<double> lpips;
     std::vector<double> frame_lpips;
-    /// Set where the true values leave [0, 1] by more than a half and neither a range nor another clip range was given: SSIM, PSNR and LPIPS
-    /// mean nothing then and are NaN.
+    /// Set where the true values leave [0, 1] by more than a half and neither a range nor another clip range was
+    /// given: SSIM, PSNR and LPIPS mean nothing then and are NaN.
     std::optional<ValueRange> outside;
     std::vector<std::pair<std::string, double>> groups;  ///< "mse_<name>", "mae_<name>", ... where asked for
 

@@ -78,7 +78,7 @@ Tensor Operations::silu_gate(const Tensor& a, const Tensor& b) const {
 Tensor Operations::channel_aggregation(const Tensor& x, const Convolution& depthwise,
                                        const Convolution& decompose, const Tensor& sigma) const {
     const auto h = torch::gelu(conv2d(x, depthwise));
-    return h + sigma * (h - torch::gelu(conv2d(h, decompose)));
+    return aggregate_channels(h, conv2d(h, decompose), sigma);
 }
 
 Tensor Operations::pool_difference(const Tensor& x) const {
@@ -101,6 +101,10 @@ Tensor Operations::to_products(const Tensor& x) const {
 
 Tensor Operations::from_products(const Tensor& y, const Tensor& /*x*/) const {
     return y;
+}
+
+Tensor aggregate_channels(const Tensor& h, const Tensor& decomposed, const Tensor& sigma) {
+    return h + sigma * (h - torch::gelu(decomposed));
 }
 
 std::shared_ptr<const Operations> plain_operations() {

@@ -112,6 +112,9 @@ class Operations {
     virtual Tensor from_products(const Tensor& y, const Tensor& x) const;
 };
 
+/// The end of channel_aggregation, for a layer with dropout before it: h + sigma * (h - gelu(decomposed)).
+Tensor aggregate_channels(const Tensor& h, const Tensor& decomposed, const Tensor& sigma);
+
 /// The plain definitions.
 std::shared_ptr<const Operations> plain_operations();
 /// The fastest for tensors on `device`: the plain ones on a GPU without kernels of our own.

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "stl/core/byte_order.h"
 #include "stl/core/error.h"
 #include "stl/core/utf8.h"
 
@@ -120,10 +121,7 @@ Bytes Machine::take(std::uint64_t count) {
 }
 
 std::uint64_t Machine::little_endian(int count) {
-    const auto part = take(static_cast<std::uint64_t>(count));
-    std::uint64_t value = 0;
-    for (auto i = part.size(); i-- > 0;) value = value << 8 | std::to_integer<std::uint64_t>(part[i]);
-    return value;
+    return stl::little_endian(take(static_cast<std::uint64_t>(count)));
 }
 
 std::string_view Machine::line() {
@@ -244,8 +242,7 @@ bool Machine::step_number(std::uint8_t op) {
 
 void Machine::long_integer(Bytes bytes) {
     if (bytes.size() > 8) return make(BigInteger{bytes});
-    std::uint64_t value = 0;
-    for (auto i = bytes.size(); i-- > 0;) value = value << 8 | std::to_integer<std::uint64_t>(bytes[i]);
+    const auto value = stl::little_endian(bytes);
     const auto unused = 64 - 8 * static_cast<int>(bytes.size());
     // The sign stands in the last byte's highest bit.
     make(unused == 64 ? std::int64_t{0} : static_cast<std::int64_t>(value << unused) >> unused);

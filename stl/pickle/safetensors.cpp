@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <numeric>
 #include <optional>
 #include <unordered_set>
 #include <utility>
 
+#include "stl/core/byte_order.h"
 #include "stl/core/error.h"
 #include "stl/core/json.h"
 #include "stl/core/memory.h"
@@ -41,9 +41,7 @@ const char* name_of(DType dtype) {
 }
 
 std::uint64_t header_size(std::span<const std::byte> bytes) {
-    std::uint64_t size = 0;
-    std::memcpy(&size, bytes.data(), sizeof size);
-    return size;
+    return little_endian(bytes.first(8));
 }
 
 /// One member of the header, as it stands there.

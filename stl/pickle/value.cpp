@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "stl/core/byte_order.h"
 #include "stl/core/error.h"
 #include "stl/core/utf8.h"
 
@@ -96,10 +97,7 @@ class JsonConverter {
   private:
     static bool convert_big(const BigInteger& big, Json& out) {
         if (big.bytes.size() != 9 || big.bytes[8] != std::byte{0}) return false;
-        std::uint64_t n = 0;
-        for (int i = 7; i >= 0; --i)
-            n = n << 8 | std::to_integer<std::uint64_t>(big.bytes[static_cast<std::size_t>(i)]);
-        out = n;
+        out = little_endian(big.bytes.first(8));
         return true;
     }
 

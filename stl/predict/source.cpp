@@ -96,12 +96,6 @@ VideoOptions video_options(const SequenceShape& shape, const std::string& input,
     return options;
 }
 
-/// The rate to read a clip at in place of its own: the training data's, where the user gives none and it is another.
-std::optional<double> other_rate(const SourceOptions& source, double fps) {
-    if (source.fps || !differ(fps, source.trained_fps)) return std::nullopt;
-    return source.trained_fps;
-}
-
 /// Where windows of `frames` frames end that begin every so many frames; none runs over a gap.
 class Windows {
   public:
@@ -269,16 +263,17 @@ std::unique_ptr<PredictionSource> open_source(const std::string& input, const Se
         for (const auto& line : source->warnings()) reporter.warn(line);
         return source;
     }
+    // Where the user gives no rate, it is that of the training data.
+    if (options.fps || options.trained_fps <= 0) return open_video(input, shape, options, reporter);
+    const auto own_fps = VideoReader(input, video_options(shape, input, options)).info().fps;
+    if (!differ(own_fps, options.trained_fps)) return open_video(input, shape, options, reporter);
     auto video = options;
-    const auto fps = VideoReader(input, video_options(shape, input, options)).info().fps;
-    if (const auto other = other_rate(options, fps)) video.fps = other;
+    video.fps = options.trained_fps;
     auto source = open_video(input, shape, video, reporter);
-    if (video.fps && !options.fps) {
-        reporter.info(
-            fmt::format("{}: {:g} frames per second, read as {:g}, which the network was trained on (--fps "
-                        "chooses another rate)",
-                        input, fps, *video.fps));
-    }
+    reporter.info(
+        fmt::format("{}: {:g} frames per second, read as {:g}, which the network was trained on (--fps "
+                    "chooses another rate)",
+                    input, own_fps, options.trained_fps));
     return source;
 }
 

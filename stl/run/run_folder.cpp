@@ -208,6 +208,11 @@ std::string RunFolder::name() const {
     return whole.filename().string();
 }
 
+std::optional<Json> RunFolder::run_record() const {
+    if (!fs::exists(run_file())) return std::nullopt;
+    return read_json(run_file());
+}
+
 void RunFolder::append_metrics(const Json& line) const {
     std::ofstream out(metrics_file(), std::ios::app);
     out << to_line(line) << '\n';

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,9 @@ class RunFolder {
     /// on, `keep` in all. What is written, the log before it included, has reached the disk when this returns. If
     /// write() throws, all checkpoints stay as they were.
     void replace_last(std::int64_t keep, const std::function<void()>& write) const;
+
+    /// run.json; nothing where it is missing.
+    std::optional<Json> run_record() const;
 
     void append_metrics(const Json& line) const;
     /// Drops the lines after `step`: what a run wrote that stopped later than its last checkpoint. With

@@ -14,8 +14,8 @@ Json file_record(const fs::path& file) {
 
 /// A record of another program may hold anything.
 Json files_of(const Json& record) {
-    const auto files = record.is_object() ? record.find("files") : record.end();
-    return record.is_object() && files != record.end() && files->is_array() ? *files : Json::array();
+    auto files = record.is_object() ? record.value("files", Json()) : Json();
+    return files.is_array() ? files : Json::array();
 }
 
 std::string digest_of(const Json& file) {
@@ -38,6 +38,11 @@ Json data_record(const Dataset& training, const Dataset* validation) {
     return {{"files", files},
             {"train_sequences", training.size()},
             {"validation_sequences", validation != nullptr ? validation->size() : 0}};
+}
+
+Json stored_data_record(const RunFolder& run) {
+    const auto record = run.run_record();
+    return record && record->is_object() ? record->value("trained_on", Json()) : Json();
 }
 
 std::string data_difference(const Json& before, const Json& now) {

@@ -6,6 +6,7 @@
 
 #include "stl/core/json.h"
 #include "stl/data/dataset.h"
+#include "stl/run/run_folder.h"
 
 namespace stl {
 
@@ -13,8 +14,11 @@ namespace stl {
 /// file's size and of blocks spread over it (sample_digest()). validation: null for none.
 Json data_record(const Dataset& training, const Dataset* validation);
 
+/// The one in the run's run.json; null where it has none.
+Json stored_data_record(const RunFolder& run);
+
 /// What differs, in a line for a warning: "data.h5: other contents than the run was started with"; empty where nothing
-/// does. before: null of a run that has no record.
+/// does. before: of stored_data_record().
 std::string data_difference(const Json& before, const Json& now);
 /// Likewise of one file, by its path: of the record or not in it.
 std::string file_difference(const Json& before, const fs::path& file);

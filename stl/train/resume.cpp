@@ -83,8 +83,7 @@ void require_settings(const RunFolder& folder, const Json& resolved) {
         const Json::json_pointer place(change.value("path", ""));
         fail(
             "{}: {} is not what the run was started with ({}, now {}); a run continues with its own "
-            "settings; to train "
-            "on from its weights with others, start a new run with --set train.init={}",
+            "settings; to train on from its weights with others, start a new run with --set train.init={}",
             file.string(), key_of(change), shown(before, place), shown(resolved, place),
             folder.path().string());
     }
@@ -106,31 +105,29 @@ bool may_start_over(const RunFolder& folder) {
     const auto epochs = std::ranges::count_if(lines, [](const Json& line) { return line.contains("steps"); });
     if (epochs > 1) return false;
     // A run that stopped by itself has saved.
-    if (!fs::exists(folder.run_file())) return true;
-    const auto state =
-        Fields(read_json(folder.run_file()), folder.run_file().string()).object().value("state", "");
+    const auto record = folder.run_record();
+    if (!record) return true;
+    const auto state = Fields(*record, folder.run_file().string()).object().value("state", "");
     return epochs == 0 || (state != "finished" && state != "stopped");
 }
 
 std::optional<LastCheckpoint> newest_checkpoint(const RunFolder& folder, Reporter& reporter) {
     const auto files = folder.last_checkpoints();
-    std::string problem;
+    std::vector<std::string> problems;
     if (!files.empty() && files.front() != folder.checkpoint("last"))
-        problem = fmt::format("{}: missing", folder.checkpoint("last").string());
-    std::string first_problem = problem;
+        problems.push_back(fmt::format("{}: missing", folder.checkpoint("last").string()));
     for (const auto& file : files) {
         try {
             LastCheckpoint found{file, read_checkpoint(file)};
-            if (!problem.empty())
-                reporter.warn(
-                    fmt::format("{}; continuing from {}, an earlier checkpoint", problem, file.string()));
+            if (!problems.empty())
+                reporter.warn(fmt::format("{}; continuing from {}, an earlier checkpoint", problems.back(),
+                                          file.string()));
             return found;
         } catch (const Error& error) {
-            problem = error.what();
-            if (first_problem.empty()) first_problem = problem;
+            problems.emplace_back(error.what());
         }
     }
-    if (!first_problem.empty()) throw Error(first_problem);
+    if (!problems.empty()) throw Error(problems.front());
     return std::nullopt;
 }
 

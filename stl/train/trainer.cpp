@@ -187,10 +187,8 @@ void Trainer::open_folder() {
 }
 
 void Trainer::warn_of_other_data() const {
-    if (!fs::exists(folder_->run_file())) return;
-    const auto record = read_json(folder_->run_file());
-    const auto before = record.is_object() && record.contains("trained_on") ? record["trained_on"] : Json();
-    if (const auto line = data_difference(before, trained_on_); !line.empty()) reporter_.warn(line);
+    const auto line = data_difference(stored_data_record(*folder_), trained_on_);
+    if (!line.empty()) reporter_.warn(line);
 }
 
 void Trainer::restore_random_numbers(const Checkpoint& checkpoint, const fs::path& path) {
@@ -214,8 +212,7 @@ void Trainer::restore(const Json& resolved) {
         if (!may_start_over(*folder_)) {
             fail(
                 "{}: missing, although the run has completed an epoch; use --force to start over, or start a "
-                "new run "
-                "from its best weights with --set train.init={}",
+                "new run from its best weights with --set train.init={}",
                 path, folder_->checkpoint("best").string());
         }
         reporter_.warn(

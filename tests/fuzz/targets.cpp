@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "stl/core/byte_order.h"
 #include "stl/core/error.h"
 #include "stl/data/dataset.h"
 #include "stl/formats/sequences.h"
@@ -73,13 +74,8 @@ int fuzz_sequences(const std::string& name, Input file) {
 
 /// Chunks' checksums made those of their contents, so that what they protect is read.
 std::string with_right_checksums(std::string png) {
-    const auto big_endian = [&](std::size_t at) {
-        std::uint32_t value = 0;
-        for (std::size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<std::uint8_t>(png[at + i]);
-        return value;
-    };
     for (std::size_t at = 8; at + 12 <= png.size();) {
-        const std::size_t length = big_endian(at);
+        const std::size_t length = big_endian(std::as_bytes(std::span(png).subspan(at, 4)));
         if (length > png.size() - at - 12) break;
         const auto crc =
             crc32(0, reinterpret_cast<const Bytef*>(png.data() + at + 4), static_cast<uInt>(length + 4));

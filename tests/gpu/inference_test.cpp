@@ -14,6 +14,7 @@
 #include "stl/runtime/autocast.h"
 #include "tests/gpu/networks.h"
 #include "tests/gpu/watched_graph.h"
+#include "tests/support/notes.h"
 #include "tests/support/random_model.h"
 
 namespace stl {
@@ -21,7 +22,7 @@ namespace {
 
 using test::distance;
 using test::float_bound;
-using test::Warnings;
+using test::Notes;
 using test::WatchedGraph;
 using torch::Tensor;
 
@@ -59,22 +60,22 @@ class GpuInference : public test::NetworkTest {
     const torch::NoGradGuard no_grad;
     SimVP model;
     Tensor x, other, plain, plain_other;
-    Warnings warnings;
+    Notes notes;
 };
 
 TEST_P(GpuInference, IsThePlainNetworkKernelByKernelAndByAGraph) {
-    const auto found = make_graph_inference(*model, device, &kernels(), torch::kFloat32, warnings);
+    const auto found = make_graph_inference(*model, device, &kernels(), torch::kFloat32, notes);
     expect_plain(*found);
-    EXPECT_THAT(warnings.lines, testing::IsEmpty());
+    EXPECT_THAT(notes.warnings, testing::IsEmpty());
 }
 
 TEST_P(GpuInference, NeedsNoKernelsOfOurOwn) {
-    GraphInference found(*model, device, nullptr, torch::kFloat32, nullptr, warnings);
+    GraphInference found(*model, device, nullptr, torch::kFloat32, nullptr, notes);
     expect_plain(found);
 }
 
 TEST_P(GpuInference, DoesNotNeedTheModelAnyMore) {
-    GraphInference found(*model, device, nullptr, torch::kFloat32, nullptr, warnings);
+    GraphInference found(*model, device, nullptr, torch::kFloat32, nullptr, notes);
     EXPECT_TRUE(torch::equal(model->forward(x), plain)) << "the model has changed";
     for (auto& p : model->parameters()) p.zero_();
     EXPECT_LT(distance(found.forward(x.to(device)), plain), float_bound);
@@ -107,7 +108,7 @@ TEST_P(GpuInference, InHalfPrecisionIsAsNearAsMixedPrecision) {
     plain = model->forward(x);
     for (const auto type : {torch::kBFloat16, torch::kFloat16}) {
         SCOPED_TRACE(type);
-        const auto found = make_graph_inference(*model, device, &kernels(), type, warnings);
+        const auto found = make_graph_inference(*model, device, &kernels(), type, notes);
         expect_as_near_as_autocast(found->forward(x.to(device)), model, x, plain, type);
     }
 }
@@ -121,7 +122,7 @@ TEST_P(GpuInference, NarrowsWeightsOnce) {
         const Autocast autocast(torch::kCPU, torch::kBFloat16);
         model->forward(x);
     });
-    const auto found = make_graph_inference(*model, device, &kernels(), torch::kBFloat16, warnings);
+    const auto found = make_graph_inference(*model, device, &kernels(), torch::kBFloat16, notes);
     const auto once = casts([&] { found->forward(x.to(device)); });
     EXPECT_LE(once + products, each_time);
 }
@@ -138,8 +139,7 @@ class GpuInferenceGraphs : public test::KernelTest {
         const auto graphs = [this]() -> std::unique_ptr<gpu::Graph> {
             return std::make_unique<WatchedGraph>(kernels().make_graph(), calls);
         };
-        return std::make_unique<GraphInference>(*model, device, &kernels(), torch::kFloat32, graphs,
-                                                warnings);
+        return std::make_unique<GraphInference>(*model, device, &kernels(), torch::kFloat32, graphs, notes);
     }
     void pass(GraphInference& found, std::int64_t batch, int times) {
         for (int i = 0; i < times; ++i) {
@@ -152,7 +152,7 @@ class GpuInferenceGraphs : public test::KernelTest {
     const torch::NoGradGuard no_grad;
     SimVP model;
     WatchedGraph::Calls calls;
-    Warnings warnings;
+    Notes notes;
 };
 
 TEST_P(GpuInferenceGraphs, EachSizeThatComesAgainAndAgainHasOne) {
@@ -177,7 +177,7 @@ TEST_P(GpuInferenceGraphs, AreOnlySoMany) {
     for (int batch = 1; batch <= most_inference_graphs + 1; ++batch)
         pass(*found, batch, passes_before_graph + 1);
     EXPECT_EQ(calls.captures, most_inference_graphs);
-    EXPECT_THAT(warnings.lines, testing::IsEmpty());
+    EXPECT_THAT(notes.warnings, testing::IsEmpty());
 }
 
 TEST_P(GpuInferenceGraphs, GoesOnAndSaysSoOnceWhereCaptureFails) {
@@ -187,7 +187,7 @@ TEST_P(GpuInferenceGraphs, GoesOnAndSaysSoOnceWhereCaptureFails) {
     pass(*found, 1, passes_before_graph + 2);
     EXPECT_EQ(calls.captures, 1);
     EXPECT_EQ(calls.replays, 0);
-    EXPECT_THAT(warnings.lines,
+    EXPECT_THAT(notes.warnings,
                 testing::ElementsAre("a pass cannot be captured as a graph, it runs kernel by kernel: "
                                      "operation not permitted when stream is capturing"));
 }

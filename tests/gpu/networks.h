@@ -3,11 +3,10 @@
 
 #include <string>
 #include <tuple>
-#include <vector>
 
-#include "stl/models/registry.h"
 #include "stl/models/simvp.h"
 #include "tests/gpu/subject.h"
+#include "tests/support/translators.h"
 
 namespace stl::test {
 
@@ -39,9 +38,7 @@ class NetworkTest : public testing::TestWithParam<std::tuple<std::string, std::s
 };
 
 inline auto every_network() {
-    std::vector<std::string> names;
-    for (const auto& translator : translators()) names.push_back(translator.name);
-    return testing::Combine(testing::ValuesIn(names), testing::Values("cpu", "cuda"));
+    return testing::Combine(testing::ValuesIn(translator_names()), testing::Values("cpu", "cuda"));
 }
 
 inline std::string network_name(const testing::TestParamInfo<NetworkTest::ParamType>& info) {

@@ -5,11 +5,13 @@
 #include <ATen/autocast_mode.h>
 
 #include "tests/gpu/subject.h"
+#include "tests/support/depthwise.h"
 
 namespace stl {
 namespace {
 
 using test::bf16_bound;
+using test::depthwise;
 using test::distance;
 using test::float_bound;
 using test::fp16_bound;
@@ -21,15 +23,6 @@ class GpuOperationsTest : public test::KernelTest {
     ops::GpuOperations operations() const { return ops::GpuOperations(kernels(), device.type()); }
 
     using Operation = std::function<Tensor(const Tensors&)>;
-
-    /// Padded so that the size stays.
-    static ops::Convolution depthwise(const Tensor& weight, const Tensor& bias, std::int64_t dilation = 1) {
-        return {.weight = weight,
-                .bias = bias,
-                .padding = dilation * (weight.size(2) - 1) / 2,
-                .dilation = dilation,
-                .groups = weight.size(0)};
-    }
 
     /// The first `pictures` inputs have each of the types, the rest stay float32.
     void expect_same(const Tensors& inputs, std::size_t pictures, const Operation& ours,

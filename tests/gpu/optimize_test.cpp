@@ -8,13 +8,14 @@
 #include "stl/train/graph_step.h"
 #include "tests/gpu/subject.h"
 #include "tests/gpu/watched_graph.h"
+#include "tests/support/notes.h"
 
 namespace stl {
 namespace {
 
 using test::distance;
+using test::Notes;
 using test::Tensors;
-using test::Warnings;
 using test::WatchedGraph;
 
 class GpuTraining : public test::KernelTest {
@@ -102,7 +103,7 @@ class GraphStepTest : public GpuTraining {
         auto step = way == Way::plain
                         ? make_plain_step(model, optimizer, options)
                         : make_graph_step(model, optimizer, options, kernels(),
-                                          std::make_unique<WatchedGraph>(make_graph(), calls), warnings);
+                                          std::make_unique<WatchedGraph>(make_graph(), calls), notes);
         Outcome outcome;
         for (int i = 0; i < 8; ++i) {
             torch::manual_seed(100 + i);  // stochastic depth
@@ -127,7 +128,7 @@ class GraphStepTest : public GpuTraining {
     }
 
     WatchedGraph::Calls calls;
-    Warnings warnings;
+    Notes notes;
     Tensors kept;  ///< losses as they were handed out
 };
 
@@ -136,7 +137,7 @@ TEST_P(GraphStepTest, TrainsAsThePlainStep) {
     EXPECT_EQ(calls.warm_ups, graph_warm_up_steps);
     EXPECT_EQ(calls.captures, 1);
     EXPECT_EQ(calls.replays, 8 - graph_warm_up_steps);
-    EXPECT_TRUE(warnings.lines.empty());
+    EXPECT_TRUE(notes.warnings.empty());
     for (std::size_t i = 0; i < kept.size(); ++i) EXPECT_EQ(kept[i].item<double>(), graph.losses[i]);
     // On a GPU stochastic depth draws other numbers inside a graph.
     if (device.is_cpu()) expect_same(graph, train(Way::plain), 1e-5);
@@ -162,7 +163,7 @@ TEST_P(GraphStepTest, GoesOnPlainlyAndSaysSoWhereCaptureFails) {
     EXPECT_EQ(calls.captures, 1);
     EXPECT_EQ(calls.replays, 0);
     EXPECT_THAT(
-        warnings.lines,
+        notes.warnings,
         testing::ElementsAre("the training step cannot be captured as a graph, it runs kernel by kernel: "
                              "operation not permitted when stream is capturing"));
     if (device.is_cpu()) expect_same(graph, train(Way::plain), 1e-5);

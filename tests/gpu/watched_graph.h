@@ -1,13 +1,11 @@
-// A graph that is watched, and what a reporter is told.
+// A graph that is watched.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <vector>
 
-#include "stl/core/reporter.h"
 #include "stl/gpu/kernel_table.h"
 
 namespace stl::test {
@@ -38,13 +36,6 @@ class WatchedGraph : public gpu::Graph {
   private:
     std::unique_ptr<gpu::Graph> inner_;
     Calls& calls_;
-};
-
-/// Keeps what it is warned of.
-class Warnings : public Reporter {
-  public:
-    void warn(const std::string& line) override { lines.push_back(line); }
-    std::vector<std::string> lines;
 };
 
 }  // namespace stl::test

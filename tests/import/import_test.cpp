@@ -19,21 +19,18 @@
 #include "tests/media/stacks.h"
 #include "tests/media/timed_clip.h"
 #include "tests/media/tools.h"
+#include "tests/support/notes.h"
 
 namespace stl {
 namespace {
 
 using test::error_of;
 using test::ffmpeg;
+using test::Notes;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-struct Notes : Reporter {
-    std::vector<std::string> warnings;
-    void warn(const std::string& line) override { warnings.push_back(line); }
-};
 
 class ImportTest : public ::testing::Test {
   protected:

@@ -15,12 +15,14 @@
 #include "stl/import/layouts/weather.h"
 #include "tests/import/layout_files.h"
 #include "tests/media/tools.h"
+#include "tests/support/notes.h"
 
 namespace stl {
 namespace {
 
 using test::error_of;
 using test::Hdf5File;
+using test::Notes;
 using test::npy;
 using test::write_file;
 using test::write_flat;
@@ -31,11 +33,6 @@ using ::testing::FloatEq;
 using ::testing::FloatNear;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-struct Notes : Reporter {
-    std::vector<std::string> warnings;
-    void warn(const std::string& line) override { warnings.push_back(line); }
-};
 
 std::int64_t volume(const Shape& shape) {
     return element_count(shape, "test");

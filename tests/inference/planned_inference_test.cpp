@@ -5,11 +5,11 @@
 #include <gtest/gtest.h>
 
 #include "stl/core/error.h"
-#include "stl/models/registry.h"
 #include "stl/runtime/autocast.h"
 #include "tests/support/distance.h"
 #include "tests/support/emulated_tiles.h"
 #include "tests/support/random_model.h"
+#include "tests/support/translators.h"
 
 namespace stl {
 namespace {
@@ -134,13 +134,7 @@ TEST_P(PlannedInferenceTest, Bfloat16AtOddSizes) {
     expect_as_near_as_autocast(odd_options(GetParam()));
 }
 
-std::vector<std::string> names() {
-    std::vector<std::string> names;
-    for (const auto& translator : translators()) names.push_back(translator.name);
-    return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(all, PlannedInferenceTest, testing::ValuesIn(names()),
+INSTANTIATE_TEST_SUITE_P(all, PlannedInferenceTest, testing::ValuesIn(test::translator_names()),
                          [](const auto& param) { return param.param; });
 
 TEST(PlannedInference, FiltersOfOtherSizes) {

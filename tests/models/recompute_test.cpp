@@ -5,8 +5,8 @@
 #include <torch/nn/modules/dropout.h>
 #include <torch/nn/modules/linear.h>
 
-#include "stl/models/registry.h"
 #include "stl/models/simvp.h"
+#include "tests/support/translators.h"
 
 namespace stl {
 namespace {
@@ -92,13 +92,7 @@ TEST_P(RecomputeModel, LearnsTheSameBitForBit) {
         EXPECT_TRUE(found[i].second.equal(expected[i].second)) << expected[i].first;
 }
 
-std::vector<std::string> translator_names() {
-    std::vector<std::string> names;
-    for (const auto& member : translators()) names.push_back(member.name);
-    return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(Translators, RecomputeModel, testing::ValuesIn(translator_names()),
+INSTANTIATE_TEST_SUITE_P(Translators, RecomputeModel, testing::ValuesIn(test::translator_names()),
                          [](const auto& param) { return param.param; });
 
 }  // namespace

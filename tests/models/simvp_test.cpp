@@ -9,6 +9,7 @@
 #include "stl/models/simvp.h"
 #include "stl/models/translators/block.h"
 #include "tests/support/golden.h"
+#include "tests/support/translators.h"
 
 namespace stl {
 namespace {
@@ -40,12 +41,6 @@ std::string check_message(const std::string& translator, const std::function<voi
     auto options = small_options(translator);
     change(options);
     return message_of([&] { options.check("a.json: model"); });
-}
-
-std::vector<std::string> all_translators() {
-    std::vector<std::string> names;
-    for (const auto& member : translators()) names.push_back(member.name);
-    return names;
 }
 
 class EveryTranslator : public testing::TestWithParam<std::string> {};
@@ -142,7 +137,7 @@ TEST_P(EveryTranslator, DropsWhileTrainingOnly) {
     EXPECT_EQ(differs_between_draws(0.0, 0.5), reads("drop_path"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Registry, EveryTranslator, testing::ValuesIn(all_translators()),
+INSTANTIATE_TEST_SUITE_P(Registry, EveryTranslator, testing::ValuesIn(test::translator_names()),
                          [](const auto& info) { return info.param; });
 
 TEST(SimVP, IdentityTranslatorLeavesEncoderAndDecoder) {

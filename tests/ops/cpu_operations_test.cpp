@@ -7,29 +7,23 @@
 #include "stl/models/layers/attention.h"
 #include "stl/models/layers/conv_sc.h"
 #include "stl/models/layers/mlp.h"
-#include "stl/models/registry.h"
 #include "stl/models/simvp.h"
 #include "stl/ops/pointwise.h"
 #include "stl/ops/winograd.h"
 #include "stl/runtime/autocast.h"
+#include "tests/support/depthwise.h"
 #include "tests/support/distance.h"
+#include "tests/support/training_pass.h"
+#include "tests/support/translators.h"
 
 namespace stl {
 namespace {
 
+using test::depthwise;
 using test::distance;
 using torch::Tensor;
 
 const ops::CpuOperations cpu;
-
-/// Padded so that the size stays.
-ops::Convolution depthwise(const Tensor& weight, const Tensor& bias, std::int64_t dilation = 1) {
-    return {.weight = weight,
-            .bias = bias,
-            .padding = dilation * (weight.size(2) - 1) / 2,
-            .dilation = dilation,
-            .groups = weight.size(0)};
-}
 
 /// Largest difference, relative to the largest expected value.
 double deviation(const Tensor& found, const Tensor& expected) {
@@ -476,8 +470,7 @@ TEST(CpuOperations, LeavesOtherTensorsToThePlainPath) {
 class TrainingStep : public testing::TestWithParam<std::string> {};
 
 /// The output and all gradients of one pass.
-std::vector<std::pair<std::string, Tensor>> training_pass(SimVP& model, const Tensor& x, bool fast,
-                                                          bool mixed = false) {
+test::TrainingPass training_pass(SimVP& model, const Tensor& x, bool fast, bool mixed = false) {
     set_operations(*model, operations(fast));
     model->zero_grad();
     torch::manual_seed(7);  // stochastic depth
@@ -487,7 +480,7 @@ std::vector<std::pair<std::string, Tensor>> training_pass(SimVP& model, const Te
         y = model->forward(x).to(torch::kFloat32);
     }
     y.pow(2).sum().backward();
-    std::vector<std::pair<std::string, Tensor>> all{{"output", y.detach().clone()}};
+    test::TrainingPass all{{"output", y.detach().clone()}};
     for (const auto& p : model->named_parameters()) {
         if (p.value().grad().defined()) all.emplace_back(p.key(), p.value().grad().clone());
     }
@@ -512,16 +505,8 @@ SimVP small_model(const std::string& translator, std::int64_t frames = 4) {
 
 void expect_the_same_training(SimVP& model, const Tensor& x) {
     const auto fast = training_pass(model, x, true), plain = training_pass(model, x, false);
-    ASSERT_EQ(fast.size(), plain.size());
-    double largest = 0;
-    for (std::size_t i = 1; i < plain.size(); ++i)
-        largest = std::max(largest, plain[i].second.abs().max().item<double>());
     EXPECT_LT(deviation(fast[0].second, plain[0].second), 1e-5);
-    for (std::size_t i = 1; i < plain.size(); ++i) {
-        const auto difference = (fast[i].second - plain[i].second).abs().max().item<double>();
-        const auto own = plain[i].second.abs().max().item<double>();
-        EXPECT_LE(difference, 1e-4 * std::max(own, 1e-3 * largest)) << plain[i].first;
-    }
+    test::expect_same_gradients(fast, plain, 1e-4);
 }
 
 TEST_P(TrainingStep, TrainsAsThePlainOne) {
@@ -558,13 +543,7 @@ TEST_P(TrainingStep, InMixedPrecisionIsAsNearToFloat32AsThePlainOne) {
     }
 }
 
-std::vector<std::string> translator_names() {
-    std::vector<std::string> names;
-    for (const auto& translator : translators()) names.push_back(translator.name);
-    return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(translators, TrainingStep, testing::ValuesIn(translator_names()),
+INSTANTIATE_TEST_SUITE_P(translators, TrainingStep, testing::ValuesIn(test::translator_names()),
                          [](const auto& param) { return param.param; });
 
 }  // namespace

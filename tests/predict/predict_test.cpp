@@ -12,10 +12,12 @@
 #include "stl/media/video_reader.h"
 #include "stl/media/video_writer.h"
 #include "stl/predict/pictures.h"
+#include "tests/support/notes.h"
 
 namespace stl {
 namespace {
 
+using test::Notes;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
@@ -145,10 +147,7 @@ TEST_F(PredictTest, DamageIsToldOnce) {
     auto damaged = bytes;
     for (std::size_t i = 0; i < 40; ++i) damaged[bytes.size() - 100 + i] = static_cast<char>(i * 37 + 11);
     write_text(path("in.mp4"), damaged);
-    struct : Reporter {
-        std::vector<std::string> warnings;
-        void warn(const std::string& line) override { warnings.push_back(line); }
-    } notes;
+    Notes notes;
     SourceOptions options;
     options.every = 1;
     const auto source = open_source(path("in.mp4"), {3, 1, 16, 16}, options, notes);
@@ -187,11 +186,6 @@ TEST_F(PredictTest, WritesAVideoOfTheClipsFrameRate) {
 
 /// Frames of gray 4 t, 30 a second. Of three frames the middle one shows, as FFmpeg chooses.
 TEST_F(PredictTest, AClipOfAnotherRateIsReadAtTheTrainingDatas) {
-    struct Notes : Reporter {
-        void info(const std::string& line) override { lines.push_back(line); }
-        void warn(const std::string& line) override { lines.push_back(line); }
-        std::vector<std::string> lines;
-    };
     {
         VideoWriteOptions options;
         options.quality = 100;
@@ -209,7 +203,8 @@ TEST_F(PredictTest, AClipOfAnotherRateIsReadAtTheTrainingDatas) {
             for (int t = 0; t < 3; ++t)
                 values.push_back(static_cast<int>(std::lround(x[0][t].mean().item<float>() * 255 / 4)));
         }
-        return std::pair(values, notes.lines);
+        EXPECT_THAT(notes.warnings, testing::IsEmpty());
+        return std::pair(values, notes.infos);
     };
     SourceOptions trained;
     trained.trained_fps = 10;
@@ -228,10 +223,7 @@ TEST_F(PredictTest, AClipOfAnotherRateIsReadAtTheTrainingDatas) {
 }
 
 TEST_F(PredictTest, OfStoredSequencesOfAnotherRateItWarns) {
-    struct Notes : Reporter {
-        void warn(const std::string& line) override { lines.push_back(line); }
-        std::vector<std::string> lines;
-    } notes;
+    Notes notes;
     WriteOptions options;
     options.dtype = DType::f32;
     options.fps = 30;
@@ -241,7 +233,7 @@ TEST_F(PredictTest, OfStoredSequencesOfAnotherRateItWarns) {
     SourceOptions trained;
     trained.trained_fps = 10;
     open_source(path("a.h5"), {3, 1, 16, 16}, trained, notes);
-    EXPECT_THAT(notes.lines,
+    EXPECT_THAT(notes.warnings,
                 testing::ElementsAre(HasSubstr("30 frames per second, but the network was trained on 10")));
     trained.fps = 10;
     EXPECT_THAT(
@@ -280,20 +272,13 @@ TEST_F(PredictTest, NoWindowRunsOverAGap) {
             open_source(path("in"), {6, 1, 16, 16}, options, silent_);
         },
         ThrowsMessage<Error>(HasSubstr("10 frames with gaps between them, the model expects at least 6")));
-    struct Notes : Reporter {
-        void warn(const std::string& line) override { warnings.push_back(line); }
-        std::vector<std::string> warnings;
-    } notes;
+    Notes notes;
     open_source(path("in"), {6, 1, 16, 16}, {}, notes);
     EXPECT_THAT(notes.warnings,
                 testing::Contains(HasSubstr("the 6 frames before the prediction run over a gap")));
 }
 
 TEST_F(PredictTest, OfValuesThatAVideoCannotShowItWarns) {
-    struct Notes : Reporter {
-        void warn(const std::string& line) override { warnings.push_back(line); }
-        std::vector<std::string> warnings;
-    };
     write_clip("in.mp4", 8);
     const auto warnings = [&](const std::string& output, float value) {
         Notes notes;

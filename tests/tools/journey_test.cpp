@@ -163,13 +163,6 @@ TEST_F(JourneyTest, SeedsRepeatARun) {
 }
 
 TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
-    const auto refused = [&](const std::string& arguments, int status, const std::string& what) {
-        const auto outcome = stl(arguments);
-        EXPECT_EQ(outcome.status, status) << arguments << "\n" << outcome.err;
-        EXPECT_TRUE(is_one_line(outcome.err)) << arguments << "\n" << outcome.err;
-        EXPECT_THAT(outcome.err, HasSubstr(what)) << arguments;
-        EXPECT_EQ(outcome.out, "") << arguments;
-    };
     refused("tarin tiny.json", 2, "unknown subcommand 'tarin' (did you mean 'train'?)");
     refused("train tiny.json --sett a=b", 2, "unknown option '--sett' (did you mean '--set'?)");
     refused("--verson", 2, "unknown option '--verson' (did you mean '--version'?)");
@@ -226,12 +219,6 @@ TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
 }
 
 TEST_F(JourneyTest, MessagesShowAWayOut) {
-    const auto refused = [&](const std::string& arguments, int status, const std::string& what) {
-        const auto outcome = stl(arguments);
-        EXPECT_EQ(outcome.status, status) << arguments << "\n" << outcome.err;
-        EXPECT_TRUE(is_one_line(outcome.err)) << arguments << "\n" << outcome.err;
-        EXPECT_THAT(outcome.err, HasSubstr(what)) << arguments;
-    };
     refused("train tiny.json --epochs 3", 2, "unknown option '--epochs' (give it as --set train.epochs=3)");
     refused("train tiny.json --lr=0.1", 2, "(give it as --set train.lr=0.1)");
     refused("train tiny.json --batch --force", 2, "(give it as --set train.batch_size=VALUE)");

@@ -1,6 +1,7 @@
 // Runs the program as a user does.
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +22,11 @@ struct Outcome {
     int status = -1;
     std::string out, err;
 };
+
+/// One line of text that ends in a newline.
+inline bool is_one_line(const std::string& text) {
+    return !text.empty() && text.find('\n') == text.size() - 1;
+}
 
 /// A scratch folder, and the program run inside it.
 class ProgramTest : public testing::Test {
@@ -45,6 +51,14 @@ class ProgramTest : public testing::Test {
         auto outcome = stl(arguments);
         EXPECT_EQ(outcome.status, 0) << "stl " << arguments << "\n" << outcome.err;
         return outcome;
+    }
+    /// Fails the test unless it ends with `status` and has one line to say, on standard error, with `what` in it.
+    void refused(const std::string& arguments, int status, const std::string& what) const {
+        const auto outcome = stl(arguments);
+        EXPECT_EQ(outcome.status, status) << arguments << "\n" << outcome.err;
+        EXPECT_TRUE(is_one_line(outcome.err)) << arguments << "\n" << outcome.err;
+        EXPECT_THAT(outcome.err, testing::HasSubstr(what)) << arguments;
+        EXPECT_EQ(outcome.out, "") << arguments;
     }
     /// Starts it, and interrupts it (as Ctrl-C does) once `file` has grown. `preparation`: shell commands before it.
     Outcome interrupted(const std::string& arguments, const fs::path& file, int signal = SIGINT,
@@ -83,10 +97,5 @@ class ProgramTest : public testing::Test {
 
     fs::path folder_;
 };
-
-/// One line of text that ends in a newline.
-inline bool is_one_line(const std::string& text) {
-    return !text.empty() && text.find('\n') == text.size() - 1;
-}
 
 }  // namespace stl

@@ -244,10 +244,7 @@ TEST_F(VideoJourneyTest, BadVideosAreRefusedInOneLine) {
     write_text(folder_ / "huge.png", test::tiny_png_of(1 << 20, 1 << 20));
     fs::create_directories(folder_ / "nothing");
     const auto refused = [&](const std::string& arguments, int status, const std::string& what) {
-        const auto outcome = stl(arguments);
-        EXPECT_EQ(outcome.status, status) << arguments << "\n" << outcome.err;
-        EXPECT_TRUE(is_one_line(outcome.err)) << arguments << "\n" << outcome.err;
-        EXPECT_THAT(outcome.err, HasSubstr(what)) << arguments;
+        ProgramTest::refused(arguments, status, what);
         EXPECT_FALSE(fs::exists(folder_ / "out.h5") || fs::exists(folder_ / "out.mp4")) << arguments;
     };
     for (const std::string command :

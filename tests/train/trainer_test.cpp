@@ -10,6 +10,7 @@
 #include "stl/run/run_folder.h"
 #include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
+#include "tests/support/notes.h"
 
 namespace stl {
 namespace {
@@ -152,14 +153,9 @@ TEST_F(TrainerTest, AStoppedRunGoesOnBitForBit) {
 }
 
 /// Counts the validations that begin.
-class Watcher : public Reporter {
-  public:
+struct Watcher : test::Notes {
     void progress(const Progress& state) override { validations += state.what == "validation" ? 1 : 0; }
-    void warn(const std::string& line) override { warnings.push_back(line); }
-    void info(const std::string& line) override { lines.push_back(line); }
-
     int validations = 0;
-    std::vector<std::string> warnings, lines;
 };
 
 TEST_F(TrainerTest, AStopInValidationIsHeardAndTheValidationDoneAgain) {
@@ -371,15 +367,13 @@ TEST_F(TrainerTest, ANonFiniteLossStopsNamesTheStepAndKeepsTheCheckpoint) {
 }
 
 /// Puts a folder in the place of `file`, which cannot be written any more.
-class Obstacle : public Reporter {
+class Obstacle : public test::Notes {
   public:
     explicit Obstacle(fs::path file) : file_(std::move(file)) {}
     void progress(const Progress&) override {
         fs::remove_all(file_);
         fs::create_directories(file_);
     }
-    void warn(const std::string& line) override { warnings += line + "\n"; }
-    std::string warnings;
 
   private:
     fs::path file_;
@@ -392,7 +386,7 @@ TEST_F(TrainerTest, WhatEndedTrainingIsToldThoughItCannotBeWrittenDown) {
             train(request({{"lr", 1e30}, {"schedule", "constant"}}), obstacle);
         },
         ThrowsMessage<Error>(HasSubstr("the loss is")));
-    EXPECT_THAT(obstacle.warnings, HasSubstr("run.json"));
+    EXPECT_THAT(obstacle.warnings, testing::Contains(HasSubstr("run.json")));
 }
 
 TEST_F(TrainerTest, WeightsThatAreNotFiniteAreNotSavedAndNoCheckpointIsMadeUp) {
@@ -403,20 +397,13 @@ TEST_F(TrainerTest, WeightsThatAreNotFiniteAreNotSavedAndNoCheckpointIsMadeUp) {
     EXPECT_FALSE(fs::exists(folder_ / "run/checkpoints/last.pth"));
 }
 
-/// Keeps what is said.
-class Listener : public Reporter {
-  public:
-    void info(const std::string& line) override { lines += line + "\n"; }
-    std::string lines;
-};
-
 TEST_F(TrainerTest, ANanInTheEpochsLineHasNoSign) {
     split_ = nine_and_three_;
     write_data("data.h5", 12, 0.25F);
-    Listener listener;
-    EXPECT_ANY_THROW(train(request({{"lr", 1e39}, {"schedule", "constant"}, {"steps", 1}}), listener));
-    EXPECT_THAT(listener.lines,
-                testing::AllOf(HasSubstr("validation loss nan"), testing::Not(HasSubstr("-nan"))));
+    test::Notes notes;
+    EXPECT_ANY_THROW(train(request({{"lr", 1e39}, {"schedule", "constant"}, {"steps", 1}}), notes));
+    EXPECT_THAT(notes.infos, testing::AllOf(testing::Contains(HasSubstr("validation loss nan")),
+                                            testing::Each(testing::Not(HasSubstr("-nan")))));
 }
 
 TEST_F(TrainerTest, MoreStepsThanCanBeCountedAreRefused) {
@@ -482,7 +469,7 @@ TEST_F(TrainerTest, ResumingStartsARunThatDoesNotExist) {
     r.resume = true;
     Watcher watcher;
     EXPECT_TRUE(train(r, watcher).finished());
-    EXPECT_THAT(watcher.lines, testing::Contains((folder_ / "run").string() + ": no run yet; starting it"));
+    EXPECT_THAT(watcher.infos, testing::Contains((folder_ / "run").string() + ": no run yet; starting it"));
     auto whole = request();
     whole.run = folder_ / "whole";
     train(whole, silent_);

@@ -33,7 +33,6 @@ class StoredDataset : public Dataset {
                  path, shape_.frames, wanted, options.input_frames, options.output_frames);
         }
         shape_.frames = wanted;
-        marks_split_ = marks_rows(*reader_);
         const auto& limit = split == Split::train        ? options.train_sequences
                             : split == Split::validation ? options.val_sequences
                                                          : options.test_sequences;
@@ -53,7 +52,7 @@ class StoredDataset : public Dataset {
     }
 
     Normalization normalization() const override { return stored_normalization(reader_->info(), path_); }
-    bool marks_split() const override { return marks_split_; }
+    bool marks_split() const override { return marks_rows(*reader_); }
     std::vector<std::string> warnings() const override { return reader_->info().warnings; }
     double fps() const override { return reader_->info().fps; }
     std::vector<fs::path> files() const override { return {split_file_name(path_).path}; }
@@ -68,7 +67,6 @@ class StoredDataset : public Dataset {
     std::unique_ptr<SequenceReader> reader_;
     std::vector<std::int64_t> rows_;
     SequenceShape shape_;
-    bool marks_split_ = true;
 };
 
 /// A file that was named for validation serves it whole, unless it marks rows.

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "stl/core/byte_order.h"
 #include "stl/core/error.h"
 #include "stl/media/picture_decoder.h"
 
@@ -25,10 +26,7 @@ SeqFile::SeqFile(const fs::path& path) : file_(path) {
 }
 
 std::uint32_t SeqFile::number_at(std::size_t offset) const {
-    const auto byte = [&](std::size_t i) {
-        return std::to_integer<std::uint32_t>(file_.bytes()[offset + i]);
-    };
-    return byte(0) | byte(1) << 8 | byte(2) << 16 | byte(3) << 24;
+    return static_cast<std::uint32_t>(little_endian(file_.bytes().subspan(offset, 4)));
 }
 
 /// A size, and a JPEG's first bytes.

@@ -66,7 +66,7 @@ torch::Tensor ChannelAggregationFFNImpl::forward(const torch::Tensor& x) {
         return fc2->forward(
             ops().channel_aggregation(wide, dwconv->convolution(), decompose->convolution(), sigma));
     const auto h = torch::dropout(torch::gelu(dwconv->forward(wide)), drop, is_training());
-    const auto y = h + sigma * (h - torch::gelu(decompose->forward(h)));
+    const auto y = ops::aggregate_channels(h, decompose->forward(h), sigma);
     return torch::dropout(fc2->forward(y), drop, is_training());
 }
 
