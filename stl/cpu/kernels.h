@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "stl/cpu/isa.h"
 #include "stl/cpu/precision.h"
@@ -107,6 +108,15 @@ struct Narrow {
     Index out_row = 0;
 };
 
+/// Pairs of row 2r and row 2r + 1 of bfloat16 values; a last row without another is paired with zeros.
+struct Pair {
+    const std::uint16_t* in = nullptr;
+    Index in_row = 0;
+    int rows = 0, columns = 0;  ///< of `in`, any numbers
+    float* out = nullptr;
+    Index out_row = 0;
+};
+
 /// Of Winograd's F(4x4, 3x3) (winograd.h).
 inline constexpr int winograd_tile = 4;
 inline constexpr int winograd_points = 36;
@@ -155,6 +165,9 @@ struct Kernels {
     void (*product)(const Product&);
     void (*narrow_rows)(const Narrow&);     ///< pairs within a row
     void (*narrow_columns)(const Narrow&);  ///< pairs of two rows
+    void (*narrow_turned)(
+        const Narrow&);  ///< pairs within a row: out[c / 2 * out_row + r] of in[r][c], in[r][c + 1]
+    void (*pair_columns)(const Pair&);
     void (*depthwise)(const Depthwise&);
     void (*apply)(Op, const Elementwise&);
     /// Adds to sums[c] the column's sum, or with `mean` the sum of (a - mean[c])^2. rows * columns.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "stl/cpu/precision.h"
 
@@ -149,6 +150,8 @@ struct TrainingKernels {
     void (*blend)(const Blend&);
     /// Sum of a * b.
     double (*dot)(const float* a, const float* b, Index count);
+    /// Sum of bfloat16 values, in float32.
+    float (*sum)(const std::uint16_t* a, int count);
     void (*gelu)(const Gelu&);
     void (*gelu_backward)(const GeluBackward&);
     void (*aggregation_backward)(const AggregationBackward&);

@@ -19,7 +19,7 @@ Tensor CpuOperations::conv2d(const Tensor& x, const Convolution& c) const {
     if (takes_depthwise(x, c)) return depthwise(x, c);
     if (takes(x) && c.is_pointwise()) {
         if (c.weight.size(0) <= few) return few_outputs(x, c.weight, c.bias);
-        if (on_tiles(x)) return pointwise(x, c.weight, c.bias);
+        if (on_tiles(x)) return pointwise(*this, x, c.weight, c.bias);
     }
     return Operations::conv2d(x, c);
 }

@@ -89,7 +89,7 @@ Tensor GpuOperations::conv2d(const Tensor& x, const Convolution& c) const {
         return DepthwiseFunction::apply(&kernels_, narrowed(x), c.weight, c.bias, c.dilation);
     if (takes(x) && c.is_pointwise() && c.weight.size(0) > few &&
         x.is_contiguous(torch::MemoryFormat::ChannelsLast))
-        return product_over_pixels(x, c.weight, c.bias);
+        return product_over_pixels(*this, x, c.weight, c.bias);
     return Operations::conv2d(x, c);
 }
 

@@ -16,6 +16,8 @@ class CpuOperations : public Operations {
     /// Channels last, in conv2d's type.
     Tensor conv_norm_silu(const Tensor& x, const Convolution& convolution, const GroupNorm& norm,
                           bool shuffle) const override;
+    /// On tiles: in bfloat16.
+    Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) const override;
     /// In x's type.
     Tensor gelu(const Tensor& x) const override;
     Tensor depthwise_gelu(const Tensor& x, const Convolution& depthwise) const override;

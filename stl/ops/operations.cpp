@@ -35,6 +35,10 @@ Tensor Operations::conv_norm_silu(const Tensor& x, const Convolution& convolutio
     return torch::silu(torch::group_norm(y, norm.groups, norm.gamma, norm.beta, norm.eps));
 }
 
+Tensor Operations::linear(const Tensor& x, const Tensor& weight, const Tensor& bias) const {
+    return torch::linear(x, weight, bias);
+}
+
 Tensor Operations::gelu(const Tensor& x) const {
     return torch::gelu(x);
 }

@@ -70,6 +70,9 @@ class Operations {
     virtual Tensor conv_norm_silu(const Tensor& x, const Convolution& convolution, const GroupNorm& norm,
                                   bool shuffle) const;
 
+    /// x weight^T + bias. x: [...,I]; weight: [O,I]; bias: [O] or undefined.
+    virtual Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) const;
+
     /// x of any shape.
     virtual Tensor gelu(const Tensor& x) const;
     /// gelu(conv2d(x)) of a depthwise convolution.

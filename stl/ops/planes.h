@@ -36,6 +36,8 @@ class Scratch {
     float* of_this_thread() {
         return buffer_.data() + floats_ * static_cast<std::size_t>(cpu::thread_index());
     }
+    /// Of all threads, one after the other.
+    float* all() { return buffer_.data(); }
 
   private:
     std::size_t floats_;

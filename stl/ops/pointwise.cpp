@@ -59,9 +59,9 @@ Tensor with_channels_first(const Tensor& x_) {
     return x.is_contiguous() ? x : OrderedFunction::apply(x, false);
 }
 
-Tensor product_over_pixels(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+Tensor product_over_pixels(const Operations& ops, const Tensor& x, const Tensor& weight, const Tensor& bias) {
     const auto pixels = x.permute({0, 2, 3, 1});
-    const auto y = torch::linear(pixels.flatten(0, 2), weight.flatten(1), bias);
+    const auto y = ops.linear(pixels.flatten(0, 2), weight.flatten(1), bias);
     return y.view({x.size(0), x.size(2), x.size(3), y.size(1)}).permute({0, 3, 1, 2});
 }
 
@@ -75,8 +75,8 @@ Tensor few_outputs(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     return y.view({x.size(0), weight.size(0), x.size(2), x.size(3)});
 }
 
-Tensor pointwise(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-    const auto y = product_over_pixels(with_channels_last(x), weight, bias);
+Tensor pointwise(const Operations& ops, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+    const auto y = product_over_pixels(ops, with_channels_last(x), weight, bias);
     return x.is_contiguous(channels_last) ? y : with_channels_first(y);
 }
 

@@ -8,11 +8,13 @@
 #include "stl/models/layers/conv_sc.h"
 #include "stl/models/layers/mlp.h"
 #include "stl/models/simvp.h"
+#include "stl/ops/linear_cpu.h"
 #include "stl/ops/pointwise.h"
 #include "stl/ops/winograd.h"
 #include "stl/runtime/autocast.h"
 #include "tests/support/depthwise.h"
 #include "tests/support/distance.h"
+#include "tests/support/emulated_tiles.h"
 #include "tests/support/training_pass.h"
 #include "tests/support/translators.h"
 
@@ -255,13 +257,45 @@ TEST(CpuOperations, PointwiseIsTheConvolution) {
         expect_as_exact(
             inputs, 1.1,
             [&](const auto& t) {
-                const auto y = ops::pointwise(t[0].contiguous(format), t[1], t[2]);
+                const auto y = ops::pointwise(ops::CpuOperations(), t[0].contiguous(format), t[1], t[2]);
                 EXPECT_TRUE(y.is_contiguous(format));
                 EXPECT_EQ(y.scalar_type(), torch::kBFloat16);
                 return y;
             },
             [](const auto& t) { return torch::conv2d(t[0], t[1], t[2]); });
     }
+}
+
+TEST(CpuOperations, LinearMapsOnTiles) {
+    torch::manual_seed(26);
+    // Rows that are odd and more than one block of them; a map with several depths and groups of panels.
+    for (const auto& [rows, in, out] :
+         {std::tuple{5, 32, 48}, std::tuple{301, 48, 176}, std::tuple{2, 576, 16}}) {
+        SCOPED_TRACE(rows);
+        const std::vector<Tensor> inputs{torch::randn({3, rows, in}), torch::randn({out, in}),
+                                         torch::randn({out})};
+        for (const auto* kernels : {&test::emulated_tiles(), &cpu::kernels()}) {
+            expect_as_exact(
+                inputs, 1.1,
+                [&](const auto& t) {
+                    const auto y = ops::linear(t[0], t[1], t[2], *kernels);
+                    EXPECT_EQ(y.scalar_type(), torch::kBFloat16);
+                    return y;
+                },
+                [](const auto& t) { return torch::linear(t[0], t[1], t[2]); });
+        }
+    }
+}
+
+TEST(CpuOperations, LinearMapsOnTilesNeedNoBiasNorGradients) {
+    torch::manual_seed(27);
+    const auto x = torch::randn({7, 32}), weight = torch::randn({16, 32});
+    const auto y = ops::linear(x, weight, {}, test::emulated_tiles());
+    EXPECT_FALSE(y.requires_grad());
+    EXPECT_LT(distance(y, torch::linear(x, weight)), 1e-2);
+    auto learned = weight.clone().requires_grad_();
+    ops::linear(x, learned, {}, test::emulated_tiles()).sum().backward();
+    EXPECT_LT(distance(learned.grad(), x.sum(0, true).expand({16, 32})), 1e-2);
 }
 
 TEST(CpuOperations, TurningPicturesAroundKeepsThem) {

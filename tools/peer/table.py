@@ -5,7 +5,7 @@
                                             [--modes eager,channels-last,compile,onnxruntime,openvino]
                                             [--precision fp32] [--rounds 2] [--repeats 5]
 
-In each round a translator is timed by `stl bench` and then by tools/peer/bench.py, every engine in a process of its own,
+In each round a translator is timed by `stl bench` and then by tools/peer/bench.py, every mode in a process of its own,
 with as many threads; the median of the rounds counts. The ratios are those of stl's fast path to the best of OpenSTL's
 modes in PyTorch, and to the better of the engines that run its exported network (`onnxruntime`, `openvino`; prediction
 alone, bf16 in OpenVINO alone). A line above the table says what processor, versions and day it is of. What is needed: see
@@ -43,13 +43,28 @@ def arguments():
     return parser.parse_args()
 
 
-def lines(command):
+def run(command):
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+        return subprocess.run(command, stdout=subprocess.PIPE, text=True)
     except OSError as error:
         sys.exit(f"table.py: {command[0]}: {error.strerror}")
+
+
+def lines(command):
+    done = run(command)
     if done.returncode != 0:
         sys.exit(f"table.py: status {done.returncode} of: {' '.join(command)}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def peer_lines(command, mode):
+    """Of one mode; one without a rate if a signal ended it: OpenSTL's MogaNet crashes in bf16 on AMX (see ops/convolve.cpp)."""
+    done = run([*command, "--mode", mode])
+    if done.returncode > 0:
+        sys.exit(f"table.py: status {done.returncode} of: {' '.join(done.args)}")
+    if done.returncode < 0:
+        print(f"table.py: signal {-done.returncode} ended: {' '.join(done.args)}", file=sys.stderr)
+        return [{"path": row_of(mode), "seq_per_s": None}]
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -60,11 +75,8 @@ def one_round(options, translator):
     rows = lines([options.stl, "bench", "--compare", "plain,fast", "--json", "--threads", str(options.threads), *same])
     peer = [sys.executable, str(HERE / "bench.py"), "--openstl", str(options.openstl),
             "--threads", str(rows[0]["threads"]), *same]
-    torch_modes = [mode for mode in options.modes if mode not in ENGINES]
-    if torch_modes:
-        rows += lines([*peer, "--mode", ",".join(torch_modes)])
-    for engine in (mode for mode in options.modes if mode in ENGINES):
-        rows += lines([*peer, "--mode", engine])
+    for mode in options.modes:
+        rows += peer_lines(peer, mode)
     return rows
 
 
@@ -90,8 +102,10 @@ def print_heading(options, threads):
 
 def print_row(options, translator, rate):
     paths = ["plain", "fast", *map(row_of, options.modes)]
-    cells = [f"{rate[path]:.2f}" for path in paths]
-    cells += [f"{rate['fast'] / max(rate[path] for path in group):.2f}×" for group in groups(options.modes).values()]
+    cells = [f"{rate[path]:.2f}" if path in rate else "crashes" for path in paths]
+    for group in groups(options.modes).values():
+        known = [rate[path] for path in group if path in rate]
+        cells.append(f"{rate['fast'] / max(known):.2f}×" if known else "–")
     print(f"| {translator} | " + " | ".join(cells) + " |", flush=True)
 
 
@@ -103,7 +117,8 @@ def main():
         for _ in range(options.rounds):
             rows = one_round(options, translator)
             for row in rows:
-                found.setdefault(row["path"], []).append(row["seq_per_s"])
+                if row["seq_per_s"] is not None:
+                    found.setdefault(row["path"], []).append(row["seq_per_s"])
         if index == 0:
             print_heading(options, rows[0]["threads"])
         print_row(options, translator, {path: statistics.median(values) for path, values in found.items()})

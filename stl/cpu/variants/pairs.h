@@ -84,4 +84,42 @@ void narrow_columns(const Narrow& n) {
     }
 }
 
+void narrow_turned(const Narrow& n) {
+    constexpr int side = 2 * lanes;
+    for (int c = 0; c < n.columns; c += side) {
+        const int columns = n.columns - c < side ? n.columns - c : side;
+        float* out = n.out + c / 2 * n.out_row;
+        for (int r = 0; r < n.rows; r += lanes) {
+            const int rows = n.rows - r < lanes ? n.rows - r : lanes;
+            Vec words[lanes];
+            narrow_rows({.in = n.in + r * n.in_row + c,
+                         .in_row = n.in_row,
+                         .rows = rows,
+                         .columns = columns,
+                         .out = reinterpret_cast<float*>(words),
+                         .out_row = lanes});
+            turn(words);
+            for (int k = 0; k < (columns + 1) / 2; ++k) {
+                if (rows == lanes) {
+                    store(out + k * n.out_row + r, words[k]);
+                } else {
+                    for (int i = 0; i < rows; ++i) out[k * n.out_row + r + i] = words[k][i];
+                }
+            }
+        }
+    }
+}
+
+void pair_columns(const Pair& p) {
+    for (int r = 0; r < p.rows; r += 2) {
+        const std::uint16_t* first = p.in + r * p.in_row;
+        const std::uint16_t* second = r + 1 < p.rows ? first + p.in_row : nullptr;
+        auto* out = reinterpret_cast<std::uint16_t*>(p.out + r / 2 * p.out_row);
+        for (int c = 0; c < p.columns; ++c) {
+            out[2 * c] = first[c];
+            out[2 * c + 1] = second ? second[c] : std::uint16_t{0};
+        }
+    }
+}
+
 }  // namespace stl::cpu::STL_VARIANT

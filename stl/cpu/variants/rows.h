@@ -26,14 +26,18 @@ void column_sums(const float* a, Index a_row, int rows, int columns, const float
 }
 
 /// Adds up f over a row: whole vectors, then the rest one by one as vectors of one value and zeros.
-template <class F>
-inline float row_sum(const float* x, int columns, F f) {
+template <class Value, class F>
+inline float row_sum(const Value* x, int columns, F f) {
     Vec total{};
     int c = 0;
     for (; c + lanes <= columns; c += lanes) total += f(load(x + c));
     float rest = 0;
-    for (; c < columns; ++c) rest += f(splat(x[c]))[0];
+    for (; c < columns; ++c) rest += f(splat(widen(x[c])))[0];
     return sum(total) + rest;
+}
+
+float sum_run(const std::uint16_t* a, int count) {
+    return row_sum(reinterpret_cast<const Bfloat16*>(a), count, [](Vec v) { return v; });
 }
 
 void normalise_rows(const float* a, Index a_row, int rows, int columns, float eps, float* out,

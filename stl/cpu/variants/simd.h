@@ -80,6 +80,21 @@ inline Vec sums_of(Vec (&v)[lanes]) {
     }
 }
 
+/// v[i][j] becomes v[j][i].
+template <int Step = 1>
+inline void turn(Vec (&v)[lanes]) {
+    if constexpr (Step < lanes) {
+        constexpr auto all = std::make_integer_sequence<int, lanes>();
+        for (int i = 0; i < lanes; ++i) {
+            if ((i & Step) != 0) continue;
+            const Vec a = v[i], b = v[i + Step];
+            v[i] = chosen_lanes<Step, false>(a, b, all);
+            v[i + Step] = chosen_lanes<Step, true>(a, b, all);
+        }
+        turn<2 * Step>(v);
+    }
+}
+
 inline Vec min(Vec a, Vec b) {
     return a < b ? a : b;
 }

@@ -27,7 +27,7 @@ LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool with_bias) {
 }
 
 torch::Tensor LinearImpl::forward(const torch::Tensor& x) {
-    return torch::linear(x, weight, bias);
+    return ops().linear(x, weight, bias);
 }
 
 Conv2d pointwise(std::int64_t in, std::int64_t out) {

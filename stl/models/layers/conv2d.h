@@ -35,7 +35,7 @@ class Conv2dImpl : public Layer {
 };
 TORCH_MODULE(Conv2d);
 
-class LinearImpl : public torch::nn::Module {
+class LinearImpl : public Layer {
   public:
     LinearImpl(std::int64_t in, std::int64_t out, bool with_bias = true);
     torch::Tensor forward(const torch::Tensor& x);
