@@ -279,7 +279,7 @@ const std::vector<BenchWork> works{
      {"fast"},
      make_generate},
     {"io", "reading sequences from an HDF5 file", false, false, {"fast"}, make_io},
-    {"metrics", "MSE, MAE, SSIM and PSNR of a prediction", false, false, {"fast"}, make_metrics},
+    {"metrics", "the metrics of a prediction, without LPIPS", false, false, {"fast"}, make_metrics},
 };
 
 double median(std::vector<double> values) {

@@ -87,4 +87,9 @@ std::string counted(std::int64_t count, std::string_view noun) {
     return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
+std::string listed(std::span<const std::string> names, std::string_view last) {
+    if (names.size() < 2) return names.empty() ? "" : names.front();
+    return fmt::format("{} {} {}", fmt::join(names.first(names.size() - 1), ", "), last, names.back());
+}
+
 }  // namespace stl

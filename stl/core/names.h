@@ -36,6 +36,9 @@ const auto& find_named(const List& list, std::string_view name, std::string_view
 /// "1 sequence", "3 sequences"
 std::string counted(std::int64_t count, std::string_view noun);
 
+/// "a", "a or b", "a, b or c", where `last` is "or".
+std::string listed(std::span<const std::string> names, std::string_view last);
+
 /// ASCII lower case.
 std::string lower_case(std::string_view text);
 

@@ -23,8 +23,7 @@ class Published {
     std::vector<std::int64_t> epochs(const std::string& dataset) const;
     /// In the order of the table.
     std::vector<std::string> translators(const std::string& dataset, std::int64_t epochs) const;
-    /// {"params_M", "flops_G", "fps_v100", "mse", "mae", "ssim", "psnr"}, some with "lpips"; null if not
-    /// published.
+    /// "params_M", "flops_G", "fps_v100" and the keys of those metrics that were published; null if not published.
     Json row(const std::string& dataset, std::int64_t epochs, const std::string& translator) const;
 
   private:

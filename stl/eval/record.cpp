@@ -75,8 +75,10 @@ Json evaluation_document(const Predictor& predictor, const std::string& weights,
 Json record_document(Json document, const Predictor& predictor, const std::vector<fs::path>& data_files,
                      const std::optional<Evaluation>& best, std::int64_t best_epoch) {
     require_finished(inside(document, {"training"}), predictor);
-    if (document["mse"].is_null())
-        fail("{}: cannot be recorded: its MSE is not finite", predictor.checkpoint().string());
+    if (document[leading_metric().key].is_null()) {
+        fail("{}: cannot be recorded: its {} is not finite", predictor.checkpoint().string(),
+             leading_metric().title);
+    }
     document["data_files"] = Json::array();
     for (const auto& file : data_files) {
         document["data_files"].push_back({{"path", file.string()}, {"sha256", sha256_file(file)}});

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "stl/core/error.h"
+#include "stl/metrics/metrics.h"
 
 namespace stl {
 namespace {
@@ -102,6 +103,21 @@ torch::Tensor Lpips::distance(const torch::Tensor& a, const torch::Tensor& b) co
         parts.push_back(distance_of_few(a.slice(0, begin, end), b.slice(0, begin, end)));
     }
     return torch::cat(parts);
+}
+
+std::vector<double> perceptual_distance(const MeasuredFrames& frames) {
+    const auto values = frames.options.lpips->distance(frames.unit_prediction(), frames.unit_truth())
+                            .to(torch::kCPU, torch::kFloat64)
+                            .contiguous();
+    return {values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel()};
+}
+
+bool has_lpips_weights(const MetricOptions& options) {
+    return options.lpips != nullptr;
+}
+
+std::string lpips_note(const MetricOptions& options) {
+    return fmt::format("LPIPS: {}", options.lpips ? "AlexNet" : "no weights given");
 }
 
 }  // namespace stl

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "stl/checkpoint/checkpoint.h"
+#include "stl/metrics/metric.h"
 #include "stl/runtime/torch.h"
 
 namespace stl {
@@ -37,5 +38,11 @@ class Lpips {
 
     std::array<Layer, layer_count> layers_;
 };
+
+/// [N], by MetricOptions::lpips.
+std::vector<double> perceptual_distance(const MeasuredFrames& frames);
+bool has_lpips_weights(const MetricOptions& options);
+/// "LPIPS: AlexNet", or that there are no weights.
+std::string lpips_note(const MetricOptions& options);
 
 }  // namespace stl

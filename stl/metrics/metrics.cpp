@@ -8,7 +8,6 @@
 #include "stl/core/names.h"
 #include "stl/core/parts.h"
 #include "stl/metrics/frame_sums.h"
-#include "stl/metrics/lpips.h"
 
 namespace stl {
 namespace {
@@ -35,10 +34,6 @@ double mean_of(const std::vector<double>& values) {
     return sum / static_cast<double>(values.size());
 }
 
-double width_of(const MetricOptions& o) {
-    return o.range ? o.range->high - o.range->low : 1.0;
-}
-
 FrameSumOptions frame_options(const MetricOptions& o) {
     FrameSumOptions f;
     f.scale = o.std.value_or(1.0);
@@ -51,8 +46,8 @@ FrameSumOptions frame_options(const MetricOptions& o) {
         // values' own units.
         f.shift -= o.range->low;
         f.clip_min = 0;
-        f.clip_max = width_of(o);
-        f.data_range *= width_of(o);
+        f.clip_max = o.range->width();
+        f.data_range *= o.range->width();
     }
     f.groups = std::max<std::int64_t>(1, static_cast<std::int64_t>(o.channel_names.size()));
     return f;
@@ -119,6 +114,9 @@ class MetricAccumulator::Impl {
         }
         if (options_.range && !(options_.range->low < options_.range->high))
             fail("metrics: range {},{} is empty", options_.range->low, options_.range->high);
+        for (const auto& metric : metric_list()) {
+            if (metric.given == nullptr || metric.given(options_)) totals_.push_back({metric, {}});
+        }
     }
 
     void add(const torch::Tensor& prediction, const torch::Tensor& truth) {
@@ -135,9 +133,7 @@ class MetricAccumulator::Impl {
         } else {
             sums_on_cpu<float>(p, t, frame_options_, sums);
         }
-        std::vector<double> lpips;
-        if (options_.lpips) lpips = distances(prediction, truth);
-        take(prediction.sizes().slice(1), sums, lpips);
+        take(prediction.sizes().slice(1), {options_, frame_options_, p, t, sums});
         if (must_be_unit_range()) take_bounds(truth);
     }
 
@@ -196,104 +192,79 @@ class MetricAccumulator::Impl {
         return bounds_.low < -tolerance || bounds_.high > 1 + tolerance;
     }
 
-    /// LPIPS of every frame, [B*T].
-    std::vector<double> distances(const torch::Tensor& prediction, const torch::Tensor& truth) const {
-        const auto range = [&](const torch::Tensor& x) {
-            return frames_of(x).to(torch::kFloat32) * frame_options_.scale + frame_options_.shift;
-        };
-        const auto unit = [&](const torch::Tensor& x) { return options_.range ? x / width_of(options_) : x; };
-        const auto p = unit(range(prediction).clamp(frame_options_.clip_min, frame_options_.clip_max));
-        const auto values =
-            options_.lpips->distance(p, unit(range(truth))).to(torch::kCPU, torch::kFloat64).contiguous();
-        return {values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel()};
+    std::size_t groups_of(const Metric& metric) const {
+        return metric.by_group ? static_cast<std::size_t>(frame_options_.groups) : 1;
     }
 
-    /// Adds the frames' sums in the order of the sequences, so that batches make no difference.
-    void take(at::IntArrayRef shape, std::span<const double> sums, std::span<const double> lpips) {
-        const FrameSums at{frame_options_.groups};
-        const auto frames = static_cast<std::size_t>(shape[0]), size = static_cast<std::size_t>(at.size());
-        if (shape_.empty()) {
-            shape_.assign(shape.begin(), shape.end());
-            totals_.assign(frames * size, 0.0);
-            psnr_.assign(frames, 0.0);
-            lpips_.assign(frames, 0.0);
+    /// Adds the frames in the order of the sequences, so that batches make no difference.
+    void take(at::IntArrayRef shape, const MeasuredFrames& measured) {
+        shape_.assign(shape.begin(), shape.end());
+        const auto frames = static_cast<std::size_t>(shape[0]);
+        for (auto& [metric, sums] : totals_) {
+            const auto values = metric.measure(measured);
+            const auto size = frames * groups_of(metric);
+            sums.resize(size);
+            for (std::size_t i = 0; i < values.size(); ++i) sums[i % size] += values[i];
         }
-        const auto width = width_of(options_);
-        const auto values = static_cast<double>(shape[1] * shape[2] * shape[3]) * width * width;
-        const auto count = sums.size() / size;
-        for (std::size_t i = 0; i < count; ++i) {
-            const auto frame = sums.subspan(i * size, size);
-            const auto t = i % frames;
-            for (std::size_t k = 0; k < size; ++k) totals_[t * size + k] += frame[k];
-            const auto errors = frame.first(static_cast<std::size_t>(at.absolute(0)));
-            if (std::ranges::any_of(errors, [](double e) { return std::isnan(e); })) ++nan_frames_;
-            psnr_[t] += 10.0 * std::log10(values / frame[static_cast<std::size_t>(at.clipped())]);
-            if (!lpips.empty()) lpips_[t] += lpips[i];
+        const auto errors = static_cast<std::size_t>(FrameSums{frame_options_.groups}.absolute(0));
+        for (std::int64_t i = 0; i < measured.count(); ++i) {
+            if (std::ranges::any_of(measured.sums_of(i).first(errors),
+                                    [](double e) { return std::isnan(e); }))
+                ++nan_frames_;
         }
-        sequences_ += static_cast<std::int64_t>(count / frames);
+        sequences_ += measured.count() / shape[0];
     }
+
+    struct Total {
+        Metric metric;
+        std::vector<double> sums;  ///< over sequences, [T,groups]
+    };
 
     MetricOptions options_;
     FrameSumOptions frame_options_;
     std::vector<std::int64_t> shape_;  ///< [T,C,H,W]
     std::int64_t sequences_ = 0;
     std::int64_t nan_frames_ = 0;
-    std::vector<double> totals_;  ///< [T, FrameSums::size()]
-    std::vector<double> psnr_;    ///< [T]
-    std::vector<double> lpips_;   ///< [T]
+    std::vector<Total> totals_;
     /// Of all true values.
     ValueRange bounds_{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
 };
 
 MetricValues MetricAccumulator::Impl::value() const {
     if (sequences_ == 0) fail("metrics: there are no sequences to measure");
-    const FrameSums at{frame_options_.groups};
-    const auto frames = static_cast<std::size_t>(shape_[0]);
-    const auto groups = frame_options_.groups;
-    const auto n = static_cast<double>(sequences_);
-    // What a group's sum is divided by, so that it becomes the mean over sequences.
-    const auto pixels = static_cast<double>(shape_[1] / groups * shape_[2] * shape_[3]);
-    const double divisor = options_.spatial_norm ? n * pixels : n;
-    const auto total = [&](std::size_t t, std::int64_t k) {
-        return totals_[t * static_cast<std::size_t>(at.size()) + static_cast<std::size_t>(k)];
-    };
-
     MetricValues v;
     v.sequences = sequences_;
+    v.frames = shape_[0];
     v.nan_frames = nan_frames_;
-    for (auto* list : {&v.frame_mse, &v.frame_mae, &v.frame_rmse}) list->assign(frames, 0.0);
-    for (std::int64_t g = 0; g < groups; ++g) {
-        std::vector<double> mse, mae;
-        for (std::size_t t = 0; t < frames; ++t) {
-            mse.push_back(total(t, at.squared(g)) / divisor);
-            mae.push_back(total(t, at.absolute(g)) / divisor);
-            v.frame_mse[t] += mse[t] / static_cast<double>(groups);
-            v.frame_mae[t] += mae[t] / static_cast<double>(groups);
-            v.frame_rmse[t] += std::sqrt(mse[t]) / static_cast<double>(groups);
+    if (leaves_unit_range()) v.outside = bounds_;
+    std::vector<std::vector<double>> by_group;  // of each metric
+    for (const auto& [metric, sums] : totals_) {
+        const auto groups = groups_of(metric);
+        const auto finished = [&](double mean) { return metric.finish ? metric.finish(mean) : mean; };
+        MetricValue value{metric, 0, std::vector<double>(static_cast<std::size_t>(v.frames))};
+        auto& own = by_group.emplace_back();
+        for (std::size_t g = 0; g < groups; ++g) {
+            std::vector<double> means;
+            for (std::size_t t = 0; t < value.per_frame.size(); ++t) {
+                means.push_back(sums[t * groups + g] / static_cast<double>(sequences_));
+                value.per_frame[t] += finished(means[t]) / static_cast<double>(groups);
+            }
+            own.push_back(finished(mean_of(means)));
         }
-        v.rmse += std::sqrt(mean_of(mse)) / static_cast<double>(groups);
-        if (options_.channel_names.empty()) continue;
-        const auto& name = options_.channel_names[static_cast<std::size_t>(g)];
-        v.groups.emplace_back("mse_" + name, mean_of(mse));
-        v.groups.emplace_back("mae_" + name, mean_of(mae));
-        v.groups.emplace_back("rmse_" + name, std::sqrt(mean_of(mse)));
+        if (metric.needs_range && v.outside) {
+            for (auto* list : {&own, &value.per_frame})
+                std::ranges::fill(*list, std::numeric_limits<double>::quiet_NaN());
+        }
+        value.overall = mean_of(own);
+        v.values.push_back(std::move(value));
     }
-    for (std::size_t t = 0; t < frames; ++t) {
-        v.frame_ssim.push_back(total(t, at.ssim()) / n);
-        v.frame_psnr.push_back(psnr_[t] / n);
-        if (options_.lpips) v.frame_lpips.push_back(lpips_[t] / n);
-    }
-    v.mse = mean_of(v.frame_mse);
-    v.mae = mean_of(v.frame_mae);
-    v.ssim = mean_of(v.frame_ssim);
-    v.psnr = mean_of(v.frame_psnr);
-    if (options_.lpips) v.lpips = mean_of(v.frame_lpips);
-    if (leaves_unit_range()) {
-        constexpr auto none = std::numeric_limits<double>::quiet_NaN();
-        v.outside = bounds_;
-        v.ssim = v.psnr = none;
-        for (auto* list : {&v.frame_ssim, &v.frame_psnr, &v.frame_lpips}) std::ranges::fill(*list, none);
-        if (v.lpips) v.lpips = none;
+    for (std::size_t g = 0; g < options_.channel_names.size(); ++g) {
+        for (std::size_t m = 0; m < totals_.size(); ++m) {
+            const auto& metric = totals_[m].metric;
+            if (metric.by_group)
+                v.groups.emplace_back(fmt::format("{}_{}", metric.key, options_.channel_names[g]),
+                                      by_group[m][g]);
+        }
     }
     return v;
 }
@@ -317,25 +288,25 @@ const MetricOptions& MetricAccumulator::options() const {
     return impl_->options();
 }
 
+const MetricValue& MetricValues::of(std::string_view key) const {
+    const auto it = std::ranges::find(values, key, [](const MetricValue& v) { return v.metric.key; });
+    if (it == values.end()) fail("metrics: {} was not measured", key);
+    return *it;
+}
+
 Json MetricValues::to_json(const MetricOptions& options) const {
-    Json json = {{"mse", number(mse)},
-                 {"mae", number(mae)},
-                 {"rmse", number(rmse)},
-                 {"ssim", number(ssim)},
-                 {"psnr", number(psnr)}};
-    if (lpips) json["lpips"] = number(*lpips);
+    Json json = Json::object(), frames_json = Json::object();
+    for (const auto& [metric, overall, per_frame] : values) {
+        json[metric.key] = number(overall);
+        frames_json[metric.key] = numbers(per_frame);
+    }
     json["ssim_mode"] = ssim_mode_name(options.ssim);
     if (options.spatial_norm) json["spatial_norm"] = true;
     if (options.range) json["range"] = {options.range->low, options.range->high};
     if (outside) json["truth_range"] = {outside->low, outside->high};
     json["sequences"] = sequences;
     for (const auto& [name, value] : groups) json[name] = number(value);
-    json["per_frame"] = {{"mse", numbers(frame_mse)},
-                         {"mae", numbers(frame_mae)},
-                         {"rmse", numbers(frame_rmse)},
-                         {"ssim", numbers(frame_ssim)},
-                         {"psnr", numbers(frame_psnr)}};
-    if (lpips) json["per_frame"]["lpips"] = numbers(frame_lpips);
+    json["per_frame"] = std::move(frames_json);
     return json;
 }
 

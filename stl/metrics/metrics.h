@@ -1,18 +1,17 @@
-// MSE, MAE, RMSE, SSIM and PSNR as the reference reports them: one pass, constant memory, doubles inside.
-//
-// Definitions (docs/metrics.md): MSE and MAE sum squared/absolute error over the pixels and channels of a
-// frame and average over frames, before any clipping; SSIM: 7x7 uniform window, sample covariance, per frame,
-// prediction clipped; PSNR: 10 log10(1/mse) per frame, prediction clipped, truth as it is, mean over frames.
-// Frames with a side below 7 have no SSIM (NaN).
+// Measuring predictions by the metrics of the list (metric.h), as the reference reports them: one pass, constant memory,
+// doubles inside. docs/metrics.md has the definitions.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "stl/core/json.h"
+#include "stl/metrics/metric.h"
 #include "stl/runtime/torch.h"
 
 namespace stl {
@@ -28,36 +27,45 @@ SsimMode parse_ssim_mode(const std::string& name);
 /// The values that stand for black and white.
 struct ValueRange {
     double low = 0, high = 1;
+    double width() const { return high - low; }
 };
 
 struct MetricOptions {
     SsimMode ssim = SsimMode::openstl;
-    bool spatial_norm = false;              ///< MSE and MAE per pixel and channel instead of sums
+    bool spatial_norm = false;              ///< per pixel and channel what is else summed (Metric::summed)
     std::optional<double> mean, std;        ///< both sequences are denormalised first: x * std + mean
-    double clip_min = 0.0, clip_max = 1.0;  ///< of the prediction, for SSIM and PSNR
-    /// SSIM, PSNR and LPIPS as if this range of the (denormalised) values had been scaled to [0, 1]; clip_min and
-    /// clip_max do not count then. MSE, MAE and RMSE stay in the values' own units.
+    double clip_min = 0.0, clip_max = 1.0;  ///< of the prediction, where a metric needs a range
+    /// Metrics that need a range are computed as if this one of the (denormalised) values had been scaled to [0, 1];
+    /// clip_min and clip_max do not count then. The others stay in the values' own units.
     std::optional<ValueRange> range;
-    std::vector<std::string>
-        channel_names;                   ///< MSE/MAE also per group of channels; the summary is their mean
-    std::shared_ptr<const Lpips> lpips;  ///< LPIPS too, where its weights were given
+    std::vector<std::string> channel_names;  ///< a group of channels each (Metric::by_group)
+    std::shared_ptr<const Lpips> lpips;      ///< LPIPS too, where its weights were given
+};
+
+/// What was measured by one metric; not a number where it has no value.
+struct MetricValue {
+    Metric metric;
+    double overall = 0;
+    std::vector<double> per_frame;  ///< [T]
 };
 
 struct MetricValues {
     std::int64_t sequences = 0;
-    std::int64_t nan_frames = 0;  ///< of sequences * T, those where prediction or truth hold NaN
-    double mse = 0, mae = 0, rmse = 0, ssim = 0, psnr = 0;
-    std::vector<double> frame_mse, frame_mae, frame_rmse, frame_ssim, frame_psnr;  ///< [T]
-    std::optional<double> lpips;
-    std::vector<double> frame_lpips;
+    std::int64_t frames = 0;          ///< T
+    std::int64_t nan_frames = 0;      ///< of sequences * T, those where prediction or truth hold NaN
+    std::vector<MetricValue> values;  ///< in the order of the list
     /// Set where the true values leave [0, 1] by more than a half and neither a range nor another clip range was
-    /// given: SSIM, PSNR and LPIPS mean nothing then and are NaN.
+    /// given: metrics that need a range mean nothing then and are NaN.
     std::optional<ValueRange> outside;
     std::vector<std::pair<std::string, double>> groups;  ///< "mse_<name>", "mae_<name>", ... where asked for
 
-    /// {"mse", "mae", "rmse", "ssim", "psnr", "ssim_mode", "sequences", "per_frame": {...}}; infinities are
-    /// null. "spatial_norm" (true), "range", "lpips" and the channel groups stand there where they were asked for;
-    /// "truth_range" where the true values leave [0, 1] (`outside`).
+    /// By the metric's key. Error: it was not measured.
+    const MetricValue& of(std::string_view key) const;
+    double operator[](std::string_view key) const { return of(key).overall; }
+
+    /// A number for each metric's key, "ssim_mode", "sequences", "per_frame": {...}; infinities are null.
+    /// "spatial_norm" (true), "range" and the channel groups stand there where they were asked for; "truth_range" where
+    /// the true values leave [0, 1] (`outside`).
     Json to_json(const MetricOptions& options) const;
 };
 

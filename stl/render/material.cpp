@@ -202,8 +202,8 @@ void add_scores(Material& m, SsimMode ssim, const Brightness& range) {
             MetricAccumulator metrics(options);
             metrics.add(view(model.frames, m.shape), view(s.truth, m.shape));
             const MetricValues values = metrics.value();
-            model.mse = values.frame_mse;
-            if (unit) model.ssim = values.frame_ssim;
+            model.mse = values.of("mse").per_frame;
+            if (unit) model.ssim = values.of("ssim").per_frame;
         }
     }
 }

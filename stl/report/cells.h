@@ -19,20 +19,20 @@ inline std::string shown(double value, int digits) {
 using Emphasis = std::string (*)(const std::string& text, bool best);
 
 /// "26.01 ± 0.10", of what was reproduced.
-inline std::string our_figure(const ReportTable& table, const MetricColumn& column, const Figure& figure,
+inline std::string our_figure(const ReportTable& table, const Metric& column, const Figure& figure,
                               Emphasis emphasized) {
     auto text = emphasized(shown(figure.mean, column.digits), figure.mean == table.best(column, false));
     if (figure.deviation) text += " ± " + shown(*figure.deviation, column.digits);
     return text;
 }
 
-inline std::string published_figure(const ReportTable& table, const MetricColumn& column, double value,
+inline std::string published_figure(const ReportTable& table, const Metric& column, double value,
                                     Emphasis emphasized) {
     return emphasized(shown(value, column.digits), value == table.best(column, true));
 }
 
 /// " (+1.7 %)" of the published figure; empty where there is none.
-inline std::string difference_text(const ReportRow& row, const MetricColumn& column) {
+inline std::string difference_text(const ReportRow& row, const Metric& column) {
     const auto difference = row.difference(column.key);
     return difference ? fmt::format(" ({:+.1f} %)", 100 * *difference) : "";
 }

@@ -62,7 +62,7 @@ std::string emphasized(const std::string& text, bool best) {
 const std::string missing_cell = R"(<span class="missing">–</span>)";
 
 /// Ours above, what was published and the difference below.
-std::string metric_cell(const ReportTable& table, const ReportRow& row, const MetricColumn& column) {
+std::string metric_cell(const ReportTable& table, const ReportRow& row, const Metric& column) {
     const auto ours = row.figure(column.key);
     const auto theirs = row.published_value(column.key);
     auto cell =
@@ -90,7 +90,7 @@ std::string table_html(const ReportTable& table) {
         R"(<div class="wide"><table><thead><tr><th>translator</th><th>Params (M)</th><th>FLOPs (G)</th>)"
         R"(<th>sequences/s</th>)";
     for (const auto& column : columns)
-        out += fmt::format("<th>{} {}</th>", column.title, column.smaller_is_better ? "↓" : "↑");
+        out += fmt::format("<th>{} {}</th>", column.title, column.better == Better::smaller ? "↓" : "↑");
     out += "</tr></thead><tbody>";
     for (const auto& row : table.rows) {
         out += fmt::format(
@@ -115,7 +115,7 @@ std::vector<double> per_frame(const Record& record, const std::string& key) {
 }
 
 /// A line per record: the metric of each predicted frame.
-Plot frames_plot(const ReportTable& table, const MetricColumn& column) {
+Plot frames_plot(const ReportTable& table, const Metric& column) {
     Plot plot{column.title + " of each predicted frame", "frame", column.title};
     for (std::size_t i = 0; i < table.rows.size(); ++i) {
         for (const auto* record : table.rows[i].records) {
@@ -158,17 +158,19 @@ const std::vector<CostAxis>& cost_axes() {
 
 /// Published rows as rings, ours as dots.
 Plot cost_plot(const ReportTable& table, const CostAxis& axis) {
-    Plot plot{std::string("MSE against ") + axis.label, axis.label, "MSE", /*log_x=*/true};
+    const auto& metric = leading_metric();
+    Plot plot{fmt::format("{} against {}", metric.title, axis.label), axis.label, metric.title,
+              /*log_x=*/true};
     for (std::size_t i = 0; i < table.rows.size(); ++i) {
         const auto& row = table.rows[i];
         const auto add = [&](std::optional<double> x, std::optional<double> y, bool published) {
             if (!x || !y) return;
-            const auto tip = fmt::format("{}{}\nMSE {:.5g}\n{}: {:.4g}", row.translator,
-                                         published ? ", published" : "", *y, axis.label, *x);
+            const auto tip = fmt::format("{}{}\n{} {:.5g}\n{}: {:.4g}", row.translator,
+                                         published ? ", published" : "", metric.title, *y, axis.label, *x);
             plot.series.push_back({row.translator, i, /*line=*/false, published, {{*x, *y, tip}}});
         };
-        add(row.published_value(axis.published_key), row.published_value("mse"), true);
-        const auto ours = row.figure("mse");
+        add(row.published_value(axis.published_key), row.published_value(metric.key), true);
+        const auto ours = row.figure(metric.key);
         add(axis.ours(row), ours ? std::optional(ours->mean) : std::nullopt, false);
     }
     return plot;
@@ -233,7 +235,7 @@ std::vector<PlotPoint> line_points(const LearningCurve& curve, const std::string
 }
 
 struct CurveKind {
-    const char *key, *title, *x_key, *y_label;
+    std::string key, title, x_key, y_label;
     bool log_y;
 };
 
@@ -243,10 +245,12 @@ std::string curves_section(const std::vector<LearningCurve>& curves) {
     std::vector<std::string> names;
     for (const auto& curve : curves) names.push_back(curve.name);
     out += legend(names) + R"(<div class="plots">)";
-    for (const CurveKind& kind : {CurveKind{"loss", "Training loss", "step", "loss", true},
-                                  CurveKind{"lr", "Learning rate", "step", "rate", false},
-                                  CurveKind{"val_loss", "Validation loss", "epoch", "loss", true},
-                                  CurveKind{"mse", "Validation MSE", "epoch", "MSE", false}}) {
+    const auto& metric = leading_metric();
+    for (const CurveKind& kind :
+         {CurveKind{"loss", "Training loss", "step", "loss", true},
+          CurveKind{"lr", "Learning rate", "step", "rate", false},
+          CurveKind{"val_loss", "Validation loss", "epoch", "loss", true},
+          CurveKind{metric.key, "Validation " + metric.title, "epoch", metric.title, false}}) {
         Plot plot{kind.title, kind.x_key, kind.y_label, false, kind.log_y};
         for (std::size_t i = 0; i < curves.size(); ++i) {
             PlotSeries series{curves[i].name, i};
@@ -271,11 +275,10 @@ std::string report_html(const std::vector<ReportTable>& tables, const std::vecto
     out += style_sheet;
     out += "</style></head><body>\n<h1>Results</h1>\n";
     out += fmt::format(
-        "<p>Reproduced figures above, published ones small below them; best in bold; missing: –. MSE and "
-        "MAE: "
+        "<p>Reproduced figures above, published ones small below them; best in bold; missing: –. {}: "
         "sums over a frame, mean over frames. A row reports the weights after the last epoch, measured once "
         "on the test set. Made by stl {}.</p>\n",
-        html_text(version_and_revision()));
+        metric_titles(&Metric::summed), html_text(version_and_revision()));
     out += curves_section(curves);
     for (const auto& table : tables) out += section(table);
     out += "<div id=\"tip\" role=\"status\"></div><script>";

@@ -14,13 +14,15 @@ void check_record(const Json& document, const std::string& where) {
     fields.require<std::string>("translator");
     fields.require<std::string>("ssim_mode");
     fields.require<std::string>("test_set");
-    if (document.contains("mse") && document["mse"].is_null())
-        fail("{}: no finite number (were the predictions NaN?)", fields.where("mse"));
-    fields.require<double>("mse");
+    const auto& leading = leading_metric().key;
+    if (document.contains(leading) && document[leading].is_null())
+        fail("{}: no finite number (were the predictions NaN?)", fields.where(leading));
+    fields.require<double>(leading);
     Fields experiment(fields.require<Json>("experiment"), fields.where("experiment"));
     for (const char* key : {"dataset", "model"})
         Fields(experiment.require<Json>(key), experiment.where(key));  // are objects
-    Fields(fields.require<Json>("per_frame"), fields.where("per_frame")).require<std::vector<double>>("mse");
+    Fields(fields.require<Json>("per_frame"), fields.where("per_frame"))
+        .require<std::vector<double>>(leading);
 }
 
 Record read_record(const fs::path& file, std::string name) {

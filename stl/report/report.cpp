@@ -69,7 +69,7 @@ Conditions conditions_of(const Record& record, const fs::path& experiments) {
         s.text += fmt::format(", {} sequence{} an epoch", count.dump(), count == 1 ? "" : "s");
     }
     s.text += fmt::format(", SSIM {}", record.document["ssim_mode"].get<std::string>());
-    if (!sums) s.text += ", MSE and MAE per value";
+    if (!sums) s.text += fmt::format(", {} per value", metric_titles(&Metric::summed));
     s.key = "~" + s.text + model.dump() + dataset.dump();
     return s;
 }
@@ -129,15 +129,6 @@ ReportTable published_table(const Published& published, const std::string& datas
 
 }  // namespace
 
-const std::vector<MetricColumn>& metric_columns() {
-    static const std::vector<MetricColumn> columns{{"mse", "MSE", true, 2},
-                                                   {"mae", "MAE", true, 2},
-                                                   {"ssim", "SSIM", false, 4},
-                                                   {"psnr", "PSNR", false, 2},
-                                                   {"lpips", "LPIPS", true, 4}};
-    return columns;
-}
-
 std::optional<Figure> ReportRow::figure(const std::string& key) const {
     std::vector<double> values;
     for (const auto* record : records) {
@@ -170,9 +161,9 @@ std::string ReportRow::device() const {
     return fmt::format("{}", fmt::join(devices, ", "));
 }
 
-std::vector<MetricColumn> ReportTable::columns() const {
-    std::vector<MetricColumn> shown;
-    for (const auto& column : metric_columns()) {
+std::vector<Metric> ReportTable::columns() const {
+    std::vector<Metric> shown;
+    for (const auto& column : metric_list()) {
         if (std::ranges::any_of(rows, [&](const ReportRow& row) {
                 return row.figure(column.key) || row.published_value(column.key);
             })) {
@@ -182,7 +173,7 @@ std::vector<MetricColumn> ReportTable::columns() const {
     return shown;
 }
 
-std::optional<double> ReportTable::best(const MetricColumn& column, bool of_published) const {
+std::optional<double> ReportTable::best(const Metric& column, bool of_published) const {
     std::optional<double> best;
     for (const auto& row : rows) {
         const auto ours = row.figure(column.key);
@@ -190,7 +181,7 @@ std::optional<double> ReportTable::best(const MetricColumn& column, bool of_publ
                            : ours       ? std::optional(ours->mean)
                                         : std::nullopt;
         if (!value) continue;
-        if (!best || (column.smaller_is_better ? *value < *best : *value > *best)) best = value;
+        if (!best || is_better(column, *value, *best)) best = value;
     }
     return best;
 }

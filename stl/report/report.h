@@ -13,6 +13,7 @@
 
 #include "stl/core/json.h"
 #include "stl/eval/published.h"
+#include "stl/metrics/metric.h"
 
 namespace stl {
 
@@ -26,14 +27,6 @@ struct Record {
 std::vector<Record> read_records(const fs::path& folder);
 /// RUN/evaluation.json. Error: the run was not evaluated.
 Record read_run_record(const fs::path& run);
-
-struct MetricColumn {
-    std::string key;  ///< in records and published rows
-    std::string title;
-    bool smaller_is_better;
-    int digits;  ///< after the point, as the published tables have them
-};
-const std::vector<MetricColumn>& metric_columns();
 
 /// Mean over seeds, and the sample deviation where there are several.
 struct Figure {
@@ -64,9 +57,9 @@ struct ReportTable {
     std::vector<std::string> ssim_modes;
     std::vector<ReportRow> rows;
 
-    std::vector<MetricColumn> columns() const;  ///< those that some row has
+    std::vector<Metric> columns() const;  ///< those that some row has
     /// The best of a column among the published or the reproduced figures, as ReportRow gives them.
-    std::optional<double> best(const MetricColumn& column, bool published) const;
+    std::optional<double> best(const Metric& column, bool published) const;
 };
 
 /// `experiments`: the folder with published.json. `dataset`: only this one, or "". Published tables without

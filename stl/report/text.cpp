@@ -16,7 +16,7 @@ std::string emphasized(const std::string& text, bool best) {
 }
 
 /// "25.57 → 26.01 ± 0.10 (+1.7 %)"; without a published column the figure alone.
-std::string metric_cell(const ReportTable& table, const ReportRow& row, const MetricColumn& column) {
+std::string metric_cell(const ReportTable& table, const ReportRow& row, const Metric& column) {
     const auto ours = row.figure(column.key);
     const auto theirs = row.published_value(column.key);
     const auto reproduced = ours ? our_figure(table, column, *ours, emphasized) : missing_cell;
@@ -42,7 +42,8 @@ std::string best_cell(const ReportRow& row) {
     for (const auto* record : row.records) {
         const auto best = record->document.find("best");
         if (best == record->document.end() || !best->is_object()) continue;
-        if (const auto mse = best->value("mse", Json()); mse.is_number()) values.push_back(shown(mse, 2));
+        const auto value = best->value(leading_metric().key, Json());
+        if (value.is_number()) values.push_back(shown(value, leading_metric().digits));
     }
     return values.empty() ? missing_cell : fmt::format("{}", fmt::join(values, ", "));
 }
@@ -90,7 +91,7 @@ std::string report_markdown(const std::vector<ReportTable>& tables) {
             text += fmt::format(" {} |", column.title);
             rule += "---|";
         }
-        text += " MSE of the best epoch |" + rule + "---|\n";
+        text += fmt::format(" {} of the best epoch |{}---|\n", leading_metric().title, rule);
         for (const auto& row : table.rows) {
             text +=
                 fmt::format("| {} | {} | {} | {} |", row.translator,
@@ -108,7 +109,7 @@ std::string report_csv(const std::vector<ReportTable>& tables) {
     std::string text =
         "dataset,setting,translator,seeds,params_M_published,parameters,flops_G_published,macs,"
         "sequences_per_second,device";
-    for (const auto& c : metric_columns()) {
+    for (const auto& c : metric_list()) {
         text += fmt::format(",{0}_published,{0},{0}_deviation,{0}_difference", c.key);
     }
     text += "\n";
@@ -119,7 +120,7 @@ std::string report_csv(const std::vector<ReportTable>& tables) {
                                 row.translator, row.records.size(), csv(row.published_value("params_M")),
                                 csv(row.parameters), csv(row.published_value("flops_G")), csv(row.macs),
                                 rate ? fmt::format("{}", rate->mean) : "", quoted(row.device()));
-            for (const auto& c : metric_columns()) {
+            for (const auto& c : metric_list()) {
                 const auto ours = row.figure(c.key);
                 text += fmt::format(",{},{},{},{}", csv(row.published_value(c.key)),
                                     ours ? fmt::format("{}", ours->mean) : "",
@@ -145,7 +146,7 @@ Json report_json(const std::vector<ReportTable>& tables) {
                           {"device", row.device()},
                           {"reproduced", Json::object()},
                           {"records", Json::array()}};
-            for (const auto& column : metric_columns()) {
+            for (const auto& column : metric_list()) {
                 const auto ours = row.figure(column.key);
                 if (!ours) continue;
                 entry["reproduced"][column.key] = {{"mean", ours->mean},

@@ -378,9 +378,9 @@ void Trainer::end_epoch(const StopRequested& stop) {
     auto text = fmt::format("epoch {}/{}: train loss {:.5f}", epoch, schedule_.epochs,
                             shown(line["train_loss"].get<double>()));
     if (validation_) {
-        text += fmt::format(", validation loss {:.5f}, MSE {:.2f}, MAE {:.2f}, SSIM {:.4f}, PSNR {:.2f}",
-                            shown(line["val_loss"].get<double>()), shown(validation_->mse),
-                            shown(validation_->mae), shown(validation_->ssim), shown(validation_->psnr));
+        text += fmt::format(", validation loss {:.5f}", shown(line["val_loss"].get<double>()));
+        for (const auto& v : validation_->values)
+            text += fmt::format(", {} {:.{}f}", v.metric.title, shown(v.overall), v.metric.digits);
     }
     reporter_.info(text);
 }

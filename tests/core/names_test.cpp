@@ -63,5 +63,13 @@ TEST(Array, MemoryThatIsNotThereIsRefused) {
     EXPECT_THROW(require_memory(std::uint64_t{1} << 60, "x"), Error);
 }
 
+TEST(Names, AreListed) {
+    using Names = std::vector<std::string>;
+    EXPECT_EQ(listed(Names{}, "or"), "");
+    EXPECT_EQ(listed(Names{"a"}, "or"), "a");
+    EXPECT_EQ(listed(Names{"a", "b"}, "or"), "a or b");
+    EXPECT_EQ(listed(Names{"a", "b", "c"}, "and"), "a, b and c");
+}
+
 }  // namespace
 }  // namespace stl

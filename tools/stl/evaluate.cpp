@@ -45,8 +45,8 @@ std::string count_text(std::int64_t count) {
 void print_published(const Json& row, Console& console) {
     if (!row.is_object()) return;
     std::string line = fmt::format("published after {} epochs:", row["epochs"].get<std::int64_t>());
-    for (const char* key : {"mse", "mae", "ssim", "psnr", "lpips"}) {
-        if (row.contains(key)) line += fmt::format("  {} {}", key, row[key].dump());
+    for (const auto& metric : metric_list()) {
+        if (row.contains(metric.key)) line += fmt::format("  {} {}", metric.key, row[metric.key].dump());
     }
     console.print(line);
 }
@@ -70,11 +70,14 @@ void print_evaluation(const Json& document, const Evaluation& e, const Predictor
 
 /// A network that a trivial predictor equals has learned nothing of use.
 void warn_of_baselines(const Evaluation& e, Console& console) {
+    const auto& metric = leading_metric();
+    const auto ours = e.metrics[metric.key];
     for (std::size_t i = 0; i < e.trivial.size(); ++i) {
-        const auto& trivial = e.trivial[i].second;
-        if (trivial.mse > e.metrics.mse) continue;
-        console.warn(fmt::format("the network does not beat the predictor '{}': MSE {:.2f}, against {:.2f}",
-                                 trivial_predictors()[i].help, e.metrics.mse, trivial.mse));
+        const auto trivial = e.trivial[i].second[metric.key];
+        if (is_better(metric, ours, trivial)) continue;
+        console.warn(fmt::format("the network does not beat the predictor '{}': {} {:.{}f}, against {:.{}f}",
+                                 trivial_predictors()[i].help, metric.title, ours, metric.digits, trivial,
+                                 metric.digits));
     }
 }
 

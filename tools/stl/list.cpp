@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "stl/data/registry.h"
+#include "stl/metrics/metric.h"
 #include "stl/models/registry.h"
 #include "stl/run/optimizer.h"
 #include "stl/run/schedule.h"
@@ -35,11 +36,23 @@ Json named(const Members& members) {
     return list;
 }
 
+Json metrics_json() {
+    Json list = Json::array();
+    for (const auto& metric : metric_list()) {
+        list.push_back({{"name", metric.title},
+                        {"help", metric.help},
+                        {"key", metric.key},
+                        {"better", metric.better == Better::smaller ? "smaller" : "larger"}});
+    }
+    return list;
+}
+
 Json everything() {
     return {{"translators", translators_json()},
             {"datasets", named(datasets())},
             {"optimizers", named(optimizers())},
-            {"schedules", named(schedules())}};
+            {"schedules", named(schedules())},
+            {"metrics", metrics_json()}};
 }
 
 std::string options_line(const Json& member) {
@@ -75,13 +88,15 @@ void run_list(bool json, Console& console) {
     print_group("data sets (dataset.name)", all["datasets"], console);
     print_group("optimizers (train.optimizer)", all["optimizers"], console);
     print_group("schedules (train.schedule)", all["schedules"], console);
+    print_group("metrics (docs/metrics.md)", all["metrics"], console);
 }
 
 }  // namespace
 
 void add_list(CLI::App& app, Console& console) {
     auto json = std::make_shared<bool>(false);
-    auto* command = app.add_subcommand("list", "List translators, data sets, optimizers and schedules");
+    auto* command =
+        app.add_subcommand("list", "List translators, data sets, optimizers, schedules and metrics");
     command->add_flag("--json", *json, "print JSON");
     command->callback([json, &console] { run_list(*json, console); });
 }

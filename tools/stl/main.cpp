@@ -1,8 +1,6 @@
 // The command line: a visible list of subcommands and the one place where errors become a line and an exit
 // status.
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <sstream>
@@ -69,12 +67,6 @@ std::vector<std::string> option_names(const CLI::App& command) {
     return names;
 }
 
-/// "a", "a and b", "a, b and c"
-std::string listed(const std::vector<std::string>& names) {
-    if (names.size() == 1) return names.front();
-    return fmt::format("{} and {}", fmt::join(names.begin(), names.end() - 1, ", "), names.back());
-}
-
 /// "stl import and stl render have it"; empty where no subcommand does.
 std::string owners(const CLI::App& app, const std::string& option) {
     std::vector<std::string> names;
@@ -82,7 +74,7 @@ std::string owners(const CLI::App& app, const std::string& option) {
         if (command->get_option_no_throw(option) != nullptr) names.push_back("stl " + command->get_name());
     }
     if (names.empty()) return "";
-    return fmt::format("{} {} it", listed(names), names.size() == 1 ? "has" : "have");
+    return fmt::format("{} {} it", stl::listed(names, "and"), names.size() == 1 ? "has" : "have");
 }
 
 /// What helps on from an option that the command does not have: the setting of that name, a near option, the

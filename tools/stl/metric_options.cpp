@@ -24,23 +24,12 @@ std::string line(const std::string& name, std::size_t width, const std::vector<s
     return text;
 }
 
-std::vector<std::string> titles(const MetricValues& values) {
-    std::vector<std::string> cells{"MSE", "MAE", "RMSE", "SSIM", "PSNR"};
-    if (values.lpips) cells.emplace_back("LPIPS");
-    return cells;
-}
-
-std::vector<std::string> overall(const MetricValues& v) {
-    std::vector<std::string> cells{shown(v.mse), shown(v.mae), shown(v.rmse), shown(v.ssim), shown(v.psnr)};
-    if (v.lpips) cells.push_back(shown(*v.lpips));
-    return cells;
-}
-
-std::vector<std::string> frame(const MetricValues& v, std::size_t t) {
-    std::vector<std::string> cells{shown(v.frame_mse[t]), shown(v.frame_mae[t]), shown(v.frame_rmse[t]),
-                                   shown(v.frame_ssim[t]), shown(v.frame_psnr[t])};
-    if (v.lpips) cells.push_back(shown(v.frame_lpips[t]));
-    return cells;
+/// A cell for each metric that was measured.
+template <class Cell>
+std::vector<std::string> cells(const MetricValues& values, Cell cell) {
+    std::vector<std::string> texts;
+    for (const auto& value : values.values) texts.push_back(cell(value));
+    return texts;
 }
 
 /// "a,b,c" at its commas.
@@ -82,11 +71,12 @@ void MetricArguments::add_to(CLI::App& command, bool scales) {
     lpips->needs(heads);
     heads->needs(lpips);
     command.add_flag("--spatial-norm", spatial_norm_,
-                     "average MSE and MAE over a frame's values instead of summing them");
+                     fmt::format("average {} over a frame's values instead of summing them",
+                                 metric_titles(&Metric::summed)));
     auto* range = command.add_option(
         "--range", range_,
-        "LOW,HIGH: values that stand for black and white; SSIM, PSNR and LPIPS scale them to "
-        "0,1 (default: 0,1)");
+        fmt::format("LOW,HIGH: values that stand for black and white; {} scale them to 0,1 (default: 0,1)",
+                    metric_titles(&Metric::needs_range)));
     if (!scales) return;
     auto* mean =
         command.add_option("--mean", mean_, "M of value * S + M, applied to both files (requires --std)")
@@ -95,11 +85,14 @@ void MetricArguments::add_to(CLI::App& command, bool scales) {
     mean->needs(std);
     std->needs(mean);
     command
-        .add_option("--clip", clip_, "A,B: clip predictions to this range for SSIM and PSNR, without scaling")
+        .add_option("--clip", clip_,
+                    fmt::format("A,B: clip predictions to this range for {}, without scaling",
+                                metric_titles(&Metric::needs_range)))
         ->capture_default_str()
         ->excludes(range);
     command.add_option("--channel-names", channel_names_,
-                       "NAME,...: MSE and MAE for each group of channels, then averaged");
+                       fmt::format("NAME,...: {} for each group of channels, then averaged",
+                                   metric_titles(&Metric::by_group)));
 }
 
 MetricOptions MetricArguments::options() const {
@@ -120,14 +113,18 @@ MetricOptions MetricArguments::options() const {
 
 void warn_of_values(const MetricValues& values, Reporter& reporter) {
     if (values.outside) {
+        std::vector<std::string> missing;
+        for (const auto& v : values.values) {
+            if (v.metric.needs_range) missing.push_back(v.metric.title);
+        }
         reporter.warn(
-            fmt::format("the true values reach from {:.5g} to {:.5g}, outside 0 to 1, so there is no SSIM "
-                        "and no PSNR; give "
-                        "the values that stand for black and white with --range LOW,HIGH",
-                        values.outside->low, values.outside->high));
+            fmt::format("the true values reach from {:.5g} to {:.5g}, outside 0 to 1, so there is no {}; "
+                        "give the values that "
+                        "stand for black and white with --range LOW,HIGH",
+                        values.outside->low, values.outside->high, listed(missing, "or")));
     }
     if (values.nan_frames == 0) return;
-    const auto frames = values.sequences * std::ssize(values.frame_mse);
+    const auto frames = values.sequences * values.frames;
     reporter.warn(fmt::format("{} of {} {} NaN; metrics over them are null in JSON", values.nan_frames,
                               counted(frames, "frame"), values.nan_frames == 1 ? "holds" : "hold"));
 }
@@ -137,14 +134,24 @@ std::vector<std::string> metric_table(const std::vector<std::pair<std::string, M
     std::size_t width = 9;
     for (const auto& [name, values] : rows) width = std::max(width, name.size());
     const auto& first = rows.front().second;
-    std::vector<std::string> lines{line("", width, titles(first))};
-    for (const auto& [name, values] : rows) lines.push_back(line(name, width, overall(values)));
-    for (std::size_t t = 0; t < first.frame_mse.size(); ++t) {
-        lines.push_back(line(fmt::format("frame {:>2}", t + 1), width, frame(first, t)));
+    std::vector<std::string> lines{
+        line("", width, cells(first, [](const MetricValue& v) { return v.metric.title; }))};
+    for (const auto& [name, values] : rows) {
+        lines.push_back(
+            line(name, width, cells(values, [](const MetricValue& v) { return shown(v.overall); })));
+    }
+    for (std::int64_t t = 0; t < first.frames; ++t) {
+        lines.push_back(
+            line(fmt::format("frame {:>2}", t + 1), width, cells(first, [&](const MetricValue& v) {
+                     return shown(v.per_frame[static_cast<std::size_t>(t)]);
+                 })));
     }
     for (const auto& [name, value] : first.groups) lines.push_back(line(name, width, {shown(value)}));
-    lines.push_back(fmt::format("(SSIM: {}; LPIPS: {})", ssim_mode_name(options.ssim),
-                                options.lpips ? "AlexNet" : "no weights given"));
+    std::vector<std::string> notes;
+    for (const auto& metric : metric_list()) {
+        if (metric.note != nullptr) notes.push_back(metric.note(options));
+    }
+    lines.push_back(fmt::format("({})", fmt::join(notes, "; ")));
     return lines;
 }
 

@@ -28,8 +28,8 @@ class MetricArguments {
     std::string channel_names_;
 };
 
-/// Warns where frames hold NaN, whose metrics are null in JSON, and where the true values leave [0, 1], so that there is
-/// no SSIM and no PSNR.
+/// Warns where frames hold NaN, whose metrics are null in JSON, and where the true values leave [0, 1], so that
+/// metrics that need a range are missing.
 void warn_of_values(const MetricValues& values, Reporter& reporter);
 
 /// A line per name, all frames together; then the first one frame by frame.

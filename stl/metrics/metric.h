@@ -1,0 +1,76 @@
+// The metrics, one list. Adding one takes two things and nothing else:
+//
+//   1. <name>.h and .cpp: a function that measures frames (Metric::measure). What the frames' sums (frame_sums.h) have
+//      costs no further pass over the pixels.
+//   2. one line in the list of metric.cpp.
+//
+// Tables, messages, evaluation records, validation lines, reports, `stl list` and --help take it from the list;
+// docs/metrics.md has a row for each, which a test demands.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "stl/metrics/frame_sums.h"
+#include "stl/runtime/torch.h"
+
+namespace stl {
+
+struct MetricOptions;  // stl/metrics/metrics.h
+
+/// The frames of a batch, as a metric sees them.
+struct MeasuredFrames {
+    const MetricOptions& options;
+    const FrameSumOptions& sum_options;
+    torch::Tensor prediction, truth;  ///< [N,C,H,W] floating point, on any device
+    std::span<const double> sums;     ///< [N, FrameSums::size()]
+
+    std::int64_t count() const { return prediction.size(0); }
+    /// Of frame i.
+    std::span<const double> sums_of(std::int64_t i) const;
+    /// In a frame; in one of its groups of channels.
+    double values() const;
+    double group_values() const { return values() / static_cast<double>(sum_options.groups); }
+    /// [N,C,H,W] float32, black 0 and white 1; the prediction is clipped to that.
+    torch::Tensor unit_prediction() const;
+    torch::Tensor unit_truth() const;
+
+  private:
+    torch::Tensor in_range(const torch::Tensor& x) const;
+    torch::Tensor unit(const torch::Tensor& x) const;
+};
+
+enum class Better { smaller, larger };
+
+struct Metric {
+    std::string key;    ///< in JSON, records and the published tables
+    std::string title;  ///< in tables and messages
+    std::string help;   ///< one line
+    int digits = 2;     ///< after the point
+    Better better = Better::smaller;
+    /// That black and white be known: not computed where the values leave [0, 1] and no range was given.
+    bool needs_range = false;
+    bool summed = false;    ///< over a frame, unless MetricOptions::spatial_norm
+    bool by_group = false;  ///< also measured for each group of channels; the metric is the groups' mean
+    /// Of every frame, [N], or where by_group [N,groups]. Its mean over sequences is the metric of a time step, and
+    /// the mean over those the overall value.
+    std::vector<double> (*measure)(const MeasuredFrames& frames);
+    double (*finish)(double mean) = nullptr;                      ///< what is made of such a mean
+    bool (*given)(const MetricOptions& options) = nullptr;        ///< else computed always
+    std::string (*note)(const MetricOptions& options) = nullptr;  ///< for the foot of a table
+};
+
+/// Every member, in the order in which they are shown. The first is the one that rankings and comparisons go by.
+const std::vector<Metric>& metric_list();
+inline const Metric& leading_metric() {
+    return metric_list().front();
+}
+
+/// Whether `a` is better than `b`; not a number is never.
+bool is_better(const Metric& metric, double a, double b);
+
+/// "SSIM, PSNR and LPIPS": those of which `which` says so, e.g. &Metric::needs_range.
+std::string metric_titles(bool Metric::*which);
+
+}  // namespace stl
