@@ -1,7 +1,9 @@
 // Nearest names, for messages that help: "unknown translator 'mogant' (did you mean 'moganet'?)".
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,5 +43,11 @@ std::string listed(std::span<const std::string> names, std::string_view last);
 
 /// ASCII lower case.
 std::string lower_case(std::string_view text);
+
+/// Whether a path ends in one of these (".png", lower case), in any case.
+template <class List>
+bool has_extension(const std::filesystem::path& path, const List& extensions) {
+    return std::ranges::find(extensions, lower_case(path.extension().string())) != extensions.end();
+}
 
 }  // namespace stl

@@ -6,6 +6,7 @@
 #include "stl/core/version.h"
 #include "stl/data/sets/moving.h"
 #include "stl/formats/layout.h"
+#include "stl/formats/sequence_formats.h"
 
 namespace stl {
 namespace {
@@ -67,8 +68,8 @@ class Planner {
 };
 
 /// The published files' own. Float colours are [N,T,C,H,W] in [0,1]: nothing would tell [T,N,H,W,3] of them.
-std::string layout_of(bool npy, std::int64_t channels, DType dtype) {
-    if (!npy || (channels > 1 && dtype != DType::u8)) return "NTCHW";
+std::string layout_of(bool layouts, std::int64_t channels, DType dtype) {
+    if (!layouts || (channels > 1 && dtype != DType::u8)) return "NTCHW";
     return channels > 1 ? "TNHWC" : "TNHW";
 }
 
@@ -86,16 +87,15 @@ void append(SequenceWriter& writer, const GenerateOptions& options, bool unit_ra
 
 }  // namespace
 
-Json generate(const GenerateOptions& options, const std::string& output, Reporter& reporter,
+Json generate(const GenerateOptions& options, const DataFile& output, Reporter& reporter,
               const StopRequested& stop) {
-    const auto target = split_file_name(output).path;
-    const bool npy = format_of_name(target) == SequenceFormat::npy;
-    refuse_existing(target, options.force);
+    const auto* format = format_of_name(output.path);
+    refuse_existing(output.path, options.force);
     const MovingScene scene(moving_kind(options.dataset), options.moving, options.sources,
                             "generate " + options.dataset);
     const auto settings = settings_of(options, scene);
     const auto shape = scene.shape();
-    const auto layout = layout_of(npy, shape.channels, options.dtype);
+    const auto layout = layout_of(format != nullptr && format->layouts, shape.channels, options.dtype);
     const auto writer = create_sequences(output, options.sequences, shape,
                                          {.dtype = options.dtype,
                                           .fps = frames_per_second,
@@ -110,7 +110,7 @@ Json generate(const GenerateOptions& options, const std::string& output, Reporte
     Planner planner(options, scene);
     for (std::int64_t done = 0; done < options.sequences; done += std::ssize(plans)) {
         if (stop && stop())
-            throw Interrupted(fmt::format("{}: stopped, nothing was written", target.string()));
+            throw Interrupted(fmt::format("{}: stopped, nothing was written", output.path.string()));
         reporter.progress({done, options.sequences, "sequences", ""});
         plans.clear();
         for (auto n = std::min(piece, options.sequences - done); n > 0; --n) plans.push_back(planner.next());

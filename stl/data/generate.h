@@ -33,7 +33,7 @@ struct GenerateOptions {
 /// Writes `output`: HDF5 [N,T,C,H,W] (uint8, or float32 in [0,1]) with settings as attributes, or NPY as the
 /// published files: [T,N,H,W] (uint8 or float32, 0-255), in colour [T,N,H,W,3] (uint8). Returns the settings.
 /// Error: options out of range, an existing file, no room on the disk. Interrupted: nothing is left.
-Json generate(const GenerateOptions& options, const std::string& output, Reporter& reporter,
+Json generate(const GenerateOptions& options, const DataFile& output, Reporter& reporter,
               const StopRequested& stop);
 
 }  // namespace stl

@@ -6,6 +6,7 @@
 #include "stl/core/names.h"
 #include "stl/data/sets/moving.h"
 #include "stl/data/sets/stored.h"
+#include "stl/formats/sequence_formats.h"
 #include "stl/glyphs/cifar.h"
 #include "stl/glyphs/glyphs.h"
 #include "stl/glyphs/moving_scene.h"
@@ -40,7 +41,8 @@ const std::vector<DatasetInfo>& datasets() {
          make_moving, "", cifar_folder},
         {"noisymmnist", "Moving MNIST whose input frames are disturbed", noisy_keys, moving_frame,
          make_moving},
-        {"file", "sequences of an .h5, .npy or .npz file", stored_keys, stored_frame, make_stored},
+        {"file", fmt::format("sequences of an {} file", listed(sequence_extensions(), "or")), stored_keys,
+         stored_frame, make_stored},
         {"taxibj", "TaxiBJ: taxis' in- and outflow in Beijing, imported", imported_keys, always<2, 32, 32>,
          make_imported, "https://github.com/chengtan9907/OpenSTL/releases/download/v0.1.0/taxibj_dataset.zip",
          imported_file("taxibj")},

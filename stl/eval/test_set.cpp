@@ -5,17 +5,17 @@
 
 namespace stl {
 
-void take_hints(PredictorOptions& options, const std::string& file, const ReadOptions& reading) {
+void take_hints(PredictorOptions& options, const DataFile& file, const ReadOptions& reading) {
     const auto reader = open_sequences(file, reading);
     options.frame = reader->info().shape;
-    options.normalization = stored_normalization(reader->info(), file);
+    options.normalization = stored_normalization(reader->info(), file.string());
 }
 
 DatasetOptions test_set_options(const TestSetOptions& a, const Predictor& predictor) {
     const auto where = a.data.empty() ? predictor.experiment_file().string() + ": dataset" : "--data";
     Json json;
     if (!a.data.empty()) {
-        json = {{"name", "file"}, {"path", a.data}, {"input_frames", predictor.model().frames}};
+        json = {{"name", "file"}, {"path", a.data.string()}, {"input_frames", predictor.model().frames}};
         if (!a.layout.empty()) json["layout"] = a.layout;
     } else if (predictor.experiment().is_object() && predictor.experiment().contains("dataset")) {
         json = predictor.experiment()["dataset"];
@@ -36,7 +36,7 @@ std::string trained_on(const Dataset& test_set, const Predictor& predictor) {
     const auto dataset = experiment.value("dataset", Json::object());
     const auto path = dataset.is_object() ? dataset.value("path", "") : "";
     std::error_code unknown;
-    if (path.empty() || !fs::equivalent(split_file_name(path).path, files.front(), unknown)) return "";
+    if (path.empty() || !fs::equivalent(DataFile(path).path, files.front(), unknown)) return "";
     return fmt::format("{}: marks no split, so the network was trained on these test sequences", path);
 }
 

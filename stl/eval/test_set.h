@@ -12,14 +12,14 @@
 namespace stl {
 
 struct TestSetOptions {
-    std::string data;          ///< FILE[:DATASET]; "": the experiment's test set
+    DataFile data;             ///< empty: the experiment's test set
     std::string layout;        ///< axes of that file; "": by its rules
     std::int64_t frames = 0;   ///< output frames; 0: the model's
     ExternalFiles external{};  ///< other files that that file names
 };
 
 /// What FILE[:DATASET] tells of a network whose checkpoint does not: the frames' size, mean and deviation.
-void take_hints(PredictorOptions& options, const std::string& file, const ReadOptions& reading);
+void take_hints(PredictorOptions& options, const DataFile& file, const ReadOptions& reading);
 
 /// Error: a checkpoint that does not tell its data set, where no file is named.
 DatasetOptions test_set_options(const TestSetOptions& arguments, const Predictor& predictor);

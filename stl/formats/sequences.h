@@ -1,4 +1,4 @@
-// Stored sequences: one interface over HDF5, NPY and NPZ files, read a few rows at a time.
+// Stored sequences: one interface over all formats (sequence_formats.h), read a few rows at a time.
 //
 // Rows come out as x: [n,T,C,H,W] float32 in the model's range: uint8 is divided by 255 (a true division), a
 // 4-D NPY (the Moving MNIST convention, [T,N,H,W], values 0-255) always is, other floats are taken as they
@@ -15,6 +15,7 @@
 #include "stl/core/array.h"
 #include "stl/core/external_files.h"
 #include "stl/core/json.h"
+#include "stl/formats/data_file.h"
 
 namespace stl {
 
@@ -65,27 +66,10 @@ struct ReadOptions {
     ExternalFiles external{};  ///< other files that an HDF5 file names
 };
 
-enum class SequenceFormat { hdf5, npy, npz, none };
-/// By the extension alone; none: no name of a sequence file.
-SequenceFormat format_of_name(const fs::path& path);
-/// By the extension or, where that says nothing, by the first bytes (a checkpoint may look like an NPZ: both
-/// are zip files).
-SequenceFormat format_of_file(const fs::path& path);
+/// Error: what was read, what was expected.
+std::unique_ptr<SequenceReader> open_sequences(const DataFile& file, const ReadOptions& options = {});
 
-/// "FILE:DATASET" taken apart. A colon divides where what stands before it is a file, or (for a file yet to
-/// be made) ends as HDF5 files and NPZ do; a path that exists as it stands is a path.
-struct FileName {
-    fs::path path;
-    std::string dataset;  ///< "" where none is named
-};
-FileName split_file_name(const std::string& file);
-/// Whether two such names are of one file that is there, whatever their datasets.
-bool same_file(const std::string& a, const std::string& b);
-
-/// Opens "FILE" or "FILE:DATASET". Error: what was read, what was expected.
-std::unique_ptr<SequenceReader> open_sequences(const std::string& file, const ReadOptions& options = {});
-
-/// Writes sequences in order, in constant memory, to .h5 or .npy ([N,T,C,H,W]) by extension. The file appears
+/// Writes sequences in order, in constant memory, as [N,T,C,H,W], in the format of the extension. The file appears
 /// under its name only at finish(); without finish() nothing is left. Error: the disk is full, an existing
 /// file.
 class SequenceWriter {
@@ -94,30 +78,30 @@ class SequenceWriter {
     /// `values`: n rows [n,T,C,H,W] of the writer's dtype.
     virtual void append(std::span<const std::uint8_t> values) = 0;
     virtual void append(std::span<const float> values) = 0;
-    /// Which split each row belongs to, for all rows, before finish() (HDF5 alone: the dataset `split`).
+    /// Which split each row belongs to, for all rows, before finish() (SequenceFormat::attributes).
     virtual void set_splits(std::span<const Split> splits);
-    /// In the place of WriteOptions::attributes, before finish(): what is known at the end only (HDF5 alone).
+    /// In the place of WriteOptions::attributes, before finish(): what is known at the end only (SequenceFormat::attributes).
     virtual void set_attributes(const Json& attributes);
     virtual void finish() = 0;
 };
 
-/// The number of rows shows only while they are made (HDF5 alone).
+/// The number of rows shows only while they are made (SequenceFormat::streams).
 constexpr std::int64_t unknown_count = -1;
 
 struct WriteOptions {
     DType dtype = DType::u8;  ///< u8 or f32
     double fps = 0;
-    Json attributes{};  ///< stored with an HDF5 file
+    Json attributes{};  ///< where the format has a place for them
     std::string dataset = "sequences";
-    int compression = 0;  ///< HDF5 deflate level, 0-9
-    /// NPY alone: or "TNHW", the Moving MNIST convention (its values 0-255 are the caller's to give), and
+    int compression = 0;  ///< deflate level, 0-9 (SequenceFormat::compresses)
+    /// Or (SequenceFormat::layouts) "TNHW", the Moving MNIST convention (its values 0-255 are the caller's to give), and
     /// "TNHWC", the same in colour.
     std::string layout = "NTCHW";
     bool force = false;  ///< replace an existing file
 };
 
-/// `count` rows (or unknown_count) of `shape` will be appended ("FILE" or "FILE:DATASET").
-std::unique_ptr<SequenceWriter> create_sequences(const std::string& file, std::int64_t count,
+/// `count` rows (or unknown_count) of `shape` will be appended.
+std::unique_ptr<SequenceWriter> create_sequences(const DataFile& file, std::int64_t count,
                                                  const SequenceShape& shape, const WriteOptions& options);
 
 }  // namespace stl

@@ -54,7 +54,9 @@ class VideoStream : public FrameStream {
   public:
     VideoStream(const ImportSource& source, const ImportOptions& options, const FrameFormat& format,
                 const StopRequested& stop)
-        : name_(source.name), format_(format), reader_(source.name, video_options(options, format, stop)) {
+        : name_(source.name()),
+          format_(format),
+          reader_(source.name(), video_options(options, format, stop)) {
         begin_ = options.start.value_or(0);
         const double end = reader_.info().duration;
         length_ = std::max(0.0, std::min(options.end.value_or(end), end) - begin_);
@@ -87,9 +89,9 @@ class VideoStream : public FrameStream {
 class ArrayStream : public FrameStream {
   public:
     ArrayStream(const ImportSource& source, const ImportOptions& options, const FrameFormat& format)
-        : name_(source.name),
+        : name_(source.name()),
           format_(format),
-          reader_(open_sequences(source.name, {options.layout, options.dataset, options.external})) {
+          reader_(open_sequences(source.file, {options.layout, options.dataset, options.external})) {
         const SequenceShape& shape = reader_->info().shape;
         if (shape.channels != format.channels && shape.channels != 1 &&
             !(shape.channels == 3 && format.channels == 1)) {
@@ -193,7 +195,7 @@ class ArrayStream : public FrameStream {
 FrameFormat own_format(const ImportSource& source, const ImportOptions& o, const StopRequested& stop) {
     FrameFormat format{o.height, o.width, o.channels, DType::u8};
     if (source.kind == ImportSource::Kind::array) {
-        const auto info = open_sequences(source.name, {o.layout, o.dataset, o.external})->info();
+        const auto info = open_sequences(source.file, {o.layout, o.dataset, o.external})->info();
         if (o.height == 0) format.height = static_cast<int>(info.shape.height);
         if (o.width == 0) format.width = static_cast<int>(info.shape.width);
         if (o.channels == 0) format.channels = static_cast<int>(info.shape.channels);
@@ -202,9 +204,9 @@ FrameFormat own_format(const ImportSource& source, const ImportOptions& o, const
     }
     if (o.channels == 0) format.channels = 3;
     if (o.height > 0 && o.width > 0) return format;
-    VideoReader reader(source.name, video_options(o, format, stop));
+    VideoReader reader(source.name(), video_options(o, format, stop));
     const auto first = reader.next();
-    if (!first) fail("{}: no frame between start and end", source.name);
+    if (!first) fail("{}: no frame between start and end", source.name());
     format.height = first->image.height;
     format.width = first->image.width;
     return format;

@@ -35,7 +35,7 @@ class Importer {
           stop_(stop),
           sources_(find_sources(options.inputs, [&](const std::string& line) { reporter.warn(line); })),
           splits_(options, sources_.size()) {
-        refuse_existing(split_file_name(options.output).path, options.force);
+        refuse_existing(options.output.path, options.force);
         refuse_inputs();
         choose_format();
     }
@@ -43,7 +43,7 @@ class Importer {
     ImportReport run() {
         const auto writer = make_writer();
         const auto row_bytes = static_cast<std::uint64_t>(options_.length) * format_.bytes();
-        require_memory(5 * row_bytes, options_.output);
+        require_memory(5 * row_bytes, options_.output.string());
         RowQueue queue(*writer, format_.dtype,
                        std::max<std::uint64_t>(2, (std::uint64_t{64} << 20) / row_bytes));
         AheadStreams streams(sources_.size(), [this](std::size_t i) {
@@ -72,8 +72,8 @@ class Importer {
 
     void refuse_inputs() const {
         for (const auto& source : sources_) {
-            if (!same_file(source.name, options_.output)) continue;
-            fail("{}: is an input, choose another --output", split_file_name(options_.output).path.string());
+            if (!same_file(source.file, options_.output)) continue;
+            fail("{}: is an input, choose another --output", options_.output.path.string());
         }
     }
 
@@ -126,7 +126,7 @@ class Importer {
 
     /// `used`: numbers of the sources.
     Json describe(const std::set<std::size_t>& used) const {
-        Json settings{{"source", used.size() == 1 ? sources_[*used.begin()].name
+        Json settings{{"source", used.size() == 1 ? sources_[*used.begin()].name()
                                                   : fmt::format("{} sources", used.size())},
                       {"made_by", "stl import"},
                       {"fit", fit_name(options_.fit)},
@@ -137,7 +137,7 @@ class Importer {
         constexpr std::size_t most_listed = 200;  // an attribute holds 64 KiB
         for (const std::size_t i : used) {
             if (settings["sources"].size() == most_listed) break;
-            settings["sources"].push_back(fs::path(sources_[i].name).filename().string());
+            settings["sources"].push_back(fs::path(sources_[i].name()).filename().string());
         }
         return settings;
     }
@@ -145,7 +145,7 @@ class Importer {
     std::int64_t stride() const { return options_.stride > 0 ? options_.stride : options_.length; }
 
     void read_source(std::size_t index, FrameStream& stream, RowQueue& queue) {
-        const std::string& name = sources_[index].name;
+        const std::string name = sources_[index].name();
         const std::int64_t before = report_.sequences;
         try {
             read_frames(index, stream, queue);
@@ -169,7 +169,7 @@ class Importer {
 
     void read_frames(std::size_t index, FrameStream& stream, RowQueue& queue) {
         if (splits_.by_time() && !(stream.duration() > 0)) {
-            fail("{}: does not tell how long it is, so it can't be split by time", sources_[index].name);
+            fail("{}: does not say how long it is, so it can't be split by time", sources_[index].name());
         }
         Split split = split_at(0);
         bool begun = false;  // a part of this source and split
@@ -194,7 +194,7 @@ class Importer {
             show_progress(index, stream, frame);
         }
         note_rate(stream.fps());
-        note_timing(sources_[index].name, stream.timing());
+        note_timing(sources_[index].name(), stream.timing());
         if (const std::string damage = stream.damage(); !damage.empty()) reporter_.warn(damage);
     }
 
@@ -232,7 +232,7 @@ class Importer {
 
     void finish(SequenceWriter& writer) {
         if (report_.sequences == 0) {
-            fail("{}: not one sequence of {} frames in {}", options_.output, options_.length,
+            fail("{}: not one sequence of {} frames in {}", options_.output.string(), options_.length,
                  counted(static_cast<std::int64_t>(sources_.size()), "source"));
         }
         if (const auto marks = deal_splits(); !marks.empty()) writer.set_splits(marks);

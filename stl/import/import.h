@@ -23,7 +23,7 @@ enum class SplitBy { source, time };
 struct ImportOptions {
     std::vector<std::string>
         inputs;                 ///< files, folders (searched), patterns such as "clips/*.mp4", FILE:DATASET
-    std::string output;         ///< .h5
+    DataFile output;            ///< of a format with attributes that streams
     int height = 0, width = 0;  ///< 0: as the first source is
     int channels = 0;           ///< 1 or 3; 0: 3 for videos and pictures, arrays as they are
     Fit fit = Fit::stretch;

@@ -3,13 +3,11 @@
 #include <glob.h>
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <utility>
 
 #include "stl/core/error.h"
-#include "stl/core/names.h"
-#include "stl/formats/sequences.h"
+#include "stl/formats/sequence_formats.h"
 #include "stl/media/natural_order.h"
 #include "stl/media/picture_list.h"
 #include "stl/media/picture_stack.h"
@@ -17,13 +15,6 @@
 
 namespace stl {
 namespace {
-
-bool is_array_name(const fs::path& path) {
-    static constexpr std::array<std::string_view, 6> extensions{".h5", ".hdf5", ".hkl",
-                                                                ".nc", ".npy",  ".npz"};
-    const std::string extension = lower_case(path.extension().string());
-    return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
-}
 
 bool is_hidden(const fs::path& path) {
     return path.filename().string().starts_with('.');
@@ -62,9 +53,9 @@ class Search {
             } else if (fs::is_directory(path)) {
                 if (!leads_around(path, real)) run(path);
             } else if (is_array_name(path)) {
-                out_.push_back({ImportSource::Kind::array, path.string()});
+                out_.push_back({ImportSource::Kind::array, path});
             } else if (looks_like_video(path) && !is_picture_name(path)) {
-                out_.push_back({ImportSource::Kind::video, path.string()});
+                out_.push_back({ImportSource::Kind::video, path});
             }
         }
     }
@@ -96,11 +87,11 @@ class Search {
         if (stack_of(pictures[0].path).count > 1) {
             for (const auto& picture : pictures) {
                 if (stack_of(picture.path).count < 2) continue;
-                out_.push_back({ImportSource::Kind::video, picture.path.string()});
+                out_.push_back({ImportSource::Kind::video, picture.path});
                 ++stacks;
             }
         }
-        if (stacks < pictures.size()) out_.push_back({ImportSource::Kind::pictures, folder.string()});
+        if (stacks < pictures.size()) out_.push_back({ImportSource::Kind::pictures, folder});
     }
 
     std::vector<ImportSource>& out_;
@@ -118,12 +109,11 @@ std::vector<std::string> matches(const std::string& pattern) {
     return paths;
 }
 
-void add(const std::string& input, const Warn& warn, std::vector<ImportSource>& out) {
-    const auto [path, dataset] = split_file_name(input);
+void add(const DataFile& input, const Warn& warn, std::vector<ImportSource>& out) {
     std::error_code ec;
-    if (fs::is_directory(path, ec)) {
-        Search(out, warn).run(path);
-    } else if (is_array_name(path) || !dataset.empty()) {
+    if (fs::is_directory(input.path, ec)) {
+        Search(out, warn).run(input.path);
+    } else if (is_array_name(input.path) || !input.dataset.empty()) {
         out.push_back({ImportSource::Kind::array, input});
     } else {
         // Whatever its name, if the user names it: FFmpeg says what it is.
@@ -133,10 +123,9 @@ void add(const std::string& input, const Warn& warn, std::vector<ImportSource>& 
 
 /// The same for two spellings of one file: no source may be in two splits.
 std::pair<std::string, std::string> identity(const ImportSource& source) {
-    auto [path, dataset] = split_file_name(source.name);
     std::error_code ec;
-    const fs::path real = fs::canonical(path, ec);
-    return {ec ? source.name : real.string(), std::move(dataset)};
+    const fs::path real = fs::canonical(source.file.path, ec);
+    return {ec ? source.name() : real.string(), source.file.dataset};
 }
 
 }  // namespace
@@ -147,8 +136,8 @@ std::vector<ImportSource> find_sources(std::span<const std::string> inputs, cons
         const std::size_t before = all.size();
         std::error_code ec;
         const bool pattern = input.find_first_of("*?[") != std::string::npos;
-        if (fs::exists(split_file_name(input).path, ec)) {
-            add(input, warn, all);
+        if (const DataFile file(input); fs::exists(file.path, ec)) {
+            add(file, warn, all);
         } else if (pattern) {
             const auto paths = matches(input);
             if (paths.empty()) fail("{}: matches no file", input);

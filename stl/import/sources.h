@@ -6,13 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "stl/core/file.h"
+#include "stl/formats/data_file.h"
 
 namespace stl {
 
 struct ImportSource {
     enum class Kind { video, pictures, array } kind = Kind::video;
-    std::string name;  ///< the path as found; of an array perhaps with ":DATASET"
+    DataFile file;  ///< as found
+    std::string name() const { return file.string(); }
 };
 
 /// In natural order, each file once, however it is spelled or linked to. A folder gives the videos, arrays and stacks

@@ -13,18 +13,12 @@
 namespace stl {
 namespace {
 
-template <std::size_t count>
-bool ends_in(const fs::path& path, const std::array<std::string_view, count>& extensions) {
-    const std::string extension = lower_case(path.extension().string());
-    return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
-}
-
 /// Names of pictures that decode_picture() doesn't read.
 bool is_foreign_picture(const fs::path& path) {
     static constexpr std::array<std::string_view, 24> extensions{
         ".heic", ".heif", ".avif", ".jxl", ".svg", ".psd", ".dng",  ".cr2", ".cr3", ".nef", ".arw",  ".orf",
         ".raf",  ".rw2",  ".xcf",  ".hdr", ".ico", ".fit", ".fits", ".pfm", ".dds", ".pcx", ".icns", ".jxr"};
-    return ends_in(path, extensions);
+    return has_extension(path, extensions);
 }
 
 /// An entry of a folder that is a picture by its name.
@@ -129,7 +123,7 @@ bool is_picture_name(const fs::path& path) {
     static constexpr std::array<std::string_view, 23> extensions{
         ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".tif", ".tiff", ".bmp", ".dib", ".webp", ".pgm",
         ".ppm", ".pbm", ".pnm",  ".pam", ".jp2",  ".j2k", ".tga", ".exr",  ".dpx", ".sgi", ".ras"};
-    return ends_in(path, extensions);
+    return has_extension(path, extensions);
 }
 
 std::vector<fs::path> list_pictures(const fs::path& folder) {

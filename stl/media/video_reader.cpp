@@ -219,9 +219,7 @@ bool looks_like_video(const fs::path& path) {
         ".m1v",   ".m2v", ".mpe", ".mpv",  ".mp2v", ".m2t", ".asf",  ".f4v",  ".ivf",  ".nut", ".rm",
         ".rmvb",  ".dv",  ".dif", ".3g2",  ".264",  ".265", ".h265", ".avc",  ".h26l", ".obu", ".mjpg",
         ".mjpeg", ".qt",  ".ogm", ".divx", ".amv",  ".wtv", ".fli"};
-    const std::string extension = lower_case(path.extension().string());
-    return fs::is_directory(path) || is_picture_name(path) ||
-           std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
+    return fs::is_directory(path) || is_picture_name(path) || has_extension(path, extensions);
 }
 
 }  // namespace stl

@@ -11,6 +11,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
+#include "stl/formats/sequence_formats.h"
 #include "stl/predict/pictures.h"
 
 namespace stl {
@@ -48,8 +49,9 @@ std::int64_t predict_all(PredictionSource& source, PredictionSink& sink, const P
         reporter.warn(
             fmt::format("{:.0f} % of the predicted values lie far outside 0 to 1 and are shown as black or "
                         "white; to keep "
-                        "values of another range, write a .h5 or .npy file",
-                        100.0 * static_cast<double>(far_out) / static_cast<double>(values)));
+                        "values of another range, write a {} file",
+                        100.0 * static_cast<double>(far_out) / static_cast<double>(values),
+                        listed(sequence_extensions(&SequenceFormat::writes), "or")));
     }
     if (broken > 0) {
         reporter.warn(

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "stl/core/error.h"
+#include "stl/formats/sequence_formats.h"
 #include "stl/media/video_writer.h"
 #include "stl/predict/pictures.h"
 
@@ -13,15 +14,13 @@ constexpr double default_fps = 10;
 
 class StoredSink : public PredictionSink {
   public:
-    StoredSink(const std::string& output, std::int64_t count, const SequenceShape& shape,
+    StoredSink(const DataFile& output, std::int64_t count, const SequenceShape& shape,
                const SinkOptions& options) {
         WriteOptions writing;
         writing.dtype = DType::f32;
         writing.fps = options.fps;
         writing.attributes = options.attributes;
         writing.force = options.force;
-        const auto name = split_file_name(output);
-        if (!name.dataset.empty()) writing.dataset = name.dataset;
         writer_ = create_sequences(output, count, shape, writing);
     }
     void append(const torch::Tensor& predictions) override {
@@ -57,19 +56,18 @@ class PictureSink : public PredictionSink {
 
 }  // namespace
 
-bool needs_count(const std::string& output) {
-    return format_of_name(split_file_name(output).path) == SequenceFormat::npy;
+bool needs_count(const DataFile& output) {
+    const auto* format = format_of_name(output.path);
+    return format != nullptr && format->writes() && !format->streams;
 }
 
-std::unique_ptr<PredictionSink> open_sink(const std::string& output, std::int64_t count,
+std::unique_ptr<PredictionSink> open_sink(const DataFile& output, std::int64_t count,
                                           const SequenceShape& shape, const SinkOptions& options) {
-    const auto path = split_file_name(output).path;
-    if (is_video_output(path)) return std::make_unique<PictureSink>(output, options);
-    if (const auto format = format_of_name(path);
-        format != SequenceFormat::hdf5 && format != SequenceFormat::npy) {
-        fail(
-            "{}: cannot write this kind of file, expected .h5, .npy, {}, or no extension for a folder of PNG",
-            output, fmt::join(video_extensions(), ", "));
+    if (is_video_output(output.path)) return std::make_unique<PictureSink>(output.string(), options);
+    if (const auto* format = format_of_name(output.path); format == nullptr || !format->writes()) {
+        fail("{}: cannot write this kind of file, expected {}, {}, or no extension for a folder of PNG",
+             output.string(), fmt::join(sequence_extensions(&SequenceFormat::writes), ", "),
+             fmt::join(video_extensions(), ", "));
     }
     return std::make_unique<StoredSink>(output, count, shape, options);
 }

@@ -27,13 +27,13 @@ class PredictionSink {
     virtual bool makes_pictures() const { return false; }
 };
 
-/// True for outputs whose beginning says how many predictions follow (.npy).
-bool needs_count(const std::string& output);
+/// True for outputs whose beginning says how many predictions follow (no SequenceFormat::streams).
+bool needs_count(const DataFile& output);
 
 /// `count` predictions of `shape` (or unknown_count, unless needs_count). Sequence files get float32, not
 /// clipped; pictures show the predictions one after the other. Error: unknown extension, an existing output
 /// without `force`.
-std::unique_ptr<PredictionSink> open_sink(const std::string& output, std::int64_t count,
+std::unique_ptr<PredictionSink> open_sink(const DataFile& output, std::int64_t count,
                                           const SequenceShape& shape, const SinkOptions& options);
 
 }  // namespace stl

@@ -8,6 +8,7 @@
 #include "stl/core/error.h"
 #include "stl/core/memory.h"
 #include "stl/core/names.h"
+#include "stl/formats/sequence_formats.h"
 #include "stl/media/video_reader.h"
 #include "stl/predict/pictures.h"
 
@@ -22,9 +23,10 @@ bool differ(double fps, double trained) {
 
 class StoredSource : public PredictionSource {
   public:
-    StoredSource(const std::string& input, const SequenceShape& wanted, const SourceOptions& options,
+    StoredSource(const DataFile& file, const SequenceShape& wanted, const SourceOptions& options,
                  Reporter& reporter)
-        : reader_(open_sequences(input, options.reading)), wanted_(wanted) {
+        : reader_(open_sequences(file, options.reading)), wanted_(wanted) {
+        const auto input = file.string();
         if (differ(reader_->info().fps, options.trained_fps)) {
             reporter.warn(fmt::format("{}: {:g} frames per second, but the network was trained on {:g}",
                                       input, reader_->info().fps, options.trained_fps));
@@ -254,12 +256,13 @@ std::unique_ptr<PredictionSource> open_video(const std::string& input, const Seq
 
 }  // namespace
 
-std::unique_ptr<PredictionSource> open_source(const std::string& input, const SequenceShape& shape,
+std::unique_ptr<PredictionSource> open_source(const DataFile& file, const SequenceShape& shape,
                                               const SourceOptions& options, Reporter& reporter) {
-    if (!is_video_input(input)) {
+    const auto input = file.string();
+    if (!is_video_input(file)) {
         if (options.at || options.every > 0) fail("{}: --at and --every are for videos", input);
         if (options.fps) fail("{}: --fps is for videos; stored sequences keep their frames", input);
-        auto source = std::make_unique<StoredSource>(input, shape, options, reporter);
+        auto source = std::make_unique<StoredSource>(file, shape, options, reporter);
         for (const auto& line : source->warnings()) reporter.warn(line);
         return source;
     }
@@ -277,10 +280,9 @@ std::unique_ptr<PredictionSource> open_source(const std::string& input, const Se
     return source;
 }
 
-bool is_video_input(const std::string& input) {
-    const auto [path, dataset] = split_file_name(input);
-    if (looks_like_video(path)) return true;
-    return dataset.empty() && fs::exists(path) && format_of_file(path) == SequenceFormat::none;
+bool is_video_input(const DataFile& input) {
+    if (looks_like_video(input.path)) return true;
+    return input.dataset.empty() && fs::exists(input.path) && format_of_file(input.path) == nullptr;
 }
 
 FrameSize video_frame_size(const std::string& input, const SourceOptions& source) {

@@ -50,12 +50,12 @@ class PredictionSource {
 /// `at`); video frames are scaled to the model's size (`shape`: [T,C,H,W]) and, where their rate is not the one that the
 /// network was trained on, repeated or left out, with a line about it to `reporter`. Error: too few frames, another
 /// frame size or channel count. What of a damaged video could not be read goes to `reporter` as a warning.
-std::unique_ptr<PredictionSource> open_source(const std::string& input, const SequenceShape& shape,
+std::unique_ptr<PredictionSource> open_source(const DataFile& input, const SequenceShape& shape,
                                               const SourceOptions& options, Reporter& reporter);
 
 /// True unless `input` is a file of sequences, by its name or its first bytes: anything else is FFmpeg's to
 /// judge.
-bool is_video_input(const std::string& input);
+bool is_video_input(const DataFile& input);
 
 /// The size of a video's frames as shown. Error: it has none.
 struct FrameSize {

@@ -99,26 +99,27 @@ torch::Tensor view(std::span<const float> values, const SequenceShape& shape) {
 
 }  // namespace
 
-Material stored_sequences(const std::string& file, const ReadOptions& reading, const SequenceChoice& choice) {
+Material stored_sequences(const DataFile& file, const ReadOptions& reading, const SequenceChoice& choice) {
     const auto reader = open_sequences(file, reading);
-    Material m = described(reader->info().shape, reader->info().fps, fs::path(file).filename().string());
+    Material m = described(reader->info().shape, reader->info().fps,
+                           DataFile(file.path.filename(), file.dataset).string());
     m.warnings = reader->info().warnings;
-    for (const auto i : chosen(choice, reader->info().count, file)) {
-        auto& values = new_values(m, m.shape.elements(), file);
+    for (const auto i : chosen(choice, reader->info().count, file.string())) {
+        auto& values = new_values(m, m.shape.elements(), file.string());
         reader->read(i, 1, values);
         m.sequences.push_back({fmt::format("#{}", i), values, {}, {}});
     }
     return m;
 }
 
-Material stored_predictions(const std::vector<std::string>& predictions, const std::string& truth_file,
+Material stored_predictions(const std::vector<DataFile>& predictions, const DataFile& truth_file,
                             const ReadOptions& reading, const SequenceChoice& choice) {
     const auto truth = open_sequences(truth_file, reading);
     Material m = described(truth->info().shape, truth->info().fps, "");
     m.warnings = truth->info().warnings;
-    const auto numbers = chosen(choice, truth->info().count, truth_file);
+    const auto numbers = chosen(choice, truth->info().count, truth_file.string());
     for (const auto i : numbers) {
-        auto& values = new_values(m, m.shape.elements(), truth_file);
+        auto& values = new_values(m, m.shape.elements(), truth_file.string());
         truth->read(i, 1, values);
         m.sequences.push_back({fmt::format("#{}", i), {}, values, {}});
     }
@@ -130,23 +131,22 @@ Material stored_predictions(const std::vector<std::string>& predictions, const s
         expected.frames = info.shape.frames;
         if (info.shape != expected || info.shape.frames > m.shape.frames ||
             info.count < truth->info().count) {
-            fail("{}: {} sequences of {} are not predictions for {} of {} in {}", file, info.count,
-                 to_string(info.shape), truth->info().count, to_string(m.shape), truth_file);
+            fail("{}: {} sequences of {} are not predictions for {} of {} in {}", file.string(), info.count,
+                 to_string(info.shape), truth->info().count, to_string(m.shape), truth_file.string());
         }
         for (std::size_t k = 0; k < numbers.size(); ++k) {
             PanelSequence& s = m.sequences[k];
-            auto& values = new_values(m, info.shape.elements(), file);
+            auto& values = new_values(m, info.shape.elements(), file.string());
             reader->read(numbers[k], 1, values);
             const std::span<const float> whole(m.values[k]);
             const std::int64_t seen = m.shape.frames - info.shape.frames;
             if (!s.models.empty() && part(whole, 0, seen, m.shape).size() != s.input.size()) {
-                fail("{}: {} predicted frames, the other predictions have {}", file, info.shape.frames,
-                     std::ssize(s.models[0].frames) / m.shape.frame_elements());
+                fail("{}: {} predicted frames, the other predictions have {}", file.string(),
+                     info.shape.frames, std::ssize(s.models[0].frames) / m.shape.frame_elements());
             }
             s.input = part(whole, 0, seen, m.shape);
             s.truth = part(whole, seen, info.shape.frames, m.shape);
-            s.models.push_back(
-                {predictions.size() > 1 ? fs::path(file).stem().string() : "", values, {}, {}});
+            s.models.push_back({predictions.size() > 1 ? file.path.stem().string() : "", values, {}, {}});
         }
     }
     return m;

@@ -35,12 +35,12 @@ struct Material {
     Material& operator=(Material&&) = default;
 };
 
-/// FILE[:DATASET]: its sequences as they are. Errors of all three: no such sequence, memory.
-Material stored_sequences(const std::string& file, const ReadOptions& reading, const SequenceChoice& choice);
+/// Its sequences as they are. Errors of all three: no such sequence, memory.
+Material stored_sequences(const DataFile& file, const ReadOptions& reading, const SequenceChoice& choice);
 
 /// Files of predictions [N,T',C,H,W] beside `truth` [N,T,C,H,W], whose last T' frames they predict; what stands
 /// before these is the input. Error: other shapes or counts.
-Material stored_predictions(const std::vector<std::string>& predictions, const std::string& truth,
+Material stored_predictions(const std::vector<DataFile>& predictions, const DataFile& truth,
                             const ReadOptions& reading, const SequenceChoice& choice);
 
 /// Test sequences and what every network of `sources` (runs, checkpoints) makes of them; the test set is the

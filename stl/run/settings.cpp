@@ -23,8 +23,7 @@ void for_each_path(Json& experiment, const std::function<void(std::string& path)
 void make_paths_absolute(Json& experiment) {
     for_each_path(experiment, [](std::string& path) {
         std::error_code ec;
-        if (fs::exists(path, ec) || fs::exists(split_file_name(path).path, ec))
-            path = fs::absolute(path).string();
+        if (fs::exists(path, ec) || fs::exists(DataFile(path).path, ec)) path = fs::absolute(path).string();
     });
 }
 

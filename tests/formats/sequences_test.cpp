@@ -6,6 +6,7 @@
 
 #include "stl/archive/zip.h"
 #include "stl/formats/npy_file.h"
+#include "stl/formats/sequence_formats.h"
 #include "tests/support/bytes.h"
 #include "tests/support/files.h"
 
@@ -236,9 +237,82 @@ TEST(Sequences, ColonsInPathsArePaths) {
     fs::copy_file(stored("h5py.h5"), h5);
     EXPECT_EQ(open_sequences(h5.string() + ":group/predictions")->info().count, 2);
 
-    EXPECT_EQ(split_file_name("new.h5:group/x").path, "new.h5");
-    EXPECT_EQ(split_file_name("new.h5:group/x").dataset, "group/x");
-    EXPECT_EQ(split_file_name("c:/new.mp4").path, "c:/new.mp4");
+    EXPECT_EQ(DataFile("new.h5:group/x").path, "new.h5");
+    EXPECT_EQ(DataFile("new.h5:group/x").dataset, "group/x");
+    EXPECT_EQ(DataFile("c:/new.mp4").path, "c:/new.mp4");
+    EXPECT_EQ(DataFile("new.npy:a").path, "new.npy:a") << "which holds one array";
+    EXPECT_EQ(DataFile(fs::path("new.h5:x")).path, "new.h5:x");
+}
+
+TEST(Sequences, NamesShowAsTheyWereWritten) {
+    const std::vector<std::string> texts{"",  "a.h5",       "a.h5:group/x",     "c:/new.mp4",
+                                         "-", "x:y.h5:a:b", stored("h5py.h5:z")};
+    for (const auto& text : texts) EXPECT_EQ(DataFile(text).string(), text);
+    EXPECT_TRUE(DataFile().empty());
+    EXPECT_TRUE(same_file(stored("h5py.h5:a"), stored("h5py.h5")));
+    EXPECT_FALSE(same_file(stored("h5py.h5"), stored("ntchw_u8.npy")));
+    EXPECT_FALSE(same_file("missing.h5", "missing.h5"));
+}
+
+TEST(Sequences, EveryFormatIsFoundByNameAndBytes) {
+    const test::TemporaryFolder folder;
+    for (const auto& format : sequence_formats()) {
+        SCOPED_TRACE(format.name);
+        for (const auto& extension : format.extensions) {
+            EXPECT_EQ(format_of_name("a" + extension), &format);
+            EXPECT_TRUE(is_array_name("a" + extension));
+        }
+        write_text(folder / "a.dat", format.first_bytes);
+        EXPECT_EQ(format_of_file(folder / "a.dat"), &format);
+        write_text(folder / "b.dat", "PL" + std::string(format.first_bytes));
+        EXPECT_EQ(format_of_file(folder / "b.dat"), nullptr);
+        fs::remove(folder / "a.dat");
+        fs::remove(folder / "b.dat");
+    }
+    EXPECT_EQ(format_of_name("a.nc"), nullptr);
+    EXPECT_TRUE(is_array_name("a.NC"));
+    EXPECT_FALSE(is_array_name("a.mp4"));
+    EXPECT_EQ(sequence_extensions(&SequenceFormat::writes), (std::vector<std::string>{".h5", ".npy"}));
+}
+
+TEST(Sequences, EveryFormatCanWhatItSays) {
+    const test::TemporaryFolder folder;
+    const SequenceShape shape{2, 1, 4, 4};
+    const std::vector<std::uint8_t> values(32, 7);
+    for (const auto& format : sequence_formats()) {
+        SCOPED_TRACE(format.name);
+        const auto file = (folder / ("a" + format.extensions.front())).string();
+        const auto refuses = [](const auto& action) {
+            try {
+                action();
+            } catch (const Error&) {
+                return true;
+            }
+            return false;
+        };
+        const auto refused = [&](const std::string& name, std::int64_t count) {
+            return refuses([&] { create_sequences(name, count, shape, {}); });
+        };
+        EXPECT_EQ(refused(file, 1), !format.writes());
+        if (!format.writes()) continue;
+        EXPECT_EQ(refused(file, unknown_count), !format.streams);
+        EXPECT_EQ(refused(file + ":a", 1), !format.named_arrays);
+        const auto writer = create_sequences(file, 1, shape, {.attributes = {{"source", "test"}}});
+        writer->append(values);
+        const std::vector<Split> marks{Split::test};
+        EXPECT_EQ(refuses([&] { writer->set_splits(marks); }), !format.attributes);
+        writer->finish();
+        const auto reader = open_sequences(file);
+        EXPECT_EQ(reader->info().attributes.contains("source"), format.attributes);
+        EXPECT_EQ(reader->rows(Split::test).size(), 1U);
+        EXPECT_EQ(reader->rows(Split::train).empty(), format.attributes);
+    }
+}
+
+TEST(Sequences, EveryFormatIsDocumented) {
+    const auto text = read_text(fs::path(STL_SOURCE_DIR) / "docs/files.md");
+    for (const auto& format : sequence_formats())
+        EXPECT_THAT(text, HasSubstr(fmt::format("| {} | {} |", format.name, abilities(format))));
 }
 
 TEST(Sequences, ContentDecidesWhereTheNameSaysNothing) {

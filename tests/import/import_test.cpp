@@ -224,7 +224,7 @@ TEST_F(ImportTest, AFileIsOneSourceHoweverItIsSpelled) {
     const auto sources =
         find_sources(std::vector{file("a.mkv"), file("folder/../a.mkv"), file("folder"), file("*.mkv")});
     ASSERT_EQ(sources.size(), 1U);
-    EXPECT_EQ(sources[0].name, file("a.mkv"));
+    EXPECT_EQ(sources[0].name(), file("a.mkv"));
     fs::create_directories(file("nothing"));
     EXPECT_THAT(error_of([&] {
                     find_sources(std::vector{file("a.mkv"), file("nothing")});
@@ -385,7 +385,7 @@ TEST_F(ImportTest, FindsSourcesInFoldersAndPatterns) {
     write_text(file("notes.txt"), "no source");
     const std::vector<std::string> whole{(folder_ / "").string()};
     std::vector<std::string> names;
-    for (const auto& s : find_sources(whole)) names.push_back(fs::path(s.name).filename().string());
+    for (const auto& s : find_sources(whole)) names.push_back(s.file.path.filename().string());
     EXPECT_THAT(names, ElementsAre("b2.mkv", "b10.mkv", "frames"));
     const std::vector<std::string> pattern{file("b*.mkv"), file("b2.mkv")};
     EXPECT_EQ(find_sources(pattern).size(), 2U);
@@ -440,7 +440,7 @@ TEST_F(ImportTest, LinksAreFollowedButNotInCircles) {
     const std::vector<std::string> inputs{file("clips")};
     std::vector<std::string> names;
     const auto warn = [&](const std::string& line) { notes_.warn(line); };
-    for (const auto& s : find_sources(inputs, warn)) names.push_back(fs::path(s.name).filename().string());
+    for (const auto& s : find_sources(inputs, warn)) names.push_back(s.file.path.filename().string());
     EXPECT_THAT(names, ElementsAre("linked", "own")) << "elsewhere/b is around, not in it";
     EXPECT_THAT(notes_.warnings,
                 ElementsAre(HasSubstr("gone.mp4: a link that leads nowhere"), HasSubstr("itself")));
@@ -564,9 +564,9 @@ TEST_F(ImportTest, LeavesNothingWhenItFails) {
     EXPECT_THAT(error_of([&] { import_sequences(o, notes_); }), HasSubstr("do not add up to 1"));
     EXPECT_TRUE(only_inputs_left(2));
     o.val = o.test = std::nullopt;
-    write_text(o.output, "precious");
+    write_text(o.output.path, "precious");
     EXPECT_THAT(error_of([&] { import_sequences(o, notes_); }), HasSubstr("--force"));
-    EXPECT_EQ(read_text(o.output), "precious");
+    EXPECT_EQ(read_text(o.output.path), "precious");
 }
 
 TEST_F(ImportTest, SaysThatTheDiskIsFull) {

@@ -85,7 +85,8 @@ TEST(MetricList, WhatWasNotMeasuredIsAnError) {
 TEST(MetricList, TitlesAreListed) {
     const auto titles = metric_titles(&Metric::summed);
     EXPECT_THAT(titles, HasSubstr("MSE"));
-    for (const auto& metric : metric_list()) EXPECT_EQ(titles.find(metric.title) != std::string::npos, metric.summed);
+    for (const auto& metric : metric_list())
+        EXPECT_EQ(titles.find(metric.title) != std::string::npos, metric.summed);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "stl/eval/evaluate.h"
 
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +13,7 @@
 #include "stl/eval/record.h"
 #include "stl/eval/test_set.h"
 #include "stl/eval/trivial.h"
+#include "stl/formats/sequence_formats.h"
 #include "tools/stl/checks.h"
 #include "tools/stl/command.h"
 #include "tools/stl/compute_options.h"
@@ -23,7 +25,7 @@ namespace {
 
 struct EvaluateArguments {
     PredictorOptions predictor;
-    std::string data;
+    DataFile data;
     std::string layout;
     ExternalFiles external;
     std::int64_t batch = 16;
@@ -157,7 +159,8 @@ void add_evaluate(CLI::App& app, Console& console) {
         ->required();
     command
         ->add_option("--data", a.data,
-                     "test set, FILE[:DATASET] .h5 .npy .npz (default: the experiment's test set)")
+                     fmt::format("test set, FILE[:DATASET] {} (default: the experiment's test set)",
+                                 fmt::join(sequence_extensions(), " ")))
         ->check(not_empty);
     command->add_option("--layout", a.layout, "axes of the --data file, e.g. TNHW or NTHWC")
         ->check(not_empty);

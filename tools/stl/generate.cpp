@@ -6,8 +6,10 @@
 
 #include "stl/core/clock.h"
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/data/generate.h"
 #include "stl/data/sets/moving.h"
+#include "stl/formats/sequence_formats.h"
 #include "tools/stl/checks.h"
 #include "tools/stl/command.h"
 #include "tools/stl/compute_options.h"
@@ -19,7 +21,7 @@ const CLI::Range count(std::int64_t{1}, std::int64_t{1} << 40);
 
 struct GenerateArguments {
     GenerateOptions options;
-    std::string output;
+    DataFile output;
     std::string dtype = "uint8";
     std::optional<std::int64_t> sequences;
     std::uint64_t seed = 0;
@@ -69,26 +71,28 @@ void run_generate(GenerateArguments arguments, Console& console) {
     if (options.threads == 0)
         options.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     set_own_options(arguments);
-    if (options.compression > 0 &&
-        format_of_name(split_file_name(arguments.output).path) == SequenceFormat::npy)
-        throw UsageError("generate: --compression goes with .h5");
+    const auto* format = format_of_name(arguments.output.path);
+    if (options.compression > 0 && format != nullptr && !format->compresses) {
+        throw UsageError(fmt::format("generate: --compression goes with {}",
+                                     listed(sequence_extensions(&SequenceFormat::compresses), "or")));
+    }
     console.set_quiet(arguments.quiet || arguments.json);
 
     const auto started = Clock::now();
     auto result = generate(options, arguments.output, console, interrupted);
     const double took = seconds_since(started);
     if (arguments.json) {
-        result["output"] = arguments.output;
+        result["output"] = arguments.output.string();
         result["dtype"] = arguments.dtype;
         result["seconds"] = took;
         console.print(result);
         return;
     }
-    console.info(
-        fmt::format("{}: {} sequences of {} frames of {}x{} ({}), {} {} set, protocol {}, seed {}, {:.1f} s",
-                    arguments.output, options.sequences, options.moving.frames, options.moving.canvas,
-                    options.moving.canvas, arguments.dtype, result["source"].get<std::string>(),
-                    arguments.split, result["protocol"].get<std::string>(), options.seed, took));
+    console.info(fmt::format(
+        "{}: {} sequences of {} frames of {}x{} ({}), {} {} set, protocol {}, seed {}, {:.1f} s",
+        arguments.output.string(), options.sequences, options.moving.frames, options.moving.canvas,
+        options.moving.canvas, arguments.dtype, result["source"].get<std::string>(), arguments.split,
+        result["protocol"].get<std::string>(), options.seed, took));
 }
 
 void add_motion_options(CLI::App& command, MovingGlyphOptions& moving) {
@@ -165,7 +169,10 @@ void add_generate(CLI::App& app, Console& console) {
                         "mmnist_cifar: CIFAR-10's binary files, a folder or one file (default: "
                         "datasets/cifar-10-batches-bin)");
     add_noise_options(*command, a);
-    command->add_option("--compression,--compress", o.compression, "deflate level of .h5 files")
+    command
+        ->add_option("--compression,--compress", o.compression,
+                     fmt::format("deflate level of {} files",
+                                 listed(sequence_extensions(&SequenceFormat::compresses), "and")))
         ->check(CLI::Range(0, 9))
         ->capture_default_str();
     o.threads = 0;

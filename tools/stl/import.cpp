@@ -2,11 +2,14 @@
 
 #include "stl/import/import.h"
 
+#include <fmt/ranges.h>
+
 #include <set>
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/data/sets/stored.h"
+#include "stl/formats/sequence_formats.h"
 #include "stl/import/layouts/layout.h"
 #include "tools/stl/checks.h"
 #include "tools/stl/command.h"
@@ -43,7 +46,7 @@ void run_layout(const ImportArguments& a, const CLI::App& command, Console& cons
     if (a.options.inputs.size() != 1) throw UsageError("import: --from reads one FOLDER");
     auto o = a.layout;
     o.folder = a.options.inputs.front();
-    o.output = a.options.output.empty() ? "datasets/" + imported_file(o.name) : a.options.output;
+    o.output = a.options.output.empty() ? "datasets/" + imported_file(o.name) : a.options.output.string();
     o.length = command.count("--length") > 0 ? a.options.length : 0;
     o.compression = a.options.compression;
     o.external = a.options.external;
@@ -55,8 +58,12 @@ void run_layout(const ImportArguments& a, const CLI::App& command, Console& cons
 
 void run_import(ImportArguments a, Console& console) {
     ImportOptions& o = a.options;
-    if (format_of_name(split_file_name(o.output).path) != SequenceFormat::hdf5)
-        throw UsageError("import: --output FILE.h5 is required");
+    const auto* format = format_of_name(o.output.path);
+    if (format == nullptr || !format->attributes || !format->streams) {
+        throw UsageError(
+            fmt::format("import: --output FILE{} is required",
+                        fmt::join(sequence_extensions(&SequenceFormat::attributes), " or FILE")));
+    }
     if (!a.size.empty()) {
         const auto size = parse_frame_size(a.size, "import: --size");
         o.width = size.width;
@@ -70,7 +77,7 @@ void run_import(ImportArguments a, Console& console) {
     if (a.val >= 0) o.val = a.val;
     if (a.test >= 0) o.test = a.test;
     const ImportReport report = import_sequences(o, console, interrupted);
-    console.info(fmt::format("{}: {}{} from {}, {} in {:.1f} s ({:.0f} frames/s)", o.output,
+    console.info(fmt::format("{}: {}{} from {}, {} in {:.1f} s ({:.0f} frames/s)", o.output.string(),
                              counted(report.sequences, "sequence"), split_text(report),
                              counted(report.sources, "source"), counted(report.frames, "frame"),
                              report.seconds, static_cast<double>(report.frames) / report.seconds));
@@ -109,10 +116,13 @@ void add_import(CLI::App& app, Console& console) {
     auto& a = *arguments;
     auto& o = a.options;
     auto* c = app.add_subcommand("import", "Make sequences to train on from videos, pictures and arrays");
-    c->add_option("INPUT", o.inputs, "videos, GIFs, folders (searched), patterns, .npy .npz .h5 [:DATASET]")
+    c->add_option("INPUT", o.inputs,
+                  fmt::format("videos, GIFs, folders (searched), patterns, or FILE[:DATASET] {}",
+                              fmt::join(sequence_extensions(), " ")))
         ->required();
     c->add_option("-o,--output,--out", o.output,
-                  "the .h5 file to make (with --from, default: datasets/NAME/NAME.h5)");
+                  fmt::format("the {} file to make (with --from, default: datasets/NAME/NAME.h5)",
+                              listed(sequence_extensions(&SequenceFormat::attributes), "or")));
     add_layout_options(*c, a);
     c->add_option("--size", a.size, "WIDTHxHEIGHT of the frames (default: the first source's)");
     c->add_option("--fit", a.fit, "of another shape: stretch, crop or pad")

@@ -16,7 +16,7 @@ namespace stl::tools {
 namespace {
 
 struct InspectArguments {
-    std::string file;
+    DataFile file;
     ReadOptions reading;
     std::int64_t rows = 1000;
     std::string sheet;
@@ -52,8 +52,9 @@ void write_sheet(const InspectArguments& a, const SequenceReader& reader, const 
         rows[0].new_group = false;
         strips.insert(strips.end(), rows.begin(), rows.end());
     }
-    const std::string title = fmt::format("{}: {} sequences of {}", fs::path(a.file).filename().string(),
-                                          info.count, to_string(info.shape));
+    const std::string title =
+        fmt::format("{}: {} sequences of {}", DataFile(a.file.path.filename(), a.file.dataset).string(),
+                    info.count, to_string(info.shape));
     write_png(a.sheet, draw_strips(strips, {dark_theme, 0, title}), a.force);
 }
 
@@ -66,7 +67,7 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
     const bool marked = splits[0] + splits[1] + splits[2] > 0;
     if (!a.sheet.empty()) write_sheet(a, *reader, s);
     if (a.json) {
-        Json json{{"file", a.file},
+        Json json{{"file", a.file.string()},
                   {"sequences", info.count},
                   {"shape", {info.shape.frames, info.shape.channels, info.shape.height, info.shape.width}},
                   {"dtype", dtype_name(info.dtype)},
@@ -78,8 +79,8 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
         if (marked) json["splits"] = {{"train", splits[0]}, {"validation", splits[1]}, {"test", splits[2]}};
         return console.print(json);
     }
-    console.print(fmt::format("{}: {} sequences of {}, {}{}", a.file, info.count, to_string(info.shape),
-                              dtype_name(info.dtype),
+    console.print(fmt::format("{}: {} sequences of {}, {}{}", a.file.string(), info.count,
+                              to_string(info.shape), dtype_name(info.dtype),
                               info.fps > 0 ? fmt::format(", {:g} frames/s", info.fps) : ""));
     console.print(
         marked ? fmt::format("splits: {} train, {} validation, {} test", splits[0], splits[1], splits[2])
@@ -93,7 +94,7 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
         console.print(fmt::format("training sequences, by channel: mean {}, deviation {}",
                                   (*training)["mean"].dump(), (*training)["std"].dump()));
     }
-    if (const auto n = stored_normalization(info, a.file); !n.empty()) {
+    if (const auto n = stored_normalization(info, a.file.string()); !n.empty()) {
         console.print(fmt::format("the network sees: (value - {:.4g}) / {:.4g}", fmt::join(n.mean, ", "),
                                   fmt::join(n.deviation, ", ")));
     }
@@ -105,7 +106,7 @@ void inspect_video(const InspectArguments& a, Console& console) {
     options.max_pixels = a.max_pixels;
     options.external = a.reading.external;
     options.stop = interrupted;
-    VideoReader reader(a.file, options);
+    VideoReader reader(a.file.string(), options);
     if (!a.sheet.empty())
         throw UsageError("inspect: --sheet is for files of sequences; stl import makes one of a video");
     std::int64_t frames = 0;
@@ -123,9 +124,9 @@ void inspect_video(const InspectArguments& a, Console& console) {
     const Damage damage = reader.damage();
     const Timing timing = reader.timing();
     std::vector<std::string> warnings;
-    if (damage.any()) warnings.push_back(to_string(damage, a.file));
+    if (damage.any()) warnings.push_back(to_string(damage, a.file.string()));
     if (a.json) {
-        return console.print(Json{{"file", a.file},
+        return console.print(Json{{"file", a.file.string()},
                                   {"format", info.format},
                                   {"frames", frames},
                                   {"width", width},
@@ -141,8 +142,9 @@ void inspect_video(const InspectArguments& a, Console& console) {
                                   {"warnings", warnings}});
     }
     const std::string spacing = timing.uneven ? " " + to_string(timing) : "";
-    console.print(fmt::format("{}: {}, {} of {}x{}, {:.4g} frames/s{}, {:.2f} s", a.file, info.format,
-                              counted(frames, "frame"), width, height, info.fps, spacing, info.duration));
+    console.print(fmt::format("{}: {}, {} of {}x{}, {:.4g} frames/s{}, {:.2f} s", a.file.string(),
+                              info.format, counted(frames, "frame"), width, height, info.fps, spacing,
+                              info.duration));
     for (const auto& warning : warnings) console.warn(warning);
 }
 
@@ -164,7 +166,10 @@ void add_inspect(CLI::App& app, Console& console) {
     auto arguments = std::make_shared<InspectArguments>();
     auto& a = *arguments;
     auto* command = app.add_subcommand("inspect", "Show what is in a file of sequences or a video");
-    command->add_option("FILE", a.file, "FILE[:DATASET] .h5 .npy .npz, or a video")->required();
+    command
+        ->add_option("FILE", a.file,
+                     fmt::format("FILE[:DATASET] {}, or a video", fmt::join(sequence_extensions(), " ")))
+        ->required();
     command->add_option("--dataset", a.reading.dataset, "name inside HDF5 and NPZ files");
     command->add_option("--layout", a.reading.layout, "axes of the array, e.g. TNHW or NTHWC");
     command->add_option("--rows", a.rows, "sequences to measure, evenly spread")

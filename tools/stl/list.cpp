@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "stl/data/registry.h"
+#include "stl/formats/sequence_formats.h"
 #include "stl/metrics/metric.h"
 #include "stl/models/registry.h"
 #include "stl/run/optimizer.h"
@@ -47,12 +48,18 @@ Json metrics_json() {
     return list;
 }
 
+Json formats_json() {
+    Json list = Json::array();
+    for (const auto& format : sequence_formats())
+        list.push_back(
+            {{"name", format.name}, {"help", abilities(format)}, {"extensions", format.extensions}});
+    return list;
+}
+
 Json everything() {
-    return {{"translators", translators_json()},
-            {"datasets", named(datasets())},
-            {"optimizers", named(optimizers())},
-            {"schedules", named(schedules())},
-            {"metrics", metrics_json()}};
+    return {{"translators", translators_json()}, {"datasets", named(datasets())},
+            {"optimizers", named(optimizers())}, {"schedules", named(schedules())},
+            {"metrics", metrics_json()},         {"sequence_files", formats_json()}};
 }
 
 std::string options_line(const Json& member) {
@@ -89,14 +96,15 @@ void run_list(bool json, Console& console) {
     print_group("optimizers (train.optimizer)", all["optimizers"], console);
     print_group("schedules (train.schedule)", all["schedules"], console);
     print_group("metrics (docs/metrics.md)", all["metrics"], console);
+    print_group("sequence files (docs/files.md)", all["sequence_files"], console);
 }
 
 }  // namespace
 
 void add_list(CLI::App& app, Console& console) {
     auto json = std::make_shared<bool>(false);
-    auto* command =
-        app.add_subcommand("list", "List translators, data sets, optimizers, schedules and metrics");
+    auto* command = app.add_subcommand(
+        "list", "List translators, data sets, optimizers, schedules, metrics and formats of sequence files");
     command->add_flag("--json", *json, "print JSON");
     command->callback([json, &console] { run_list(*json, console); });
 }

@@ -2,9 +2,11 @@
 
 #include "stl/metrics/metrics.h"
 
+#include <fmt/ranges.h>
+
 #include "stl/core/error.h"
 #include "stl/core/names.h"
-#include "stl/formats/sequences.h"
+#include "stl/formats/sequence_formats.h"
 #include "stl/runtime/device.h"
 #include "tools/stl/checks.h"
 #include "tools/stl/compute_options.h"
@@ -14,7 +16,7 @@ namespace stl::tools {
 namespace {
 
 struct CompareArguments {
-    std::string prediction, truth;
+    DataFile prediction, truth;
     std::string layout;
     ExternalFiles external;
     std::int64_t skip = 0;
@@ -33,9 +35,9 @@ void check_shapes(const CompareArguments& a, const SequenceInfo& prediction, con
     const auto hint = truth.count == prediction.count && truth.shape.frames > expected.frames
                           ? " (--skip N leaves out the truth's first N frames)"
                           : "";
-    fail("{}: {} of {}, but {} has {} of {}{}{}", a.prediction, counted(prediction.count, "sequence"),
-         to_string(prediction.shape), a.truth, truth.count, to_string(truth.shape),
-         a.skip > 0 ? fmt::format(", {} skipped", a.skip) : "", hint);
+    fail("{}: {} of {}, but {} has {} of {}{}{}", a.prediction.string(),
+         counted(prediction.count, "sequence"), to_string(prediction.shape), a.truth.string(), truth.count,
+         to_string(truth.shape), a.skip > 0 ? fmt::format(", {} skipped", a.skip) : "", hint);
 }
 
 torch::Tensor read_rows(const SequenceReader& file, std::int64_t first, std::int64_t count) {
@@ -82,7 +84,10 @@ void add_metrics(CLI::App& app, Console& console) {
     auto arguments = std::make_shared<CompareArguments>();
     auto& a = *arguments;
     auto* command = app.add_subcommand("metrics", "Compare predicted sequences with the true ones");
-    command->add_option("PREDICTION", a.prediction, "predicted sequences, FILE[:DATASET] .h5 .npy .npz")
+    command
+        ->add_option(
+            "PREDICTION", a.prediction,
+            fmt::format("predicted sequences, FILE[:DATASET] {}", fmt::join(sequence_extensions(), " ")))
         ->required();
     command->add_option("TRUTH", a.truth, "FILE[:DATASET] with the same number of sequences and frames")
         ->required();

@@ -11,6 +11,7 @@
 #include "stl/core/names.h"
 #include "stl/core/version.h"
 #include "stl/eval/test_set.h"
+#include "stl/formats/sequence_formats.h"
 #include "stl/media/video_writer.h"
 #include "stl/predict/predict.h"
 #include "stl/predict/predictor.h"
@@ -26,8 +27,8 @@ namespace {
 struct PredictArguments {
     PredictorOptions predictor;
     std::string checkpoint;
-    std::string input;
-    std::string output;
+    DataFile input;
+    DataFile output;
     SourceOptions source;
     std::optional<double> at, fps, folder_fps;
     std::string fit = "stretch";
@@ -86,26 +87,29 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
             tiled(predict, {model.height, model.width, arguments.overlap, model.stride(), arguments.batch},
                   interrupted);
     } else if (arguments.full_size) {
-        const auto size = video_frame_size(arguments.input, options);
+        const auto size = video_frame_size(arguments.input.string(), options);
         shape.height = size.height;
         shape.width = size.width;
         pixel_aspect = size.pixel_aspect;
         predict = scaled(predict, size);
     }
-    require_memory(2 * static_cast<std::uint64_t>(shape.elements()) * sizeof(float), arguments.input);
-    const auto sink = open_sink(arguments.output, source->count(), shape,
-                                {.fps = source->fps(),
-                                 .pixel_aspect = pixel_aspect,
-                                 .attributes = {{"source", fs::path(arguments.input).filename().string()},
-                                                {"made_by", "stl predict"},
-                                                {"model", arguments.predictor.source},
-                                                {"stl", version_and_revision()}},
-                                 .force = arguments.force});
+    require_memory(2 * static_cast<std::uint64_t>(shape.elements()) * sizeof(float),
+                   arguments.input.string());
+    const auto sink = open_sink(
+        arguments.output, source->count(), shape,
+        {.fps = source->fps(),
+         .pixel_aspect = pixel_aspect,
+         .attributes = {{"source",
+                         DataFile(arguments.input.path.filename(), arguments.input.dataset).string()},
+                        {"made_by", "stl predict"},
+                        {"model", arguments.predictor.source},
+                        {"stl", version_and_revision()}},
+         .force = arguments.force});
     const auto count =
         predict_all(*source, *sink, predict, batch_for(shape, arguments.tile ? 1 : arguments.batch), console,
                     interrupted);
-    console.info(
-        fmt::format("{}: {} of {}", arguments.output, counted(count, "prediction"), to_string(shape)));
+    console.info(fmt::format("{}: {} of {}", arguments.output.string(), counted(count, "prediction"),
+                             to_string(shape)));
 }
 
 void check_sizes(PredictArguments& a, bool stream) {
@@ -130,12 +134,12 @@ void refuse_unused(const PredictArguments& a, const CLI::App& command) {
             if (command.count(name) > 0) throw UsageError(fmt::format("predict: {} {}", name, why));
         }
     };
-    if (a.input == "-") {
+    if (a.input.path == "-") {
         refuse({"--frames", "--batch", "--layout", "--force", "--tile"}, "is not for streams");
     } else {
         refuse({"--raw"}, "is for streams (--input - --output -)");
     }
-    if (a.input != "-" && is_video_input(a.input)) {
+    if (a.input.path != "-" && is_video_input(a.input)) {
         refuse({"--layout"}, "is for sequence files");
     } else {
         refuse(
@@ -147,13 +151,13 @@ void refuse_unused(const PredictArguments& a, const CLI::App& command) {
 void run_predict(PredictArguments arguments, Console& console) {
     if (arguments.predictor.source.empty()) arguments.predictor.source = arguments.checkpoint;
     if (arguments.predictor.source.empty()) throw UsageError("predict: a RUN or CHECKPOINT is required");
-    const bool stream = arguments.input == "-" || arguments.output == "-";
-    if (stream && (arguments.input != arguments.output || arguments.raw.empty())) {
+    const bool stream = arguments.input.path == "-" || arguments.output.path == "-";
+    if (stream && (arguments.input.path != arguments.output.path || arguments.raw.empty())) {
         throw UsageError("predict: a stream needs --input -, --output - and --raw WIDTHxHEIGHT:gray|rgb");
     }
     if (!stream) {
         // Before any work is done.
-        const auto output = split_file_name(arguments.output).path;
+        const auto& output = arguments.output.path;
         refuse_existing(output, arguments.force);
         if (same_file(arguments.input, arguments.output))
             fail("{}: is the input, choose another --output", output.string());
@@ -180,11 +184,14 @@ void add_predict(CLI::App& app, Console& console) {
         ->excludes(source);
     add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);
     command
-        ->add_option("--input", a.input, "FILE[:DATASET] .h5 .npy .npz, a video, a folder of pictures, or -")
+        ->add_option("--input", a.input,
+                     fmt::format("FILE[:DATASET] {}, a video, a folder of pictures, or -",
+                                 fmt::join(sequence_extensions(), " ")))
         ->required();
     command
         ->add_option("-o,--output,--out", a.output,
-                     fmt::format("FILE[:DATASET] .h5 .npy, {}, a folder for PNGs, or -",
+                     fmt::format("FILE[:DATASET] {}, {}, a folder for PNGs, or -",
+                                 fmt::join(sequence_extensions(&SequenceFormat::writes), " "),
                                  fmt::join(video_extensions(), " ")))
         ->required();
     command

@@ -4,6 +4,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
+#include "stl/formats/sequence_formats.h"
 #include "stl/media/png.h"
 #include "stl/media/video_reader.h"
 #include "stl/media/video_writer.h"
@@ -20,7 +21,7 @@ namespace {
 struct RenderArguments {
     std::vector<std::string> sources;
     std::vector<std::string> predictions;
-    std::string truth;
+    DataFile truth;
     std::string output;
     TestSetOptions test;
     PredictorOptions predictor;
@@ -37,15 +38,14 @@ struct RenderArguments {
     PanelOptions panels;
 };
 
-/// A run or a checkpoint, whatever its name: what is no sequence file. Of zip files a name in .npz alone tells
-/// sequences.
+/// A run or a checkpoint, whatever its name: what is not a sequence file. Of zip files only a name tells sequences.
 bool is_network(const std::string& source) {
-    const auto path = split_file_name(source).path;
+    const auto path = DataFile(source).path;
     if (RunFolder::is_run(path)) return true;
     if (!fs::exists(path) || fs::is_directory(path)) return false;
-    const auto format = format_of_file(path);
-    return (format == SequenceFormat::none && !looks_like_video(path)) ||
-           (format == SequenceFormat::npz && format_of_name(path) == SequenceFormat::none);
+    const auto* format = format_of_file(path);
+    if (format == nullptr) return !looks_like_video(path);
+    return format->is_zip && format_of_name(path) == nullptr;
 }
 
 void write_figure(const RenderArguments& a, const Material& m, const PanelOptions& panels, bool svg) {
@@ -83,7 +83,10 @@ std::int64_t write_frames(const RenderArguments& a, const Material& m, const Pan
 Material material(const RenderArguments& a, Console& console) {
     const SequenceChoice choice{a.index, a.sequences.value_or(a.figure ? 1 : 8)};
     const ReadOptions reading{.layout = a.test.layout, .external = a.test.external};
-    if (!a.predictions.empty()) return stored_predictions(a.predictions, a.truth, reading, choice);
+    if (!a.predictions.empty()) {
+        const std::vector<DataFile> files(a.predictions.begin(), a.predictions.end());
+        return stored_predictions(files, a.truth, reading, choice);
+    }
     if (is_network(a.sources[0]))
         return predicted_sequences(a.sources, a.predictor, a.test, choice, console, interrupted);
     if (a.sources.size() != 1) throw UsageError("render: one sequence file, or runs and checkpoints alone");

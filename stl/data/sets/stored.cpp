@@ -55,7 +55,7 @@ class StoredDataset : public Dataset {
     bool marks_split() const override { return marks_rows(*reader_); }
     std::vector<std::string> warnings() const override { return reader_->info().warnings; }
     double fps() const override { return reader_->info().fps; }
-    std::vector<fs::path> files() const override { return {split_file_name(path_).path}; }
+    std::vector<fs::path> files() const override { return {DataFile(path_).path}; }
 
     std::string describe() const override {
         return fmt::format("{}, {} {} sequences", path_, size(), split_name(split_));
@@ -93,7 +93,7 @@ Json stored_keys(Fields& fields) {
 }
 
 SequenceShape stored_frame(const DatasetOptions& options) {
-    auto shape = open_sequences(options.own.at("path"), reading(options))->info().shape;
+    auto shape = open_sequences(options.own.at("path").get<std::string>(), reading(options))->info().shape;
     shape.frames = 1;
     return shape;
 }
@@ -131,7 +131,7 @@ std::string imported_file(const std::string& name) {
 
 std::optional<std::string> find_imported(const DatasetOptions& options) {
     const std::string stated = options.own.at("path");
-    if (fs::exists(split_file_name(stated).path)) return stated;
+    if (fs::exists(DataFile(stated).path)) return stated;
     if (stated == "datasets/" + imported_file(options.name)) {
         if (const auto path = locate_dataset(imported_file(options.name))) return path->string();
     }
