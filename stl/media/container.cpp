@@ -13,7 +13,7 @@ int checked(int code, const fs::path& path) {
     const auto reason = ffmpeg::complaint(code);
     if (ffmpeg::is_shortage(code))
         throw Shortage(fmt::format("{}: cannot be read ({})", path.string(), reason));
-    fail("{}: is no video that can be read ({}){}", path.string(), reason, kind_hint(path));
+    fail("{}: not a video that can be read ({}){}", path.string(), reason, kind_hint(path));
 }
 
 ffmpeg::Input open_container(InputFile& file, const fs::path& path, std::int64_t max_pixels,

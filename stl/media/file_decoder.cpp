@@ -83,7 +83,7 @@ void FileDecoder::choose_stream(int wanted) {
         for (unsigned i = 0; i < input_->nb_streams; ++i) {
             audio += input_->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_AUDIO ? 1 : 0;
         }
-        if (wanted >= 0) fail("{}: stream {} is no video", path_.string(), wanted);
+        if (wanted >= 0) fail("{}: stream {} is not a video", path_.string(), wanted);
         if (audio > 0) fail("{}: holds sound alone, expected a video", path_.string());
         fail("{}: holds no video", path_.string());
     }

@@ -89,7 +89,7 @@ DecodedPicture decode(const AVPacket& file, AVCodecID id, const fs::path& path, 
     ffmpeg::catch_messages();
     ffmpeg::forget_complaints();
     const AVCodec* codec = avcodec_find_decoder(id);
-    if (!codec) fail("{}: is no picture that can be read", path.string());
+    if (!codec) fail("{}: not a picture that can be read", path.string());
     ffmpeg::Complaints said;  // outlives the context, whose messages it takes
     const ffmpeg::Codec context(ffmpeg::required(avcodec_alloc_context3(codec)));
     context->opaque = &said;
@@ -127,7 +127,7 @@ DecodedPicture decode_picture(std::span<const std::byte> file, const fs::path& p
     const std::string_view bytes(reinterpret_cast<const char*>(file.data()), file.size());
     const AVCodecID id = codec_of(bytes, path);
     if (id == AV_CODEC_ID_NONE || bytes.size() > std::size_t{INT_MAX})
-        fail("{}: is no picture that can be read", path.string());
+        fail("{}: not a picture that can be read", path.string());
     return decode(*packet_of(file), id, path, form);
 }
 

@@ -22,7 +22,7 @@ bool is_ours(const fs::path& path) {
 
 void check_replaceable(const fs::path& path, bool force) {
     if (!fs::exists(fs::symlink_status(path))) return;
-    if (!fs::is_directory(path)) fail("{}: exists already and is no folder", path.string());
+    if (!fs::is_directory(path)) fail("{}: exists already and is not a folder", path.string());
     if (!fs::is_empty(path)) refuse_existing(path, force);
     for (const auto& entry : fs::directory_iterator(path)) {
         if (!is_ours(entry.path())) {

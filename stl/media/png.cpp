@@ -120,7 +120,7 @@ Image read_png(const fs::path& path, std::int64_t max_pixels) {
     Bytes bytes{file.bytes()};
     if (bytes.left.size() < 8 ||
         png_sig_cmp(reinterpret_cast<png_const_bytep>(bytes.left.data()), 0, 8) != 0) {
-        fail("{}: is no PNG file", path.string());
+        fail("{}: not a PNG file", path.string());
     }
     Complaint complaint;
     Reader reader(complaint);

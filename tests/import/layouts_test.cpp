@@ -240,7 +240,7 @@ TEST_F(TaxibjLayout, TrainsByItsName) {
 
 TEST_F(TaxibjLayout, MistakesAreNamed) {
     fs::create_directories(in("."));
-    EXPECT_THAT(error(), AllOf(HasSubstr("in: dataset.npz is not there, expected dataset.npz with X_train"),
+    EXPECT_THAT(error(), AllOf(HasSubstr("in: dataset.npz is missing, expected dataset.npz with X_train"),
                                HasSubstr("(from http")));
     write(1);
     EXPECT_THAT(error(), HasSubstr("dataset.npz: X_train and Y_train: 2 x 4 frames of 2x3x3 and 1 x"));
@@ -365,12 +365,12 @@ TEST_F(KthLayout, MistakesAreNamed) {
     EXPECT_THAT(error(), HasSubstr("image_x.png: expected a name such as image_0001.jpg"));
     fs::remove_all(in("walking/person01_walking_d1"));
     write_file(in("walking/person01_walking_d1/image_0001.png"), "x");
-    EXPECT_THAT(error(), HasSubstr("image_0001.png: is no picture"));
+    EXPECT_THAT(error(), HasSubstr("image_0001.png: not a picture"));
     fs::remove_all(in("walking/person01_walking_d1"));
     write_file(in("00sequences.txt"), "person03_jogging_d1 frames 9-2");
-    EXPECT_THAT(error(), HasSubstr("00sequences.txt: '9-2' of person03_jogging_d1 is no range"));
+    EXPECT_THAT(error(), HasSubstr("00sequences.txt: '9-2' of person03_jogging_d1 is not a range"));
     fs::remove_all(in("jogging"));
-    EXPECT_THAT(error(), HasSubstr("in: jogging is not there, expected the folders boxing"));
+    EXPECT_THAT(error(), HasSubstr("in: jogging is missing, expected the folders boxing"));
 }
 
 // --- Human3.6M ------------------------------------------------------------------------------------------
@@ -426,7 +426,7 @@ TEST_F(HumanLayout, MistakesAreNamed) {
     write_file(in("test.txt"), "\n");
     EXPECT_THAT(error(short_ones()), HasSubstr("test.txt: names no sequence"));
     fs::remove(in("test.txt"));
-    EXPECT_THAT(error(), HasSubstr("in: test.txt is not there, expected train.txt, test.txt"));
+    EXPECT_THAT(error(), HasSubstr("in: test.txt is missing, expected train.txt, test.txt"));
 }
 
 // --- KITTI and Caltech ----------------------------------------------------------------------------------
@@ -517,14 +517,14 @@ TEST_F(KittiLayout, FilmsOfTheAuthors) {
     write_file(in("caltech/set06/V000.seq"), test::seq({"no picture at all"}));
     EXPECT_THAT(error(short_ones()), HasSubstr("V000.seq: holds no JPEG"));
     write_file(in("caltech/set06/V000.seq"), "short");
-    EXPECT_THAT(error(short_ones()), HasSubstr("V000.seq: is no Norpix .seq file"));
+    EXPECT_THAT(error(short_ones()), HasSubstr("V000.seq: not a Norpix .seq file"));
 }
 
 TEST_F(KittiLayout, MistakesAreNamed) {
     write_kitti("train", {"a", "a"});
-    EXPECT_THAT(error(), HasSubstr("in: caltech is not there, expected kitti_hkl/X_train.hkl"));
+    EXPECT_THAT(error(), HasSubstr("in: caltech is missing, expected kitti_hkl/X_train.hkl"));
     fs::create_directories(in("caltech"));
-    EXPECT_THAT(error(short_ones()), HasSubstr("caltech/data_cache.npy is not there"));
+    EXPECT_THAT(error(short_ones()), HasSubstr("caltech/data_cache.npy is missing"));
     write_cache({5});
     EXPECT_THAT(error(short_ones()), HasSubstr("indices_cache.npy: a sequence begins at frame 5"));
     auto o = options();
@@ -544,7 +544,7 @@ TEST_F(KittiLayout, MistakesAreNamed) {
     write_file(in("kitti_hkl/X_train.hkl"), "no HDF5");
     EXPECT_THAT(error(), HasSubstr("X_train.hkl: not an HDF5 file"));
     fs::remove(in("kitti_hkl/X_train.hkl"));
-    EXPECT_THAT(error(), HasSubstr("in: kitti_hkl/X_train.hkl is not there"));
+    EXPECT_THAT(error(), HasSubstr("in: kitti_hkl/X_train.hkl is missing"));
 }
 
 // --- WeatherBench ---------------------------------------------------------------------------------------
@@ -708,7 +708,7 @@ TEST_F(WeatherLayout, PackedValuesAreUnpacked) {
 TEST_F(WeatherLayout, MistakesAreNamed) {
     fs::create_directories(in("."));
     EXPECT_THAT(error(),
-                HasSubstr("2m_temperature/2m_temperature*.nc is not there, expected a folder for each"));
+                HasSubstr("2m_temperature/2m_temperature*.nc is missing, expected a folder for each"));
     EXPECT_THAT(error(short_ones("t3m")), HasSubstr("unknown --variable 't3m' (did you mean 't2m'?)"));
     write("2m_temperature", "t2m", 2015);
     EXPECT_THAT(error(short_ones()), HasSubstr("0 hours of 2017 to 2018 for the test, expected more than 3"));

@@ -29,7 +29,7 @@ TEST_F(BadVideo, NotAVideo) {
     write_text(file("empty.mp4"), "");
     write_text(file("random.mp4"), std::string(100000, '\x5a'));
     EXPECT_THAT(error_of_reading("a.mp4"), AllOf(HasSubstr("a.mp4"), HasSubstr("video")));
-    EXPECT_THAT(error_of_reading("notes.txt"), HasSubstr("no video"));
+    EXPECT_THAT(error_of_reading("notes.txt"), HasSubstr("not a video"));
     EXPECT_THAT(error_of_reading("empty.mp4"), HasSubstr("is empty"));
     EXPECT_THAT(error_of_reading("random.mp4"), HasSubstr("video"));
     EXPECT_THAT(error_of_reading("none.mp4"), HasSubstr("no such file"));

@@ -50,9 +50,9 @@ TEST(Png, RefusesDamagedFiles) {
     const std::string whole = encode_png(pattern(40, 40, 3));
     const fs::path path = folder / "bad.png";
     write_text(path, "plain text");
-    EXPECT_THAT(test::error_of([&] { read_png(path); }), AllOf(HasSubstr("bad.png"), HasSubstr("no PNG")));
+    EXPECT_THAT(test::error_of([&] { read_png(path); }), AllOf(HasSubstr("bad.png"), HasSubstr("not a PNG")));
     write_text(path, "");
-    EXPECT_THAT(test::error_of([&] { read_png(path); }), HasSubstr("no PNG"));
+    EXPECT_THAT(test::error_of([&] { read_png(path); }), HasSubstr("not a PNG"));
     for (const std::size_t length : {std::size_t{20}, std::size_t{40}, whole.size() / 2, whole.size() - 5}) {
         write_text(path, whole.substr(0, length));
         EXPECT_THAT(test::error_of([&] { read_png(path); }), HasSubstr("damaged PNG")) << length;

@@ -251,7 +251,7 @@ TEST_F(VideoJourneyTest, BadVideosAreRefusedInOneLine) {
          {"import {} --output out.h5", "predict run --output out.mp4 --input {}"}) {
         const auto with = [&](const std::string& name) { return fmt::format(fmt::runtime(command), name); };
         refused(with("sound.m4a"), 1, "holds sound alone, expected a video");
-        refused(with("text.mp4"), 1, "text.mp4: is no video that can be read");
+        refused(with("text.mp4"), 1, "text.mp4: not a video that can be read");
         refused(with("empty.mp4"), 1, "empty.mp4: is empty, expected a video");
         refused(with("missing.mp4"), 1, "missing.mp4: no such file");
         refused(with("huge.png"), 1,
@@ -264,7 +264,7 @@ TEST_F(VideoJourneyTest, BadVideosAreRefusedInOneLine) {
     refused("predict run --input clips/test.mp4 --output out.txt", 1, "expected .h5, .npy, .mp4");
     refused("predict run --input clips/test.mp4 --output out.mp4 --max-pixels 2000", 1,
             "96x64 pixels, the limit is 2000 pixels (--max-pixels raises it)");
-    refused("predict run --input clips/test.mp4 --output out.mp4 --stream 5", 1, "stream 5 is no video");
+    refused("predict run --input clips/test.mp4 --output out.mp4 --stream 5", 1, "stream 5 is not a video");
     refused("import clips/test.mp4", 2, "--output FILE.h5 is required");
     refused("import clips/test.mp4 --output out.mp4", 2, "--output FILE.h5 is required");
     refused("predict run --input clips/test.mp4 --output out.mp4 --tile-size 64", 2, "--tile");

@@ -77,7 +77,7 @@ std::map<std::string, Ranges> read_ranges(const fs::path& folder) {
             if (dash == std::string::npos) continue;
             const auto from = leading_number(word),
                        to = leading_number(std::string_view(word).substr(dash + 1));
-            if (!from || !to || *from > *to) fail("{}: '{}' of {} is no range", file.string(), word, name);
+            if (!from || !to || *from > *to) fail("{}: '{}' of {} is not a range", file.string(), word, name);
             ranges[name].emplace_back(*from, *to);
         }
     }

@@ -62,7 +62,7 @@ fs::path LayoutJob::require(const std::string& relative) const {
 }
 
 void LayoutJob::fail_missing(const std::string& relative) const {
-    fail("{}: {} is not there, expected {} (from {})", options_.folder.string(), relative, info_.files,
+    fail("{}: {} is missing, expected {} (from {})", options_.folder.string(), relative, info_.files,
          source_of(info_));
 }
 

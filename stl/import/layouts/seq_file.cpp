@@ -19,7 +19,7 @@ constexpr std::size_t size_bytes = 4;
 SeqFile::SeqFile(const fs::path& path) : file_(path) {
     const auto bytes = file_.bytes();
     if (bytes.size() < header_bytes || number_at(0) != magic || bytes[4] != std::byte{'N'}) {
-        fail("{}: is no Norpix .seq file, or cut off within its header", path.string());
+        fail("{}: not a Norpix .seq file, or cut off within its header", path.string());
     }
     at_ = number_at(32) >= header_bytes && number_at(32) < bytes.size() ? number_at(32) : header_bytes;
     if (!picture_at(at_)) fail("{}: holds no JPEG after its header, expected JPEG pictures", path.string());
