@@ -392,6 +392,28 @@ TEST_F(JourneyTest, HelpAndVersion) {
     EXPECT_THAT(good("--version").out, HasSubstr("stl 0."));
 }
 
+/// Every option has a line that describes it, and but for --help a heading of its own kind.
+TEST_F(JourneyTest, HelpIsInGroups) {
+    std::istringstream overview(good("").out);
+    int commands = 0, options = 0;
+    for (std::string line; std::getline(overview, line) && line != "First commands:";) {
+        if (!line.starts_with("  ")) continue;
+        ++commands;
+        const auto name = line.substr(2, line.find(' ', 2) - 2);
+        std::istringstream help(good(name + " --help").out);
+        std::string heading;
+        for (std::string text; std::getline(help, text) && !text.starts_with("Example");) {
+            if (!text.empty() && text[0] != ' ') heading = text;
+            const auto first = text.find_first_not_of(' ');
+            if (first == std::string::npos || first > 6 || text[first] != '-') continue;
+            ++options;
+            EXPECT_EQ(heading == "Options:", text.find("--help") != std::string::npos) << name << text;
+        }
+    }
+    EXPECT_EQ(commands, 14);
+    EXPECT_GT(options, 100);
+}
+
 TEST_F(JourneyTest, TheDoctorTellsWhichInstructionsAreUsed) {
     const auto used = [&] { return json("doctor --json")["devices"][0]["kernels"]; };
     const auto isas = cpu::available_isas();

@@ -267,41 +267,47 @@ void add_bench(CLI::App& app, Console& console) {
     auto* experiment =
         command->add_option("EXPERIMENT", arguments->experiment,
                             "experiment file (default: the sizes of the Moving MNIST benchmark)");
-    command
-        ->add_option("--set", arguments->settings, "KEY=VALUE: override a key of the experiment (repeatable)")
-        ->allow_extra_args(false)
-        ->needs(experiment);
+    begin_group(*command, "Work");
     std::vector<std::string> works;
     for (const auto& work : bench_works()) works.push_back(work.name);
     command->add_option("--work", arguments->work, work_help())
         ->check(CLI::IsMember(works))
         ->capture_default_str();
-    command
-        ->add_option("--translator", arguments->translators,
-                     "translators to time, separated by commas, or all")
+    command->add_option("--compare", arguments->compare, "paths to time in turn, e.g. plain,fast")
         ->delimiter(',');
-    command->add_option("--batch", arguments->batch, "sequences per batch (default: the experiment's, or 1)")
-        ->check(positive);
-    command->add_option("--size", arguments->size, "H,W, or one number for both: frame size in pixels")
-        ->delimiter(',')
-        ->allow_extra_args(false)
-        ->check(positive);
-    command->add_option("--frames", arguments->frames, "number of input frames")->check(positive);
-    command->add_flag(
-        "--checkpoint-activations", arguments->checkpoint_activations,
-        "with --work train: recompute activations in the backward pass instead of storing them");
-    add_device_option(*command, arguments->device);
-    command->add_option("--precision", arguments->precision, "fp32, bf16, or (inference on a GPU) fp16")
-        ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
-    add_threads_option(*command, arguments->threads);
     command->add_option("--warmup", arguments->warmup, "untimed runs before the timed ones")
         ->capture_default_str()
         ->check(not_negative);
     command->add_option("--repeats", arguments->repeats, "timed runs")
         ->capture_default_str()
         ->check(positive);
-    command->add_option("--compare", arguments->compare, "paths to time in turn, e.g. plain,fast")
+    begin_group(*command, "Model (default: the experiment's)");
+    command
+        ->add_option("--set", arguments->settings, "KEY=VALUE: override a key of the experiment (repeatable)")
+        ->allow_extra_args(false)
+        ->needs(experiment);
+    command
+        ->add_option("--translator", arguments->translators,
+                     "translators to time, separated by commas, or all")
         ->delimiter(',');
+    command->add_option("--size", arguments->size, "H,W, or one number for both: frame size in pixels")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->check(positive);
+    command->add_option("--frames", arguments->frames, "number of input frames")->check(positive);
+    begin_group(*command, "Compute");
+    command->add_option("--batch", arguments->batch, "sequences per batch (default: the experiment's, or 1)")
+        ->check(positive);
+    add_device_option(*command, arguments->device);
+    command
+        ->add_option("--precision", arguments->precision,
+                     "fp32, bf16, or (inference on a GPU) fp16 (default: the experiment's, or fp32)")
+        ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
+    add_threads_option(*command, arguments->threads);
+    command->add_flag(
+        "--checkpoint-activations", arguments->checkpoint_activations,
+        "with --work train: recompute activations in the backward pass instead of storing them");
+    begin_group(*command, "Output");
     command->add_option("--profile", arguments->profile,
                         "FILE.json: write a Chrome trace of where the time goes, and print a table");
     command->add_flag("--force", arguments->force, "replace an existing profile");

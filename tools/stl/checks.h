@@ -64,8 +64,10 @@ inline const CLI::Validator not_empty(
 
 /// Of commands that read files which may come from anywhere.
 inline CLI::Option* add_allow_external(CLI::App& command, ExternalFiles& external) {
-    return command.add_flag("--allow-external", external.allowed,
-                            "let an input file name other files (HDF5 links, playlists) wherever they lie");
+    return command
+        .add_flag("--allow-external", external.allowed,
+                  "let an input file name other files (HDF5 links, playlists) wherever they lie")
+        ->group("Input");
 }
 
 }  // namespace stl::tools

@@ -13,6 +13,11 @@ namespace stl::tools {
 
 using AddCommand = void (*)(CLI::App& app, Console& console);
 
+/// Options that are added from here on stand under this heading of the command's --help.
+inline void begin_group(CLI::App& command, const char* heading) {
+    command.option_defaults()->group(heading);
+}
+
 /// Shows command lines at the end of the command's --help.
 void add_examples(CLI::App& command, const std::vector<std::string>& lines);
 

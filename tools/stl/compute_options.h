@@ -9,11 +9,13 @@
 namespace stl::tools {
 
 inline void add_device_option(CLI::App& command, std::string& device) {
-    command.add_option("--device", device, "cpu, cuda, cuda:<number> or auto")->capture_default_str();
+    command.add_option("--device", device, "cpu, cuda, cuda:<number> or auto")
+        ->group("Compute")
+        ->capture_default_str();
 }
 inline void add_threads_option(CLI::App& command, int& threads,
                                const char* help = "CPU threads (default: all cores)") {
-    command.add_option("--threads", threads, help)->check(CLI::Range(0, 4096));
+    command.add_option("--threads", threads, help)->group("Compute")->check(CLI::Range(0, 4096));
 }
 
 /// --device, --precision, --threads.
@@ -22,6 +24,7 @@ inline void add_compute_options(CLI::App& command, PredictorOptions& options) {
     command
         .add_option("--precision", options.precision,
                     "fp32; faster and less exact: bf16 (CPUs with bfloat16 arithmetic and GPUs), fp16 (GPUs)")
+        ->group("Compute")
         ->check(CLI::IsMember({"fp32", "bf16", "fp16"}))
         ->capture_default_str();
     add_threads_option(command, options.threads);
@@ -30,10 +33,13 @@ inline void add_compute_options(CLI::App& command, PredictorOptions& options) {
 /// --weights, --model: of a run or a checkpoint.
 inline void add_checkpoint_options(CLI::App& command, std::string& weights, std::string& model_json) {
     command.add_option("--weights", weights, "which checkpoint of a run: last or best")
+        ->group("Model")
         ->check(CLI::IsMember({"last", "best"}))
         ->capture_default_str();
-    command.add_option("--model", model_json,
-                       "model or experiment .json, for a checkpoint without its configuration");
+    command
+        .add_option("--model", model_json,
+                    "model or experiment .json, for a checkpoint without its configuration")
+        ->group("Model");
 }
 
 /// Says so where a network does not compute as it was asked to.

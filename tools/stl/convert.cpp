@@ -69,12 +69,16 @@ void add_convert(CLI::App& app, Console& console) {
     auto* command =
         app.add_subcommand("convert", "Write a checkpoint in another format (.pth, .safetensors)");
     command
-        ->add_option("IN", a.input,
-                     ".pth, .ckpt, .safetensors (FILE:KEY takes the weights under KEY, e.g. "
-                     "model.pth:model_ema) or a run's folder")
+        ->add_option(
+            "IN", a.input,
+            "run folder or checkpoint: .pth, .ckpt, .safetensors (FILE:KEY takes the weights under KEY, "
+            "e.g. model.pth:model_ema)")
         ->required();
-    command->add_option("OUT", a.output, ".pth (opens in Python) or .safetensors (weights only)")->required();
+    command
+        ->add_option("OUT", a.output, "file to write: .pth (opens in Python) or .safetensors (weights only)")
+        ->required();
     add_checkpoint_options(*command, a.weights, a.model);
+    begin_group(*command, "Output");
     command->add_flag("--half", a.half, "store floating-point weights as bf16");
     command->add_flag("--weights-only", a.weights_only, "leave out the state of optimizer and schedule");
     command->add_flag("--force", a.force, "replace an existing output");

@@ -157,6 +157,7 @@ void add_evaluate(CLI::App& app, Console& console) {
     auto* command = app.add_subcommand("evaluate", "Measure a trained network on a test set");
     command->add_option("SOURCE", a.predictor.source, "run folder or checkpoint (FILE or FILE:KEY)")
         ->required();
+    begin_group(*command, "Input");
     command
         ->add_option("--data", a.data,
                      fmt::format("test set, FILE[:DATASET] {} (default: the experiment's test set)",
@@ -164,24 +165,26 @@ void add_evaluate(CLI::App& app, Console& console) {
         ->check(not_empty);
     command->add_option("--layout", a.layout, "axes of the --data file, e.g. TNHW or NTHWC")
         ->check(not_empty);
-    add_allow_external(*command, a.external);
-    add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);
-    command->add_option("--batch", a.batch, "sequences per batch")->check(positive)->capture_default_str();
     command
         ->add_option("--frames", a.frames,
                      "frames to predict and evaluate (default: the model's; more are predicted from its own "
                      "predictions)")
         ->check(positive);
+    add_allow_external(*command, a.external);
+    add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);
     a.metrics.add_to(*command, /*scales=*/false);
-    add_compute_options(*command, a.predictor);
-    command->add_option("--path", a.predictor.path, "fast, or plain (LibTorch's operators, layer by layer)")
-        ->check(CLI::IsMember({"fast", "plain"}))
-        ->capture_default_str();
+    begin_group(*command, "Output");
     command->add_flag("--json", a.json, "print JSON");
     command->add_flag("--record", a.record, "write experiments/results/<dataset>/<run>.json for stl report");
     command->add_option("--results", a.results, "folder for the files that --record writes")
         ->capture_default_str();
     command->add_flag("--force", a.force, "replace an existing record");
+    begin_group(*command, "Compute");
+    command->add_option("--batch", a.batch, "sequences per batch")->check(positive)->capture_default_str();
+    add_compute_options(*command, a.predictor);
+    command->add_option("--path", a.predictor.path, "fast, or plain (LibTorch's operators, layer by layer)")
+        ->check(CLI::IsMember({"fast", "plain"}))
+        ->capture_default_str();
     add_examples(*command, {"stl evaluate runs/mmnist-gsta",
                             "stl evaluate model.pth --model experiments/mmnist/gsta.json --data test.h5"});
     command->callback([arguments, &console] { run_evaluate(*arguments, console); });

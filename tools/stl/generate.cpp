@@ -96,6 +96,7 @@ void run_generate(GenerateArguments arguments, Console& console) {
 }
 
 void add_motion_options(CLI::App& command, MovingGlyphOptions& moving) {
+    begin_group(command, "Motion");
     command.add_option("--frames", moving.frames, "frames per sequence")->check(count)->capture_default_str();
     command.add_option("--canvas", moving.canvas, "height and width in pixels")
         ->check(count)
@@ -112,11 +113,11 @@ void add_motion_options(CLI::App& command, MovingGlyphOptions& moving) {
 }
 
 void add_noise_options(CLI::App& command, GenerateArguments& a) {
-    command.add_option("--noise-type", a.noise_type, "noisymmnist: kind of noise (default: perceptual)")
+    begin_group(command, "Noise of noisymmnist's input frames");
+    command.add_option("--noise-type", a.noise_type, "kind of noise (default: perceptual)")
         ->check(CLI::IsMember({"none", "perceptual", "missing", "dynamic"}));
     command
-        .add_option("--input-frames", a.input_frames,
-                    "noisymmnist: number of noisy frames (default: half of --frames)")
+        .add_option("--input-frames", a.input_frames, "number of noisy frames (default: half of --frames)")
         ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 40));
     command
         .add_option("--sigma", a.sigma,
@@ -138,14 +139,26 @@ void add_generate(CLI::App& app, Console& console) {
         app.add_subcommand("generate", "Generate sequences: Moving MNIST, Moving Fashion-MNIST and variants");
     std::vector<std::string> names;
     for (const auto& kind : moving_kinds()) names.push_back(kind.name);
-    command->add_option("DATASET", o.dataset, fmt::format("{}", fmt::join(names, ", ")))
-        ->required()
-        ->check(CLI::IsMember(names));
+    command->add_option("DATASET", o.dataset, "what to generate")->required()->check(CLI::IsMember(names));
+    begin_group(*command, "Output");
     command
         ->add_option(
             "-o,--output,--out", a.output,
             "FILE[:DATASET] .h5 ([N,T,C,H,W]), or .npy ([T,N,H,W] or, in colour, [T,N,H,W,3]; 0-255)")
         ->required();
+    command->add_option("--dtype", a.dtype, "uint8 or float32")
+        ->check(CLI::IsMember({"uint8", "float32"}))
+        ->capture_default_str();
+    command
+        ->add_option("--compression,--compress", o.compression,
+                     fmt::format("deflate level of {} files, 0 to 9",
+                                 listed(sequence_extensions(&SequenceFormat::compresses), "and")))
+        ->check(CLI::Range(0, 9))
+        ->capture_default_str();
+    command->add_flag("--force", o.force, "replace an existing output");
+    command->add_flag("--json", a.json, "print a summary as JSON");
+    command->add_flag("--quiet", a.quiet, "show no progress");
+    begin_group(*command, "Sequences");
     command->add_option("--split", a.split, "train, validation or test (the sequences of OpenSTL's script)")
         ->check(CLI::IsMember({"train", "validation", "test"}))
         ->capture_default_str();
@@ -159,27 +172,16 @@ void add_generate(CLI::App& app, Console& console) {
     command->add_option("--seed", a.seed, "random seed (OpenSTL's test sets: 0)")
         ->check(seed_number)
         ->capture_default_str();
-    command->add_option("--dtype", a.dtype, "uint8 or float32")
-        ->check(CLI::IsMember({"uint8", "float32"}))
-        ->capture_default_str();
     add_motion_options(*command, o.moving);
+    begin_group(*command, "Input");
     command->add_option("--glyphs", o.sources.glyphs,
-                        "glyphs: IDX file or folder of PNGs (default: the training glyphs shipped with stl)");
+                        "IDX file or folder of PNGs (default: the training glyphs shipped with stl)");
     command->add_option("--backgrounds", o.sources.backgrounds,
                         "mmnist_cifar: CIFAR-10's binary files, a folder or one file (default: "
                         "datasets/cifar-10-batches-bin)");
     add_noise_options(*command, a);
-    command
-        ->add_option("--compression,--compress", o.compression,
-                     fmt::format("deflate level of {} files",
-                                 listed(sequence_extensions(&SequenceFormat::compresses), "and")))
-        ->check(CLI::Range(0, 9))
-        ->capture_default_str();
     o.threads = 0;
     add_threads_option(*command, o.threads);
-    command->add_flag("--force", o.force, "replace an existing output");
-    command->add_flag("--json", a.json, "print a summary as JSON");
-    command->add_flag("--quiet", a.quiet, "show no progress");
     add_examples(*command, {"stl generate mmnist --split test --output mmnist_test.h5",
                             "stl generate mfmnist --sequences 1000 --seed 7 --output train.npy"});
     command->callback([arguments, &console] { run_generate(*arguments, console); });

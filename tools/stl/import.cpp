@@ -98,13 +98,13 @@ void add_layout_options(CLI::App& c, ImportArguments& a) {
     }
     auto* from = c.add_option("--from", a.layout.name,
                               "INPUT is the folder of a published data set as its authors give it: " + names);
-    c.add_option("--variable", a.layout.variable, "of weather: t2m (default), r, uv10, u10, v10, tcc, tp")
+    c.add_option("--variable", a.layout.variable, "weather: t2m (default), r, uv10, u10, v10, tcc or tp")
         ->needs(from);
-    c.add_option("--first-year", a.layout.first_year, "of weather's training (default: 2010)")
+    c.add_option("--first-year", a.layout.first_year, "weather: first year of training (default: 2010)")
         ->needs(from)
         ->check(CLI::Range(1900, 2015));
     c.add_flag("--opencv-colors", a.layout.opencv_colors,
-               "with --from: colours in OpenSTL's order, for its checkpoints (blue first)")
+               "colours in OpenSTL's order (blue first), for its checkpoints")
         ->needs(from);
     c.footer(expected);
 }
@@ -116,38 +116,58 @@ void add_import(CLI::App& app, Console& console) {
     auto& a = *arguments;
     auto& o = a.options;
     auto* c = app.add_subcommand("import", "Make sequences to train on from videos, pictures and arrays");
-    c->add_option("INPUT", o.inputs,
-                  fmt::format("videos, GIFs, folders (searched), patterns, or FILE[:DATASET] {}",
-                              fmt::join(sequence_extensions(), " ")))
+    c->add_option(
+         "INPUT", o.inputs,
+         fmt::format(
+             "videos, pictures, folders (searched), patterns (\"clips/*.mp4\"), or arrays: FILE[:DATASET] {}",
+             fmt::join(sequence_extensions(), " ")))
         ->required();
+    begin_group(*c, "Output");
     c->add_option("-o,--output,--out", o.output,
-                  fmt::format("the {} file to make (with --from, default: datasets/NAME/NAME.h5)",
+                  fmt::format("{} file to write (with --from, default: datasets/NAME/NAME.h5)",
                               listed(sequence_extensions(&SequenceFormat::attributes), "or")));
-    add_layout_options(*c, a);
-    c->add_option("--size", a.size, "WIDTHxHEIGHT of the frames (default: the first source's)");
-    c->add_option("--fit", a.fit, "of another shape: stretch, crop or pad")
+    c->add_option("--compression,--compress", o.compression, "deflate level, 0 to 9")
+        ->check(CLI::Range(0, 9))
+        ->capture_default_str();
+    c->add_flag("--normalize", o.normalize,
+                "let training normalise by mean and deviation of the training sequences");
+    c->add_flag("--force", o.force, "replace an existing output");
+    begin_group(*c, "Input");
+    c->add_option("--fps", o.fps, "frames per second to read (default: every frame as stored)")
+        ->check(positive);
+    c->add_option("--folder-fps", o.folder_fps,
+                  "frames per second that folders of pictures and TIFF files with pages have")
+        ->check(positive)
+        ->capture_default_str();
+    c->add_option("--start", o.start, "seconds to skip at the beginning of each source (default: 0)")
+        ->check(not_negative);
+    c->add_option("--end", o.end, "second of each source to stop at (default: its end)")->check(positive);
+    c->add_option("--stream", o.stream, "video: number of the stream, as ffprobe counts (default: the best)")
+        ->check(not_negative);
+    c->add_option("--max-pixels", o.max_pixels, "refuse frames with more pixels")
+        ->check(positive)
+        ->capture_default_str();
+    c->add_option("--dataset", o.dataset, "arrays: name inside the file; as FILE:DATASET, for all inputs");
+    c->add_option("--layout", o.layout, "arrays: axes, e.g. TNHW or NTHWC");
+    add_allow_external(*c, o.external);
+    begin_group(*c, "Frames");
+    c->add_option("--size", a.size, "WIDTHxHEIGHT in pixels (default: the first source's)");
+    c->add_option("--fit", a.fit, "how frames of another shape are fitted: stretch, crop or pad")
         ->check(CLI::IsMember({"stretch", "crop", "pad"}))
         ->capture_default_str();
     c->add_flag("--gray", a.gray, "one channel");
     c->add_flag("--rgb", a.rgb, "three channels (default of videos and pictures)");
-    c->add_option("--fps", o.fps, "frames a second (default: every frame as stored)")->check(positive);
-    c->add_option("--folder-fps", o.folder_fps,
-                  "what folders of pictures and TIFF files with pages are taken to have")
-        ->check(positive)
-        ->capture_default_str();
-    c->add_option("--length", o.length, "frames of a sequence")->check(positive)->capture_default_str();
+    begin_group(*c, "Sequences");
+    c->add_option("--length", o.length, "frames per sequence")->check(positive)->capture_default_str();
     c->add_option("--stride", o.stride,
-                  "frames from a sequence's beginning to the next one's (default: the length)")
+                  "frames from the beginning of a sequence to that of the next one (default: the length)")
         ->check(positive);
-    c->add_option("--start", o.start, "seconds into each source")->check(not_negative);
-    c->add_option("--end", o.end, "seconds into each source")->check(positive);
-    c->add_option("--stream", o.stream, "number of a video's stream, as ffprobe counts (default: the best)")
-        ->check(not_negative);
-    c->add_flag("--split-scenes", o.split_scenes, "no sequence runs over a cut");
-    c->add_option("--scene-threshold", o.scene_threshold, "how much a cut changes the picture, 0-1")
+    c->add_flag("--split-scenes", o.split_scenes, "let no sequence run over a cut");
+    c->add_option("--scene-threshold", o.scene_threshold, "how much a cut changes the picture, 0 to 1")
         ->check(CLI::Range(0.01, 1.0))
         ->capture_default_str();
-    c->add_option("--train", a.train, "share of the sources for training (default: the rest)")
+    begin_group(*c, "Splits");
+    c->add_option("--train", a.train, "share of the sources for training, 0 to 1 (default: the rest)")
         ->check(CLI::Range(0.0, 1.0));
     c->add_option("--val", a.val,
                   "share for validation (default: what --train leaves; 0.1 without any share and with three "
@@ -158,20 +178,12 @@ void add_import(CLI::App& app, Console& console) {
     c->add_option("--split-by", a.split_by, "source, or time: the beginning of each source is for training")
         ->check(CLI::IsMember({"source", "time"}))
         ->capture_default_str();
-    c->add_option("--seed", o.seed, "which source goes where")->capture_default_str();
-    c->add_option("--dataset", o.dataset, "name inside HDF5 and NPZ files");
-    c->add_option("--layout", o.layout, "axes of arrays, e.g. TNHW or NTHWC");
-    c->add_option("--compression,--compress", o.compression, "deflate level")
-        ->check(CLI::Range(0, 9))
-        ->capture_default_str();
-    c->add_option("--max-pixels", o.max_pixels, "larger frames are refused")
-        ->check(positive)
-        ->capture_default_str();
-    add_allow_external(*c, o.external);
-    c->add_option("--threads", o.threads, "of the decoder (default: all cores)")->check(CLI::Range(0, 64));
-    c->add_flag("--normalize", o.normalize,
-                "training is to normalise by mean and deviation of the training sequences");
-    c->add_flag("--force", o.force, "replace an existing output");
+    c->add_option("--seed", o.seed, "random seed that deals the sources")->capture_default_str();
+    begin_group(*c, "Published data sets");
+    add_layout_options(*c, a);
+    c->add_option("--threads", o.threads, "threads of the decoder (default: all cores)")
+        ->group("Compute")
+        ->check(CLI::Range(0, 64));
     c->callback([arguments, c, &console] {
         if (c->count("--from") > 0) return run_layout(*arguments, *c, console);
         run_import(*arguments, console);

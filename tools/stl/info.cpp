@@ -135,10 +135,12 @@ void add_info(CLI::App& app, Console& console) {
                      "experiment or model file (.json), run folder or checkpoint (FILE or FILE:KEY)")
         ->required();
     add_checkpoint_options(*command, a.weights, a.model_json);
+    begin_group(*command, "Model");
     command
         ->add_option("--set", a.settings,
                      "KEY=VALUE: override a key of the experiment, e.g. model.N_T=4 (repeatable)")
         ->allow_extra_args(false);
+    begin_group(*command, "Output");
     command->add_option("--depth", a.depth, "levels of nested layers to show")
         ->check(CLI::Range(0, 100))
         ->capture_default_str();

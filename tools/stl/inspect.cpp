@@ -5,6 +5,7 @@
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/data/normalization.h"
+#include "stl/formats/sequence_formats.h"
 #include "stl/media/png.h"
 #include "stl/media/video_reader.h"
 #include "stl/predict/source.h"
@@ -170,22 +171,24 @@ void add_inspect(CLI::App& app, Console& console) {
         ->add_option("FILE", a.file,
                      fmt::format("FILE[:DATASET] {}, or a video", fmt::join(sequence_extensions(), " ")))
         ->required();
-    command->add_option("--dataset", a.reading.dataset, "name inside HDF5 and NPZ files");
-    command->add_option("--layout", a.reading.layout, "axes of the array, e.g. TNHW or NTHWC");
-    command->add_option("--rows", a.rows, "sequences to measure, evenly spread")
+    begin_group(*command, "Input");
+    command->add_option("--dataset", a.reading.dataset, "arrays: name inside the file; as FILE:DATASET");
+    command->add_option("--layout", a.reading.layout, "arrays: axes, e.g. TNHW or NTHWC");
+    command->add_option("--rows", a.rows, "sequences to measure, evenly spread over the file")
         ->check(positive)
         ->capture_default_str();
-    command->add_option("--sheet", a.sheet, "a contact sheet, .png");
-    command->add_option("--sequences", a.sequences, "of the contact sheet")
-        ->check(positive)
-        ->capture_default_str();
-    command->add_option("--columns", a.columns, "frames a row of the contact sheet")
-        ->check(positive)
-        ->capture_default_str();
-    command->add_option("--max-pixels", a.max_pixels, "of a video: larger frames are refused")
+    command->add_option("--max-pixels", a.max_pixels, "video: refuse frames with more pixels")
         ->check(positive)
         ->capture_default_str();
     add_allow_external(*command, a.reading.external);
+    begin_group(*command, "Output");
+    command->add_option("--sheet", a.sheet, "FILE.png: write a contact sheet of some sequences");
+    command->add_option("--sequences", a.sequences, "sequences on the contact sheet")
+        ->check(positive)
+        ->capture_default_str();
+    command->add_option("--columns", a.columns, "frames in a row of the contact sheet")
+        ->check(positive)
+        ->capture_default_str();
     command->add_flag("--json", a.json, "print JSON");
     command->add_flag("--force", a.force, "replace an existing contact sheet");
     add_examples(*command, {"stl inspect clips.h5 --sheet clips.png", "stl inspect holiday.mp4"});

@@ -61,6 +61,7 @@ std::pair<double, double> range_of(const std::string& option, const std::string&
 }  // namespace
 
 void MetricArguments::add_to(CLI::App& command, bool scales) {
+    begin_group(command, "Metrics");
     command.add_option("--ssim", ssim_, "openstl (data range 2, as published) or standard (data range 1)")
         ->check(CLI::IsMember({"openstl", "standard"}))
         ->capture_default_str();

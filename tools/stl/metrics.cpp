@@ -89,14 +89,17 @@ void add_metrics(CLI::App& app, Console& console) {
             "PREDICTION", a.prediction,
             fmt::format("predicted sequences, FILE[:DATASET] {}", fmt::join(sequence_extensions(), " ")))
         ->required();
-    command->add_option("TRUTH", a.truth, "FILE[:DATASET] with the same number of sequences and frames")
+    command->add_option("TRUTH", a.truth, "true sequences, FILE[:DATASET] with as many sequences and frames")
         ->required();
-    command->add_option("--skip", a.skip, "skip the first N frames of TRUTH")->check(not_negative);
+    begin_group(*command, "Input");
+    command->add_option("--skip", a.skip, "frames to skip at the beginning of each sequence of TRUTH")
+        ->check(not_negative)
+        ->capture_default_str();
     command->add_option("--layout", a.layout, "axes of both files, e.g. TNHW or NTHWC");
     add_allow_external(*command, a.external);
     a.metrics.add_to(*command, /*scales=*/true);
+    command->add_flag("--json", a.json, "print JSON")->group("Output");
     add_threads_option(*command, a.threads);
-    command->add_flag("--json", a.json, "print JSON");
     add_examples(*command, {"stl metrics prediction.h5 truth.h5",
                             "stl metrics prediction.npy truth.npy --skip 10 --json"});
     command->callback([arguments, &console] { run_metrics(*arguments, console); });

@@ -180,17 +180,43 @@ void add_predict(CLI::App& app, Console& console) {
     auto* command = app.add_subcommand("predict", "Predict the next frames of sequences or a video");
     auto* source =
         command->add_option("SOURCE", a.predictor.source, "run folder or checkpoint (FILE or FILE:KEY)");
-    command->add_option("--checkpoint", a.checkpoint, "run folder or checkpoint; another name for SOURCE")
-        ->excludes(source);
-    add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);
+    begin_group(*command, "Input");
     command
         ->add_option("--input", a.input,
-                     fmt::format("FILE[:DATASET] {}, a video, a folder of pictures, or -",
+                     fmt::format("FILE[:DATASET] {}, a video, a folder of pictures, or - (a stream)",
                                  fmt::join(sequence_extensions(), " ")))
         ->required();
+    command->add_option("--layout", a.source.reading.layout, "sequence file: axes, e.g. TNHW or NTHWC");
+    add_allow_external(*command, a.source.reading.external);
+    begin_group(*command, "Video input");
+    auto* at = command->add_option("--at", a.at, "predict from this second on (default: from the end)")
+                   ->check(positive);
+    command->add_option("--every", a.source.every, "slide along the video and predict every N frames")
+        ->excludes(at)
+        ->check(positive);
+    command
+        ->add_option("--fps", a.fps,
+                     "frames per second to read (default: those of the training data, or as stored)")
+        ->check(positive);
+    command
+        ->add_option(
+            "--folder-fps", a.folder_fps,
+            "frames per second that a folder of pictures has (default: those of the training data, or 25)")
+        ->check(positive);
+    command->add_option("--fit", a.fit, "how frames of another shape are fitted: stretch, crop or pad")
+        ->check(CLI::IsMember({"stretch", "crop", "pad"}))
+        ->capture_default_str();
+    command
+        ->add_option("--stream", a.source.stream,
+                     "number of the stream, as ffprobe counts (default: the best)")
+        ->check(not_negative);
+    command->add_option("--max-pixels", a.source.max_pixels, "refuse frames with more pixels")
+        ->check(positive)
+        ->capture_default_str();
+    begin_group(*command, "Output");
     command
         ->add_option("-o,--output,--out", a.output,
-                     fmt::format("FILE[:DATASET] {}, {}, a folder for PNGs, or -",
+                     fmt::format("FILE[:DATASET] {}, {}, a folder for PNGs, or - (a stream)",
                                  fmt::join(sequence_extensions(&SequenceFormat::writes), " "),
                                  fmt::join(video_extensions(), " ")))
         ->required();
@@ -198,50 +224,33 @@ void add_predict(CLI::App& app, Console& console) {
         ->add_option("--frames", a.frames,
                      "frames to predict (default: the model's; more are predicted from its own predictions)")
         ->check(positive);
-    command->add_option("--batch", a.batch, "sequences per batch")->check(positive)->capture_default_str();
-    command->add_option("--layout", a.source.reading.layout, "axes of the input, e.g. TNHW or NTHWC");
-    auto* at =
-        command->add_option("--at", a.at, "video: predict from this time on, in seconds")->check(positive);
-    command
-        ->add_option("--fps", a.fps,
-                     "video: frames per second to read (default: those of the training data, or as stored)")
-        ->check(positive);
-    command
-        ->add_option(
-            "--folder-fps", a.folder_fps,
-            "frames per second that a folder of pictures has (default: those of the training data, or 25)")
-        ->check(positive);
-    command->add_option("--fit", a.fit, "video: how frames of another shape are fitted: stretch, crop or pad")
-        ->check(CLI::IsMember({"stretch", "crop", "pad"}))
-        ->capture_default_str();
-    command->add_option("--every", a.source.every, "video: slide along it and predict every N frames")
-        ->excludes(at)
-        ->check(positive);
-    command
-        ->add_option("--stream", a.source.stream,
-                     "video: number of the stream, as ffprobe counts (default: the best)")
-        ->check(not_negative);
-    command->add_option("--max-pixels", a.source.max_pixels, "video: refuse frames with more pixels")
-        ->check(positive)
-        ->capture_default_str();
-    add_allow_external(*command, a.source.reading.external);
     command->add_flag("--full-size", a.full_size, "video: scale predictions to the clip's size");
+    command->add_flag("--force", a.force, "replace an existing output");
+    begin_group(*command, "Tiles");
     auto* tile =
         command->add_flag("--tile", a.tile, "predict large frames at full size, in overlapping tiles");
     command
         ->add_option("--tile-size", a.tile_size,
-                     "WIDTHxHEIGHT of a tile (default: the size that the network was trained on)")
+                     "WIDTHxHEIGHT of a tile in pixels (default: the size that the network was trained on)")
         ->needs(tile);
     command
         ->add_option("--tile-overlap", a.overlap,
                      "overlap of neighbouring tiles in pixels (default: a quarter of a tile)")
         ->needs(tile)
         ->check(not_negative);
+    begin_group(*command, "Streams");
     command->add_option("--raw", a.raw,
                         "WIDTHxHEIGHT:gray|rgb of raw frames on standard input and output: once the input "
                         "frames are there, every frame gives the prediction of the one that follows it");
+    add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);
+    begin_group(*command, "Model");
+    command->add_option("--checkpoint", a.checkpoint, "run folder or checkpoint; another name for SOURCE")
+        ->excludes(source);
+    begin_group(*command, "Compute");
+    command->add_option("--batch", a.batch, "sequences (with --tile: tiles) per batch")
+        ->check(positive)
+        ->capture_default_str();
     add_compute_options(*command, a.predictor);
-    command->add_flag("--force", a.force, "replace an existing output");
     add_examples(*command, {"stl predict runs/mmnist-gsta --input clip.mp4 --output next.mp4",
                             "stl predict model.pth --input test.h5 --output prediction.h5 --batch 8"});
     command->callback([arguments, command, &console] {

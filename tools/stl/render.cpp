@@ -142,38 +142,49 @@ void add_render(CLI::App& app, Console& console) {
     auto* command =
         app.add_subcommand("render", "Render sequences and predictions as videos, grids and figures");
     command->add_option("SOURCE", a.sources,
-                        "runs or checkpoints (several are shown side by side), or a sequence file");
-    command
-        ->add_option(
-            "-o,--output,--out", a.output,
-            fmt::format("{}; .png .svg (a still); or a folder for PNGs", fmt::join(video_extensions(), " ")))
-        ->required();
+                        "run folders or checkpoints (several are shown side by side), or one FILE[:DATASET]");
+    begin_group(*command, "Input");
     command->add_option("--prediction", a.predictions, "FILE[:DATASET] of predictions (repeatable)");
     command->add_option("--truth", a.truth,
                         "FILE[:DATASET] of whole sequences, or of what was to be predicted");
     command->add_option("--data", a.test.data,
                         "runs: FILE[:DATASET] to predict (default: the experiment's test set)");
     command->add_option("--layout", a.test.layout, "axes of the --data file, e.g. TNHW or NTHWC");
-    add_allow_external(*command, a.test.external);
-    command->add_option("--frames", a.test.frames, "runs: number of frames to predict")->check(positive);
+    command->add_option("--frames", a.test.frames, "runs: frames to predict (default: the model's)")
+        ->check(positive);
     auto* sequences = command
                           ->add_option("--sequences", a.sequences,
                                        "number of sequences, from the first (default: 8; --figure: 1)")
                           ->check(positive);
-    command->add_option("--index", a.index, "numbers of the sequences to show, from 0")
+    command->add_option("--index", a.index, "numbers of the sequences to show, from 0, e.g. 0,5,7")
         ->delimiter(',')
         ->excludes(sequences);
+    add_allow_external(*command, a.test.external);
+    begin_group(*command, "Output");
+    command
+        ->add_option(
+            "-o,--output,--out", a.output,
+            fmt::format("{}; .png .svg (a still); or a folder for PNGs", fmt::join(video_extensions(), " ")))
+        ->required();
     command->add_option("--fps", a.fps, "frames per second (default: the file's, or 5)")->check(positive);
-    command->add_option("--quality", a.quality, "quality of .mp4 and .webm, 0-100")
+    command->add_option("--quality", a.quality, "quality of .mp4 and .webm, 0 to 100")
         ->check(CLI::Range(0, 100))
         ->capture_default_str();
+    command->add_flag("--force", a.force, "replace an existing output");
+    begin_group(*command, "Picture");
     command
         ->add_option("--scale", a.panels.scale, "screen pixels per value (default: as many as fit a screen)")
         ->check(positive);
-    command->add_option("--columns", a.panels.columns, "sequences side by side")->check(positive);
-    command->add_option("--title", a.panels.title, "a line of text above the picture");
-    command->add_option("--theme", a.theme, "dark or light")->check(CLI::IsMember({"dark", "light"}));
-    command->add_option("--range", a.range, "values shown as black and as white, e.g. 0,1")
+    command->add_option("--columns", a.panels.columns, "sequences side by side (default: as fits best)")
+        ->check(positive);
+    command->add_option("--title", a.panels.title,
+                        "line of text above the picture (default: the data's name)");
+    command->add_option("--theme", a.theme, "dark or light (default: dark; --figure: light)")
+        ->check(CLI::IsMember({"dark", "light"}));
+    command
+        ->add_option(
+            "--range", a.range,
+            "LOW,HIGH: values shown as black and as white (default: 0,1, or the data's if they leave it)")
         ->delimiter(',')
         ->expected(2);
     command
@@ -183,10 +194,10 @@ void add_render(CLI::App& app, Console& console) {
         ->capture_default_str();
     command
         ->add_option("--error-top", a.panels.error_top,
-                     "absolute error shown in the last colour of the scale")
+                     "absolute error shown in the last colour of the scale (default: from the data)")
         ->check(positive);
     command->add_flag("--no-error", a.no_error, "leave out the panels of the absolute error");
-    command->add_option("--ssim", a.ssim, "openstl or standard")
+    command->add_option("--ssim", a.ssim, "openstl (data range 2, as published) or standard (data range 1)")
         ->check(CLI::IsMember({"openstl", "standard"}))
         ->capture_default_str();
     command->add_flag("--figure", a.figure,
@@ -197,7 +208,6 @@ void add_render(CLI::App& app, Console& console) {
     add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);
     add_device_option(*command, a.predictor.device);
     add_threads_option(*command, a.predictor.threads);
-    command->add_flag("--force", a.force, "replace an existing output");
     add_examples(*command, {"stl render runs/mmnist-gsta --output prediction.mp4",
                             "stl render runs/a runs/b --figure --output figure.svg"});
     command->callback([arguments, &console] { run_render(*arguments, console); });

@@ -82,14 +82,16 @@ void add_report(CLI::App& app, Console& console) {
         app.add_subcommand("report", "Print tables of recorded results beside the published ones");
     command->add_option("RUN", a.runs,
                         "run folders whose learning curves (html) and evaluations are shown as well");
+    begin_group(*command, "Input");
     command->add_option("--dataset", a.dataset, "show only this data set");
+    command->add_option("--results", a.results, "folder of the records (default: experiments/results)");
+    command->add_flag("--recorded", a.recorded, "show only tables that have a recorded run");
+    begin_group(*command, "Output");
     command
         ->add_option("--format", a.format,
                      "md, html, csv or json (default: from the output's extension, or md)")
         ->check(CLI::IsMember({"md", "html", "csv", "json"}));
     command->add_option("-o,--output,--out", a.output, "output file (default: standard output)");
-    command->add_option("--results", a.results, "folder of the records (default: experiments/results)");
-    command->add_flag("--recorded", a.recorded, "show only tables that have a recorded run");
     command->add_flag("--force", a.force, "replace an existing output");
     add_examples(*command, {"stl report --recorded", "stl report runs/mmnist-gsta --output report.html"});
     command->callback([arguments, &console] { run_report(*arguments, console); });

@@ -121,18 +121,27 @@ void add_train(CLI::App& app, Console& console) {
         ->add_option("EXPERIMENT", arguments->experiment,
                      "experiment file, e.g. experiments/mmnist/gsta.json")
         ->required();
+    begin_group(*command, "Run");
+    command->add_option("--run", arguments->run, "run folder (default: runs/<dataset>-<translator>)")
+        ->check(not_empty);
+    auto* resume =
+        command->add_flag("--resume", arguments->resume, "continue the run; if there is none yet, start it");
+    command->add_flag("--force", arguments->force, "replace an existing run")->excludes(resume);
+    command
+        ->add_option("--max-minutes", arguments->max_minutes,
+                     "save and stop after this many minutes (with --seeds: in all; default: no limit)")
+        ->check(positive);
+    command
+        ->add_option("--seeds", arguments->seeds,
+                     "number of seeds to repeat with, from train.seed on, in RUN-seed1, RUN-seed2, ...")
+        ->check(positive)
+        ->capture_default_str();
+    begin_group(*command, "Experiment");
     command
         ->add_option("--set", arguments->settings,
                      "KEY=VALUE: override a key, e.g. train.lr=0.01 (repeatable)")
         ->allow_extra_args(false);
-    command->add_option("--run", arguments->run, "run folder (default: runs/<dataset>-<translator>)")
-        ->check(not_empty);
-    add_allow_external(*command, arguments->external);
-    auto* resume =
-        command->add_flag("--resume", arguments->resume, "continue the run; if there is none yet, start it");
-    command->add_flag("--force", arguments->force, "replace an existing run")->excludes(resume);
-    add_device_option(*command, arguments->device);
-    add_threads_option(*command, arguments->threads, "CPU threads (default: the experiment's, or all cores)");
+    begin_group(*command, "Checkpoints and logs (default: the experiment's)");
     command
         ->add_option("--save-every", arguments->save_every,
                      "steps between checkpoints (0: at each epoch's end)")
@@ -143,21 +152,17 @@ void add_train(CLI::App& app, Console& console) {
         ->check(not_negative);
     command
         ->add_option("--keep", arguments->keep,
-                     "number of last checkpoints to keep: last.pth, last.1.pth, ... (default: 2)")
+                     "number of last checkpoints to keep: last.pth, last.1.pth, ...")
         ->check(positive);
     command->add_option("--log-every", arguments->log_every, "steps between lines of metrics.jsonl")
         ->check(positive);
-    command
-        ->add_option("--max-minutes", arguments->max_minutes,
-                     "save and stop after this many minutes (with --seeds: in all)")
-        ->check(positive);
+    add_allow_external(*command, arguments->external);
+    add_device_option(*command, arguments->device);
+    add_threads_option(*command, arguments->threads, "CPU threads (default: the experiment's, or all cores)");
+    begin_group(*command, "Compute");
     command->add_flag(
         "--checkpoint-activations", arguments->checkpoint_activations,
         "recompute activations in the backward pass instead of storing them: less memory, more time");
-    command
-        ->add_option("--seeds", arguments->seeds,
-                     "number of seeds to repeat with, from train.seed on, in RUN-seed1, RUN-seed2, ...")
-        ->check(positive);
     add_examples(
         *command,
         {"stl train experiments/mmnist/gsta.json",
