@@ -41,7 +41,7 @@ class ZipReader {
     /// The content: in place where it is stored, else inflated into `buffer`. Error: it does not match size
     /// or CRC-32.
     std::span<const std::byte> read(const ZipEntry& entry, std::vector<std::byte>& buffer) const;
-    /// A deflated entry's content piece by piece, checked likewise: the Error may come after the last piece.
+    /// A deflated entry's content piece by piece, checked the same way: the Error may come after the last piece.
     void inflate(const ZipEntry& entry, const std::function<void(std::span<const std::byte>)>& take) const;
 
   private:

@@ -48,7 +48,7 @@ bool is_frame_shape(const Json& shape) {
            std::ranges::all_of(shape, [](const Json& size) { return size.is_number_integer(); });
 }
 
-/// What Lightning noted of the constructor's arguments, where the weights do not tell it.
+/// What Lightning noted of the constructor's arguments, where it does not follow from the weights.
 void add_hyper_parameters(Json& model, const Json& noted) {
     if (!noted.is_object()) return;
     if (const auto shape = noted.find("in_shape"); shape != noted.end() && is_frame_shape(*shape)) {

@@ -92,7 +92,7 @@ std::string quoted(const std::vector<std::string>& names) {
 }
 
 /// Weights by the model's own names. Beside Lightning's `model`, other modules (losses, averages) are passed
-/// over; likewise a second set of the same names under a prefix. Error if a name stands twice.
+/// over, and so is a second set of the same names under a prefix. Error if a name stands twice.
 class StateReader {
   public:
     /// key: takes the names that start with "<key>." alone; empty: all.
@@ -261,7 +261,7 @@ std::optional<OptimizerState> read_optimizer(const File& file, Value value, cons
     return out;
 }
 
-/// What `epoch` says; 0 where that is no whole number: others keep texts and the like there.
+/// What `epoch` says; 0 where that is not a whole number: others keep texts and the like there.
 std::int64_t epoch_of(const File& file, Value value) {
     if (const auto* number = value.as<std::int64_t>()) return *number;
     double number = NAN;
@@ -274,7 +274,7 @@ std::int64_t epoch_of(const File& file, Value value) {
     return std::trunc(number) == number && std::abs(number) < end ? static_cast<std::int64_t>(number) : 0;
 }
 
-/// Likewise of a text.
+/// The same for a text.
 std::int64_t epoch_of(const std::string& text) {
     std::int64_t number = 0;
     const auto* end = text.data() + text.size();

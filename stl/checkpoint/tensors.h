@@ -19,7 +19,7 @@ DType stored_type(torch::ScalarType type, const std::string& where);
 
 /// A tensor in the file's map, which it keeps open. Never write to it.
 torch::Tensor view_tensor(const std::shared_ptr<pickle::TorchFile>& file, const pickle::Tensor& tensor);
-/// Likewise; copied only where it is not aligned.
+/// The same; copied only where it is not aligned.
 torch::Tensor view_tensor(const std::shared_ptr<pickle::SafeTensors>& file, const pickle::SafeTensor& tensor);
 
 /// On the CPU, row-major, dense: ready to be written byte by byte.

@@ -52,7 +52,7 @@ class Descriptor {
     int fd_;
 };
 
-/// "a device" of what is no file and no folder, else "".
+/// "a device" for what is neither a file nor a folder, else "".
 std::string special_kind(const fs::file_status& status) {
     if (fs::is_block_file(status) || fs::is_character_file(status)) return "a device";
     if (fs::is_fifo(status)) return "a pipe";

@@ -71,7 +71,7 @@ void refuse_nul(const std::string& text, const std::string& where) {
     if (text.find('\0') != std::string::npos) fail("{}: holds the character \\u0000", where);
 }
 
-/// Without what the parser quotes of a text that is no JSON: the file may be one that nobody meant to show.
+/// Without what the parser quotes of a text that is not JSON: the file may be one that nobody meant to show.
 void drop_quotation(std::string& reason) {
     const auto begin = reason.find("; last read: '");
     if (begin == std::string::npos) return;
@@ -90,7 +90,7 @@ std::string reason_of(const nlohmann::json::exception& error) {
     return reason.size() <= most ? reason : reason.substr(0, most) + "...";
 }
 
-/// Of a number that no double holds the parser tells no place, but quotes it.
+/// For a number that no double holds the parser gives no place, but quotes it.
 std::size_t line_of_quoted(std::string_view text, std::string_view what) {
     const auto begin = what.find('\'');
     const auto end = what.rfind('\'');

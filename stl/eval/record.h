@@ -18,7 +18,7 @@ namespace stl {
 Json evaluation_document(const Predictor& predictor, const std::string& weights,
                          const Evaluation& evaluation);
 
-/// Error: the predictor's run has not finished its training, or it is no run.
+/// Error: the predictor's run has not finished its training, or it is not a run.
 void require_finished(const Predictor& predictor);
 /// Adds to a document what a record has beyond it: the data files with their SHA-256, and the best weights by
 /// validation beside the last. Error if the run is not finished: figures of the tables are the last epoch's.

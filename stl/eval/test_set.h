@@ -18,10 +18,10 @@ struct TestSetOptions {
     ExternalFiles external{};  ///< other files that that file names
 };
 
-/// What FILE[:DATASET] tells of a network whose checkpoint does not: the frames' size, mean and deviation.
+/// What a file says of a network whose checkpoint does not: the frames' size, mean and deviation.
 void take_hints(PredictorOptions& options, const DataFile& file, const ReadOptions& reading);
 
-/// Error: a checkpoint that does not tell its data set, where no file is named.
+/// Error: a checkpoint that does not record its data set, where no file is named.
 DatasetOptions test_set_options(const TestSetOptions& arguments, const Predictor& predictor);
 
 /// A line for where the test sequences are those that the network was trained on, as the file marks no split; else

@@ -52,7 +52,7 @@ Json read_text_attribute(hid_t attribute, hid_t type) {
     return is_utf8(text) ? Json(text) : Json(nullptr);  // an attribute may hold anything
 }
 
-/// Of what the system refused HDF5 tells time, file names and addresses; the system's own words are enough.
+/// Of what the system refused HDF5 reports time, file names and addresses; the system's own words are enough.
 std::string short_reason(const std::string& text) {
     const std::string mark = "error message = '";
     const auto begin = text.find(mark);

@@ -280,7 +280,7 @@ void InputFile::check_sources(hid_t dataset, const std::string& name) {
     if (H5Pget_virtual_count(creation.get(), &count) < 0) fail("{}: damaged sources", where(name));
 
     std::map<std::pair<std::string, std::string>, Shape> seen;
-    // False: there is no such file, or no such dataset in it.
+    // False: the file is missing, or no such dataset in it.
     const auto check = [&](const std::string& file, const std::string& set, const Shape& end, hssize_t points,
                            bool optional) {
         const auto key = std::pair(file, set);

@@ -75,7 +75,7 @@ STL_BOTH void assign(Bf16& to, float value) {
     to.bits = static_cast<std::uint16_t>(value != value ? 0x7fffU : rounded);
 #endif
 }
-/// Likewise; what is too large becomes infinite.
+/// The same; what is too large becomes infinite.
 STL_BOTH void assign(Fp16& to, float value) {
 #ifdef __CUDA_ARCH__
     asm("cvt.rn.f16.f32 %0, %1;" : "=h"(to.bits) : "f"(value));

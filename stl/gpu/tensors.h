@@ -13,7 +13,7 @@ Type type_of(const torch::Tensor& x);
 
 /// [B,C,H,W] in the order [B,H,W,C], at an address that packs can be read from; a copy where x is not so.
 torch::Tensor channels_last(const torch::Tensor& x);
-/// Likewise, but pixels may lie further apart than C elements: slices of channels stay where they are.
+/// The same, but pixels may lie further apart than C elements: slices of channels stay where they are.
 torch::Tensor pixels_apart(const torch::Tensor& x);
 /// Elements from a pixel of pixels_apart() to the next.
 std::int64_t pitch_of(const torch::Tensor& x);

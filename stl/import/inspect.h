@@ -1,4 +1,4 @@
-// What is in a file of sequences: numbers that tell at a glance whether it is what it should be.
+// What is in a file of sequences: numbers that show at a glance whether it is what it should be.
 #pragma once
 
 #include <array>

@@ -13,7 +13,7 @@ namespace stl {
 
 class SplitPlan {
   public:
-    /// Error: shares that are no shares, or too few sources for them.
+    /// Error: values that are not shares, or too few sources for them.
     SplitPlan(const ImportOptions& options, std::size_t sources);
 
     /// True where every source is cut, its beginning for training.

@@ -9,7 +9,7 @@
 
 namespace stl {
 
-/// `code` where it is no failure of FFmpeg's. Error: no video that can be read; Shortage.
+/// `code` where it is not a failure of FFmpeg's. Error: not a video that can be read; Shortage.
 int checked(int code, const fs::path& path);
 
 /// The open container with what FFmpeg finds out about its streams. `file` and `complaints` must outlive it.

@@ -76,10 +76,10 @@ void catch_messages();
 /// What FFmpeg last said in this thread, and forgets it; else the text of `code`.
 std::string complaint(int code);
 void forget_complaints();
-/// Whether FFmpeg's `code` tells of a shortage of open files, threads or memory. It says ENOMEM of absurd
+/// Whether FFmpeg's `code` means a shortage of open files, threads or memory. It says ENOMEM of absurd
 /// sizes in damaged files too: then there is memory still.
 bool is_shortage(int code);
-/// Error where `code` is ENOMEM, a Shortage if it tells of one.
+/// Error where `code` is ENOMEM, a Shortage if it means one.
 void check_memory(int code, const fs::path& path);
 /// FFmpeg's message, and the option that helps where its limit of pixels was met.
 std::string with_hint(std::string message);

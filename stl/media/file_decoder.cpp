@@ -212,7 +212,7 @@ bool FileDecoder::lost_by_container() {
     return true;
 }
 
-/// Where frames are gone without a trace, the time that passed tells how many.
+/// Where frames are gone without a trace, the time that passed shows how many.
 void FileDecoder::count_missing() {
     const auto missing = std::llround((time_ - given_end_) / duration_);
     damaged_ = std::max<std::int64_t>(damaged_, damaged_before_ + missing);

@@ -48,7 +48,7 @@ AVCodecID codec_of(std::string_view bytes, const fs::path& path) {
     for (const auto& magic : magics) {
         if (bytes.starts_with(magic.bytes)) return magic.codec;
     }
-    // Nothing at the beginning of a TGA tells what it is.
+    // Nothing at the beginning of a TGA says what it is.
     return lower_case(path.extension().string()) == ".tga" ? AV_CODEC_ID_TARGA : AV_CODEC_ID_NONE;
 }
 

@@ -34,7 +34,7 @@ std::vector<Entry> read_entries(const fs::path& folder) {
         const fs::path& path = at->path();
         const bool foreign = is_foreign_picture(path);
         if (path.filename().string().starts_with('.') || (!foreign && !is_picture_name(path))) continue;
-        // Of its own: a link that leads nowhere is no failure to read the folder.
+        // Of its own: a link that leads nowhere is not a failure to read the folder.
         std::error_code status;
         if (at->is_regular_file(status)) {
             entries.push_back({foreign ? Entry::Kind::foreign : Entry::Kind::picture, path});

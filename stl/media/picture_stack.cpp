@@ -101,7 +101,7 @@ std::string text_at(const ReadAt& read, std::uint64_t from, std::size_t length) 
     return read(from, {reinterpret_cast<unsigned char*>(text.data()), length}) ? text : "";
 }
 
-/// The chunk `acTL` before the first picture tells how many there are.
+/// The chunk `acTL` before the first picture says how many there are.
 PictureStack png(const ReadAt& read) {
     const Numbers numbers(read, /*little=*/false);
     std::uint64_t at = 8;

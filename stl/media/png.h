@@ -11,7 +11,7 @@
 namespace stl {
 
 /// 8 bits a channel, 1 to 4 channels as in the file (palettes become RGB, 16 bits are rounded to 8). Error if
-/// the file is no PNG, is damaged or truncated, or holds more than `max_pixels`.
+/// the file is not a PNG, is damaged or truncated, or holds more than `max_pixels`.
 Image read_png(const fs::path& path, std::int64_t max_pixels = default_max_pixels);
 
 /// The file's bytes. The same picture gives the same bytes.

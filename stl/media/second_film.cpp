@@ -42,7 +42,7 @@ std::string_view text(std::span<const std::byte> bytes) {
 }
 
 /// MP4 and MOV are boxes, one after the other; `ftyp` is a film's first, which a second one repeats. Other things
-/// behind the film (what cameras and phones append) are no film.
+/// behind the film (what cameras and phones append) are not a film.
 std::int64_t second_mp4(Bytes& file) {
     bool film = false;
     std::array<std::byte, 16> header{};

@@ -11,7 +11,7 @@ namespace {
 constexpr double same_rate = 0.02;
 /// Frames that are on average further from the rate's step than this share of it are uneven.
 constexpr double most_off = 0.1;
-constexpr std::size_t fewest_steps = 3;  // fewer tell nothing
+constexpr std::size_t fewest_steps = 3;  // fewer say nothing
 
 }  // namespace
 

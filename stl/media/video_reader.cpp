@@ -135,7 +135,7 @@ class VideoReader::Impl {
         return Frame{*picture_, time, std::exchange(gap_, false)};
     }
 
-    /// Takes the next stored frame in hand; the one after it tells until when it shows.
+    /// Takes the next stored frame in hand; the one after it says until when it shows.
     bool advance() {
         if (ended_) return false;
         held_ = started_ ? std::exchange(ahead_, std::nullopt) : source_->next();

@@ -3,7 +3,7 @@
 //   1. translators/<name>.h and .cpp: a class derived from Block (or, for another frame than a stack of equal
 //      blocks, from Translator). Its constructor takes BlockOptions and registers parameters and layers in the order
 //      in which a checkpoint has them; forward() computes [B,C,H',W'] -> the same; draw_weights() draws what
-//      it registered. Where its layers alone do not tell what it costs, it derives from CostRule too
+//      it registered. Where its cost does not follow from its layers, it derives from CostRule too
 //      (layers/cost_rule.h).
 //   2. one line in the list of registry.cpp: names, help, paper, the keys it reads, what it can't have,
 //      constructor.

@@ -25,7 +25,7 @@ struct SafeTensor {
 };
 
 struct SafeTensors {
-    /// Error "<path>: ..." if it is no such file, or damaged.
+    /// Error "<path>: ..." if it is not such a file, or damaged.
     explicit SafeTensors(const fs::path& path);
     static bool looks_like_one(std::span<const std::byte> start);
 

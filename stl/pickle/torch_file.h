@@ -18,7 +18,7 @@ namespace stl::pickle {
 
 class TorchFile {
   public:
-    /// Reads the pickle; storages stay in the file. Error "<path>: ..." if it is no such file, or damaged.
+    /// Reads the pickle; storages stay in the file. Error "<path>: ..." if it is not such a file, or damaged.
     static std::shared_ptr<TorchFile> open(const fs::path& path);
     /// Whether a file starts as one of the two formats does.
     static bool looks_like_one(Bytes start);

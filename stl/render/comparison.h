@@ -14,7 +14,7 @@ namespace stl {
 
 class Comparison {
   public:
-    /// `shape` tells channels, height and width of a frame. The values must outlive this.
+    /// `shape` gives channels, height and width of a frame. The values must outlive this.
     Comparison(std::vector<PanelSequence> sequences, const SequenceShape& shape, PanelOptions options);
 
     /// Input and output frames.

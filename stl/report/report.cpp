@@ -102,7 +102,7 @@ void add_record(ReportTable& table, const Record& record) {
     add_once(table.ssim_modes, document["ssim_mode"]);
 }
 
-/// Our network's costs where no record tells them: its experiment file does.
+/// Our network's costs where no record has them: from its experiment file.
 void add_cost(ReportRow& row, const fs::path& file) {
     if (row.parameters || !fs::exists(file)) return;
     try {
@@ -112,7 +112,7 @@ void add_cost(ReportRow& row, const fs::path& file) {
         row.parameters = cost.parameters;
         row.macs = cost.macs;
     } catch (const Error&) {
-        // A data set that is not there has no frame size to tell; the column stays empty.
+        // The frame size of a missing data set is not known; the column stays empty.
     }
 }
 

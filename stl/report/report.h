@@ -23,7 +23,7 @@ struct Record {
     Json document;
 };
 
-/// Every .json under `folder`, by name. Error naming the file that is no record.
+/// Every .json under `folder`, by name. Error naming the file that is not a record.
 std::vector<Record> read_records(const fs::path& folder);
 /// RUN/evaluation.json. Error: the run was not evaluated.
 Record read_run_record(const fs::path& run);

@@ -1,4 +1,4 @@
-// Checks of option values that CLI11 has only with messages nobody can read.
+// Checks of option values for which CLI11's own messages are hard to read.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -10,7 +10,7 @@
 
 namespace stl::tools {
 
-/// CLI11 takes what is no 64-bit integer for the nearest one that is.
+/// CLI11 takes what is not a 64-bit integer for the nearest one that is.
 constexpr double integers_end = 0x1p63;
 
 /// "" for a number that fits and is below `end`, else what is wrong with `text`.
@@ -38,7 +38,7 @@ inline const CLI::Validator not_negative(
     },
     "NONNEGATIVE");
 
-/// Likewise, up to 2^64 - 1.
+/// The same, up to 2^64 - 1.
 inline const CLI::Validator seed_number(
     [](std::string& text) {
         std::uint64_t seed = 0;

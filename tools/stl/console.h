@@ -28,7 +28,7 @@ class Console : public Reporter {
     void print(const char* line) const { print(std::string(line)); }
     /// JSON alone on standard output.
     void print(const Json& json) const;
-    /// Writes what is still held back; likewise an Error.
+    /// Writes what is still held back; so does an Error.
     void flush() const;
 
     void info(const std::string& line) override;

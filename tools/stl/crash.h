@@ -9,7 +9,7 @@
 namespace stl::tools {
 
 /// Installs the handlers. A crash then ends the program by its signal, as without them; a file that was cut short while
-/// it was read through memory is no crash of ours, and ends it with status 1 and a line that names the file.
+/// it was read through memory is not a crash of ours, and ends it with status 1 and a line that names the file.
 void watch_crashes(const std::string& command_line);
 /// While it lives, a crash sets "state" to "failed" in this run.json, where it is "running".
 class MarksRunOnCrash {

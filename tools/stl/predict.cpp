@@ -58,7 +58,7 @@ void run_stream(const PredictArguments& arguments, Predictor& predictor, Console
              model.channels == 1 ? "gray" : "rgb");
     }
     std::ios::sync_with_stdio(false);
-    std::signal(SIGPIPE, SIG_IGN);  // a reader that has seen enough is no failure
+    std::signal(SIGPIPE, SIG_IGN);  // a reader that has seen enough is not a failure
     const auto written = predict_stream(
         std::cin, std::cout, format, model.frames,
         [&](const torch::Tensor& x) { return predictor.predict(x, 1); }, interrupted);
@@ -123,7 +123,7 @@ void check_sizes(PredictArguments& a, bool stream) {
         const auto raw = parse_raw_format(a.raw);
         a.predictor.frame = {0, raw.channels, raw.height, raw.width};
     }
-    // The frames to come tell nothing of the network's size where they are larger.
+    // Frames that are larger say nothing of the network's size.
     if (!stream && !video && !a.tile) take_hints(a.predictor, a.input, a.source.reading);
 }
 

@@ -3,7 +3,7 @@
 //
 //   kitti_hkl/X_train.hkl, sources_train.hkl
 //       what PredNet's script makes: hickle (HDF5) files of uint8 [F,128,160,3] red first, and of F names of
-//       the films that the frames come from. X_val, sources_val likewise, for validation, where they are
+//       the films that the frames come from. X_val, sources_val: the same for validation, where they are
 //       there.
 //   caltech/data_cache.npy, indices_cache.npy
 //       the reference's cache: uint8 [F,128,160,3] blue first, and the first frame of each sequence; or

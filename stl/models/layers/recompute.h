@@ -11,12 +11,12 @@
 
 namespace stl {
 
-/// A layer that can do so. It does not unless told.
+/// A layer that can do so. By default it does not.
 struct HasRecomputation {
     bool recompute = false;
 };
 
-/// Tells every layer of `model`.
+/// Sets it for every layer of `model`.
 void set_recompute(torch::nn::Module& model, bool recompute);
 
 using LayerFunction = std::function<torch::Tensor(const torch::Tensor&)>;

@@ -56,7 +56,7 @@ class Block : public Layer {
   protected:
     /// x + branch, the branch under stochastic depth.
     torch::Tensor residual(const torch::Tensor& x, const torch::Tensor& branch) const;
-    /// x + scale * branch, likewise. scale: one value a channel.
+    /// The same with scale * branch. scale: one value a channel.
     torch::Tensor residual(const torch::Tensor& x, const torch::Tensor& branch,
                            const torch::Tensor& scale) const;
 };
