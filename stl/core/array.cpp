@@ -12,13 +12,16 @@ std::size_t dtype_size(DType type) {
         case DType::i8:
         case DType::boolean:
             return 1;
+        case DType::u16:
         case DType::i16:
         case DType::f16:
         case DType::bf16:
             return 2;
+        case DType::u32:
         case DType::i32:
         case DType::f32:
             return 4;
+        case DType::u64:
         case DType::i64:
         case DType::f64:
             return 8;
@@ -26,10 +29,20 @@ std::size_t dtype_size(DType type) {
     return 0;
 }
 
+bool is_float(DType type) {
+    return type == DType::f16 || type == DType::bf16 || type == DType::f32 || type == DType::f64;
+}
+
 const char* dtype_name(DType type) {
     switch (type) {
         case DType::u8:
             return "uint8";
+        case DType::u16:
+            return "uint16";
+        case DType::u32:
+            return "uint32";
+        case DType::u64:
+            return "uint64";
         case DType::i8:
             return "int8";
         case DType::boolean:

@@ -9,9 +9,10 @@
 
 namespace stl {
 
-enum class DType { u8, i8, i16, i32, i64, f16, bf16, f32, f64, boolean };
+enum class DType { u8, u16, u32, u64, i8, i16, i32, i64, f16, bf16, f32, f64, boolean };
 
 std::size_t dtype_size(DType type);
+bool is_float(DType type);
 /// "uint8", "float32", ...
 const char* dtype_name(DType type);
 

@@ -55,6 +55,8 @@ class Dataset {
     virtual bool marks_split() const { return true; }
     /// What is to be known of the sequences, a line each (SequenceInfo::warnings).
     virtual std::vector<std::string> warnings() const { return {}; }
+    /// The values that stand for black and white; absent: not known.
+    virtual std::optional<ValueRange> range() const { return ValueRange{}; }
     /// Frames a second; 0: not known.
     virtual double fps() const { return 0; }
     /// What the sequences are read or made from.

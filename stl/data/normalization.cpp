@@ -55,8 +55,11 @@ void Normalization::check_channels(std::int64_t channels, const std::string& whe
 }
 
 Normalization stored_normalization(const SequenceInfo& info, const std::string& where) {
-    if (!info.attributes.is_object()) return {};
-    return Normalization::from_json(info.attributes, where).value_or(Normalization{});
+    if (info.attributes.is_object()) {
+        if (auto stored = Normalization::from_json(info.attributes, where)) return *std::move(stored);
+    }
+    if (!info.range || info.range->is_unit()) return {};
+    return {{info.range->low}, {info.range->width()}};
 }
 
 }  // namespace stl

@@ -31,7 +31,7 @@ struct Normalization {
     void check_channels(std::int64_t channels, const std::string& where) const;
 };
 
-/// What a file says of its sequences: its attributes `mean` and `std`.
+/// What a file says of its sequences: its attributes `mean` and `std`, or else what brings its range to 0 and 1.
 Normalization stored_normalization(const SequenceInfo& info, const std::string& where);
 
 }  // namespace stl

@@ -147,11 +147,14 @@ DType dataset_dtype(hid_t dataset, const std::string& where) {
             if (size == 2) return DType::f16;
             return size == 4 ? DType::f32 : DType::f64;
         case H5T_INTEGER:
-            if (size == 1) return H5Tget_sign(type.get()) == H5T_SGN_NONE ? DType::u8 : DType::i8;
-            if (size == 2) return DType::i16;
-            return size == 4 ? DType::i32 : DType::i64;
+            if (H5Tget_sign(type.get()) == H5T_SGN_NONE) {
+                if (size <= 2) return size == 1 ? DType::u8 : DType::u16;
+                return size <= 4 ? DType::u32 : DType::u64;
+            }
+            if (size <= 2) return size == 1 ? DType::i8 : DType::i16;
+            return size <= 4 ? DType::i32 : DType::i64;
         default:
-            fail("{}: holds neither integers nor floats, expected uint8 or float32", where);
+            fail("{}: holds neither integers nor floats", where);
     }
 }
 

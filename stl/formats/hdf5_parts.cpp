@@ -165,7 +165,7 @@ void fail_writing(const std::string& where) {
     fail("{}: cannot be written ({}; is the disk full?)", where, reason());
 }
 
-void read_description(hid_t dataset, hid_t file, SequenceInfo& info) {
+void read_description(hid_t dataset, hid_t file, const Packing& packing, SequenceInfo& info) {
     const auto attribute = [&](const char* name) {
         auto value = read_attribute(dataset, name);
         return value.is_null() ? read_attribute(file, name) : value;
@@ -181,6 +181,16 @@ void read_description(hid_t dataset, hid_t file, SequenceInfo& info) {
         info.attributes["mean"] = mean;
         info.attributes["std"] = deviation;
     }
+    // CF's names give values as stored, ours as they are meant.
+    const auto meant = [&](double stored) { return stored * packing.scale + packing.offset; };
+    auto range = ValueRange::from_json(attribute("range"));
+    for (const auto& stored :
+         {attribute("valid_range"), Json::array({attribute("valid_min"), attribute("valid_max")})}) {
+        const auto found = ValueRange::from_json(stored);
+        if (found && !range) range = ValueRange{meant(found->low), meant(found->high)};
+    }
+    if (range && info.dtype == DType::u8) range = ValueRange{range->low / 255, range->high / 255};
+    if (range) info.range = range;
 }
 
 Packing read_packing(hid_t dataset, const std::string& where) {
@@ -201,7 +211,7 @@ void write_description(hid_t dataset, const WriteOptions& options, const std::st
         write_attribute(dataset, "source", settings["source"], where);
         settings.erase("source");
     }
-    for (const char* name : {"mean", "std"}) {
+    for (const char* name : {"mean", "std", "range"}) {
         if (settings.contains(name)) write_attribute(dataset, name, settings[name], where);
     }
     if (!settings.empty()) write_attribute(dataset, "settings", settings, where);

@@ -74,9 +74,10 @@ class RowWriter {
 /// "...: cannot be written (why; is the disk full?)"
 [[noreturn]] void fail_writing(const std::string& where);
 
-/// `fps`, `source`, `mean`, `std` and the JSON object `settings`, of the dataset or else of the file, into
+/// `fps`, `source`, `mean`, `std`, `range` (or `valid_range`, or `valid_min` and `valid_max`, which `packing` unpacks) and the
+/// JSON object `settings`, of the dataset or else of the file, into
 /// info.
-void read_description(hid_t dataset, hid_t file, SequenceInfo& info);
+void read_description(hid_t dataset, hid_t file, const Packing& packing, SequenceInfo& info);
 /// Of the dataset's own attributes. Error: one is not a number, or not one that can scale.
 Packing read_packing(hid_t dataset, const std::string& where);
 /// What read_description() reads, of WriteOptions, onto the dataset.

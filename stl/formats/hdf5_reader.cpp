@@ -34,7 +34,7 @@ class Hdf5Reader : public SequenceReader {
 
         const auto stored = hdf5::dataset_dtype(dataset_.get(), where_);
         packing_ = hdf5::read_packing(dataset_.get(), where_);
-        const bool floats = packing_.scaled() || stored == DType::f16 || stored == DType::f64;
+        const bool floats = packing_.scaled() || stored != DType::u8;
         const auto as_read = floats ? DType::f32 : stored;
         array_ = describe_array(hdf5::dataset_shape(dataset_.get()), as_read, FileKind::hdf5, options.layout,
                                 where_);
@@ -43,7 +43,9 @@ class Hdf5Reader : public SequenceReader {
                  .dtype = packing_.scaled() ? DType::f32 : stored,
                  .fps = 0,
                  .attributes = Json::object()};
-        hdf5::read_description(dataset_.get(), file_.get(), info_);
+        info_.range = array_.range;
+        if (stored == DType::u16 && !packing_.scaled()) info_.range = ValueRange{0, 65535};
+        hdf5::read_description(dataset_.get(), file_.get(), packing_, info_);
         read_split(options.dataset);
         info_.warnings = file_.warnings();
         if (!array_.guess.empty()) info_.warnings.push_back(array_.guess);

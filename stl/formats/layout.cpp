@@ -129,8 +129,8 @@ std::int64_t StoredArray::size(char axis) const {
 
 StoredArray describe_array(const Shape& shape, DType dtype, FileKind kind, const std::string& layout,
                            const std::string& where) {
-    if (dtype != DType::u8 && dtype != DType::f16 && dtype != DType::f32 && dtype != DType::f64) {
-        fail("{}: {} values, expected uint8, float16, float32 or float64", where, dtype_name(dtype));
+    if (dtype == DType::boolean || dtype == DType::bf16) {
+        fail("{}: {} values, expected integers or floats", where, dtype_name(dtype));
     }
     auto [letters, guess] = layout.empty() ? default_layout(shape, dtype, kind, where) : Axes{layout};
     StoredArray array{
@@ -141,7 +141,9 @@ StoredArray describe_array(const Shape& shape, DType dtype, FileKind kind, const
     // A 4-D NPY with a sequence axis is the Moving MNIST convention, in whichever order.
     const bool moving_mnist =
         kind == FileKind::numpy && shape.size() == 4 && array.layout.find('C') == std::string::npos;
-    array.divide = dtype == DType::u8 || moving_mnist;
+    array.divide = dtype == DType::u8 || (moving_mnist && is_float(dtype));
+    if (array.divide) array.range = ValueRange{0, 1};
+    if (dtype == DType::u16 && !array.divide) array.range = ValueRange{0, 65535};
     const auto elements = static_cast<std::uint64_t>(array.sequence().elements());
     if (elements > (std::uint64_t{1} << 60)) fail("{}: impossible shape {}", where, to_string(shape));
     require_memory(elements * sizeof(float), where + ": one sequence");
@@ -173,6 +175,20 @@ void gather(const StoredArray& array, const std::byte* data, std::span<const std
     switch (array.dtype) {
         case DType::u8:
             return run(std::uint8_t{});
+        case DType::u16:
+            return run(std::uint16_t{});
+        case DType::u32:
+            return run(std::uint32_t{});
+        case DType::u64:
+            return run(std::uint64_t{});
+        case DType::i8:
+            return run(std::int8_t{});
+        case DType::i16:
+            return run(std::int16_t{});
+        case DType::i32:
+            return run(std::int32_t{});
+        case DType::i64:
+            return run(std::int64_t{});
         case DType::f16:
             return run(Half{});
         case DType::f32:

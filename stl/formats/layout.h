@@ -23,6 +23,8 @@ struct StoredArray {
     Shape shape;         ///< in stored order
     DType dtype = DType::u8;
     bool divide = true;  ///< values are 0-255 and are divided by 255
+    /// What the type says, of the values as gather() gives them: [0, 1] where they are divided, all of uint16.
+    std::optional<ValueRange> range{};
     std::string
         guess{};  ///< a line about axes that were guessed; empty: they were stated, or are [N,T,C,H,W]
 
@@ -43,7 +45,7 @@ StoredArray describe_array(const Shape& shape, DType dtype, FileKind kind, const
 Shape dense_strides(const Shape& shape, std::size_t element_bytes, bool fortran_order = false);
 
 /// Copies `count` sequences from `data` (the first one's first value) into out [count,T,C,H,W]. `strides` are
-/// in bytes, one per stored axis. Types: u8, f16, f32, f64.
+/// in bytes, one per stored axis. Integers over 2^24 are rounded as float32 has them.
 void gather(const StoredArray& array, const std::byte* data, std::span<const std::int64_t> strides,
             std::int64_t count, float* out);
 

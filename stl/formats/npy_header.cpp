@@ -81,7 +81,10 @@ class LiteralReader {
 };
 
 DType parse_descr(const std::string& descr, const std::string& where) {
-    constexpr std::array<std::pair<std::string_view, DType>, 11> known{{{"u1", DType::u8},
+    constexpr std::array<std::pair<std::string_view, DType>, 14> known{{{"u1", DType::u8},
+                                                                        {"u2", DType::u16},
+                                                                        {"u4", DType::u32},
+                                                                        {"u8", DType::u64},
                                                                         {"i1", DType::i8},
                                                                         {"b1", DType::boolean},
                                                                         {"i2", DType::i16},
@@ -100,7 +103,7 @@ DType parse_descr(const std::string& descr, const std::string& where) {
             : text;
     const auto* found = std::ranges::find(known, code, [](const auto& entry) { return entry.first; });
     if (found == known.end())
-        fail("{}: values of type '{}', expected uint8 or float32", where, printable(descr));
+        fail("{}: values of type '{}', expected integers or floats", where, printable(descr));
     if (big && dtype_size(found->second) > 1) {
         fail("{}: big-endian values ('{}'), expected little-endian", where, printable(descr));
     }
@@ -118,7 +121,7 @@ NpyHeader parse_dictionary(std::string_view text, const std::string& where) {
         const auto key = reader.string();
         reader.expect(':');
         if (key == "descr") {
-            if (reader.accept('[')) fail("{}: structured values, expected uint8 or float32", where);
+            if (reader.accept('[')) fail("{}: structured values, expected integers or floats", where);
             header.dtype = parse_descr(reader.string(), where);
             descr = true;
         } else if (key == "fortran_order") {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "stl/core/error.h"
 #include "stl/formats/file_checks.h"
 #include "stl/formats/layout.h"
@@ -17,8 +19,18 @@ class NpyReader : public SequenceReader {
         strides_ = dense_strides(header.shape, dtype_size(header.dtype), header.fortran_order);
         if (const auto axis = array_.layout.find('N'); axis != std::string::npos)
             row_stride_ = strides_[axis];
-        info_ = {array_.count(), array_.sequence(), header.dtype, 0, Json::object(), {}};
+        info_ = {.count = array_.count(),
+                 .shape = array_.sequence(),
+                 .dtype = header.dtype,
+                 .attributes = Json::object()};
         if (!array_.guess.empty()) info_.warnings.push_back(array_.guess);
+        if (array_.divide && is_float(header.dtype) && looks_divided()) {
+            array_.divide = false;
+            info_.warnings.push_back(fmt::format(
+                "{}: floats of {} axes are 0 to 255, but these are 0 to 1: a guess, and taken as they are",
+                where_, header.shape.size()));
+        }
+        info_.range = array_.range;
         if (!marks_.empty() && static_cast<std::int64_t>(marks_.size()) != info_.count) {
             fail("{}: {} marks in 'split' for {} sequences", where_, marks_.size(), info_.count);
         }
@@ -35,6 +47,21 @@ class NpyReader : public SequenceReader {
     std::vector<std::int64_t> rows(Split split) const override { return rows_of(marks_, info_.count, split); }
 
   private:
+    /// Whether some sequences, evenly spread over all, hold no value over 1 but some over 0.
+    bool looks_divided() const {
+        constexpr std::int64_t looked_at = 16;
+        std::vector<float> one(static_cast<std::size_t>(info_.shape.elements()));
+        float highest = 0;
+        const auto step = std::max<std::int64_t>(1, info_.count / looked_at);
+        auto as_stored = array_;
+        as_stored.divide = false;
+        for (std::int64_t i = 0; i < info_.count; i += step) {
+            gather(as_stored, values_ + i * row_stride_, strides_, 1, one.data());
+            highest = std::max(highest, *std::ranges::max_element(one));
+        }
+        return highest > 0 && highest <= 1;
+    }
+
     std::shared_ptr<const MappedFile> file_;  // holds what values_ points to
     std::string where_;
     std::vector<std::uint8_t> marks_;

@@ -15,6 +15,7 @@
 #include "stl/core/array.h"
 #include "stl/core/external_files.h"
 #include "stl/core/json.h"
+#include "stl/core/value_range.h"
 #include "stl/formats/data_file.h"
 
 namespace stl {
@@ -42,7 +43,9 @@ struct SequenceInfo {
     SequenceShape shape;
     DType dtype = DType::u8;  ///< as stored; float32 where attributes scale what is stored
     double fps = 0;           ///< 0: the file does not say
-    Json attributes;          ///< what the file says of its source and making (an object)
+    /// What the type or the file says of the values as read() gives them; absent: nothing is known.
+    std::optional<ValueRange> range{};
+    Json attributes;  ///< what the file says of its source and making (an object)
     /// What whoever uses the sequences should know, a line each: a guess about the axes, values that were never
     /// written.
     std::vector<std::string> warnings{};

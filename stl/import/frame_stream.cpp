@@ -19,6 +19,7 @@ VideoOptions video_options(const ImportOptions& o, const FrameFormat& format, co
     v.height = format.height;
     v.width = format.width;
     v.channels = format.channels;
+    v.deep = format.white > 0;
     v.fit = o.fit;
     v.fps = o.fps;
     v.folder_fps = o.folder_fps;
@@ -32,21 +33,29 @@ VideoOptions video_options(const ImportOptions& o, const FrameFormat& format, co
     return v;
 }
 
-/// Interleaved 8-bit pixels to planes of the file's type.
-void store(const Image& image, DType dtype, std::vector<std::byte>& out) {
+/// Interleaved pixels to planes: convert(pixel) of each.
+template <class To, class From, class Convert>
+void store_planes(const BasicImage<From>& image, std::vector<std::byte>& out, const Convert& convert) {
     const auto plane = static_cast<std::size_t>(image.height) * static_cast<std::size_t>(image.width);
     const auto n = static_cast<std::size_t>(image.channels);
-    out.resize(plane * n * dtype_size(dtype));
-    auto* bytes = reinterpret_cast<std::uint8_t*>(out.data());
-    auto* floats = reinterpret_cast<float*>(out.data());
+    out.resize(plane * n * sizeof(To));
+    auto* to = reinterpret_cast<To*>(out.data());
     for (std::size_t c = 0; c < n; ++c) {
-        for (std::size_t i = 0; i < plane; ++i) {
-            const std::uint8_t value = image.pixels[i * n + c];
-            if (dtype == DType::u8)
-                bytes[c * plane + i] = value;
-            else
-                floats[c * plane + i] = static_cast<float>(value) / 255.0F;
-        }
+        for (std::size_t i = 0; i < plane; ++i) to[c * plane + i] = convert(image.pixels[i * n + c]);
+    }
+}
+
+/// A picture in the file's type and range.
+void store(const Picture& picture, const FrameFormat& format, std::vector<std::byte>& out) {
+    const auto white = static_cast<float>(std::max(1, format.white));
+    if (!picture.deep.empty()) {
+        const float factor = white / static_cast<float>(picture.white);
+        store_planes<float>(picture.deep, out, [factor](float v) { return v * factor; });
+    } else if (format.dtype == DType::u8) {
+        store_planes<std::uint8_t>(picture.image, out, [](std::uint8_t v) { return v; });
+    } else {
+        store_planes<float>(picture.image, out,
+                            [white](std::uint8_t v) { return static_cast<float>(v) / 255.0F * white; });
     }
 }
 
@@ -65,13 +74,16 @@ class VideoStream : public FrameStream {
     bool next(StreamFrame& frame) override {
         const auto got = reader_.next();
         if (!got) return false;
-        store(got->image, format_.dtype, frame.values);
+        store(*got, format_, frame.values);
         frame.position = length_ > 0 ? std::clamp((got->time - begin_) / length_, 0.0, 0.999999) : 0;
         frame.continues = !got->after_gap;
         return true;
     }
     double fps() const override { return reader_.info().fps; }
     double duration() const override { return length_; }
+    std::optional<ValueRange> range() const override {
+        return format_.white > 0 ? ValueRange{0, static_cast<double>(format_.white)} : ValueRange{};
+    }
     std::string damage() const override {
         const Damage damage = reader_.damage();
         return damage.any() ? to_string(damage, name_) : "";
@@ -128,6 +140,7 @@ class ArrayStream : public FrameStream {
     }
     double fps() const override { return reader_->info().fps; }
     double duration() const override { return static_cast<double>(reader_->info().count); }
+    std::optional<ValueRange> range() const override { return reader_->info().range; }
     std::string damage() const override {
         const SequenceInfo& info = reader_->info();
         auto lines = info.warnings;
@@ -193,7 +206,7 @@ class ArrayStream : public FrameStream {
 }  // namespace
 
 FrameFormat own_format(const ImportSource& source, const ImportOptions& o, const StopRequested& stop) {
-    FrameFormat format{o.height, o.width, o.channels, DType::u8};
+    FrameFormat format{.height = o.height, .width = o.width, .channels = o.channels};
     if (source.kind == ImportSource::Kind::array) {
         const auto info = open_sequences(source.file, {o.layout, o.dataset, o.external})->info();
         if (o.height == 0) format.height = static_cast<int>(info.shape.height);
@@ -203,12 +216,15 @@ FrameFormat own_format(const ImportSource& source, const ImportOptions& o, const
         return format;
     }
     if (o.channels == 0) format.channels = 3;
-    if (o.height > 0 && o.width > 0) return format;
     VideoReader reader(source.name(), video_options(o, format, stop));
     const auto first = reader.next();
     if (!first) fail("{}: no frame between start and end", source.name());
     format.height = first->image.height;
     format.width = first->image.width;
+    if (first->white > 255) {
+        format.dtype = DType::f32;
+        format.white = first->white;
+    }
     return format;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct StreamFrame {
 struct FrameFormat {
     int height = 0, width = 0, channels = 0;
     DType dtype = DType::u8;
+    int white =
+        0;  ///< pictures of more than 8 bits store this for white, and so does the file; 0: there are none
     std::size_t bytes() const {
         return static_cast<std::size_t>(height) * static_cast<std::size_t>(width * channels) *
                dtype_size(dtype);
@@ -35,6 +38,8 @@ class FrameStream {
     virtual bool next(StreamFrame& frame) = 0;
     virtual double fps() const = 0;       ///< 0: not known
     virtual double duration() const = 0;  ///< seconds (of an array: rows); 0: not known
+    /// The values that stand for black and white; absent: not known.
+    virtual std::optional<ValueRange> range() const { return ValueRange{}; }
     /// A line about what was damaged, after the end; empty where nothing was.
     virtual std::string damage() const = 0;
     /// After the end: how evenly frames were spaced as stored.

@@ -15,6 +15,7 @@
 #include "stl/import/row_queue.h"
 #include "stl/import/sources.h"
 #include "stl/import/splits.h"
+#include "stl/import/value_sample.h"
 
 namespace stl {
 namespace {
@@ -41,6 +42,7 @@ class Importer {
     }
 
     ImportReport run() {
+        sample_ = ValueSample(format_.dtype);
         const auto writer = make_writer();
         const auto row_bytes = static_cast<std::uint64_t>(options_.length) * format_.bytes();
         require_memory(5 * row_bytes, options_.output.string());
@@ -176,10 +178,12 @@ class Importer {
         Windows windows(options_.length, stride(), [&](Windows::Bytes row) {
             if (!std::exchange(begun, true)) parts_.push_back({index, split, 0, {shape(), format_.dtype}});
             parts_.back().values.add(row);
+            if (options_.range_percentile) sample_.add(row);
             ++parts_.back().sequences;
             queue.push(std::move(row));
             ++report_.sequences;
         });
+        note_range(sources_[index].name(), stream.range());
         SceneCuts cuts(options_.scene_threshold);
         StreamFrame frame;
         for (; stream.next(frame); ++report_.frames) {
@@ -209,8 +213,10 @@ class Importer {
         }
         const auto* floats = reinterpret_cast<const float*>(frame.values.data());
         eight_bits_.resize(frame.values.size() / sizeof(float));
-        std::transform(floats, floats + eight_bits_.size(), eight_bits_.begin(), [](float v) {
-            return static_cast<std::uint8_t>(std::clamp(v * 255.0F + 0.5F, 0.0F, 255.0F));
+        const auto range = options_.range.value_or(range_.value_or(ValueRange{}));
+        const auto low = static_cast<float>(range.low), width = static_cast<float>(range.width());
+        std::transform(floats, floats + eight_bits_.size(), eight_bits_.begin(), [low, width](float v) {
+            return static_cast<std::uint8_t>(std::clamp((v - low) / width * 255.0F + 0.5F, 0.0F, 255.0F));
         });
         return cuts.begins(eight_bits_);
     }
@@ -282,6 +288,7 @@ class Importer {
             if (part.split == Split::train) training.add(part.values);
         }
         Json settings = describe(used);
+        if (const auto range = stored_range()) settings["range"] = range->to_json();
         const Json values = training.value();
         if (values.is_null()) {
             if (options_.normalize)
@@ -297,6 +304,36 @@ class Importer {
         }
         settings.update(values);
         return settings;
+    }
+
+    /// What the file is to say of the values that stand for black and white; nothing where they are 0 and 1.
+    std::optional<ValueRange> stored_range() {
+        if (options_.range) return options_.range;
+        if (options_.range_percentile) {
+            const auto found = sample_.range(*options_.range_percentile);
+            if (!found)
+                reporter_.warn("the values are the same everywhere, so there is no range of percentiles");
+            return found;
+        }
+        if (!range_differs_.empty()) {
+            reporter_.warn(range_differs_ +
+                           ": what stands for black and white is not recorded; --range LOW,HIGH records it");
+            return std::nullopt;
+        }
+        return range_ && !range_->is_unit() ? range_ : std::nullopt;
+    }
+
+    void note_range(const std::string& name, const std::optional<ValueRange>& range) {
+        const auto text = [](const std::optional<ValueRange>& r) {
+            return r ? to_string(*r) : "an unknown range";
+        };
+        if (range_of_.empty()) {
+            range_of_ = name;
+            range_ = range;
+        } else if (range != range_ && range_differs_.empty()) {
+            range_differs_ =
+                fmt::format("values of {} in {}, of {} in {}", text(range_), range_of_, text(range), name);
+        }
     }
 
     /// Frame rates that are left as they are.
@@ -319,6 +356,9 @@ class Importer {
     std::vector<ImportSource> sources_;
     SplitPlan splits_;
     FrameFormat format_;
+    ValueSample sample_{DType::u8};         ///< of what is written
+    std::optional<ValueRange> range_;       ///< of the first source
+    std::string range_of_, range_differs_;  ///< its name; the first one that has another
     std::vector<Part> parts_;
     double slowest_ = 0, fastest_ = 0;  ///< frame rates of the sources
     std::int64_t uneven_ = 0;           ///< sources whose frames are unevenly spaced

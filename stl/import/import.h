@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "stl/core/reporter.h"
+#include "stl/core/value_range.h"
 #include "stl/formats/sequences.h"
 #include "stl/media/video_reader.h"
 
@@ -49,6 +50,11 @@ struct ImportOptions {
     /// Whether training is to normalise by mean and deviation of the training sequences (the attributes
     /// `mean` and `std`); without it they stand among the settings, for people.
     bool normalize = false;
+    /// The values that stand for black and white, as the file stores them (uint8: 0 to 255): the attribute `range`.
+    /// Absent: what all sources say.
+    std::optional<ValueRange> range;
+    /// Instead: so large a share of all values lies below the range, and as large a one above.
+    std::optional<double> range_percentile;
     bool force = false;
 };
 

@@ -56,7 +56,7 @@ class FileSource : public FrameSource {
         : path_(path),
           options_(options),
           decoder_(open()),
-          scaler_(options.height, options.width, options.channels, options.fit),
+          scaler_(options.height, options.width, options.channels, options.fit, options.deep),
           evenness_(decoder_->fps(), decoder_->tick()) {
         if (options.start.value_or(0) > 0) go_to(*options.start);
     }

@@ -89,9 +89,15 @@ std::uint8_t to_byte(float unit) {
     return static_cast<std::uint8_t>(std::clamp(unit * 255.0F + 0.5F, 0.0F, 255.0F));
 }
 
-Image padded(const Image& image, int height, int width) {
+/// What gray and RGB store for white; other pictures have ranges and curves of their own.
+int white_of(const AVPixFmtDescriptor& d) {
+    return (is_rgb(d) || is_gray(d)) && d.comp[0].depth > 8 ? (1 << d.comp[0].depth) - 1 : 255;
+}
+
+template <class Value>
+BasicImage<Value> padded(const BasicImage<Value>& image, int height, int width) {
     if (image.height == height && image.width == width) return image;
-    Image out(height, width, image.channels);
+    BasicImage<Value> out(height, width, image.channels);
     const int left = (width - image.width) / 2;
     for (int y = 0; y < image.height; ++y) {
         std::copy_n(image.row(y), image.row_size(),
@@ -130,12 +136,17 @@ void FrameScaler::ContextCloser::operator()(SwsContext* context) const {
     sws_freeContext(context);
 }
 
-FrameScaler::FrameScaler(int height, int width, int channels, Fit fit)
-    : height_(height), width_(width), channels_(channels), fit_(fit), plan_(std::make_unique<Plan>()) {}
+FrameScaler::FrameScaler(int height, int width, int channels, Fit fit, bool deep)
+    : height_(height),
+      width_(width),
+      channels_(channels),
+      fit_(fit),
+      deep_(deep),
+      plan_(std::make_unique<Plan>()) {}
 FrameScaler::~FrameScaler() = default;
 FrameScaler::FrameScaler(FrameScaler&&) noexcept = default;
 
-Image FrameScaler::scale(const AVFrame& source, const Orientation& orientation, AVRational aspect) {
+Picture FrameScaler::scale(const AVFrame& source, const Orientation& orientation, AVRational aspect) {
     if (source.height <= 0 || source.width <= 0) fail("an empty frame");
     if (height_ == 0 || width_ == 0) {
         height_ = orientation.transpose ? source.width : source.height;
@@ -144,8 +155,15 @@ Image FrameScaler::scale(const AVFrame& source, const Orientation& orientation, 
     const AVFrame& frame = readable(source);
     if (!plan_->fits(frame, orientation.transpose, aspect)) make_plan(frame, orientation.transpose, aspect);
     resize_components(frame);
-    const Image turned = oriented(colored(frame), orientation);
-    return padded(turned, height_, width_);
+    const int white = white_of(descriptor(frame.format));
+    if (deep_ && white > 255) {
+        const auto top = static_cast<float>(white);
+        const auto deep =
+            colored<float>(frame, [top](float unit) { return std::clamp(unit * top, 0.0F, top); });
+        return {{}, padded(oriented(deep, orientation), height_, width_), white};
+    }
+    const auto image = colored<std::uint8_t>(frame, to_byte);
+    return {padded(oriented(image, orientation), height_, width_), {}, white};
 }
 
 const AVFrame& FrameScaler::readable(const AVFrame& frame) {
@@ -238,7 +256,8 @@ void FrameScaler::resize_components(const AVFrame& frame) {
     }
 }
 
-Image FrameScaler::colored(const AVFrame& frame) const {
+template <class Value, class Convert>
+BasicImage<Value> FrameScaler::colored(const AVFrame& frame, const Convert& value) const {
     const AVPixFmtDescriptor& d = descriptor(frame.format);
     const bool rgb = is_rgb(d), gray = is_gray(d);
     const CodeRange range = code_range(rgb || is_full_range(frame, d), d.comp[0].depth);
@@ -246,8 +265,8 @@ Image FrameScaler::colored(const AVFrame& frame) const {
     const int alpha_index = has_alpha(d) ? d.nb_components - 1 : -1;
     const float alpha_top = alpha_index < 0 ? 1 : static_cast<float>((1 << d.comp[alpha_index].depth) - 1);
 
-    Image out(plan_->height, plan_->width, channels_);
-    std::uint8_t* to = out.pixels.data();
+    BasicImage<Value> out(plan_->height, plan_->width, channels_);
+    Value* to = out.pixels.data();
     const std::size_t count = out.pixels.size() / static_cast<std::size_t>(channels_);
     for (std::size_t i = 0; i < count; ++i) {
         const float y = (components_[0][i] - range.y_zero) * range.y_scale;
@@ -262,11 +281,11 @@ Image FrameScaler::colored(const AVFrame& frame) const {
         const float alpha =
             alpha_index < 0 ? 1 : components_[static_cast<std::size_t>(alpha_index)][i] / alpha_top;
         if (channels_ == 1) {
-            *to++ = to_byte(alpha * (rgb ? to_ycc(color, bt601).y : y));
+            *to++ = value(alpha * (rgb ? to_ycc(color, bt601).y : y));
         } else {
-            *to++ = to_byte(alpha * color.r);
-            *to++ = to_byte(alpha * color.g);
-            *to++ = to_byte(alpha * color.b);
+            *to++ = value(alpha * color.r);
+            *to++ = value(alpha * color.g);
+            *to++ = value(alpha * color.b);
         }
     }
     return out;

@@ -1,4 +1,4 @@
-// From a decoded FFmpeg frame to a small 8-bit picture: crop or pad, resize, colour, turn. Colours are
+// From a decoded FFmpeg frame to a small picture: crop or pad, resize, colour, turn. Colours are
 // converted by formulas of our own (stl/media/colors.h), after resizing, in float: exact, and the same on
 // every machine. Used by the sources of this folder alone.
 #pragma once
@@ -20,14 +20,14 @@ Orientation orientation_of(const std::int32_t* display_matrix);
 
 class FrameScaler {
   public:
-    /// height or width 0: the first frame's own, turned.
-    FrameScaler(int height, int width, int channels, Fit fit);
+    /// height or width 0: the first frame's own, turned. deep: pictures keep more than 8 bits where they have them.
+    FrameScaler(int height, int width, int channels, Fit fit, bool deep);
     ~FrameScaler();
     FrameScaler(FrameScaler&&) noexcept;
 
     /// pixel_aspect: width to height of one pixel (0/1: square). Error: a pixel format that nothing here can
     /// read.
-    Image scale(const AVFrame& frame, const Orientation& orientation, AVRational pixel_aspect);
+    Picture scale(const AVFrame& frame, const Orientation& orientation, AVRational pixel_aspect);
 
   private:
     struct Plan;
@@ -38,10 +38,13 @@ class FrameScaler {
     const AVFrame& readable(const AVFrame& frame);
     void make_plan(const AVFrame& frame, bool transpose, AVRational aspect);
     void resize_components(const AVFrame& frame);
-    Image colored(const AVFrame& frame) const;
+    /// value(unit): a colour from 0 to 1 as the picture is to hold it.
+    template <class Value, class Convert>
+    BasicImage<Value> colored(const AVFrame& frame, const Convert& value) const;
 
     int height_, width_, channels_;
     Fit fit_;
+    bool deep_;
     std::unique_ptr<Plan> plan_;
     std::unique_ptr<SwsContext, ContextCloser> converter_;
     ffmpeg::FramePtr converted_;

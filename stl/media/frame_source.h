@@ -15,7 +15,7 @@ namespace stl {
 struct SourceFrame {
     double time = 0, duration = 0;  ///< seconds
     bool after_gap = false;
-    std::function<Image()> picture;
+    std::function<Picture()> picture;
 };
 
 /// Notes where frames change their size.

@@ -19,10 +19,14 @@ int over_black(const std::uint8_t* pixel, const Image& image, int c) {
 
 }  // namespace
 
-Image::Image(int h, int w, int c, std::uint8_t fill) : height(h), width(w), channels(c) {
+template <class Value>
+BasicImage<Value>::BasicImage(int h, int w, int c, Value fill) : height(h), width(w), channels(c) {
     if (h <= 0 || w <= 0 || c < 1 || c > 4) fail("picture of {}x{} with {} channels: no such size", h, w, c);
     pixels.assign(static_cast<std::size_t>(h) * row_size(), fill);
 }
+
+template struct BasicImage<std::uint8_t>;
+template struct BasicImage<float>;
 
 Image to_gray(const Image& image) {
     if (image.channels == 1) return image;
@@ -49,21 +53,24 @@ Image to_rgb(const Image& image) {
     return out;
 }
 
-Image oriented(const Image& image, const Orientation& o) {
+template <class Value>
+BasicImage<Value> oriented(const BasicImage<Value>& image, const Orientation& o) {
     if (o == Orientation{} || image.empty()) return image;
-    Image out(o.transpose ? image.width : image.height, o.transpose ? image.height : image.width,
-              image.channels);
+    BasicImage<Value> out(o.transpose ? image.width : image.height, o.transpose ? image.height : image.width,
+                          image.channels);
     for (int y = 0; y < out.height; ++y) {
         for (int x = 0; x < out.width; ++x) {
             const int v = o.mirror_y ? out.height - 1 - y : y;
             const int u = o.mirror_x ? out.width - 1 - x : x;
-            const std::uint8_t* from =
-                image.row(o.transpose ? u : v) + (o.transpose ? v : u) * image.channels;
+            const Value* from = image.row(o.transpose ? u : v) + (o.transpose ? v : u) * image.channels;
             std::copy_n(from, image.channels, out.row(y) + x * image.channels);
         }
     }
     return out;
 }
+
+template Image oriented(const Image& image, const Orientation& o);
+template DeepImage oriented(const DeepImage& image, const Orientation& o);
 
 Image enlarge(const Image& image, int factor) {
     if (factor == 1) return image;

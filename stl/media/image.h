@@ -1,4 +1,4 @@
-// An 8-bit picture as a plain value: pixels [height, width, channels], rows one after the other.
+// A picture as a plain value: pixels [height, width, channels], rows one after the other.
 #pragma once
 
 #include <cstddef>
@@ -7,25 +7,38 @@
 
 namespace stl {
 
-struct Image {
+template <class Value>
+struct BasicImage {
     int height = 0;
     int width = 0;
     int channels = 0;  ///< 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha
-    std::vector<std::uint8_t> pixels;
+    std::vector<Value> pixels;
 
-    Image() = default;
+    BasicImage() = default;
     /// All values `fill`. Error unless the sizes are positive and there are 1 to 4 channels.
-    Image(int height, int width, int channels, std::uint8_t fill = 0);
+    BasicImage(int height, int width, int channels, Value fill = 0);
 
     bool empty() const { return pixels.empty(); }
     std::size_t row_size() const {
         return static_cast<std::size_t>(width) * static_cast<std::size_t>(channels);
     }
-    std::uint8_t* row(int y) { return pixels.data() + static_cast<std::size_t>(y) * row_size(); }
-    const std::uint8_t* row(int y) const { return pixels.data() + static_cast<std::size_t>(y) * row_size(); }
-    std::uint8_t& at(int y, int x, int c = 0) { return row(y)[x * channels + c]; }
-    std::uint8_t at(int y, int x, int c = 0) const { return row(y)[x * channels + c]; }
-    bool operator==(const Image&) const = default;
+    Value* row(int y) { return pixels.data() + static_cast<std::size_t>(y) * row_size(); }
+    const Value* row(int y) const { return pixels.data() + static_cast<std::size_t>(y) * row_size(); }
+    Value& at(int y, int x, int c = 0) { return row(y)[x * channels + c]; }
+    Value at(int y, int x, int c = 0) const { return row(y)[x * channels + c]; }
+    bool operator==(const BasicImage&) const = default;
+};
+
+using Image = BasicImage<std::uint8_t>;
+/// Of pictures that 8 bits would cut: the numbers that they store.
+using DeepImage = BasicImage<float>;
+
+/// A picture in 8 bits, or in its own depth where that was asked for and is larger; the other one is empty.
+struct Picture {
+    Image image;
+    DeepImage deep{};
+    int white =
+        255;  ///< the number that the picture stores for white: over 255 in gray or RGB of more than 8 bits
 };
 
 /// Decoders refuse pictures of more pixels than this, so that a tiny file can't fill the memory.
@@ -43,7 +56,8 @@ struct Orientation {
     bool mirror_y = false;
     bool operator==(const Orientation&) const = default;
 };
-Image oriented(const Image& image, const Orientation& orientation);
+template <class Value>
+BasicImage<Value> oriented(const BasicImage<Value>& image, const Orientation& orientation);
 
 /// Every pixel becomes factor x factor equal ones.
 Image enlarge(const Image& image, int factor);

@@ -106,11 +106,11 @@ DecodedPicture decode(const AVPacket& file, AVCodecID id, const fs::path& path, 
     }
     const AVFrameSideData* turned = av_frame_get_side_data(frame.get(), AV_FRAME_DATA_DISPLAYMATRIX);
     const bool known = turned && turned->size >= 9 * sizeof(std::int32_t);
-    FrameScaler scaler(form.height, form.width, form.channels, form.fit);
-    Image image = scaler.scale(
+    FrameScaler scaler(form.height, form.width, form.channels, form.fit, form.deep);
+    Picture picture = scaler.scale(
         *frame, orientation_of(known ? reinterpret_cast<const std::int32_t*>(turned->data) : nullptr),
         {0, 1});
-    return {std::move(image), frame->height, frame->width};
+    return {std::move(picture), frame->height, frame->width};
 }
 
 }  // namespace

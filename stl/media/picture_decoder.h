@@ -21,12 +21,13 @@ namespace stl {
 struct PictureForm {
     int height = 0, width = 0;  ///< 0: its own, turned upright
     int channels = 3;           ///< 1 or 3
+    bool deep = false;          ///< VideoOptions::deep
     Fit fit = Fit::stretch;
     std::int64_t max_pixels = default_max_pixels;  ///< larger ones are refused
 };
 
 struct DecodedPicture {
-    Image image;
+    Picture picture;
     int file_height, file_width;  ///< as stored
 };
 

@@ -54,7 +54,7 @@ class PictureSource : public FrameSource {
                 DecodedPicture got = picture.get();
                 gap_ = sizes_.changes(got.file_height, got.file_width) || gap_;
                 return SourceFrame{time, 1 / options_.folder_fps, std::exchange(gap_, false),
-                                   [image = std::move(got.image)] { return image; }};
+                                   [picture = std::move(got.picture)] { return picture; }};
             } catch (const Interrupted&) {
                 throw;
             } catch (const Shortage&) {
@@ -92,7 +92,12 @@ class PictureSource : public FrameSource {
 
   private:
     DecodedPicture read(std::size_t index, int height, int width) const {
-        return film_.decode(index, {height, width, options_.channels, options_.fit, options_.max_pixels});
+        return film_.decode(index, {.height = height,
+                                    .width = width,
+                                    .channels = options_.channels,
+                                    .deep = options_.deep,
+                                    .fit = options_.fit,
+                                    .max_pixels = options_.max_pixels});
     }
 
     void fill() {
@@ -102,8 +107,9 @@ class PictureSource : public FrameSource {
             pending_.push_back(ready.get_future());
             try {
                 DecodedPicture first = read(given_, 0, 0);
-                options_.height = first.image.height;
-                options_.width = first.image.width;
+                const auto& [image, deep, white] = first.picture;
+                options_.height = deep.empty() ? image.height : deep.height;
+                options_.width = deep.empty() ? image.width : deep.width;
                 ready.set_value(std::move(first));
             } catch (const Error&) {
                 ready.set_exception(std::current_exception());

@@ -161,9 +161,9 @@ class VideoReader::Impl {
     VideoInfo info_;
     bool started_ = false, ended_ = false;
     std::optional<SourceFrame> held_, ahead_;
-    std::optional<Image> picture_;   ///< of held_
-    std::int64_t slot_ = -1;         ///< the next to give; -1: the first frame's
-    std::int64_t shown_until_ = -1;  ///< the first slot after those of held_
+    std::optional<Picture> picture_;  ///< of held_
+    std::int64_t slot_ = -1;          ///< the next to give; -1: the first frame's
+    std::int64_t shown_until_ = -1;   ///< the first slot after those of held_
     bool gap_ = false;
 };
 

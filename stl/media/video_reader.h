@@ -1,7 +1,7 @@
 // Reads videos frame by frame, whatever they come in: anything FFmpeg decodes (rotated, of variable frame
 // rate, with alpha, 10-bit, cut off in the middle), GIF, single pictures, TIFF with pages, and folders of numbered
 // pictures.
-// Frames come out upright, in the wanted size, as 8-bit gray or RGB of full range, with the time at which
+// Frames come out upright, in the wanted size, as 8-bit gray or RGB of full range (or deeper), with the time at which
 // they show.
 //
 // Gray is the video's own luma (BT.601 luma of RGB sources). Memory does not depend on the length.
@@ -24,6 +24,7 @@ namespace stl {
 struct VideoOptions {
     int height = 0, width = 0;  ///< 0: as the first frame is
     int channels = 3;           ///< 1 or 3
+    bool deep = false;          ///< gray and RGB of more than 8 bits keep their numbers (Picture::deep)
     Fit fit = Fit::stretch;
     /// 0: every frame as stored. Otherwise frames are repeated or left out so that there are so many a
     /// second.
@@ -54,8 +55,7 @@ struct Timing {
 /// "uneven (0.033 to 9.700 s from frame to frame)"; empty: even.
 std::string to_string(const Timing& timing);
 
-struct Frame {
-    Image image;
+struct Frame : Picture {
     double time = 0;  ///< seconds from the beginning
     /// Damaged frames were left out before this one, the size changed, or the pictures' numbers have a gap.
     bool after_gap = false;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "stl/core/json.h"
+#include "stl/core/value_range.h"
 #include "stl/metrics/metric.h"
 #include "stl/runtime/torch.h"
 
@@ -23,12 +24,6 @@ enum class SsimMode { openstl, standard };
 const char* ssim_mode_name(SsimMode mode);
 /// Error naming the two modes.
 SsimMode parse_ssim_mode(const std::string& name);
-
-/// The values that stand for black and white.
-struct ValueRange {
-    double low = 0, high = 1;
-    double width() const { return high - low; }
-};
 
 struct MetricOptions {
     SsimMode ssim = SsimMode::openstl;

@@ -30,6 +30,10 @@ const char* storage_type(DType dtype) {
             return "LongStorage";
         case DType::f64:
             return "DoubleStorage";
+        case DType::u16:
+        case DType::u32:
+        case DType::u64:
+            break;  // torch.save has no storages of them
     }
     return "";
 }

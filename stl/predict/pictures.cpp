@@ -6,16 +6,25 @@
 
 namespace stl {
 
-torch::Tensor to_tensor(const Image& image) {
+torch::Tensor to_tensor(const Image& image, const ValueRange& range) {
     const auto pixels = torch::from_blob(const_cast<std::uint8_t*>(image.pixels.data()),
                                          {image.height, image.width, image.channels}, torch::kUInt8);
-    return pixels.permute({2, 0, 1}).to(torch::kFloat32).contiguous().div_(255.0F);
+    auto values = pixels.permute({2, 0, 1}).to(torch::kFloat32).contiguous().div_(255.0F);
+    return range.is_unit() ? values : values.mul_(range.width()).add_(range.low);
 }
 
-Image to_image(const torch::Tensor& frame) {
+torch::Tensor to_tensor(const Picture& picture, const ValueRange& range) {
+    const auto& deep = picture.deep;
+    if (deep.empty()) return to_tensor(picture.image, range);
+    const auto pixels = torch::from_blob(const_cast<float*>(deep.pixels.data()),
+                                         {deep.height, deep.width, deep.channels}, torch::kFloat32);
+    return pixels.permute({2, 0, 1}).contiguous();
+}
+
+Image to_image(const torch::Tensor& frame, const ValueRange& range) {
     const auto channels = frame.size(0);
     if (channels != 1 && channels != 3) fail("a picture has 1 or 3 channels, the frames have {}", channels);
-    const auto bytes = frame.to(torch::kCPU, torch::kFloat32)
+    const auto bytes = to_unit(frame.to(torch::kCPU, torch::kFloat32), range)
                            .clamp(0, 1)
                            .mul(255)
                            .round()
@@ -25,6 +34,10 @@ Image to_image(const torch::Tensor& frame) {
     Image image(static_cast<int>(frame.size(1)), static_cast<int>(frame.size(2)), static_cast<int>(channels));
     std::memcpy(image.pixels.data(), bytes.data_ptr<std::uint8_t>(), image.pixels.size());
     return image;
+}
+
+torch::Tensor to_unit(const torch::Tensor& values, const ValueRange& range) {
+    return range.is_unit() ? values : (values - range.low) / range.width();
 }
 
 }  // namespace stl

@@ -17,10 +17,10 @@
 namespace stl {
 namespace {
 
-/// Values that no network trained on 0 to 1 predicts by its usual overshooting.
-std::int64_t count_far_out(const torch::Tensor& predictions) {
+/// Values that no network trained on the range predicts by its usual overshooting.
+std::int64_t count_far_out(const torch::Tensor& predictions, const ValueRange& range) {
     constexpr double beyond = 0.5;
-    return ((predictions - 0.5).abs() > 0.5 + beyond).sum().item<std::int64_t>();
+    return ((to_unit(predictions, range) - 0.5).abs() > 0.5 + beyond).sum().item<std::int64_t>();
 }
 
 }  // namespace
@@ -31,8 +31,8 @@ std::int64_t predict_all(PredictionSource& source, PredictionSink& sink, const P
     for (auto windows = source.next(batch); windows.defined(); windows = source.next(batch)) {
         const auto y = predict(windows);
         broken += torch::isfinite(y).logical_not().flatten(1).any(1).sum().item<std::int64_t>();
-        if (sink.makes_pictures()) {
-            far_out += count_far_out(y);
+        if (const auto range = sink.shown_range()) {
+            far_out += count_far_out(y, *range);
             values += y.numel();
         }
         sink.append(y);
@@ -46,12 +46,11 @@ std::int64_t predict_all(PredictionSource& source, PredictionSink& sink, const P
     sink.finish();
     reporter.progress_end();
     if (far_out > values / 100) {
-        reporter.warn(
-            fmt::format("{:.0f} % of the predicted values lie far outside 0 to 1 and are shown as black or "
-                        "white; to keep "
-                        "values of another range, write a {} file",
-                        100.0 * static_cast<double>(far_out) / static_cast<double>(values),
-                        listed(sequence_extensions(&SequenceFormat::writes), "or")));
+        reporter.warn(fmt::format(
+            "{:.0f} % of the predicted values lie far outside {} and are shown as black or white; "
+            "to keep values of another range, write a {} file",
+            100.0 * static_cast<double>(far_out) / static_cast<double>(values),
+            to_string(*sink.shown_range()), listed(sequence_extensions(&SequenceFormat::writes), "or")));
     }
     if (broken > 0) {
         reporter.warn(
@@ -95,7 +94,7 @@ RawFormat parse_raw_format(const std::string& text) {
 
 std::int64_t predict_stream(std::istream& in, std::ostream& out, const RawFormat& format,
                             std::int64_t input_frames, const PredictFunction& predict,
-                            const StopRequested& stop) {
+                            const ValueRange& range, const StopRequested& stop) {
     Image raw(static_cast<int>(format.height), static_cast<int>(format.width),
               static_cast<int>(format.channels));
     const auto size = static_cast<std::streamsize>(raw.pixels.size());
@@ -111,12 +110,12 @@ std::int64_t predict_stream(std::istream& in, std::ostream& out, const RawFormat
             fail("standard input: ends inside frame {} ({} of {} bytes)", read + 1, in.gcount(), size);
         }
         ++read;
-        window.push_back(to_tensor(raw));
+        window.push_back(to_tensor(raw, range));
         if (static_cast<std::int64_t>(window.size()) > input_frames) window.pop_front();
         if (static_cast<std::int64_t>(window.size()) < input_frames) continue;
         const auto input =
             torch::stack(std::vector<torch::Tensor>(window.begin(), window.end())).unsqueeze(0);
-        const auto next = to_image(predict(input)[0][0]);
+        const auto next = to_image(predict(input)[0][0], range);
         errno = 0;
         out.write(reinterpret_cast<const char*>(next.pixels.data()),
                   static_cast<std::streamsize>(next.pixels.size()));

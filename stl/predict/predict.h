@@ -30,11 +30,12 @@ struct RawFormat {
 RawFormat parse_raw_format(const std::string& text);
 
 /// Reads uint8 frames [H,W,C] from `in`. As soon as there are `input_frames` of them, and again after every
-/// further one, writes the predicted next frame to `out` and flushes it. `predict` gives at least one frame.
+/// further one, writes the predicted next frame to `out` and flushes it. `predict` gives at least one frame. range: the
+/// values that stand for black and white.
 /// Returns the number of frames written; ends, too, when nobody reads them any more (EPIPE, where the program
 /// ignores SIGPIPE). Error: the input ends inside a frame, or before there are enough.
 std::int64_t predict_stream(std::istream& in, std::ostream& out, const RawFormat& format,
                             std::int64_t input_frames, const PredictFunction& predict,
-                            const StopRequested& stop = {});
+                            const ValueRange& range = {}, const StopRequested& stop = {});
 
 }  // namespace stl

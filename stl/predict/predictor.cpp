@@ -47,6 +47,12 @@ double fps_of(const Checkpoint& checkpoint) {
     return std::max(0.0, record["fps"].get<double>());
 }
 
+std::optional<ValueRange> range_of(const Checkpoint& checkpoint) {
+    const auto& record = checkpoint.stl;
+    return record.is_object() && record.contains("range") ? ValueRange::from_json(record["range"])
+                                                          : std::nullopt;
+}
+
 SimVPOptions resized(SimVPOptions model, const PredictorOptions& options, const std::string& where) {
     if (!options.size) return model;
     model.height = (*options.size)[0];
@@ -98,6 +104,7 @@ struct Predictor::Parts {
         }
         epoch = checkpoint.epoch;
         trained_fps = fps_of(checkpoint);
+        trained_range = range_of(checkpoint);
         experiment_file = run ? run->experiment_file() : file;
         if (run) {
             experiment = read_json(experiment_file);
@@ -127,6 +134,7 @@ struct Predictor::Parts {
     std::int64_t parameters = 0;
     std::int64_t epoch = 0;
     double trained_fps = 0;
+    std::optional<ValueRange> trained_range;
     Json experiment;
     fs::path experiment_file;
     Normalizer normalizer;
@@ -163,6 +171,10 @@ std::int64_t Predictor::output_frames() const {
 
 double Predictor::trained_fps() const {
     return parts_->trained_fps;
+}
+
+const std::optional<ValueRange>& Predictor::trained_range() const {
+    return parts_->trained_range;
 }
 
 std::int64_t Predictor::parameters() const {

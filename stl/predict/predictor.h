@@ -63,6 +63,8 @@ class Predictor {
     std::int64_t parameters() const;
     /// Frames a second of the training data; 0: not known.
     double trained_fps() const;
+    /// The values that stand for black and white in the training data; absent: not known.
+    const std::optional<ValueRange>& trained_range() const;
     torch::Device device() const;
     /// What is computed: what was asked for; but bf16 on a CPU only where the processor multiplies it (and on
     /// the fast path our kernels do), since all others are quicker in fp32.

@@ -20,6 +20,7 @@ class StoredSink : public PredictionSink {
         writing.dtype = DType::f32;
         writing.fps = options.fps;
         writing.attributes = options.attributes;
+        if (!options.range.is_unit()) writing.attributes["range"] = options.range.to_json();
         writing.force = options.force;
         writer_ = create_sequences(output, count, shape, writing);
     }
@@ -36,21 +37,22 @@ class StoredSink : public PredictionSink {
 
 class PictureSink : public PredictionSink {
   public:
-    PictureSink(const std::string& output, const SinkOptions& options) {
+    PictureSink(const std::string& output, const SinkOptions& options) : range_(options.range) {
         VideoWriteOptions writing;
         writing.fps = options.fps > 0 ? options.fps : default_fps;
         writing.pixel_aspect = options.pixel_aspect;
         writing.force = options.force;
         writer_ = create_video(output, writing);
     }
-    bool makes_pictures() const override { return true; }
+    std::optional<ValueRange> shown_range() const override { return range_; }
     void append(const torch::Tensor& predictions) override {
         const auto frames = predictions.to(torch::kCPU).flatten(0, 1);
-        for (std::int64_t i = 0; i < frames.size(0); ++i) writer_->add(to_image(frames[i]));
+        for (std::int64_t i = 0; i < frames.size(0); ++i) writer_->add(to_image(frames[i], range_));
     }
     void finish() override { writer_->finish(); }
 
   private:
+    ValueRange range_;
     std::unique_ptr<VideoWriter> writer_;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "stl/formats/sequences.h"
@@ -12,6 +13,7 @@ namespace stl {
 struct SinkOptions {
     double fps = 0;           ///< 0: not known, and a video's 10
     double pixel_aspect = 1;  ///< of a video: width to height of a pixel
+    ValueRange range{};       ///< the values that stand for black and white; HDF5 files keep them, too
     Json attributes{};        ///< stored with an HDF5 file: what was predicted from, and by what
     bool force = false;
 };
@@ -23,8 +25,8 @@ class PredictionSink {
     virtual void append(const torch::Tensor& predictions) = 0;
     /// The output appears under its name.
     virtual void finish() = 0;
-    /// Whether values become brightness from 0 to 1; sequence files keep them as they are.
-    virtual bool makes_pictures() const { return false; }
+    /// The values that are shown as black and white; absent: they are kept as they are.
+    virtual std::optional<ValueRange> shown_range() const { return std::nullopt; }
 };
 
 /// True for outputs whose beginning says how many predictions follow (no SequenceFormat::streams).

@@ -31,6 +31,11 @@ class StoredSource : public PredictionSource {
             reporter.warn(fmt::format("{}: {:g} frames per second, but the network was trained on {:g}",
                                       input, reader_->info().fps, options.trained_fps));
         }
+        const auto& range = reader_->info().range;
+        if (range && options.trained_range && *range != *options.trained_range) {
+            reporter.warn(fmt::format("{}: black and white are {}, but the network was trained on {}", input,
+                                      to_string(*range), to_string(*options.trained_range)));
+        }
         const auto& stored = reader_->info().shape;
         if (stored.frames < wanted.frames) {
             fail("{}: sequences of {} frames, the model expects at least {}", input, stored.frames,
@@ -87,6 +92,8 @@ VideoOptions video_options(const SequenceShape& shape, const std::string& input,
     options.height = source.own_size ? 0 : static_cast<int>(shape.height);
     options.width = source.own_size ? 0 : static_cast<int>(shape.width);
     options.channels = static_cast<int>(shape.channels);
+    // A network that was trained on 8-bit values sees deeper pictures so, too.
+    options.deep = source.trained_range && !source.trained_range->is_unit();
     options.max_pixels = source.max_pixels;
     options.stream = source.stream;
     options.fit = source.fit;
@@ -141,7 +148,8 @@ class LastFramesSource : public PredictionSource {
                                       counted(shape.frames, "frame")));
         }
         std::vector<torch::Tensor> tensors;
-        for (const auto& frame : frames) tensors.push_back(to_tensor(frame.image));
+        for (const auto& frame : frames)
+            tensors.push_back(to_tensor(frame, source.trained_range.value_or(ValueRange{})));
         window_ = torch::stack(tensors).unsqueeze(0);
         shape_ = {shape.frames, shape.channels, window_.size(3), window_.size(4)};
     }
@@ -166,6 +174,7 @@ class SlidingSource : public PredictionSource {
           shape_(shape),
           every_(options.every),
           windows_(shape.frames, options.every),
+          range_(options.trained_range.value_or(ValueRange{})),
           resampled_(options.fps.has_value()),
           reporter_(reporter),
           video_(input, video_options(shape, input, options)) {
@@ -226,7 +235,7 @@ class SlidingSource : public PredictionSource {
             }
             ++read_;
             if (frame->after_gap) frames_.clear();
-            frames_.push_back(to_tensor(frame->image));
+            frames_.push_back(to_tensor(*frame, range_));
             if (std::ssize(frames_) > shape_.frames) frames_.pop_front();
             if (!windows_.end_with(frame->after_gap)) continue;
             ++made_;
@@ -240,6 +249,7 @@ class SlidingSource : public PredictionSource {
     std::int64_t every_;
     Windows windows_;
     std::int64_t read_ = 0, made_ = 0;  ///< frames and windows
+    ValueRange range_;
     bool resampled_;
     Reporter& reporter_;
     VideoReader video_;
@@ -250,6 +260,10 @@ class SlidingSource : public PredictionSource {
 
 std::unique_ptr<PredictionSource> open_video(const std::string& input, const SequenceShape& shape,
                                              const SourceOptions& options, Reporter& reporter) {
+    if (const auto& range = options.trained_range; range && !range->is_unit()) {
+        reporter.info(fmt::format("{}: black and white are taken as {}, as in the training data", input,
+                                  to_string(*range)));
+    }
     if (options.every > 0) return std::make_unique<SlidingSource>(input, shape, options, reporter);
     return std::make_unique<LastFramesSource>(input, shape, options, reporter);
 }

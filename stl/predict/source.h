@@ -21,7 +21,10 @@ struct SourceOptions {
     std::optional<double> fps;
     double trained_fps = 0;  ///< frames a second of the network's training data; 0: not known
     std::optional<double>
-        folder_fps;          ///< what a folder of pictures is taken to have; absent: trained_fps, or 25
+        folder_fps;  ///< what a folder of pictures is taken to have; absent: trained_fps, or 25
+    /// The values that stand for black and white in the training data: a video's frames are brought to them. Absent: not
+    /// known, 0 and 1.
+    std::optional<ValueRange> trained_range;
     Fit fit = Fit::stretch;  ///< of a video: to the network's frame size
     bool own_size = false;   ///< frames keep the size that they have, and may have any
     /// Whether to know beforehand how many windows there are: of a video to slide along, at the cost of
@@ -42,7 +45,7 @@ class PredictionSource {
     /// The same for people to watch: about as many. 0: not known.
     virtual std::int64_t expected() const { return count(); }
     virtual double fps() const = 0;  ///< 0: not known
-    /// The next `n` windows at most, [n,T,C,H,W] float32 in [0,1] (or as stored); undefined at the end.
+    /// The next `n` windows at most, [n,T,C,H,W] float32, in trained_range (or as stored); undefined at the end.
     virtual torch::Tensor next(std::int64_t n) = 0;
 };
 

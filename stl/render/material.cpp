@@ -50,6 +50,7 @@ Material test_sequences(const SequenceChoice& choice, const DatasetOptions& set,
     const auto files = data->files();
     const bool stored = !data->generated() && !files.empty();
     Material m = described(data->shape(), data->fps(), stored ? files.front().filename().string() : set.name);
+    m.range = data->range();
     for (const auto i : chosen(choice, data->size(), source)) {
         auto& values = new_values(m, m.shape.elements(), source);
         data->fetch(0, i, values);
@@ -103,6 +104,7 @@ Material stored_sequences(const DataFile& file, const ReadOptions& reading, cons
     const auto reader = open_sequences(file, reading);
     Material m = described(reader->info().shape, reader->info().fps,
                            DataFile(file.path.filename(), file.dataset).string());
+    m.range = reader->info().range;
     m.warnings = reader->info().warnings;
     for (const auto i : chosen(choice, reader->info().count, file.string())) {
         auto& values = new_values(m, m.shape.elements(), file.string());
@@ -116,6 +118,7 @@ Material stored_predictions(const std::vector<DataFile>& predictions, const Data
                             const ReadOptions& reading, const SequenceChoice& choice) {
     const auto truth = open_sequences(truth_file, reading);
     Material m = described(truth->info().shape, truth->info().fps, "");
+    m.range = truth->info().range;
     m.warnings = truth->info().warnings;
     const auto numbers = chosen(choice, truth->info().count, truth_file.string());
     for (const auto i : numbers) {
@@ -179,6 +182,8 @@ Material predicted_sequences(const std::vector<std::string>& sources,
 }
 
 Brightness value_range(const Material& m) {
+    if (m.range && !m.range->is_unit())
+        return {static_cast<float>(m.range->low), static_cast<float>(m.range->high), 0};
     float low = 0, high = 1;
     for (const auto& s : m.sequences) {
         for (const auto part : {s.input, s.truth}) {
@@ -195,6 +200,8 @@ Brightness value_range(const Material& m) {
 void add_scores(Material& m, SsimMode ssim, const Brightness& range) {
     MetricOptions options;
     options.ssim = ssim;
+    const bool known = m.range && !m.range->is_unit();
+    if (known) options.range = m.range;
     const bool unit = range.low == 0 && range.high == 1;
     for (auto& s : m.sequences) {
         for (auto& model : s.models) {
@@ -203,7 +210,7 @@ void add_scores(Material& m, SsimMode ssim, const Brightness& range) {
             metrics.add(view(model.frames, m.shape), view(s.truth, m.shape));
             const MetricValues values = metrics.value();
             model.mse = values.of("mse").per_frame;
-            if (unit) model.ssim = values.of("ssim").per_frame;
+            if (known || unit) model.ssim = values.of("ssim").per_frame;
         }
     }
 }

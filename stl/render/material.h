@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,8 @@ struct SequenceChoice {
 /// Everything that is shown; the sequences are views of `values` (so it moves, and is not copied).
 struct Material {
     SequenceShape shape{};
-    double fps = 0;  ///< 0: not known
+    double fps = 0;                     ///< 0: not known
+    std::optional<ValueRange> range{};  ///< the values that stand for black and white; absent: not known
     std::string title{};
     std::vector<std::string> warnings{};  ///< of the files (stl/formats/sequences.h)
     std::deque<std::vector<float>> values{};
@@ -50,10 +52,10 @@ Material predicted_sequences(const std::vector<std::string>& sources, const Pred
                              const TestSetOptions& test, const SequenceChoice& choice, Reporter& reporter,
                              const StopRequested& stop);
 
-/// [0, 1] where the shown data keeps to it, else from its smallest to its largest value.
+/// What the data says of black and white; else [0, 1] where it keeps to it, else from its smallest to its largest value.
 Brightness value_range(const Material& material);
 
-/// MSE and SSIM of each predicted frame that has a truth; SSIM only where `range` is [0, 1].
+/// MSE and SSIM of each predicted frame that has a truth; SSIM only where black and white are known, or `range` is [0, 1].
 void add_scores(Material& material, SsimMode ssim, const Brightness& range);
 
 }  // namespace stl

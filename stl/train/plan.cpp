@@ -99,6 +99,13 @@ void warn_about_data(const Experiment& experiment, const Dataset& training, cons
     const auto warn = [&](const std::string& what) {
         if (!what.empty()) reporter.warn(fmt::format("{}: {}", experiment.file, what));
     };
+    if (const auto range = training.range(); range && !range->is_unit() && !set.normalization) {
+        const auto by = training.normalization();
+        if (by == Normalization{{range->low}, {range->width()}})
+            reporter.info(fmt::format(
+                "the network sees the values {} as 0 to 1 (dataset.mean and dataset.std change that)",
+                to_string(*range)));
+    }
     for (const auto& line : training.warnings()) reporter.warn(line);
     if (validation != nullptr && validation->warnings() != training.warnings()) {
         for (const auto& line : validation->warnings()) reporter.warn(line);

@@ -401,6 +401,7 @@ void Trainer::save(const std::string& which) {
                       {"experiment", resolved_experiment()},
                       {"total_steps", schedule_.total_steps}};
     if (const auto fps = train_data_->fps(); fps > 0) checkpoint.stl["fps"] = fps;
+    if (const auto range = train_data_->range()) checkpoint.stl["range"] = range->to_json();
     auto standing = now_;
     standing.epoch_sum = losses_->epoch_sum();
     standing.seconds = seconds();

@@ -35,7 +35,9 @@ Validation validate(SimVP model, const Dataset& data, std::int64_t batch_size, t
     loading.allocate = batch_allocator(device);
     Loader loader(data, loading);
     const auto frames = model->options().frames;
-    MetricAccumulator metrics;
+    MetricOptions measuring;
+    if (const auto range = data.range(); range && !range->is_unit()) measuring.range = range;
+    MetricAccumulator metrics(measuring);
     Validation result;
     for (std::int64_t i = 0; i < loader.batches_per_epoch(); ++i) {
         if (stop && stop()) throw Interrupted("validation was interrupted");

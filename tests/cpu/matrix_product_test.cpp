@@ -77,11 +77,8 @@ void expect_sums(const Kernels& kernels, const Sizes& s, Source source, Precisio
     std::vector<float> bias(static_cast<std::size_t>(s.columns));
     for (auto& value : bias) value = normal(engine);
 
-    const RightFactor factor{.in = right.data(),
-                             .in_row = right.in_row,
-                             .source = source,
-                             .depth = s.depth,
-                             .columns = s.columns};
+    const RightFactor factor{
+        .in = right.data(), .in_row = right.in_row, .source = source, .depth = s.depth, .columns = s.columns};
     std::vector<float> packed(factor.packed_floats(), std::numeric_limits<float>::quiet_NaN());
     factor.pack(kernels, packed.data());
 

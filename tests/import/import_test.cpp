@@ -301,6 +301,69 @@ TEST_F(ImportTest, ArraysKeepTheirValues) {
     EXPECT_FLOAT_EQ(row[4], -17);
 }
 
+/// The values of a row of out.h5.
+std::vector<float> row_of(const SequenceReader& reader, std::int64_t row) {
+    std::vector<float> values(static_cast<std::size_t>(reader.info().shape.elements()));
+    reader.read(row, 1, values);
+    return values;
+}
+
+TEST_F(ImportTest, PicturesOfMoreThanEightBitsKeepTheirNumbers) {
+    fs::create_directories(file("deep"));
+    // 12 bits in 16, every number another.
+    ffmpeg(
+        fmt::format("-f lavfi -i color=black:size=16x16:rate=1:duration=2 -vf "
+                    "format=gray16le,geq=lum='16*Y+X+1000*N+1' -pix_fmt gray16be {}",
+                    file("deep/%d.png")));
+    auto o = options({file("deep")});
+    o.length = 2;
+    import_sequences(o, notes_);
+    const auto reader = open_sequences(o.output);
+    EXPECT_EQ(reader->info().dtype, DType::f32);
+    EXPECT_EQ(reader->info().range, (ValueRange{0, 65535}));
+    const auto values = row_of(*reader, 0);
+    for (int i = 0; i < 256; ++i) {
+        ASSERT_EQ(values[static_cast<std::size_t>(i)], static_cast<float>(i + 1));
+        ASSERT_EQ(values[static_cast<std::size_t>(256 + i)], static_cast<float>(i + 1001));
+    }
+    EXPECT_EQ(stored_normalization(reader->info(), "").deviation, std::vector<double>{65535});
+
+    o.force = true;
+    o.range = ValueRange{0, 4095};
+    import_sequences(o, notes_);
+    EXPECT_EQ(open_sequences(o.output)->info().range, (ValueRange{0, 4095}));
+    o.range.reset();
+    o.range_percentile = 0.001;
+    import_sequences(o, notes_);
+    const auto found = open_sequences(o.output)->info().range;
+    ASSERT_TRUE(found);
+    EXPECT_NEAR(found->low, 1, 1);
+    EXPECT_NEAR(found->high, 1256, 1);
+    EXPECT_THAT(notes_.warnings, ElementsAre());
+}
+
+TEST_F(ImportTest, TheRangeOfArraysIsKept) {
+    const auto write = [&](const std::string& name, const Json& attributes) {
+        auto writer =
+            create_sequences(file(name), 1, {5, 1, 16, 16}, {.dtype = DType::f32, .attributes = attributes});
+        writer->append(std::vector<float>(5 * 256, 280.0F));
+        writer->finish();
+    };
+    write("a.h5", {{"range", {250, 310}}});
+    write("b.h5", {{"range", {250, 310}}});
+    write("c.h5", Json::object());
+    auto o = options({file("a.h5"), file("b.h5")});
+    import_sequences(o, notes_);
+    EXPECT_EQ(open_sequences(o.output)->info().range, (ValueRange{250, 310}));
+    EXPECT_THAT(notes_.warnings, ElementsAre());
+    o.inputs.push_back(file("c.h5"));
+    o.force = true;
+    import_sequences(o, notes_);
+    EXPECT_EQ(open_sequences(o.output)->info().range, std::nullopt);
+    EXPECT_THAT(notes_.warnings, ElementsAre(AllOf(HasSubstr("250 to 310"), HasSubstr("unknown range"),
+                                                   HasSubstr("c.h5"), HasSubstr("--range"))));
+}
+
 TEST_F(ImportTest, FramesOfArraysThatLackValuesAreGaps) {
     const SequenceShape shape{8, 1, 2, 2};
     auto writer = create_sequences(file("a.npy"), 1, shape, {.dtype = DType::f32});

@@ -132,7 +132,7 @@ void run_evaluate(EvaluateArguments a, Console& console) {
     if (const auto line = trained_on(*data, predictor); !line.empty()) console.warn(line);
     for (const auto& line : data->warnings()) console.warn(line);
     EvaluateOptions options;
-    options.metrics = a.metrics.options();
+    options.metrics = a.metrics.options(data->range() ? data->range() : predictor.trained_range());
     options.batch_size = a.batch;
     const auto evaluation = evaluate(predictor, *data, options, console, interrupted);
     warn_of_values(evaluation.metrics, console);

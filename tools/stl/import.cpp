@@ -14,13 +14,14 @@
 #include "tools/stl/checks.h"
 #include "tools/stl/command.h"
 #include "tools/stl/frame_size.h"
+#include "tools/stl/metric_options.h"
 
 namespace stl::tools {
 namespace {
 
 struct ImportArguments {
     ImportOptions options;
-    std::string size, fit = "stretch", split_by = "source";
+    std::string size, fit = "stretch", split_by = "source", range;
     bool gray = false, rgb = false;
     double train = -1, val = -1, test = -1;
     LayoutOptions layout;  ///< of --from
@@ -73,6 +74,11 @@ void run_import(ImportArguments a, Console& console) {
     o.channels = a.gray ? 1 : a.rgb ? 3 : 0;
     o.fit = parse_fit(a.fit);
     o.split_by = a.split_by == "time" ? SplitBy::time : SplitBy::source;
+    constexpr double percentile = 0.001;
+    if (a.range == "percentile")
+        o.range_percentile = percentile;
+    else if (!a.range.empty())
+        o.range = parse_range("--range", a.range);
     if (a.train >= 0) o.train = a.train;
     if (a.val >= 0) o.val = a.val;
     if (a.test >= 0) o.test = a.test;
@@ -129,6 +135,10 @@ void add_import(CLI::App& app, Console& console) {
     c->add_option("--compression,--compress", o.compression, "deflate level, 0 to 9")
         ->check(CLI::Range(0, 9))
         ->capture_default_str();
+    c->add_option("--range", a.range,
+                  "values that stand for black and white: LOW,HIGH as they are stored, or percentile (0.1 "
+                  "and 99.9 % of all "
+                  "values) (default: what the sources say)");
     c->add_flag("--normalize", o.normalize,
                 "let training normalise by mean and deviation of the training sequences");
     c->add_flag("--force", o.force, "replace an existing output");

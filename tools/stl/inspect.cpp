@@ -38,7 +38,9 @@ Json numbers(const SequenceStatistics& s) {
 void write_sheet(const InspectArguments& a, const SequenceReader& reader, const SequenceStatistics& s) {
     const SequenceInfo& info = reader.info();
     PanelOptions options;
-    if (s.minimum < -0.01 || s.maximum > 1.01) {
+    if (info.range && !info.range->is_unit()) {
+        options.range = {static_cast<float>(info.range->low), static_cast<float>(info.range->high), 0};
+    } else if (s.minimum < -0.01 || s.maximum > 1.01) {
         options.range = {static_cast<float>(s.minimum), static_cast<float>(s.maximum), 0};
     }
     std::vector<float> values(static_cast<std::size_t>(info.shape.elements()));
@@ -73,6 +75,7 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
                   {"shape", {info.shape.frames, info.shape.channels, info.shape.height, info.shape.width}},
                   {"dtype", dtype_name(info.dtype)},
                   {"fps", info.fps},
+                  {"range", info.range ? info.range->to_json() : Json(nullptr)},
                   {"splits", nullptr},
                   {"statistics", numbers(s)},
                   {"attributes", info.attributes},
@@ -89,6 +92,8 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
     console.print(fmt::format("values: {:.4g} to {:.4g}, mean {:.4g}, deviation {:.4g} (of {} sequences{})",
                               s.minimum, s.maximum, s.mean, s.deviation, s.rows,
                               s.non_finite > 0 ? fmt::format("; {} not finite", s.non_finite) : ""));
+    if (info.range && !info.range->is_unit())
+        console.print(fmt::format("range: {} stand for black and white", to_string(*info.range)));
     console.print(fmt::format("motion: {:.4g} from frame to frame, {:.1f} % of the frames stand still",
                               s.motion, 100 * s.still));
     if (const auto training = info.attributes.find("training_values"); training != info.attributes.end()) {

@@ -45,7 +45,9 @@ std::vector<std::string> split(const std::string& text) {
     return parts;
 }
 
-std::pair<double, double> range_of(const std::string& option, const std::string& text) {
+}  // namespace
+
+ValueRange parse_range(const std::string& option, const std::string& text) {
     double low = 0, high = 0;
     const auto parts = split(text);
     const auto number = [](const std::string& part, double& value) {
@@ -57,8 +59,6 @@ std::pair<double, double> range_of(const std::string& option, const std::string&
     }
     return {low, high};
 }
-
-}  // namespace
 
 void MetricArguments::add_to(CLI::App& command, bool scales) {
     begin_group(command, "Metrics");
@@ -76,8 +76,9 @@ void MetricArguments::add_to(CLI::App& command, bool scales) {
                                  metric_titles(&Metric::summed)));
     auto* range = command.add_option(
         "--range", range_,
-        fmt::format("LOW,HIGH: values that stand for black and white; {} scale them to 0,1 (default: 0,1)",
-                    metric_titles(&Metric::needs_range)));
+        fmt::format(
+            "LOW,HIGH: values that stand for black and white; {} scale them to 0,1 (default: the data's)",
+            metric_titles(&Metric::needs_range)));
     if (!scales) return;
     auto* mean =
         command.add_option("--mean", mean_, "M of value * S + M, applied to both files (requires --std)")
@@ -96,16 +97,19 @@ void MetricArguments::add_to(CLI::App& command, bool scales) {
                                    metric_titles(&Metric::by_group)));
 }
 
-MetricOptions MetricArguments::options() const {
+MetricOptions MetricArguments::options(const std::optional<ValueRange>& of_data) const {
     MetricOptions o;
     o.ssim = parse_ssim_mode(ssim_);
     o.spatial_norm = spatial_norm_;
     o.mean = mean_;
     o.std = std_;
-    std::tie(o.clip_min, o.clip_max) = range_of("--clip", clip_);
+    const auto clip = parse_range("--clip", clip_);
+    o.clip_min = clip.low;
+    o.clip_max = clip.high;
     if (!range_.empty()) {
-        const auto [low, high] = range_of("--range", range_);
-        o.range = ValueRange{low, high};
+        o.range = parse_range("--range", range_);
+    } else if (of_data && !of_data->is_unit() && !mean_ && clip_ == default_clip) {
+        o.range = of_data;
     }
     if (!channel_names_.empty()) o.channel_names = split(channel_names_);
     if (!lpips_.empty()) o.lpips = Lpips::read(lpips_, lpips_heads_);

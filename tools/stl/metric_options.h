@@ -1,6 +1,7 @@
 // The options of every subcommand that measures predictions, and the table that shows what came out.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,18 +16,23 @@ namespace stl::tools {
 class MetricArguments {
   public:
     void add_to(CLI::App& command, bool scales);
+    /// of_data: what the data say of the values that stand for black and white; options that say otherwise come first.
     /// UsageError where they do not fit together.
-    MetricOptions options() const;
+    MetricOptions options(const std::optional<ValueRange>& of_data) const;
 
   private:
     std::string ssim_ = "openstl";
     std::string lpips_, lpips_heads_;
     bool spatial_norm_ = false;
     std::optional<double> mean_, std_;
-    std::string clip_ = "0,1";
+    static constexpr const char* default_clip = "0,1";
+    std::string clip_ = default_clip;
     std::string range_;
     std::string channel_names_;
 };
+
+/// LOW,HIGH. UsageError naming the option.
+ValueRange parse_range(const std::string& option, const std::string& text);
 
 /// Warns where frames hold NaN, whose metrics are null in JSON, and where the true values leave [0, 1], so that
 /// metrics that need a range are missing.

@@ -56,7 +56,8 @@ void run_metrics(const CompareArguments& a, Console& console) {
         for (const auto& line : file->info().warnings) console.warn(line);
     }
     check_shapes(a, prediction->info(), truth->info());
-    const auto options = a.metrics.options();
+    const auto& range = truth->info().range;
+    const auto options = a.metrics.options(range ? range : prediction->info().range);
     MetricAccumulator metrics(options);
     const auto count = truth->info().count;
     const auto at_once = std::max<std::int64_t>(1, values_at_once / truth->info().shape.elements());

@@ -61,7 +61,8 @@ void run_stream(const PredictArguments& arguments, Predictor& predictor, Console
     std::signal(SIGPIPE, SIG_IGN);  // a reader that has seen enough is not a failure
     const auto written = predict_stream(
         std::cin, std::cout, format, model.frames,
-        [&](const torch::Tensor& x) { return predictor.predict(x, 1); }, interrupted);
+        [&](const torch::Tensor& x) { return predictor.predict(x, 1); },
+        predictor.trained_range().value_or(ValueRange{}), interrupted);
     console.info(fmt::format("{} predicted frames written", written));
 }
 
@@ -73,6 +74,7 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
     options.folder_fps = arguments.folder_fps;
     options.fit = parse_fit(arguments.fit);
     options.trained_fps = predictor.trained_fps();
+    options.trained_range = predictor.trained_range();
     options.stop = interrupted;
     options.own_size = arguments.tile;
     options.counted = needs_count(arguments.output);
@@ -99,6 +101,7 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
         arguments.output, source->count(), shape,
         {.fps = source->fps(),
          .pixel_aspect = pixel_aspect,
+         .range = predictor.trained_range().value_or(ValueRange{}),
          .attributes = {{"source",
                          DataFile(arguments.input.path.filename(), arguments.input.dataset).string()},
                         {"made_by", "stl predict"},

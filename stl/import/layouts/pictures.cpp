@@ -146,7 +146,7 @@ std::vector<std::uint8_t> planes_of(const Image& image, bool blue_first) {
 
 Image read_picture(const fs::path& path, int channels) {
     if (!fs::is_regular_file(path)) fail("{}: no such picture", path.string());
-    return decode_picture(path, {.channels = channels}).image;
+    return decode_picture(path, {.channels = channels}).picture.image;
 }
 
 }  // namespace stl

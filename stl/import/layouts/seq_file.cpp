@@ -61,7 +61,7 @@ std::optional<Image> SeqFile::next() {
     }
     auto picture = decode_picture(bytes.subspan(at_ + size_bytes, size - size_bytes), file_.path(), {});
     at_ = after(at_ + size);
-    return std::move(picture.image);
+    return std::move(picture.picture.image);
 }
 
 }  // namespace stl
