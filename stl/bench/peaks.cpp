@@ -33,7 +33,7 @@ double best_seconds_of_product(const torch::TensorOptions& options, std::int64_t
 }
 
 /// The same product by the kernel of fast inference, which on some processors is the quicker one.
-double best_seconds_of_ours(cpu::Precision precision, std::int64_t side, int repeats) {
+double best_seconds_of_ours(cpu::Type precision, std::int64_t side, int repeats) {
     const inference::PointwisePlan plan(
         Map{torch::rand({side, side}, torch::kFloat64), torch::zeros({side}, torch::kFloat64)}, precision);
     const auto a = torch::rand({side, side});
@@ -56,9 +56,9 @@ double product_flops(torch::ScalarType type, std::int64_t side, int repeats) {
     const torch::NoGradGuard no_grad;
     double seconds = best_seconds_of_product(torch::dtype(type), side, repeats);
     if (type == torch::kFloat32) {
-        seconds = std::min(seconds, best_seconds_of_ours(cpu::Precision::float32, side, repeats));
+        seconds = std::min(seconds, best_seconds_of_ours(cpu::Type::float32, side, repeats));
     } else if (type == torch::kBFloat16 && cpu::multiplies_bfloat16(cpu::best_isa())) {
-        seconds = std::min(seconds, best_seconds_of_ours(cpu::Precision::bfloat16, side, repeats));
+        seconds = std::min(seconds, best_seconds_of_ours(cpu::Type::bfloat16, side, repeats));
     }
     return flops(side, seconds);
 }

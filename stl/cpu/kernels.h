@@ -11,8 +11,8 @@
 #include <cstdint>
 
 #include "stl/cpu/isa.h"
-#include "stl/cpu/precision.h"
 #include "stl/cpu/training.h"
+#include "stl/cpu/type.h"
 
 namespace stl::cpu {
 
@@ -28,7 +28,7 @@ inline constexpr int padded(int columns) {
 /// and a_row, a_line, taps and depth count pairs. With taps over a padded picture it is a convolution, with `lines` of
 /// all its lines: each has `rows` rows of its own (there are no residuals or row biases then).
 struct Product {
-    Precision precision = Precision::float32;
+    Type precision = Type::float32;
     const float* a = nullptr;
     Index a_row = 0;
     const Index* taps = nullptr;  ///< null: one, at 0
@@ -86,14 +86,13 @@ enum class Op {
 struct Elementwise {
     const float* a = nullptr;
     Index a_row = 0;
-    Precision b_stored = Precision::float32;  ///< silu_affine_add alone takes pairs
+    Type b_stored = Type::float32;  ///< silu_affine_add alone takes pairs
     const float* b = nullptr;
     Index b_row = 0;
     const float* scale = nullptr;
     const float* shift = nullptr;
-    Precision stored =
-        Precision::float32;  ///< of `out` (not of subtract_outer); SiLU is as exact as it needs
-    float* out = nullptr;    ///< may be a or b, if it is of the same type
+    Type stored = Type::float32;  ///< of `out` (not of subtract_outer); SiLU is as exact as it needs
+    float* out = nullptr;         ///< may be a or b, if it is of the same type
     Index out_row = 0;
     int rows = 0, columns = 0;
 };
@@ -124,11 +123,11 @@ inline constexpr int winograd_points = 36;
 /// in: the top left corner of the tiles' 6x6 inputs; tiles lie 4 pixels apart in a row. out:
 /// [36][point_stride], in it [tiles][columns]; in bfloat16 [tiles][columns / 2] pairs.
 struct WinogradInput {
-    Precision stored = Precision::float32;  ///< of `in`
+    Type stored = Type::float32;  ///< of `in`
     const void* in = nullptr;
-    Index pixel = 0, line = 0;                 ///< values from one pixel to the next, one line to the next
-    int tiles = 0, columns = 0;                ///< columns: a multiple of column_step
-    Precision precision = Precision::float32;  ///< of `out`
+    Index pixel = 0, line = 0;       ///< values from one pixel to the next, one line to the next
+    int tiles = 0, columns = 0;      ///< columns: a multiple of column_step
+    Type precision = Type::float32;  ///< of `out`
     float* out = nullptr;
     Index point_stride = 0;
 };
@@ -140,7 +139,7 @@ struct WinogradOutput {
     Index point_stride = 0;
     int tiles = 0, columns = 0;
     const float* bias = nullptr;
-    Precision stored = Precision::float32;  ///< of `out`
+    Type stored = Type::float32;  ///< of `out`
     void* out = nullptr;
     Index out_pixel = 0, out_line = 0;
     int width = 0, height = 0;
@@ -150,7 +149,7 @@ struct WinogradOutput {
 /// beyond `width` and `height` (counted from the first tile's first) counts as zero. out: [36][point_stride],
 /// in it [tiles][columns].
 struct WinogradOutputGradient {
-    Precision stored = Precision::float32;  ///< of `in`
+    Type stored = Type::float32;  ///< of `in`
     const void* in = nullptr;
     Index pixel = 0, line = 0;  ///< values from one pixel to the next, one line to the next
     int width = 0, height = 0;

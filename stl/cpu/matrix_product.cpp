@@ -49,7 +49,7 @@ struct Block {
     };
 
     int columns(int p) const { return std::min(panel_columns, product.columns - p * panel_columns); }
-    bool is_direct() const { return product.stored == Precision::float32; }
+    bool is_direct() const { return product.stored == Type::float32; }
     /// Where the sums of a panel are, and from one row to the next.
     float* sums(int p) const {
         if (!is_direct()) return scratch + (p - panel) * panel_sums;
@@ -83,7 +83,7 @@ struct Block {
 
     /// Adds `some` words from `word` on, of `words`, to the sums of a panel.
     void multiply(int p, Left left, int word, int some, int words) const {
-        Product part{.precision = Precision::bfloat16};
+        Product part{.precision = Type::bfloat16};
         part.a = left.words;
         part.a_row = left.row;
         part.depth = some;

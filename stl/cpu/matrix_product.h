@@ -1,4 +1,4 @@
-// Products of whole matrices in bfloat16 pairs (precision.h), spread over the threads: what linear maps and their
+// Products of whole matrices in bfloat16 pairs (type.h), spread over the threads: what linear maps and their
 // gradients are made of in training. Inference packs its weights once instead (packing.h).
 //
 // No sum depends on the number of threads.
@@ -36,7 +36,7 @@ struct MatrixProduct {
     const float* right = nullptr;  ///< packed
     const float* bias = nullptr;   ///< null: none
     int rows = 0, depth = 0, columns = 0;
-    Precision stored = Precision::float32;  ///< of out
+    Type stored = Type::float32;  ///< of out
     void* out = nullptr;
     Index out_row = 0;         ///< values; even
     float* scratch = nullptr;  ///< product_scratch() floats for each thread

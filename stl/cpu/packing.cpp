@@ -22,7 +22,7 @@ Order padded_parts(std::span<const int> sizes) {
 }
 
 Panels::Panels(const float* weight, int source_depth, const Order& outputs, const Order& depths,
-               Precision precision)
+               Type precision)
     : precision_(precision),
       outputs_(padded(static_cast<int>(outputs.size()))),
       depth_(words_of(precision, static_cast<int>(depths.size()))) {
@@ -34,7 +34,7 @@ Panels::Panels(const float* weight, int source_depth, const Order& outputs, cons
         const float* row = weight + static_cast<std::ptrdiff_t>(outputs[o]) * source_depth;
         for (std::size_t k = 0; k < depths.size(); ++k) values[k] = depths[k] < 0 ? 0.0F : row[depths[k]];
         const float* words = values.data();
-        if (precision == Precision::bfloat16) {
+        if (precision == Type::bfloat16) {
             kernels().narrow_rows({.in = words, .rows = 1, .columns = columns, .out = pairs.data()});
             words = pairs.data();
         }

@@ -22,10 +22,9 @@ class Panels {
   public:
     Panels() = default;
     /// weight: [*, source_depth]; `outputs` and `depths` choose and order its rows and columns.
-    Panels(const float* weight, int source_depth, const Order& outputs, const Order& depths,
-           Precision precision);
+    Panels(const float* weight, int source_depth, const Order& outputs, const Order& depths, Type precision);
 
-    Precision precision() const { return precision_; }
+    Type precision() const { return precision_; }
     int outputs() const { return outputs_; }  ///< padded to column_step
     int depth() const { return depth_; }      ///< values or pairs, as Product counts
     int count() const { return (outputs_ + panel_columns - 1) / panel_columns; }
@@ -39,7 +38,7 @@ class Panels {
 
   private:
     Buffer data_;
-    Precision precision_ = Precision::float32;
+    Type precision_ = Type::float32;
     int outputs_ = 0, depth_ = 0;
 };
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 
 #include "stl/cpu/kernels.h"
-#include "stl/cpu/precision.h"
+#include "stl/cpu/type.h"
 
 namespace stl::cpu {
 
@@ -14,7 +14,7 @@ struct Plane {
     float* data = nullptr;  ///< the corner of the border
     int height = 0, width = 0, channels = 0, border = 0;
     int spare = winograd_tile - 1;  ///< the last tile may reach over the edge
-    Precision stored = Precision::float32;
+    Type stored = Type::float32;
 
     int lines() const { return height + 2 * border + spare; }
     int columns() const { return width + 2 * border + spare; }

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "stl/cpu/precision.h"
+#include "stl/cpu/type.h"
 
 namespace stl::cpu {
 
@@ -42,7 +42,7 @@ inline constexpr int plane_kernel_limit = 31;
 /// PixelShuffle by 2 comes first: x is [height][width][4][channels], the four places of a pixel one after the
 /// other, the result [2 * height][2 * width][channels].
 struct GroupNormSilu {
-    Precision precision = Precision::float32;  ///< of in, out and their gradients
+    Type precision = Type::float32;  ///< of in, out and their gradients
     const void* in = nullptr;
     int channels = 0, groups = 1, height = 0, width = 0;
     bool shuffle = false;
@@ -80,7 +80,7 @@ struct Blend {
 
 /// out = GELU(in), exact; where `sums` is, sums += weight * out.
 struct Gelu {
-    Precision precision = Precision::float32;  ///< of in and out
+    Type precision = Type::float32;  ///< of in and out
     const void* in = nullptr;
     void* out = nullptr;
     Index count = 0;
@@ -90,7 +90,7 @@ struct Gelu {
 
 /// in_grad = grad * GELU'(in). `in_grad` may be `grad`.
 struct GeluBackward {
-    Precision precision = Precision::float32;  ///< of all
+    Type precision = Type::float32;  ///< of all
     const void* in = nullptr;
     const void* grad = nullptr;
     void* in_grad = nullptr;

@@ -32,8 +32,8 @@ struct Tiles {
     Index count() const { return Index{wide} * high; }
 };
 
-Index size_of(Precision stored) {
-    return stored == Precision::bfloat16 ? 2 : 4;
+Index size_of(Type stored) {
+    return stored == Type::bfloat16 ? 2 : 4;
 }
 
 // A filter at each point is its (1, x, x^2) there, divided by the product of the point's distances to the
@@ -89,7 +89,7 @@ void winograd_weights_gradient(const float* points, float* filter) {
     }
 }
 
-WinogradFilters::WinogradFilters(const Source& source, Precision precision) : inputs_(source.padded_inputs) {
+WinogradFilters::WinogradFilters(const Source& source, Type precision) : inputs_(source.padded_inputs) {
     const auto size = static_cast<std::size_t>(source.outputs) * static_cast<std::size_t>(source.inputs);
     std::vector<float> by_point(size * winograd_points);
     parallel(source.outputs, [&](int o) {

@@ -33,12 +33,12 @@ class WinogradFilters {
         std::ptrdiff_t output_step = 0, input_step = 0;
         bool turned = false;
     };
-    WinogradFilters(const Source& source, Precision precision);
+    WinogradFilters(const Source& source, Type precision);
 
     const Panels& at(int point) const { return points_[static_cast<std::size_t>(point)]; }
     int outputs() const { return points_.front().outputs(); }  ///< padded to column_step
     int inputs() const { return inputs_; }                     ///< padded
-    Precision precision() const { return points_.front().precision(); }
+    Type precision() const { return points_.front().precision(); }
 
   private:
     int inputs_;
@@ -49,7 +49,7 @@ class WinogradFilters {
 struct WinogradConvolution {
     const WinogradFilters* filters = nullptr;  ///< all of a call with the same precision; inputs: the plane's
     const float* bias = nullptr;               ///< null: none
-    Precision stored = Precision::float32;     ///< of `out`
+    Type stored = Type::float32;               ///< of `out`
     void* out = nullptr;
     Index pixel = 0, line = 0;  ///< values from one to the next
 };

@@ -19,8 +19,8 @@ using cpu::Index;
 
 inline constexpr auto channels_last = torch::MemoryFormat::ChannelsLast;
 
-inline cpu::Precision precision_of(const Tensor& x) {
-    return x.scalar_type() == torch::kBFloat16 ? cpu::Precision::bfloat16 : cpu::Precision::float32;
+inline cpu::Type precision_of(const Tensor& x) {
+    return x.scalar_type() == torch::kBFloat16 ? cpu::Type::bfloat16 : cpu::Type::float32;
 }
 
 inline std::byte* bytes(const Tensor& x) {

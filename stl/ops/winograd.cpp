@@ -29,7 +29,7 @@ cpu::WinogradFilters filters_of(const Tensor& weight_, bool turned) {
         std::swap(source.output_step, source.input_step);
         source.padded_inputs = outputs;
     }
-    return {source, cpu::Precision::float32};
+    return {source, cpu::Type::float32};
 }
 
 /// Only the inside: the border is zero and stays so.

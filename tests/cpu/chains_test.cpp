@@ -47,7 +47,7 @@ double slope(F f, double x) {
 /// In pairs of bfloat16, and back.
 Values narrowed(const Values& values) {
     const auto count = static_cast<int>(values.size());
-    Values pairs(static_cast<std::size_t>(words_of(Precision::bfloat16, count)));
+    Values pairs(static_cast<std::size_t>(words_of(Type::bfloat16, count)));
     kernels().narrow_rows({.in = values.data(), .rows = 1, .columns = count, .out = pairs.data()});
     return pairs;
 }
@@ -108,8 +108,8 @@ TEST_P(ChainsTest, GeluInBfloat16) {
     for_lengths([&](Index count, const std::vector<Values>& in) {
         const auto x = narrowed(in[0]), grad = narrowed(in[1]);
         Values out(x.size()), x_grad(x.size());
-        k.gelu({.precision = Precision::bfloat16, .in = x.data(), .out = out.data(), .count = count});
-        k.gelu_backward({.precision = Precision::bfloat16,
+        k.gelu({.precision = Type::bfloat16, .in = x.data(), .out = out.data(), .count = count});
+        k.gelu_backward({.precision = Type::bfloat16,
                          .in = x.data(),
                          .grad = grad.data(),
                          .in_grad = x_grad.data(),
@@ -261,8 +261,8 @@ std::vector<double> group_norm_silu(const NormCase& c, const std::vector<double>
 
 /// The layer's forward and backward pass on one picture.
 struct NormRun {
-    NormRun(const TrainingKernels& k, const NormCase& c, Precision precision, const Values& x,
-            const Values& grad, const Values& gamma, const Values& beta)
+    NormRun(const TrainingKernels& k, const NormCase& c, Type precision, const Values& x, const Values& grad,
+            const Values& gamma, const Values& beta)
         : out(x.size()), x_grad(x.size()), gamma_grad(gamma.size()), beta_grad(gamma.size()) {
         Values mean(static_cast<std::size_t>(c.groups)), rstd(mean);
         std::vector<double> scratch(group_norm_scratch(c.channels));
@@ -301,7 +301,7 @@ TEST_P(ChainsTest, GroupNormSiluAndItsGradients) {
         const auto count = channels * static_cast<std::size_t>(c.height * c.width * (c.shuffle ? 4 : 1));
         const auto x = random_values(count, 1), grad = random_values(count, 2);
         const auto gamma = random_values(channels, 3), beta = random_values(channels, 4);
-        const NormRun run(k, c, Precision::float32, x, grad, gamma, beta);
+        const NormRun run(k, c, Type::float32, x, grad, gamma, beta);
         const std::vector<double> exact(x.begin(), x.end());
         const auto y = group_norm_silu(c, exact, gamma, beta);
         for (std::size_t i = 0; i < count; ++i) ASSERT_NEAR(run.out[i], y[i], 1e-5) << i;
@@ -347,8 +347,8 @@ TEST_P(ChainsTest, GroupNormSiluInBfloat16) {
             grad[i] = static_cast<float>(half_of(grad_pairs, i));
         }
         const auto gamma = random_values(channels, 3), beta = random_values(channels, 4);
-        const NormRun wide(k, c, Precision::float32, x, grad, gamma, beta);
-        const NormRun narrow(k, c, Precision::bfloat16, pairs, grad_pairs, gamma, beta);
+        const NormRun wide(k, c, Type::float32, x, grad, gamma, beta);
+        const NormRun narrow(k, c, Type::bfloat16, pairs, grad_pairs, gamma, beta);
         for (std::size_t i = 0; i < count; ++i) {
             const double y = double{wide.out[i]}, dx = double{wide.x_grad[i]};
             ASSERT_NEAR(half_of(narrow.out, i), y, bfloat16_rounding * std::abs(y) + 1e-6) << i;
@@ -369,7 +369,7 @@ TEST_P(ChainsTest, GroupNormSiluKeepsItsDigits) {
         auto x = random_values(count, 1);
         for (auto& value : x) value = std::round(value * 64) / 64 + (outlier ? 0.0F : 64.0F);
         if (outlier) x[0] = x[16] = 3000.0F;
-        const NormRun run(k, c, Precision::float32, x, x, gamma, beta);
+        const NormRun run(k, c, Type::float32, x, x, gamma, beta);
         const auto y = group_norm_silu(c, std::vector<double>(x.begin(), x.end()), gamma, beta);
         for (std::size_t i = 0; i < count; ++i)
             ASSERT_NEAR(run.out[i], y[i], 2e-5 * (1 + std::abs(y[i]))) << i;

@@ -132,7 +132,7 @@ TEST_P(KernelsTest, ProductOfPairs) {
     for (const auto& [rows, depth, columns] :
          {ProductCase{1, 1, 16}, {5, 7, 32}, {14, 64, 16}, {29, 33, 48}, {256, 100, 80}}) {
         SCOPED_TRACE(rows);
-        const int words = words_of(Precision::bfloat16, depth);
+        const int words = words_of(Type::bfloat16, depth);
         const auto a = random_values(static_cast<std::size_t>(rows * depth), 1);
         const auto w = random_values(static_cast<std::size_t>(depth * columns), 2);
         const auto bias = random_values(static_cast<std::size_t>(columns), 3);
@@ -151,7 +151,7 @@ TEST_P(KernelsTest, ProductOfPairs) {
                           .out = w_pairs.data(),
                           .out_row = columns});
         Product p;
-        p.precision = Precision::bfloat16;
+        p.precision = Type::bfloat16;
         p.a = pairs.data();
         p.a_row = words;
         p.depth = words;
@@ -262,7 +262,7 @@ TEST_P(KernelsTest, ProductWithTapsIsAConvolution) {
 TEST(Packing, OrdersAndPads) {
     const std::vector<float> w{1, 2, 3,   // output 0
                                4, 5, 6};  // output 1
-    const Panels panels(w.data(), 3, {1, -1, 0}, {2, 0, -1, 1}, Precision::float32);
+    const Panels panels(w.data(), 3, {1, -1, 0}, {2, 0, -1, 1}, Type::float32);
     EXPECT_EQ(panels.outputs(), 16);
     EXPECT_EQ(panels.depth(), 4);
     EXPECT_EQ(panels.count(), 1);
@@ -274,7 +274,7 @@ TEST(Packing, OrdersAndPads) {
     EXPECT_EQ(at(2, 0), 0);
     EXPECT_EQ(at(3, 2), 2);
     EXPECT_EQ(at(0, 1), 0);
-    const Panels narrow(w.data(), 3, {1, -1, 0}, {2, 0, 1}, Precision::bfloat16);
+    const Panels narrow(w.data(), 3, {1, -1, 0}, {2, 0, 1}, Type::bfloat16);
     EXPECT_EQ(narrow.depth(), 2);
     std::vector<float> words(narrow.panel(0), narrow.panel(0) + 2 * panel_columns);
     const auto halves = halves_of(words);
@@ -533,7 +533,7 @@ TEST_P(KernelsTest, WinogradIsTheConvolution) {
                       .line = in_width * columns,
                       .tiles = tiles,
                       .columns = columns,
-                      .precision = Precision::bfloat16,
+                      .precision = Type::bfloat16,
                       .out = pairs.data(),
                       .point_stride = tiles * columns / 2});
     k.narrow_rows({.in = values.data(),
@@ -594,7 +594,7 @@ TEST_P(KernelsTest, WinogradTakesAndStoresBfloat16) {
     std::vector<float> of_floats(winograd_points * tiles * columns), of_halves(of_floats.size());
     input.out = of_floats.data();
     k.winograd_input(input);
-    input.stored = Precision::bfloat16;
+    input.stored = Type::bfloat16;
     input.in = halves.data();
     input.out = of_halves.data();
     k.winograd_input(input);
@@ -613,7 +613,7 @@ TEST_P(KernelsTest, WinogradTakesAndStoresBfloat16) {
                           .width = width,
                           .height = height};
     k.winograd_output(output);
-    output.stored = Precision::bfloat16;
+    output.stored = Type::bfloat16;
     output.out = stored.data();
     k.winograd_output(output);
     for (std::size_t i = 0; i < outputs; ++i)

@@ -62,7 +62,7 @@ struct Matrix {
     std::vector<std::uint16_t> halves;
 };
 
-void expect_sums(const Kernels& kernels, const Sizes& s, Source source, Precision stored, bool turned) {
+void expect_sums(const Kernels& kernels, const Sizes& s, Source source, Type stored, bool turned) {
     SCOPED_TRACE(testing::Message() << isa_name(kernels.isa) << ", " << s.rows << " x " << s.depth << " x "
                                     << s.columns << ", source " << static_cast<int>(source));
     const Matrix right(source, s.depth, s.columns);
@@ -87,7 +87,7 @@ void expect_sums(const Kernels& kernels, const Sizes& s, Source source, Precisio
     const auto cells = static_cast<std::size_t>(s.rows * out_row);
     std::vector<float> floats(cells, untouched);
     std::vector<std::uint16_t> halves(cells, narrowed(untouched));
-    const bool narrow = stored == Precision::bfloat16;
+    const bool narrow = stored == Type::bfloat16;
     // The same left factor as columns.
     std::vector<std::uint16_t> left_turned(static_cast<std::size_t>(s.depth * s.rows));
     for (Index r = 0; r < s.rows; ++r) {
@@ -151,9 +151,9 @@ TEST_P(MatrixProductTest, EqualsTheSums) {
         std::vector<const Kernels*> all{&test::emulated_tiles()};
         for (const auto isa : available_isas()) all.push_back(&kernels(isa));
         for (const auto* each : all) {
-            expect_sums(*each, s, GetParam(), Precision::float32, false);
-            expect_sums(*each, s, GetParam(), Precision::bfloat16, false);
-            expect_sums(*each, s, GetParam(), Precision::float32, true);
+            expect_sums(*each, s, GetParam(), Type::float32, false);
+            expect_sums(*each, s, GetParam(), Type::bfloat16, false);
+            expect_sums(*each, s, GetParam(), Type::float32, true);
         }
     }
 }

@@ -80,7 +80,7 @@ struct Material {
 
 Product product_of(const Sizes& s, const Material& m, std::vector<float>& out) {
     Product p;
-    p.precision = Precision::bfloat16;
+    p.precision = Type::bfloat16;
     p.a = m.a.data();
     p.a_row = m.a_row;
     p.taps = m.taps.data();

@@ -65,7 +65,7 @@ void expect_equal(const SimVPOptions& options, std::int64_t batch, cpu::Isa isa 
     SCOPED_TRACE(options.to_json().dump() + ", batch " + std::to_string(batch) + ", " + cpu::isa_name(isa));
     const torch::NoGradGuard no_grad;
     auto model = random_model(options);
-    PlannedInference fast(*model, cpu::Precision::float32, cpu::kernels(isa));
+    PlannedInference fast(*model, cpu::Type::float32, cpu::kernels(isa));
     const auto x = torch::rand({batch, options.frames, options.channels, options.height, options.width});
     const auto plain = model->predict(x);
     const auto first = fast.predict(x);
@@ -97,7 +97,7 @@ void expect_as_near_as_autocast(const SimVPOptions& options, const cpu::Kernels&
     SCOPED_TRACE(options.to_json().dump() + ", " + cpu::isa_name(kernels.isa));
     const torch::NoGradGuard no_grad;
     auto model = random_model(options);
-    PlannedInference fast(*model, cpu::Precision::bfloat16, kernels);
+    PlannedInference fast(*model, cpu::Type::bfloat16, kernels);
     const auto x = torch::rand({2, options.frames, options.channels, options.height, options.width});
     const auto exact = model->predict(x);
     torch::Tensor rounded;

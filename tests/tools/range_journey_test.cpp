@@ -26,7 +26,8 @@ class RangeJourney : public ProgramTest {
         for (std::int64_t n = 0; n < rows; ++n) {
             for (std::int64_t t = 0; t < frames; ++t) {
                 for (std::int64_t i = 0; i < side * side; ++i) {
-                    const auto x = static_cast<double>(i % side - n - t), y = static_cast<double>(i / side - 8);
+                    const auto x = static_cast<double>(i % side - n - t),
+                               y = static_cast<double>(i / side - 8);
                     values.push_back(static_cast<float>(260 + 40 * std::exp(-(x * x + y * y) / 8)));
                 }
             }
@@ -36,12 +37,13 @@ class RangeJourney : public ProgramTest {
     }
 
     void train(const std::string& data) const {
-        write_json(folder_ / "e.json",
-                   {{"dataset", {{"name", "file"}, {"path", data}, {"input_frames", 3}, {"output_frames", 2}}},
-                    {"model",
-                     {{"translator", "gsta"}, {"hid_S", 4}, {"hid_T", 8}, {"N_S", 2}, {"N_T", 2}}},
-                    {"train", {{"epochs", 30}, {"batch_size", 2}, {"lr", 0.01}, {"threads", 1}}}});
-        EXPECT_THAT(good("train e.json --run run").err, HasSubstr("the network sees the values 250 to 310 as 0 to 1"));
+        write_json(
+            folder_ / "e.json",
+            {{"dataset", {{"name", "file"}, {"path", data}, {"input_frames", 3}, {"output_frames", 2}}},
+             {"model", {{"translator", "gsta"}, {"hid_S", 4}, {"hid_T", 8}, {"N_S", 2}, {"N_T", 2}}},
+             {"train", {{"epochs", 30}, {"batch_size", 2}, {"lr", 0.01}, {"threads", 1}}}});
+        EXPECT_THAT(good("train e.json --run run").err,
+                    HasSubstr("the network sees the values 250 to 310 as 0 to 1"));
     }
 };
 
@@ -97,7 +99,8 @@ TEST_F(RangeJourney, WithoutOneThereIsALineOfReason) {
     const auto outcome = good("metrics plain.h5 plain.h5 --json");
     EXPECT_EQ(parse_json(outcome.out, "metrics")["ssim"], nullptr);
     EXPECT_THAT(outcome.err, HasSubstr("--range LOW,HIGH"));
-    refused("import plain.h5 --length 5 --output x.h5 --range 3,1", 2, "--range 3,1: expected A,B with A < B");
+    refused("import plain.h5 --length 5 --output x.h5 --range 3,1", 2,
+            "--range 3,1: expected A,B with A < B");
 }
 
 }  // namespace

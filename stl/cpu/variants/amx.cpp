@@ -17,7 +17,7 @@ bool tiles_multiply() {
     for (auto& word : a) __builtin_memcpy(&word, &ones, sizeof word);
     for (auto& word : w) __builtin_memcpy(&word, &twos, sizeof word);
     Product p;
-    p.precision = Precision::bfloat16;
+    p.precision = Type::bfloat16;
     p.a = a;
     p.a_row = words;
     p.depth = words;

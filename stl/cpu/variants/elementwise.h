@@ -38,7 +38,7 @@ inline void each_as(const Elementwise& e, F f) {
 /// To floats or pairs.
 template <class B = float, class F>
 inline void each(const Elementwise& e, F f) {
-    e.stored == Precision::bfloat16 ? each_as<Bfloat16, B>(e, f) : each_as<float, B>(e, f);
+    e.stored == Type::bfloat16 ? each_as<Bfloat16, B>(e, f) : each_as<float, B>(e, f);
 }
 
 inline Vec leaky(Vec x) {
@@ -66,7 +66,7 @@ void apply(Op op, const Elementwise& e) {
             return each(e, [](Vec a, const auto& o) { return o.silu(a * o.scale + o.shift); });
         case Op::silu_affine_add: {
             const auto f = [](Vec a, const auto& o) { return o.silu(a * o.scale + o.shift) + o.second(); };
-            return e.b_stored == Precision::bfloat16 ? each<Bfloat16>(e, f) : each(e, f);
+            return e.b_stored == Type::bfloat16 ? each<Bfloat16>(e, f) : each(e, f);
         }
         case Op::leaky_affine:
             return each(e, [](Vec a, const auto& o) { return leaky(a * o.scale + o.shift); });

@@ -29,21 +29,21 @@ inline void finish_tile(const Product& p, int row, int column, Vec (&sums)[Rows]
 }
 
 /// The word at `from` in all lanes; for pairs bit by bit.
-template <Precision P>
+template <Type P>
 inline Vec splat_word(const float* from) {
-    if constexpr (P == Precision::float32) return splat(*from);
+    if constexpr (P == Type::float32) return splat(*from);
     std::int32_t bits;
     __builtin_memcpy(&bits, from, sizeof bits);
     return reinterpret_cast<Vec>(IntVec{} + bits);
 }
 
-template <Precision P>
+template <Type P>
 inline Vec multiply_add(Vec sums, Vec a, Vec b) {
-    if constexpr (P == Precision::bfloat16) return add_products(sums, a, b);
+    if constexpr (P == Type::bfloat16) return add_products(sums, a, b);
     return sums + a * b;
 }
 
-template <Precision P, int Rows, int Vectors>
+template <Type P, int Rows, int Vectors>
 void tile(const Product& p, int row, int column) {
     Vec sums[Rows][Vectors];
     for (auto& line : sums) {
@@ -67,7 +67,7 @@ void tile(const Product& p, int row, int column) {
     finish_tile<Rows, Vectors>(p, row, column, sums);
 }
 
-template <Precision P, int Vectors, int Rows = tile_rows>
+template <Type P, int Vectors, int Rows = tile_rows>
 void tile_of(int rows, const Product& p, int row, int column) {
     if constexpr (Rows > 0) {
         if (rows == Rows) return tile<P, Rows, Vectors>(p, row, column);
@@ -75,7 +75,7 @@ void tile_of(int rows, const Product& p, int row, int column) {
     }
 }
 
-template <Precision P>
+template <Type P>
 void product_of_line(const Product& p) {
     const int tiles = (p.rows + tile_rows - 1) / tile_rows;
     for (int column = 0; column < p.columns; column += tile_columns) {
@@ -92,7 +92,7 @@ void product_of_line(const Product& p) {
     }
 }
 
-template <Precision P>
+template <Type P>
 void product_in(const Product& p) {
     auto line = p;
     for (int i = 0; i < p.lines; ++i, line.a += p.a_line, line.out += p.out_line) product_of_line<P>(line);

@@ -40,8 +40,8 @@ struct Part {
 
 /// f(T{}) for the type of a task's values.
 template <class F>
-inline void with_type_of(Precision precision, F f) {
-    precision == Precision::bfloat16 ? f(Bfloat16{}) : f(float{});
+inline void with_type_of(Type precision, F f) {
+    precision == Type::bfloat16 ? f(Bfloat16{}) : f(float{});
 }
 
 /// f(part) for all parts of `count` values.

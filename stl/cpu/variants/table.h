@@ -27,12 +27,12 @@ inline void product_of_pairs(const Product& p) {
 #else
 inline constexpr bool has_tiles = false;
 inline void product_of_pairs(const Product& p) {
-    product_in<Precision::bfloat16>(p);
+    product_in<Type::bfloat16>(p);
 }
 #endif
 
 void product(const Product& p) {
-    p.precision == Precision::bfloat16 ? product_of_pairs(p) : product_in<Precision::float32>(p);
+    p.precision == Type::bfloat16 ? product_of_pairs(p) : product_in<Type::float32>(p);
 }
 
 extern const Kernels table;

@@ -49,7 +49,7 @@ inline void back_to_points(const Vec (&g)[4], Vec (&out)[6]) {
     out[5] = g[3];
 }
 
-template <Precision P, class T>
+template <Type P, class T>
 void winograd_input_in(const WinogradInput& w) {
     for (int tile = 0; tile < w.tiles; ++tile) {
         const T* in = static_cast<const T*>(w.in) + tile * winograd_tile * w.pixel;
@@ -67,7 +67,7 @@ void winograd_input_in(const WinogradInput& w) {
                 to_points(half[y], points);
                 for (int x = 0; x < 6; ++x) {
                     float* to = out + (y * 6 + x) * w.point_stride + words_of(P, c);
-                    P == Precision::bfloat16 ? store_pairs(to, points[x]) : store(to, points[x]);
+                    P == Type::bfloat16 ? store_pairs(to, points[x]) : store(to, points[x]);
                 }
             }
         }
@@ -77,8 +77,8 @@ void winograd_input_in(const WinogradInput& w) {
 void winograd_input(const WinogradInput& w) {
     with_type_of(w.stored, [&](auto type) {
         using T = decltype(type);
-        w.precision == Precision::bfloat16 ? winograd_input_in<Precision::bfloat16, T>(w)
-                                           : winograd_input_in<Precision::float32, T>(w);
+        w.precision == Type::bfloat16 ? winograd_input_in<Type::bfloat16, T>(w)
+                                      : winograd_input_in<Type::float32, T>(w);
     });
 }
 

@@ -35,7 +35,7 @@ std::vector<std::vector<int>> whole_frame(int pixels) {
 }
 
 AttentionPlan::AttentionPlan(const Map& qkv, const Map& proj, std::vector<std::vector<int>> groups,
-                             const torch::Tensor& bias, Precision precision)
+                             const torch::Tensor& bias, Type precision)
     : head_channels_(static_cast<int>(qkv.w.size(0)) / 3 / heads),
       head_columns_(cpu::padded(head_channels_)),
       size_(static_cast<int>(groups.front().size())),
@@ -69,7 +69,7 @@ void AttentionPlan::run(const Frame& frame, Pixels in, Pixels x) const {
 }
 
 AttentionPlan::Factors AttentionPlan::factors(const Frame& frame) const {
-    const auto stored = frame.kernels.has_tiles ? qkv_.precision() : Precision::float32;
+    const auto stored = frame.kernels.has_tiles ? qkv_.precision() : Type::float32;
     const int n = size_, block = std::min(n, query_block);
     Factors f{.stored = stored,
               .block = block,
@@ -95,7 +95,7 @@ AttentionPlan::Gathered AttentionPlan::gather(const Frame& frame, const Factors&
     g.values = scratch + n * query_row;
     g.keys = g.values + f.pixels * Index{columns};
     g.rest = g.keys + f.depth * Index{f.row};
-    const bool pairs = f.stored == Precision::bfloat16;
+    const bool pairs = f.stored == Type::bfloat16;
     float* values = pairs ? g.rest : g.values;  // to be paired down the pixels
     float* key = g.rest + Index{n} * columns;   // a pixel's, in pairs
     for (int i = 0; i < n; ++i) {
@@ -128,7 +128,7 @@ void AttentionPlan::attend(const Frame& frame, Pixels qkv, Pixels out, const std
     const int n = size_, columns = head_columns_;
     const Pixels scores{g.rest, f.row}, result{g.rest + Index{f.block} * f.row, columns};
     // The scores as the second product takes them.
-    const auto shares = f.stored == Precision::float32
+    const auto shares = f.stored == Type::float32
                             ? scores
                             : Pixels{result.data + Index{f.block} * columns, f.pixels, f.stored};
     const auto own = out.from(head * columns);

@@ -17,7 +17,7 @@ class AttentionPlan {
     /// all of the same size. bias: [heads, n, n] for groups of n, or undefined. precision: of qkv and proj, and where
     /// the kernels have tiles, of the scores' and mixtures' factors; elsewhere these are float32.
     AttentionPlan(const Map& qkv, const Map& proj, std::vector<std::vector<int>> groups,
-                  const torch::Tensor& bias, Precision precision);
+                  const torch::Tensor& bias, Type precision);
 
     /// x += attention(in), in being normalised.
     void run(const Frame& frame, Pixels in, Pixels x) const;
@@ -25,7 +25,7 @@ class AttentionPlan {
   private:
     /// Memory for one group's products of one head; in bfloat16 on tiles they take pairs.
     struct Factors {
-        Precision stored;
+        Type stored;
         int block;          ///< queries at a time
         int row;            ///< of keys and scores
         int depth, pixels;  ///< a head's channels and a group's pixels, in words

@@ -12,12 +12,12 @@
 namespace stl::inference {
 namespace {
 
-using PlanTranslator = std::unique_ptr<TranslatorPlan> (*)(const SimVPOptions&, const Translator&, Precision);
-using PlanBlock = std::unique_ptr<BlockPlan> (*)(const Block&, Precision);
+using PlanTranslator = std::unique_ptr<TranslatorPlan> (*)(const SimVPOptions&, const Translator&, Type);
+using PlanBlock = std::unique_ptr<BlockPlan> (*)(const Block&, Type);
 
 class StackPlan : public TranslatorPlan {
   public:
-    StackPlan(const BlockStack& stack, PlanBlock plan_block, Precision precision) {
+    StackPlan(const BlockStack& stack, PlanBlock plan_block, Type precision) {
         for (const auto& stacked : stack.blocks) {
             Member member;
             member.name = "hid.enc." + std::to_string(members_.size());
@@ -57,7 +57,7 @@ class StackPlan : public TranslatorPlan {
 
 template <PlanBlock plan_block>
 std::unique_ptr<TranslatorPlan> stack(const SimVPOptions& /*options*/, const Translator& translator,
-                                      Precision precision) {
+                                      Type precision) {
     return std::make_unique<StackPlan>(dynamic_cast<const BlockStack&>(translator), plan_block, precision);
 }
 
@@ -103,7 +103,7 @@ const std::vector<Member> members{
 
 std::unique_ptr<TranslatorPlan> plan_translator(const SimVPOptions& options,
                                                 const std::shared_ptr<Translator>& translator,
-                                                Precision precision) {
+                                                Type precision) {
     const auto found = std::ranges::find_if(
         members, [&](const Member& member) { return member.translator == options.translator; });
     if (found == members.end()) return std::make_unique<PlainPlan>(translator, options.translator_channels());

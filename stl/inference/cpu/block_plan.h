@@ -27,6 +27,6 @@ class TranslatorPlan {
 /// precision: of the products; everything between them is float32.
 std::unique_ptr<TranslatorPlan> plan_translator(const SimVPOptions& options,
                                                 const std::shared_ptr<Translator>& translator,
-                                                Precision precision);
+                                                Type precision);
 
 }  // namespace stl::inference

@@ -32,8 +32,7 @@ Plane dense(const ConvPlan& layer, float* raw) {
 
 // A thread's planes: the picture, the inputs of the encoder's layers from the third on (the second reads the
 // skip), the decoder's inputs, and one buffer for what a convolution makes.
-CoderPlan::CoderPlan(const SimVPImpl& model, Precision precision, bool has_tiles)
-    : options_(model.options()) {
+CoderPlan::CoderPlan(const SimVPImpl& model, Type precision, bool has_tiles) : options_(model.options()) {
     int height = whole(options_.translator_height() * options_.stride());
     int width = whole(options_.translator_width() * options_.stride());
     int channels = whole(options_.channels);
@@ -53,7 +52,7 @@ CoderPlan::CoderPlan(const SimVPImpl& model, Precision precision, bool has_tiles
                                       static_cast<std::size_t>(channels));
     };
     for (const auto& layer : model.enc->enc->layers) add(layer, encoder_, encoder_in_);
-    encoder_in_.front().stored = Precision::float32;  // the picture
+    encoder_in_.front().stored = Type::float32;  // the picture
     for (const auto& layer : model.dec->dec->layers) add(layer, decoder_, decoder_in_);
     for (const auto& plane : encoder_in_) encoder_floats_ += plane.floats();
     plane_floats_ = encoder_floats_;
@@ -91,7 +90,7 @@ Plane CoderPlan::skip(float* data) const {
             .width = first.out_width(),
             .channels = first.out_channels(),
             .border = alone ? 0 : encoder_[1].border(),
-            .stored = alone ? Precision::float32 : encoder_[1].in_stored()};
+            .stored = alone ? Type::float32 : encoder_[1].in_stored()};
 }
 
 void CoderPlan::read_picture(const float* picture, const Plane& to) const {
@@ -130,7 +129,7 @@ void CoderPlan::activate(const Frame& frame, const ConvPlan& layer, const float*
         frame.kernels.apply(skip ? cpu::Op::silu_affine_add : cpu::Op::silu_affine,
                             {.a = raw + Index{y} * to.width * to.channels,
                              .a_row = to.channels,
-                             .b_stored = skip ? skip->stored : Precision::float32,
+                             .b_stored = skip ? skip->stored : Type::float32,
                              .b = skip ? skip->at(y, 0) : nullptr,
                              .b_row = skip ? skip->pixel() : 0,
                              .scale = scale,

@@ -10,7 +10,7 @@ namespace stl::inference {
 
 class CoderPlan {
   public:
-    CoderPlan(const SimVPImpl& model, Precision precision, bool has_tiles);
+    CoderPlan(const SimVPImpl& model, Type precision, bool has_tiles);
 
     /// Floats that a frame's skip takes, with its border.
     std::size_t skip_floats() const { return skip(nullptr).floats(); }

@@ -24,7 +24,7 @@ class ConvPlan {
     /// number of channels is computed in float32 always.
     /// has_tiles: of the kernels; products in bfloat16 are so fast with them that Winograd's transforms would take
     /// longer than they save, and planes hold pairs.
-    ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width, Precision precision,
+    ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width, Type precision,
              bool has_tiles);
 
     int out_height() const { return out_height_; }
@@ -32,7 +32,7 @@ class ConvPlan {
     int out_channels() const { return out_channels_; }  ///< padded
     int border() const { return padding_; }             ///< that the input plane must have
     /// As what the input plane holds its values.
-    Precision in_stored() const { return stored_; }
+    Type in_stored() const { return stored_; }
 
     std::int64_t macs() const;
 
@@ -56,7 +56,7 @@ class ConvPlan {
     };
     Target target(float* raw, int place) const;
 
-    Precision precision_, stored_ = Precision::float32;
+    Type precision_, stored_ = Type::float32;
     int in_channels_;
     int kernel_, stride_, padding_, up_;  ///< up: 2 or 1
     int channels_, out_channels_;         ///< true and padded

@@ -20,7 +20,7 @@ float* Workspace::floats(std::size_t slot, std::size_t count) {
     return slots_[slot].data();
 }
 
-Pixels Workspace::pixels(std::size_t slot, int rows, int channels, Precision stored) {
+Pixels Workspace::pixels(std::size_t slot, int rows, int channels, Type stored) {
     const Index row = cpu::words_of(stored, cpu::padded(channels)) + cpu::column_step;
     return {floats(slot, static_cast<std::size_t>(rows) * static_cast<std::size_t>(row)), row, stored};
 }
@@ -52,7 +52,7 @@ std::size_t Workspace::bytes() const {
 }
 
 void store_rows(const Frame& frame, Pixels from, Pixels to, int rows, int columns) {
-    if (to.stored == Precision::bfloat16) {
+    if (to.stored == Type::bfloat16) {
         frame.kernels.narrow_rows({.in = from.data,
                                    .in_row = from.row,
                                    .rows = rows,

@@ -12,14 +12,14 @@
 namespace stl::inference {
 
 using cpu::Index;
-using cpu::Precision;
+using cpu::Type;
 
 /// [rows, channels], a row every `row` words: floats, or pairs of bfloat16. Rows are padded to
 /// cpu::column_step channels.
 struct Pixels {
     float* data = nullptr;
     Index row = 0;
-    Precision stored = Precision::float32;
+    Type stored = Type::float32;
 
     /// column: even, if pairs are stored.
     Pixels from(int column) const { return {data + cpu::words_of(stored, column), row, stored}; }
@@ -33,7 +33,7 @@ class Workspace {
     void prepare(int threads);
     /// [rows, channels]; a row is a little longer than its channels, so that rows do not compete for cache
     /// lines.
-    Pixels pixels(std::size_t slot, int rows, int channels, Precision stored = Precision::float32);
+    Pixels pixels(std::size_t slot, int rows, int channels, Type stored = Type::float32);
     float* floats(std::size_t slot, std::size_t count);
     /// The calling thread's own, for the moment.
     float* scratch(std::size_t count);

@@ -27,19 +27,19 @@ cpu::Buffer channels(const torch::Tensor& values, const cpu::Order& order) {
     return buffer;
 }
 
-PointwisePlan::PointwisePlan(const Map& map, Precision precision)
+PointwisePlan::PointwisePlan(const Map& map, Type precision)
     : PointwisePlan(map, cpu::in_order(static_cast<int>(map.w.size(0))),
                     cpu::in_order(static_cast<int>(map.w.size(1))), precision) {}
 
 PointwisePlan::PointwisePlan(const Map& map, const cpu::Order& outputs, const cpu::Order& inputs,
-                             Precision precision)
+                             Type precision)
     : bias_(channels(map.b, outputs)),
       inputs_(static_cast<int>(inputs.size())),
       name_(fmt::format("pointwise {} -> {}", inputs.size(), outputs.size())) {
     const auto w = map.w.to(torch::kFloat32).contiguous();
     // Tiles read their operands so much faster than they come from the second-level cache that less of it is best.
     constexpr int on_tiles = 256;
-    if (precision == Precision::bfloat16 && cpu::kernels().has_tiles) depth_block_ = on_tiles;
+    if (precision == Type::bfloat16 && cpu::kernels().has_tiles) depth_block_ = on_tiles;
     panels_ = cpu::Panels(w.data_ptr<float>(), static_cast<int>(w.size(1)), outputs, inputs, precision);
 }
 
@@ -49,7 +49,7 @@ void keep(const Frame& frame, Pixels part, Pixels out, int column, int columns) 
 
 Pixels PointwisePlan::left_side(const Frame& frame, Pixels in) const {
     if (panels_.precision() == in.stored) return in;
-    const auto pairs = frame.workspace.pixels(slot::pairs, frame.rows(), inputs_, Precision::bfloat16);
+    const auto pairs = frame.workspace.pixels(slot::pairs, frame.rows(), inputs_, Type::bfloat16);
     over_rows(frame.rows(),
               [&](int row, int rows) { store_rows(frame, in.below(row), pairs.below(row), rows, inputs_); });
     return pairs;
@@ -154,7 +154,7 @@ void normalise(const Frame& frame, Pixels in, Pixels out, int channels, double e
     over_rows(frame.rows(), [&](int row, int rows) {
         const auto from = in.below(row), to = out.below(row);
         auto values = to;
-        if (to.stored == Precision::bfloat16)
+        if (to.stored == Type::bfloat16)
             values = {frame.workspace.scratch(static_cast<std::size_t>(rows * own_row)), own_row};
         frame.kernels.normalise_rows(from.data, from.row, rows, channels, static_cast<float>(eps),
                                      values.data, values.row);
@@ -162,10 +162,10 @@ void normalise(const Frame& frame, Pixels in, Pixels out, int channels, double e
     });
 }
 
-MlpPlan::MlpPlan(const Map& fc1, const Map& fc2, Precision precision)
+MlpPlan::MlpPlan(const Map& fc1, const Map& fc2, Type precision)
     : fc1_(fc1, precision), fc2_(fc2, precision), hidden_(static_cast<int>(fc1.w.size(0))) {}
 
-MlpPlan::MlpPlan(const Map& fc1, const Conv2d& dwconv, const Map& fc2, Precision precision)
+MlpPlan::MlpPlan(const Map& fc1, const Conv2d& dwconv, const Map& fc2, Type precision)
     : fc1_(fc1, precision),
       fc2_(fc2, precision),
       dwconv_(dwconv),

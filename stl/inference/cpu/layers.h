@@ -25,7 +25,7 @@ struct Residual {
 /// Where a thread computes a panel's columns [column, ...) of `out`: there, or where it holds pairs or nothing, in
 /// the thread's own panel.
 inline Pixels panel_of(const Frame& frame, Pixels out, int column) {
-    const bool there = out.data && out.stored == Precision::float32;
+    const bool there = out.data && out.stored == Type::float32;
     return there ? out.from(column) : frame.workspace.panel(frame.rows());
 }
 /// What panel_of() gave to where it belongs, if it is not there: `part` to the columns of `out` from `column` on.
@@ -35,12 +35,12 @@ void keep(const Frame& frame, Pixels part, Pixels out, int column, int columns);
 class PointwisePlan {
   public:
     PointwisePlan() = default;
-    PointwisePlan(const Map& map, Precision precision);
-    PointwisePlan(const Map& map, const cpu::Order& outputs, const cpu::Order& inputs, Precision precision);
+    PointwisePlan(const Map& map, Type precision);
+    PointwisePlan(const Map& map, const cpu::Order& outputs, const cpu::Order& inputs, Type precision);
 
     int outputs() const { return panels_.outputs(); }
     /// As what it reads its input: in another it makes a copy first.
-    Precision precision() const { return panels_.precision(); }
+    Type precision() const { return panels_.precision(); }
 
     /// finish(column, columns, part): called once for each panel when all its rows are done, on the thread that
     /// made it (they are in its cache then). part: the columns' values, in panel_of(out); finish() brings them to
@@ -51,7 +51,7 @@ class PointwisePlan {
         const Trace::Timed timed(frame.trace, name_,
                                  std::int64_t{frame.rows()} * inputs_ * panels_.outputs());
         const auto words = left_side(frame, in);
-        if (out.data && out.stored == Precision::float32) {
+        if (out.data && out.stored == Type::float32) {
             run_in_place(frame, words, out, residual, finish);
             return;
         }
@@ -183,8 +183,8 @@ void normalise(const Frame& frame, Pixels in, Pixels out, int channels, double e
 class MlpPlan {
   public:
     MlpPlan() = default;
-    MlpPlan(const Map& fc1, const Map& fc2, Precision precision);
-    MlpPlan(const Map& fc1, const Conv2d& dwconv, const Map& fc2, Precision precision);
+    MlpPlan(const Map& fc1, const Map& fc2, Type precision);
+    MlpPlan(const Map& fc1, const Conv2d& dwconv, const Map& fc2, Type precision);
 
     /// x += mlp(in).
     void run(const Frame& frame, Pixels in, Pixels x) const;
@@ -206,7 +206,7 @@ class MlpPlan {
         return h;
     }
     const PointwisePlan& last() const { return fc2_; }
-    Precision precision() const { return fc1_.precision(); }
+    Type precision() const { return fc1_.precision(); }
     int width() const { return hidden_; }
 
   private:

@@ -22,15 +22,14 @@ const SimVPImpl& checked(const SimVPImpl& model) {
 
 }  // namespace
 
-cpu::Precision precision_named(const std::string& name) {
+cpu::Type precision_named(const std::string& name) {
     const auto type = product_type(name);
-    if (type == torch::kFloat32) return cpu::Precision::float32;
-    if (type == torch::kBFloat16) return cpu::Precision::bfloat16;
+    if (type == torch::kFloat32) return cpu::Type::float32;
+    if (type == torch::kBFloat16) return cpu::Type::bfloat16;
     fail("precision '{}' needs a GPU; on a CPU there are fp32 and bf16", name);
 }
 
-PlannedInference::PlannedInference(const SimVPImpl& model, cpu::Precision precision,
-                                   const cpu::Kernels& kernels)
+PlannedInference::PlannedInference(const SimVPImpl& model, cpu::Type precision, const cpu::Kernels& kernels)
     : options_(checked(model).options()), kernels_(kernels), coder_(model, precision, kernels_.has_tiles) {
     const torch::NoGradGuard no_grad;
     translator_ = inference::plan_translator(options_, model.hid, precision);

@@ -21,13 +21,13 @@
 namespace stl {
 
 /// Of "fp32" or "bf16".
-cpu::Precision precision_named(const std::string& name);
+cpu::Type precision_named(const std::string& name);
 
 class PlannedInference {
   public:
     /// The model must be in evaluation mode, on the CPU. kernels: ones that the machine can run (tests take others
     /// than the best).
-    explicit PlannedInference(const SimVPImpl& model, cpu::Precision precision = cpu::Precision::float32,
+    explicit PlannedInference(const SimVPImpl& model, cpu::Type precision = cpu::Type::float32,
                               const cpu::Kernels& kernels = cpu::kernels());
 
     /// As SimVP's.

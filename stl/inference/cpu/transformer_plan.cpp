@@ -4,7 +4,7 @@
 
 namespace stl::inference {
 
-TransformerPlan::TransformerPlan(const TransformerParts& parts, Precision precision)
+TransformerPlan::TransformerPlan(const TransformerParts& parts, Type precision)
     : channels_(static_cast<int>(parts.norm1->weight.numel())),
       eps_1_(parts.norm1->eps),
       eps_2_(parts.norm2->eps),

@@ -22,7 +22,7 @@ struct TransformerParts {
 
 class TransformerPlan : public BlockPlan {
   public:
-    TransformerPlan(const TransformerParts& parts, Precision precision);
+    TransformerPlan(const TransformerParts& parts, Type precision);
     void run(const Frame& frame, Pixels x) const override;
 
   private:

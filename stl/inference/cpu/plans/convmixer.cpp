@@ -23,7 +23,7 @@ struct FoldedNorm {
 
 class ConvMixerPlan : public BlockPlan {
   public:
-    ConvMixerPlan(const ConvMixerBlock& block, Precision precision)
+    ConvMixerPlan(const ConvMixerBlock& block, Type precision)
         : channels_(static_cast<int>(block.options.channels)),
           depthwise_(block.conv_dw),
           norm_1_(block.norm_1),
@@ -58,7 +58,7 @@ class ConvMixerPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_convmixer(const Block& block, Precision precision) {
+std::unique_ptr<BlockPlan> plan_convmixer(const Block& block, Type precision) {
     return std::make_unique<ConvMixerPlan>(dynamic_cast<const ConvMixerBlock&>(block), precision);
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 class ConvNextPlan : public BlockPlan {
   public:
-    ConvNextPlan(const ConvNextBlock& block, Precision precision)
+    ConvNextPlan(const ConvNextBlock& block, Type precision)
         : channels_(static_cast<int>(block.options.channels)), depthwise_(block.conv_dw) {
         const auto maps = block.folded();
         mlp_ = MlpPlan(maps.fc1, maps.fc2, precision);
@@ -18,7 +18,7 @@ class ConvNextPlan : public BlockPlan {
 
     void run(const Frame& frame, Pixels x) const override {
         const auto y = frame.workspace.pixels(slot::a, frame.rows(), channels_);
-        const auto normal = mlp_.precision() == Precision::float32
+        const auto normal = mlp_.precision() == Type::float32
                                 ? y
                                 : frame.workspace.pixels(slot::b, frame.rows(), channels_, mlp_.precision());
         depthwise_.run(frame, x, y);
@@ -34,7 +34,7 @@ class ConvNextPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_convnext(const Block& block, Precision precision) {
+std::unique_ptr<BlockPlan> plan_convnext(const Block& block, Type precision) {
     return std::make_unique<ConvNextPlan>(dynamic_cast<const ConvNextBlock&>(block), precision);
 }
 

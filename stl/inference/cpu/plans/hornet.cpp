@@ -14,7 +14,7 @@ using cpu::Op;
 
 class HorNetPlan : public BlockPlan {
   public:
-    HorNetPlan(const HorNetBlock& block, Precision precision)
+    HorNetPlan(const HorNetBlock& block, Type precision)
         : channels_(static_cast<int>(block.options.channels)) {
         const auto& conv = *block.gnconv;
         for (const auto width : conv.widths) widths_.push_back(static_cast<int>(width));
@@ -71,7 +71,7 @@ class HorNetPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_hornet(const Block& block, Precision precision) {
+std::unique_ptr<BlockPlan> plan_hornet(const Block& block, Type precision) {
     return std::make_unique<HorNetPlan>(dynamic_cast<const HorNetBlock&>(block), precision);
 }
 

@@ -20,7 +20,7 @@ using cpu::Op;
 constexpr int border = 5;  ///< of the largest filters, 11x11
 
 struct GroupedConvolution {
-    GroupedConvolution(const GroupConv2d& layer, int group_inputs, Precision precision)
+    GroupedConvolution(const GroupConv2d& layer, int group_inputs, Type precision)
         : kernel(static_cast<int>(layer->conv->options.kernel)), eps(layer->norm->eps) {
         const auto groups = layer->conv->options.groups, outputs = layer->conv->options.out / groups;
         const auto depth = kernel * kernel * group_inputs;
@@ -46,12 +46,12 @@ struct GroupedConvolution {
 
 class InceptionPlan {
   public:
-    InceptionPlan(const Inception& module, Precision precision)
+    InceptionPlan(const Inception& module, Type precision)
         : conv1_(Map::of(module->conv1), precision), hidden_(static_cast<int>(module->conv1->options.out)) {
         const auto& first = module->layers.front()->conv->options;
         groups_ = static_cast<int>(first.groups);
         inputs_ = hidden_ / groups_;
-        if (inputs_ % 2 != 0) precision = Precision::float32;  // a pixel's channels end with a pair
+        if (inputs_ % 2 != 0) precision = Type::float32;  // a pixel's channels end with a pair
         precision_ = precision;
         words_ = cpu::words_of(precision, inputs_);
         outputs_ = static_cast<int>(first.out) / groups_;
@@ -160,7 +160,7 @@ class InceptionPlan {
 
     PointwisePlan conv1_;
     int hidden_, groups_ = 0, inputs_ = 0, outputs_ = 0;
-    Precision precision_ = Precision::float32;
+    Type precision_ = Type::float32;
     int words_ = 0;  ///< of a pixel of a group
     std::vector<GroupedConvolution> convolutions_;
 };
@@ -168,7 +168,7 @@ class InceptionPlan {
 /// x is written where the next module reads it; the upward modules read [x, skip].
 class IncepUPlan : public TranslatorPlan {
   public:
-    IncepUPlan(const SimVPOptions& options, const IncepU& translator, Precision precision)
+    IncepUPlan(const SimVPOptions& options, const IncepU& translator, Type precision)
         : channels_(static_cast<int>(options.hid_T)) {
         for (const auto& module : translator.enc) down_.emplace_back(module, precision);
         for (const auto& module : translator.dec) up_.emplace_back(module, precision);
@@ -196,7 +196,7 @@ class IncepUPlan : public TranslatorPlan {
 }  // namespace
 
 std::unique_ptr<TranslatorPlan> plan_incepu(const SimVPOptions& options, const Translator& translator,
-                                            Precision precision) {
+                                            Type precision) {
     return std::make_unique<IncepUPlan>(options, dynamic_cast<const IncepU&>(translator), precision);
 }
 

@@ -60,7 +60,7 @@ class ExcitationPlan {
 
 class LargeKernelPlan : public BlockPlan {
   public:
-    LargeKernelPlan(const LargeKernelBlock& block, Precision precision)
+    LargeKernelPlan(const LargeKernelBlock& block, Type precision)
         : channels_(static_cast<int>(block.options.channels)) {
         const auto& gate = *block.attn->spatial_gating_unit;
         const auto maps = block.folded();
@@ -132,7 +132,7 @@ class LargeKernelPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_large_kernel(const Block& block, Precision precision) {
+std::unique_ptr<BlockPlan> plan_large_kernel(const Block& block, Type precision) {
     return std::make_unique<LargeKernelPlan>(dynamic_cast<const LargeKernelBlock&>(block), precision);
 }
 

@@ -18,7 +18,7 @@ using cpu::Op;
 /// A matrix whose rows are read together, a little apart so that they do not compete for cache lines.
 class Rows {
   public:
-    Rows(const Linear& linear, Precision precision_)
+    Rows(const Linear& linear, Type precision_)
         : precision(precision_),
           rows(static_cast<int>(linear->weight.size(0))),
           depth(cpu::words_of(precision, static_cast<int>(linear->weight.size(1)))),
@@ -28,7 +28,7 @@ class Rows {
         const int columns = static_cast<int>(w.size(1));
         const float* from = w.data_ptr<float>();
         data.reserve(static_cast<std::size_t>(rows) * static_cast<std::size_t>(row));
-        if (precision == Precision::bfloat16) {
+        if (precision == Type::bfloat16) {
             cpu::kernels().narrow_rows({.in = from,
                                         .in_row = columns,
                                         .rows = rows,
@@ -56,7 +56,7 @@ class Rows {
         return p;
     }
 
-    Precision precision;
+    Type precision;
     int rows, depth;  ///< depth in words
     Index row;
     cpu::Buffer bias, data;
@@ -64,7 +64,7 @@ class Rows {
 
 class MlpMixerPlan : public BlockPlan {
   public:
-    MlpMixerPlan(const MlpMixerBlock& block, Precision precision)
+    MlpMixerPlan(const MlpMixerBlock& block, Type precision)
         : channels_(static_cast<int>(block.options.channels)),
           gain_(channels(block.norm1->weight)),
           shift_(channels(block.norm1->bias)),
@@ -116,7 +116,7 @@ class MlpMixerPlan : public BlockPlan {
 
     /// A panel of 32 columns as the products take it: itself, or in pairs of its rows, written to `pairs`.
     const float* right_side(const Frame& frame, const float* panel, int rows, float* pairs) const {
-        if (fc1_.precision == Precision::float32) return panel;
+        if (fc1_.precision == Type::float32) return panel;
         constexpr int columns = cpu::panel_columns;
         frame.kernels.narrow_columns({.in = panel,
                                       .in_row = columns,
@@ -136,7 +136,7 @@ class MlpMixerPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_mlpmixer(const Block& block, Precision precision) {
+std::unique_ptr<BlockPlan> plan_mlpmixer(const Block& block, Type precision) {
     return std::make_unique<MlpMixerPlan>(dynamic_cast<const MlpMixerBlock&>(block), precision);
 }
 

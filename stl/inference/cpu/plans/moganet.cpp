@@ -30,8 +30,7 @@ struct Part {
 
 class MogaPlan : public BlockPlan {
   public:
-    MogaPlan(const MogaBlock& block, Precision precision)
-        : channels_(static_cast<int>(block.options.channels)) {
+    MogaPlan(const MogaBlock& block, Type precision) : channels_(static_cast<int>(block.options.channels)) {
         const auto maps = block.folded();
         plan_aggregation(*block.attn, maps.attention, precision);
         plan_perceptron(*block.mlp, maps.mlp, precision);
@@ -56,7 +55,7 @@ class MogaPlan : public BlockPlan {
 
   private:
     void plan_aggregation(const MultiOrderGatedAggregationImpl& attn, const FoldedBranch& maps,
-                          Precision precision) {
+                          Type precision) {
         const auto& value = *attn.value;
         const std::array<int, 3> sizes{static_cast<int>(value.channels_0), static_cast<int>(value.channels_1),
                                        static_cast<int>(value.channels_2)};
@@ -76,7 +75,7 @@ class MogaPlan : public BlockPlan {
         residual_scale_ = channels(maps.shortcut);
     }
 
-    void plan_perceptron(const ChannelAggregationFFNImpl& mlp, const FoldedMlp& maps, Precision precision) {
+    void plan_perceptron(const ChannelAggregationFFNImpl& mlp, const FoldedMlp& maps, Type precision) {
         const auto sigma = doubles(mlp.sigma);
         mlp_ = MlpPlan(maps.fc1, mlp.dwconv, maps.fc2.after(1.0 + sigma), precision);
         outer_ = channels(torch::mv(maps.fc2.w, sigma));
@@ -149,7 +148,7 @@ class MogaPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_moganet(const Block& block, Precision precision) {
+std::unique_ptr<BlockPlan> plan_moganet(const Block& block, Type precision) {
     return std::make_unique<MogaPlan>(dynamic_cast<const MogaBlock&>(block), precision);
 }
 

@@ -5,18 +5,18 @@
 
 namespace stl::inference {
 
-std::unique_ptr<BlockPlan> plan_convmixer(const Block& block, Precision precision);
-std::unique_ptr<BlockPlan> plan_convnext(const Block& block, Precision precision);
-std::unique_ptr<BlockPlan> plan_hornet(const Block& block, Precision precision);
-std::unique_ptr<BlockPlan> plan_large_kernel(const Block& block, Precision precision);  ///< gsta, van, tau
-std::unique_ptr<BlockPlan> plan_mlpmixer(const Block& block, Precision precision);
-std::unique_ptr<BlockPlan> plan_moganet(const Block& block, Precision precision);
-std::unique_ptr<BlockPlan> plan_poolformer(const Block& block, Precision precision);
-std::unique_ptr<BlockPlan> plan_swin(const Block& block, Precision precision);
-std::unique_ptr<BlockPlan> plan_uniformer(const Block& block, Precision precision);
-std::unique_ptr<BlockPlan> plan_vit(const Block& block, Precision precision);
+std::unique_ptr<BlockPlan> plan_convmixer(const Block& block, Type precision);
+std::unique_ptr<BlockPlan> plan_convnext(const Block& block, Type precision);
+std::unique_ptr<BlockPlan> plan_hornet(const Block& block, Type precision);
+std::unique_ptr<BlockPlan> plan_large_kernel(const Block& block, Type precision);  ///< gsta, van, tau
+std::unique_ptr<BlockPlan> plan_mlpmixer(const Block& block, Type precision);
+std::unique_ptr<BlockPlan> plan_moganet(const Block& block, Type precision);
+std::unique_ptr<BlockPlan> plan_poolformer(const Block& block, Type precision);
+std::unique_ptr<BlockPlan> plan_swin(const Block& block, Type precision);
+std::unique_ptr<BlockPlan> plan_uniformer(const Block& block, Type precision);
+std::unique_ptr<BlockPlan> plan_vit(const Block& block, Type precision);
 
 std::unique_ptr<TranslatorPlan> plan_incepu(const SimVPOptions& options, const Translator& translator,
-                                            Precision precision);
+                                            Type precision);
 
 }  // namespace stl::inference

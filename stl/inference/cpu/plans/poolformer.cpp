@@ -20,7 +20,7 @@ struct Moments {
 
 class PoolFormerPlan : public BlockPlan {
   public:
-    PoolFormerPlan(const PoolFormerBlock& block, Precision precision)
+    PoolFormerPlan(const PoolFormerBlock& block, Type precision)
         : channels_(static_cast<int>(block.options.channels)),
           eps_(block.norm1->eps),
           scale_(channels(block.layer_scale_1 * block.norm1->weight)) {
@@ -95,7 +95,7 @@ class PoolFormerPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_poolformer(const Block& block, Precision precision) {
+std::unique_ptr<BlockPlan> plan_poolformer(const Block& block, Type precision) {
     return std::make_unique<PoolFormerPlan>(dynamic_cast<const PoolFormerBlock&>(block), precision);
 }
 

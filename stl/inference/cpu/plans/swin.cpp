@@ -35,7 +35,7 @@ torch::Tensor position_bias(const WindowAttention& attn) {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_swin(const Block& any, Precision precision) {
+std::unique_ptr<BlockPlan> plan_swin(const Block& any, Type precision) {
     const auto& block = dynamic_cast<const SwinBlock&>(any);
     return std::make_unique<TransformerPlan>(
         TransformerParts{.norm1 = block.norm1,

@@ -16,7 +16,7 @@ DepthwisePlan with_input(const Conv2d& convolution) {
 /// x + conv2(dw5x5(conv1(BN(x)))), x + mlp(BN(x))
 class ConvBlockPlan : public BlockPlan {
   public:
-    ConvBlockPlan(const UniformerConvBlock& block, Precision precision)
+    ConvBlockPlan(const UniformerConvBlock& block, Type precision)
         : channels_(static_cast<int>(block.options.channels)),
           position_(with_input(block.pos_embed)),
           mix_(block.attn),
@@ -47,7 +47,7 @@ class ConvBlockPlan : public BlockPlan {
 /// x + gamma_1 * attention(LN(x)), x + gamma_2 * mlp(LN(x))
 class AttentionBlockPlan : public BlockPlan {
   public:
-    AttentionBlockPlan(const UniformerAttentionBlock& block, Precision precision)
+    AttentionBlockPlan(const UniformerAttentionBlock& block, Type precision)
         : position_(with_input(block.pos_embed)),
           rest_(TransformerParts{.norm1 = block.norm1,
                                  .qkv = Map::of(block.attn->qkv),
@@ -71,7 +71,7 @@ class AttentionBlockPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_uniformer(const Block& block, Precision precision) {
+std::unique_ptr<BlockPlan> plan_uniformer(const Block& block, Type precision) {
     if (const auto* attending = dynamic_cast<const UniformerAttentionBlock*>(&block)) {
         return std::make_unique<AttentionBlockPlan>(*attending, precision);
     }

@@ -6,7 +6,7 @@
 
 namespace stl::inference {
 
-std::unique_ptr<BlockPlan> plan_vit(const Block& any, Precision precision) {
+std::unique_ptr<BlockPlan> plan_vit(const Block& any, Type precision) {
     const auto& block = dynamic_cast<const VitBlock&>(any);
     return std::make_unique<TransformerPlan>(
         TransformerParts{.norm1 = block.norm1,
