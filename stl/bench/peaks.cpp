@@ -8,7 +8,9 @@
 #include <string>
 
 #include "stl/core/clock.h"
+#include "stl/cpu/isa.h"
 #include "stl/inference/cpu/layers.h"
+#include "stl/runtime/autocast.h"
 
 namespace stl {
 namespace {
@@ -33,9 +35,9 @@ double best_seconds_of_product(const torch::TensorOptions& options, std::int64_t
 }
 
 /// The same product by the kernel of fast inference, which on some processors is the quicker one.
-double best_seconds_of_ours(cpu::Type precision, std::int64_t side, int repeats) {
+double best_seconds_of_ours(cpu::Type type, std::int64_t side, int repeats) {
     const inference::PointwisePlan plan(
-        Map{torch::rand({side, side}, torch::kFloat64), torch::zeros({side}, torch::kFloat64)}, precision);
+        Map{torch::rand({side, side}, torch::kFloat64), torch::zeros({side}, torch::kFloat64)}, type);
     const auto a = torch::rand({side, side});
     auto c = torch::empty_like(a);
     inference::Workspace workspace;
@@ -52,12 +54,12 @@ double flops(std::int64_t side, double seconds) {
 
 }  // namespace
 
-double product_flops(torch::ScalarType type, std::int64_t side, int repeats) {
+double product_flops(Precision precision, std::int64_t side, int repeats) {
     const torch::NoGradGuard no_grad;
-    double seconds = best_seconds_of_product(torch::dtype(type), side, repeats);
-    if (type == torch::kFloat32) {
+    double seconds = best_seconds_of_product(torch::dtype(product_type(precision)), side, repeats);
+    if (precision == Precision::fp32) {
         seconds = std::min(seconds, best_seconds_of_ours(cpu::Type::float32, side, repeats));
-    } else if (type == torch::kBFloat16 && cpu::multiplies_bfloat16(cpu::best_isa())) {
+    } else if (precision == Precision::bf16 && cpu::multiplies_bfloat16(cpu::best_isa())) {
         seconds = std::min(seconds, best_seconds_of_ours(cpu::Type::bfloat16, side, repeats));
     }
     return flops(side, seconds);
@@ -67,7 +69,8 @@ void synchronize(torch::Device device) {
     if (device.is_cuda()) torch::cuda::synchronize(device.index());
 }
 
-Peaks measure_peaks(torch::Device device, torch::ScalarType type) {
+Peaks measure_peaks(torch::Device device, Precision precision) {
+    const Tf32 tf32(precision == Precision::tf32);
     const torch::NoGradGuard no_grad;
     constexpr std::int64_t elements = std::int64_t{64} << 20;
     // A GPU is done with a small product before the host has noticed.
@@ -75,9 +78,10 @@ Peaks measure_peaks(torch::Device device, torch::ScalarType type) {
     constexpr int repeats = 8;
     Peaks peaks;
     peaks.flops = device.is_cpu()
-                      ? product_flops(type, side, repeats)
-                      : flops(side_on_gpu, best_seconds_of_product(torch::TensorOptions(device).dtype(type),
-                                                                   side_on_gpu, repeats));
+                      ? product_flops(precision, side, repeats)
+                      : flops(side_on_gpu, best_seconds_of_product(
+                                               torch::TensorOptions(device).dtype(product_type(precision)),
+                                               side_on_gpu, repeats));
     const auto from = torch::ones({elements}, torch::TensorOptions(device).dtype(torch::kFloat32));
     auto to = torch::empty_like(from);
     peaks.bytes = 2.0 * sizeof(float) * elements / best_seconds(device, repeats, [&] { to.copy_(from); });

@@ -1,6 +1,7 @@
 // What this machine can do at most, measured: the yardstick of every other figure.
 #pragma once
 
+#include "stl/runtime/precision.h"
 #include "stl/runtime/torch.h"
 
 namespace stl {
@@ -13,10 +14,10 @@ struct Peaks {
 
 /// Floating-point operations per second of a CPU's product of side x side matrices, by LibTorch or by our own kernel,
 /// whichever is quicker; the best of `repeats`, with the threads that are set.
-double product_flops(torch::ScalarType type, std::int64_t side, int repeats);
+double product_flops(Precision precision, std::int64_t side, int repeats);
 
 /// Best of several, on the device with the threads that are set.
-Peaks measure_peaks(torch::Device device, torch::ScalarType type);
+Peaks measure_peaks(torch::Device device, Precision precision);
 
 /// The process's largest resident memory (CPU) or what tensors held at most of the allocator's (GPU), in
 /// bytes, since the last reset. Replays of a graph do not count: what they use was allocated when it was

@@ -13,12 +13,10 @@
 #include "stl/glyphs/glyphs.h"
 #include "stl/glyphs/moving_glyphs.h"
 #include "stl/gpu/plugin.h"
-#include "stl/inference/cpu/planned_inference.h"
 #include "stl/inference/graph/graph_inference.h"
 #include "stl/metrics/metrics.h"
 #include "stl/models/complexity.h"
 #include "stl/run/optimizer.h"
-#include "stl/runtime/autocast.h"
 #include "stl/runtime/tensor_memory.h"
 #include "stl/train/graph_step.h"
 #include "stl/train/step.h"
@@ -56,53 +54,40 @@ struct Refusing : Reporter {
     void warn(const std::string& line) override { fail("no fast path: {}", line); }
 };
 
-struct BenchInference {
-    BenchInference(const SimVPImpl& model, const BenchOptions& options)
-        : inference(make_graph_inference(model, options.device, gpu::kernels_for(options.device),
-                                         product_type(options.precision), reporter)) {}
-
-    Refusing reporter;
-    std::unique_ptr<GraphInference> inference;
-};
-
-BenchCase make_infer(const BenchOptions& options, const std::string& path) {
+BenchCase make_infer(const BenchOptions& options, Path path) {
     require_path(options, find_bench_work("infer"), path);
-    const torch::NoGradGuard no_grad;
+    struct Passes {
+        Refusing reporter;
+        std::unique_ptr<Inference> inference;
+    };
+    const auto passes = std::make_shared<Passes>();
     torch::manual_seed(1);
     SimVP model(options.model);
     model->eval();
-    const auto x = torch::rand(input_sizes(options), torch::TensorOptions(options.device));
     BenchCase made;
     made.path = path;
     made.macs = pass_macs(options, *model);
-    if (path == "fast" && gpu::kernels_for(options.device) != nullptr) {
-        const auto graph = std::make_shared<BenchInference>(*model, options);
-        made.capture_peak_memory = peak_of(options.device, [&] {
-            for (int i = 0; i <= passes_before_graph; ++i) graph->inference->forward(x);
-        });
-        made.run = [graph, x] { graph->inference->forward(x); };
-        return made;
-    }
-    if (path == "fast") {
-        const auto fast = std::make_shared<PlannedInference>(*model, precision_named(options.precision));
-        const auto out = std::make_shared<torch::Tensor>(torch::empty_like(x));
-        made.run = [fast, x, out] { fast->forward(x, *out); };
-        made.profile = [fast, x, out](inference::Trace& trace) {
-            fast->trace(&trace);
-            fast->forward(x, *out);
-            fast->trace(nullptr);
+    passes->inference = make_inference(model, options.device, path, options.precision, passes->reporter);
+    const auto x = torch::rand(input_sizes(options), torch::TensorOptions(options.device));
+    if (path == Path::plain) {
+        made.run = [passes, x] {
+            const torch::InferenceMode guard;
+            passes->inference->forward(x);
         };
+    } else {
+        made.run = [passes, x] { passes->inference->forward(x); };
+    }
+    if (path == Path::fast && gpu::kernels_for(options.device) != nullptr) {
+        made.capture_peak_memory = peak_of(options.device, [&] {
+            for (int i = 0; i <= passes_before_graph; ++i) made.run();
+        });
         return made;
     }
-    model->to(options.device);
-    const auto type = product_type(options.precision);
-    const auto device = options.device.type();
-    made.run = [model, x, type, device]() mutable {
-        const torch::InferenceMode guard;
-        const Autocast autocast(device, type);
-        model->forward(x);
+    made.profile = [passes, run = made.run](inference::Trace& trace) {
+        if (!passes->inference->trace(&trace)) return record_operators(trace, run);
+        run();
+        passes->inference->trace(nullptr);
     };
-    made.profile = [run = made.run](inference::Trace& trace) { record_operators(trace, run); };
     return made;
 }
 
@@ -115,7 +100,7 @@ struct Training {
     TrainBatch batch;
 };
 
-BenchCase make_train(const BenchOptions& options, const std::string& path) {
+BenchCase make_train(const BenchOptions& options, Path path) {
     require_path(options, find_bench_work("train"), path);
     torch::manual_seed(1);
     const auto training = std::make_shared<Training>();
@@ -125,15 +110,15 @@ BenchCase make_train(const BenchOptions& options, const std::string& path) {
     training->model = SimVP(options.model);
     training->model->to(options.device);
     training->model->train();
-    if (path == "fast") {
+    if (path == Path::fast) {
         if (options.device.is_cuda()) kernels_on(options.device);
         use_fast_operations(*training->model, options.device);
     }
     set_recompute(*training->model, options.checkpoint_activations || settings.checkpoint_activations);
     training->optimizer = std::make_unique<Optimizer>(training->model->parameters(), settings.optimizer);
-    training->step =
-        path == "fast" ? make_train_step(training->model, *training->optimizer, settings, training->reporter)
-                       : make_plain_step(training->model, *training->optimizer, settings);
+    training->step = path == Path::fast ? make_train_step(training->model, *training->optimizer, settings,
+                                                          training->reporter)
+                                        : make_plain_step(training->model, *training->optimizer, settings);
     const auto tensor = torch::TensorOptions(options.device);
     auto target = input_sizes(options);
     target[1] = options.model.predicted_frames();
@@ -143,7 +128,7 @@ BenchCase make_train(const BenchOptions& options, const std::string& path) {
     made.macs = 3.0 * pass_macs(options, *training->model);  // forward, and backward twice as much
     const ScheduleValue schedule{.lr = settings.optimizer.lr, .beta1 = settings.optimizer.beta1};
     made.run = [training, schedule] { (*training->step)(training->batch, schedule, nullptr); };
-    if (path == "fast" && options.device.is_cuda()) {
+    if (path == Path::fast && options.device.is_cuda()) {
         made.capture_peak_memory = peak_of(options.device, [&] {
             for (int i = 0; i <= graph_warm_up_steps; ++i) made.run();
         });
@@ -161,7 +146,7 @@ int loader_threads(const BenchOptions& options) {
     return options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
 }
 
-BenchCase make_data(const BenchOptions& options, const std::string& path) {
+BenchCase make_data(const BenchOptions& options, Path path) {
     struct Source {
         std::unique_ptr<Dataset> dataset;
         std::unique_ptr<Loader> loader;
@@ -186,7 +171,7 @@ BenchCase make_data(const BenchOptions& options, const std::string& path) {
     return made;
 }
 
-BenchCase make_generate(const BenchOptions& options, const std::string& path) {
+BenchCase make_generate(const BenchOptions& options, Path path) {
     struct Generator {
         GlyphSet glyphs;
         MovingGlyphOptions moving;
@@ -221,7 +206,7 @@ struct TemporaryFile {
     fs::path path;
 };
 
-BenchCase make_io(const BenchOptions& options, const std::string& path) {
+BenchCase make_io(const BenchOptions& options, Path path) {
     struct Stored {
         TemporaryFile file;
         std::unique_ptr<SequenceReader> reader;
@@ -251,7 +236,7 @@ BenchCase make_io(const BenchOptions& options, const std::string& path) {
     return made;
 }
 
-BenchCase make_metrics(const BenchOptions& options, const std::string& path) {
+BenchCase make_metrics(const BenchOptions& options, Path path) {
     const auto tensor = torch::TensorOptions(options.device);
     const auto prediction = torch::rand(input_sizes(options), tensor),
                truth = torch::rand(input_sizes(options), tensor);
@@ -264,23 +249,35 @@ BenchCase make_metrics(const BenchOptions& options, const std::string& path) {
 }
 
 const std::vector<BenchWork> works{
-    {"infer", "one pass of a network in evaluation", true, false, {"plain", "fast"}, make_infer},
-    {"train", "a training step: forward, loss, backward, update", true, true, {"plain", "fast"}, make_train},
+    {"infer", "one pass of a network in evaluation", Work::inference, {Path::plain, Path::fast}, make_infer},
+    {"train",
+     "a training step: forward, loss, backward, update",
+     Work::training,
+     {Path::plain, Path::fast},
+     make_train},
     {"data",
      "batches of the training set (moving glyphs unless an experiment says otherwise)",
-     false,
-     false,
-     {"fast"},
+     {},
+     {Path::fast},
      make_data},
     {"generate",
      "the published test set's first sequences (--batch 10000: all) into memory",
-     false,
-     false,
-     {"fast"},
+     {},
+     {Path::fast},
      make_generate},
-    {"io", "reading sequences from an HDF5 file", false, false, {"fast"}, make_io},
-    {"metrics", "the metrics of a prediction, without LPIPS", false, false, {"fast"}, make_metrics},
+    {"io", "reading sequences from an HDF5 file", {}, {Path::fast}, make_io},
+    {"metrics", "the metrics of a prediction, without LPIPS", {}, {Path::fast}, make_metrics},
 };
+
+/// Error: as resolve_precision() has it.
+ResolvedPrecision resolved(const BenchOptions& options, const BenchWork& work, Path path) {
+    try {
+        return resolve_precision(options.precision, work.network.value_or(Work::inference),
+                                 options.device.type(), work.network ? path : Path::plain);
+    } catch (const Error& error) {
+        fail("{}: {}", work.name, error.what());
+    }
+}
 
 double median(std::vector<double> values) {
     std::ranges::sort(values);
@@ -299,28 +296,22 @@ const BenchWork& find_bench_work(std::string_view name) {
 }
 
 bool has_fast_path(const BenchOptions& options, const BenchWork& work) {
-    if (!work.by_translator) return true;
-    if (gpu::kernels_for(options.device) != nullptr) return true;
-    if (!options.device.is_cpu()) return false;
-    return options.precision == "fp32" || work.mixes_precision || cpu::multiplies_bfloat16(cpu::best_isa());
+    if (!work.network) return true;
+    if (!options.device.is_cpu()) return gpu::kernels_for(options.device) != nullptr;
+    return *work.network == Work::training || resolved(options, work, Path::fast).reason.empty();
 }
 
-void require_path(const BenchOptions& options, const BenchWork& work, const std::string& path) {
-    if (options.precision == "fp16" && work.mixes_precision)
-        fail("{}: fp16 is for inference, expected fp32 or bf16", work.name);
-    const bool on_cpu = options.device.is_cpu() && gpu::kernels_for(options.device) == nullptr;
-    if (options.precision == "fp16" && on_cpu)
-        fail("{}: precision fp16 needs a GPU; on a CPU there are fp32 and bf16", work.name);
-    if (options.precision == "bf16" && on_cpu && !multiplies_bfloat16(options.device)) {
-        fail(
-            "{}: this CPU has no bfloat16 arithmetic; stl computes in fp32 instead "
-            "(--precision fp32)",
-            work.name);
+void require_path(const BenchOptions& options, const BenchWork& work, Path path) {
+    if (path == Path::fast && work.network && options.device.is_cuda())
+        kernels_on(options.device);  // says why
+    const auto [precision, reason] = resolved(options, work, path);
+    if (reason.empty()) return;
+    if (path == Path::fast && resolved(options, work, Path::plain).reason.empty()) {
+        fail("{}: no fast path in {}: {} (--compare plain, --precision fp32)", work.name,
+             name_of(options.precision), reason);
     }
-    if (path != "fast" || has_fast_path(options, work)) return;
-    if (options.device.is_cuda()) kernels_on(options.device);  // says why
-    fail("{}: no fast path in {}: this CPU has no bfloat16 arithmetic (--compare plain, --precision fp32)",
-         work.name, options.precision);
+    fail("{}: {}; stl computes in {} instead (--precision {})", work.name, reason, name_of(precision),
+         name_of(precision));
 }
 
 SimVPOptions benchmark_model(const std::string& translator) {

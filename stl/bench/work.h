@@ -11,6 +11,7 @@
 #include "stl/inference/trace.h"
 #include "stl/models/simvp.h"
 #include "stl/run/experiment.h"
+#include "stl/runtime/precision.h"
 #include "stl/runtime/torch.h"
 
 namespace stl {
@@ -20,14 +21,14 @@ struct BenchOptions {
     std::optional<Experiment> experiment;  ///< its data set and training settings
     std::int64_t batch = 1;
     torch::Device device = torch::kCPU;
-    std::string precision = "fp32";       ///< fp32 or bf16; of inference on a GPU also fp16
+    Precision precision = Precision::fp32;
     int threads = 0;                      ///< of loaders; 0: all cores
     bool checkpoint_activations = false;  ///< of train
 };
 
 /// One thing to time again and again.
 struct BenchCase {
-    std::string path;  ///< plain or fast
+    Path path = Path::fast;
     std::function<void()> run;
     std::int64_t batches = 1;  ///< that a call handles, each of [batch] sequences
     double macs = 0;           ///< of a batch; 0: not counted
@@ -41,11 +42,10 @@ struct BenchCase {
 struct BenchWork {
     std::string name;
     std::string help;
-    bool by_translator;              ///< false: the same whatever the network
-    bool mixes_precision;            ///< its fast path in bf16 takes any processor
-    std::vector<std::string> paths;  ///< that it has on some device, the usual one last
+    std::optional<Work> network;  ///< what a network does in it; none: the same whatever the network
+    std::vector<Path> paths;      ///< that it has on some device, the usual one last
     /// The case of one path. Error: this path is not there for these options.
-    BenchCase (*make)(const BenchOptions& options, const std::string& path);
+    BenchCase (*make)(const BenchOptions& options, Path path);
 };
 
 const std::vector<BenchWork>& bench_works();
@@ -54,7 +54,7 @@ const BenchWork& find_bench_work(std::string_view name);
 /// with kernels of our own.
 bool has_fast_path(const BenchOptions& options, const BenchWork& work);
 /// Error: `work` has no such path or precision for these options; says what can be run instead.
-void require_path(const BenchOptions& options, const BenchWork& work, const std::string& path);
+void require_path(const BenchOptions& options, const BenchWork& work, Path path);
 
 /// The benchmark's network: Moving MNIST, hid_S 64, hid_T 512, N_S 4, N_T 8, mlp_ratio 8.
 SimVPOptions benchmark_model(const std::string& translator);

@@ -83,6 +83,14 @@ void fail_unknown(std::string_view where, std::string_view kind, std::string_vie
          did_you_mean(quoted, candidates));
 }
 
+std::size_t place_of_name(std::string_view name, std::string_view what,
+                          std::span<const std::string_view> names) {
+    const auto found = std::ranges::find(names, name);
+    if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
+    fail("{} '{}' is not known, expected {} or {}", what, printable(name),
+         fmt::join(names.first(names.size() - 1), ", "), names.back());
+}
+
 std::string counted(std::int64_t count, std::string_view noun) {
     return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -33,6 +34,26 @@ const auto& find_named(const List& list, std::string_view name, std::string_view
         names.push_back(member.name);
     }
     fail_unknown(where, kind, name, names);
+}
+
+/// The names of an enum's members, in their order. An enum that is read and written by name specialises it.
+template <class Enum>
+inline constexpr std::array<std::string_view, 0> member_names{};
+
+template <class Enum>
+std::string name_of(Enum member) {
+    return std::string(member_names<Enum>.at(static_cast<std::size_t>(member)));
+}
+
+/// The place of `name` in `names`. Error: "<what> 'x' is not known, expected a, b or c".
+std::size_t place_of_name(std::string_view name, std::string_view what,
+                          std::span<const std::string_view> names);
+
+/// The member with this name. Error: as place_of_name() has it. among: the first few, where not all may be named.
+template <class Enum>
+Enum member_named(std::string_view name, std::string_view what,
+                  std::span<const std::string_view> among = member_names<Enum>) {
+    return static_cast<Enum>(place_of_name(name, what, among));
 }
 
 /// "1 sequence", "3 sequences"

@@ -60,7 +60,7 @@ Json evaluation_document(const Predictor& predictor, const std::string& weights,
     document["parameters"] = predictor.parameters();
     document["macs"] = model_cost(SimVPImpl(predictor.model(), Weights::unset)).macs;
     document["device"] = predictor.device().str();
-    document["precision"] = predictor.precision();
+    document["precision"] = name_of(predictor.precision());
     document["threads"] = at::get_num_threads();
     document["revision"] = revision();
     document["training"] = training_of(predictor.run());

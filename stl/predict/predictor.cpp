@@ -3,11 +3,8 @@
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/checkpoint/infer.h"
 #include "stl/core/error.h"
-#include "stl/gpu/plugin.h"
-#include "stl/inference/cpu/planned_inference.h"
-#include "stl/inference/graph/graph_inference.h"
+#include "stl/inference/inference.h"
 #include "stl/run/normalizer.h"
-#include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
 
 namespace stl {
@@ -65,43 +62,24 @@ SimVPOptions resized(SimVPOptions model, const PredictorOptions& options, const 
 
 struct Predictor::Parts {
     Parts(const PredictorOptions& options, Reporter* told) : file(find_checkpoint(options, run)) {
-        if (options.path != "fast" && options.path != "plain") {
-            fail("path '{}' is not known, expected fast or plain", options.path);
-        }
-        const auto type = product_type(options.precision);
+        auto& reporter = told != nullptr ? *told : silent;
         const auto where = file.string();
         const auto checkpoint = read_checkpoint(file, /*with_optimizer=*/false);
-        if (told != nullptr) {
-            for (const auto& note : checkpoint.notes) told->info(note);
-        }
+        for (const auto& note : checkpoint.notes) reporter.info(note);
         const auto hints_where = options.model_json.empty() ? where + ": model" : options.model_json;
         const auto model_configuration =
             resized(model_options(checkpoint, hints_of(options, checkpoint, where), where, hints_where),
                     options, where);
-        device = open_device(options.device, told != nullptr ? *told : silent);
-        const auto* kernels = options.kernels != nullptr ? options.kernels : gpu::kernels_for(device);
-        const bool on_gpu = device.is_cuda() || kernels != nullptr;
-        if (type == torch::kFloat16 && !on_gpu)
-            fail("precision fp16 needs a GPU; on a CPU there are fp32 and bf16");
+        device = open_device(options.device, reporter);
         set_threads(options.threads);
         model = model_configuration;
-        network = SimVP(model, Weights::unset);
+        SimVP network(model, Weights::unset);
         load_weights(*network, checkpoint.state, where);
         network->eval();
         for (auto& parameter : network->parameters()) parameter.requires_grad_(false);
         parameters = network->parameter_count();
-        precision = options.precision;
-        if (options.path == "plain") {
-            if (type == torch::kBFloat16 && !multiplies_bfloat16(device)) precision = "fp32";
-            network->to(device);
-        } else if (on_gpu) {
-            graphs = make_graph_inference(*network, device, kernels, type, told != nullptr ? *told : silent);
-            network = nullptr;
-        } else {
-            if (!cpu::multiplies_bfloat16(cpu::best_isa())) precision = "fp32";
-            fast = std::make_unique<PlannedInference>(*network, precision_named(precision));
-            network = nullptr;
-        }
+        inference =
+            make_inference(network, device, options.path, options.precision, reporter, options.kernels);
         epoch = checkpoint.epoch;
         trained_fps = fps_of(checkpoint);
         trained_range = range_of(checkpoint);
@@ -126,11 +104,7 @@ struct Predictor::Parts {
     torch::Device device = torch::kCPU;
     SimVPOptions model;
     Reporter silent;
-    // One of the three predicts:
-    SimVP network{nullptr};                  ///< the plain path
-    std::unique_ptr<PlannedInference> fast;  ///< a CPU's fast path
-    std::unique_ptr<GraphInference> graphs;  ///< a GPU's
-    std::string precision;
+    std::unique_ptr<Inference> inference;
     std::int64_t parameters = 0;
     std::int64_t epoch = 0;
     double trained_fps = 0;
@@ -151,14 +125,11 @@ torch::Tensor Predictor::predict(const torch::Tensor& x, std::int64_t frames) {
     const torch::NoGradGuard no_grad;
     const auto input = parts_->normalizer.apply(x.to(parts_->device, torch::kFloat32));
     const auto wanted = frames > 0 ? frames : output_frames();
-    if (parts_->fast) return parts_->normalizer.undo(parts_->fast->predict(input, wanted));
-    if (parts_->graphs) return parts_->normalizer.undo(parts_->graphs->predict(input, wanted));
-    const Autocast autocast(parts_->device.type(), product_type(parts_->precision));
-    return parts_->normalizer.undo(parts_->network->predict(input, wanted).to(torch::kFloat32));
+    return parts_->normalizer.undo(parts_->inference->predict(input, wanted));
 }
 
-const std::string& Predictor::precision() const {
-    return parts_->precision;
+Precision Predictor::precision() const {
+    return parts_->inference->precision();
 }
 
 const SimVPOptions& Predictor::model() const {

@@ -15,6 +15,7 @@
 #include "stl/gpu/kernel_table.h"
 #include "stl/models/simvp.h"
 #include "stl/run/run_folder.h"
+#include "stl/runtime/precision.h"
 #include "stl/runtime/torch.h"
 
 namespace stl {
@@ -25,9 +26,8 @@ struct PredictorOptions {
     std::string weights = "last";  ///< of a run: last or best
     std::string device = "auto";   ///< stl/runtime/device.h
     int threads = 0;               ///< 0: all cores
-    std::string path = "fast";     ///< fast, or plain: the layers one by one, as training runs them
-    /// fp32, or less exact and, where the machine multiplies it, quicker: bf16, and on a GPU fp16.
-    std::string precision = "fp32";
+    Path path = Path::fast;
+    Precision precision = Precision::fp32;  ///< others are less exact and, on some machines, quicker
     /// What the frames to come look like: taken for the frame size where neither the checkpoint nor
     /// model_json tells it.
     std::optional<SequenceShape> frame{};
@@ -43,8 +43,8 @@ struct PredictorOptions {
 class Predictor {
   public:
     /// Error: nothing there, no checkpoint, weights that do not fit, a configuration that must be asked for,
-    /// fp16 without a GPU. reporter: told in a line why a GPU is not as fast as it could be; has to live as
-    /// long.
+    /// fp16 without a GPU. reporter: told in a line of another precision than was asked for, and why a GPU is
+    /// not as fast as it could be; has to live as long.
     Predictor(const PredictorOptions& options, Reporter& reporter);
     /// Tells nobody.
     explicit Predictor(const PredictorOptions& options);
@@ -66,9 +66,8 @@ class Predictor {
     /// The values that stand for black and white in the training data; absent: not known.
     const std::optional<ValueRange>& trained_range() const;
     torch::Device device() const;
-    /// What is computed: what was asked for; but bf16 on a CPU only where the processor multiplies it (and on
-    /// the fast path our kernels do), since all others are quicker in fp32.
-    const std::string& precision() const;
+    /// What is computed where the options' was asked for (runtime/precision.h).
+    Precision precision() const;
 
     /// The experiment that made it, complete; null where the checkpoint does not tell.
     const Json& experiment() const;

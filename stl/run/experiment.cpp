@@ -76,10 +76,8 @@ TrainOptions read_train(Fields fields) {
     read_schedule(fields, o.schedule);
     o.schedule.lr = o.optimizer.lr;
     o.schedule.epochs = o.epochs;
-    o.precision = fields.get<std::string>("precision", o.precision);
-    if (o.precision != "fp32" && o.precision != "bf16") {
-        fail("{}: '{}' is not known, expected fp32 or bf16", fields.where("precision"), o.precision);
-    }
+    o.precision = member_named<Precision>(fields.get<std::string>("precision", name_of(o.precision)),
+                                          fields.where("precision") + ":", training_precisions);
     const auto seed = fields.get<std::int64_t>("seed", static_cast<std::int64_t>(o.seed));
     at_least(seed, 0, fields.where("seed"));
     o.seed = static_cast<std::uint64_t>(seed);
@@ -325,7 +323,7 @@ Json Experiment::train_json() const {
     json["warmup_epoch"] = train.schedule.warmup_epoch;
     json["decay_epoch"] = train.schedule.decay_epoch;
     json["decay_rate"] = train.schedule.decay_rate;
-    json["precision"] = train.precision;
+    json["precision"] = name_of(train.precision);
     json["seed"] = train.seed;
     if (!train.init.empty()) json["init"] = train.init;
     json["shuffle"] = train.shuffle;

@@ -13,6 +13,7 @@
 #include "stl/models/simvp.h"
 #include "stl/run/optimizer.h"
 #include "stl/run/schedule.h"
+#include "stl/runtime/precision.h"
 
 namespace stl {
 
@@ -22,7 +23,7 @@ struct TrainOptions {
     std::optional<std::int64_t> steps;  ///< instead of epochs
     std::int64_t batch_size = 16;
     std::uint64_t seed = 1;
-    std::string precision = "fp32";       ///< fp32, or bf16 (autocast, fp32 master weights)
+    Precision precision = Precision::fp32;
     std::string init;                     ///< a checkpoint whose weights the run starts from
     bool shuffle = true;                  ///< false keeps the stored order
     double alpha = 0.0;                   ///< weight of TAU's differential-divergence term

@@ -1,10 +1,7 @@
 #include "stl/runtime/autocast.h"
 
-#include <ATen/Version.h>
+#include <ATen/Context.h>
 #include <ATen/autocast_mode.h>
-#include <ATen/core/dispatch/Dispatcher.h>
-
-#include "stl/core/error.h"
 
 namespace stl {
 
@@ -32,18 +29,20 @@ bool Autocast::is_on(torch::DeviceType device) {
     return at::autocast::is_autocast_enabled(device);
 }
 
-bool multiplies_bfloat16(torch::Device device) {
-    if (!device.is_cpu()) return true;
-    if (at::get_cpu_capability() == "AVX2") return false;
-    const auto ask = c10::Dispatcher::singleton().findSchema({"mkldnn::_is_mkldnn_bf16_supported", ""});
-    return ask && ask->typed<bool()>().call();
+Tf32::Tf32(bool on) : on_(on) {
+    if (!on_) return;
+    auto& context = at::globalContext();
+    products_before_ = context.allowTF32CuBLAS();
+    convolutions_before_ = context.allowTF32CuDNN();
+    context.setAllowTF32CuBLAS(true);
+    context.setAllowTF32CuDNN(true);
 }
 
-torch::Dtype product_type(const std::string& precision) {
-    if (precision == "fp32") return torch::kFloat32;
-    if (precision == "bf16") return torch::kBFloat16;
-    if (precision == "fp16") return torch::kFloat16;
-    fail("precision '{}' is not known, expected fp32, bf16 or fp16", precision);
+Tf32::~Tf32() {
+    if (!on_) return;
+    auto& context = at::globalContext();
+    context.setAllowTF32CuBLAS(products_before_);
+    context.setAllowTF32CuDNN(convolutions_before_);
 }
 
 }  // namespace stl

@@ -1,7 +1,5 @@
-// Automatic mixed precision for one scope.
+// Automatic mixed precision, or TF32, for one scope.
 #pragma once
-
-#include <string>
 
 #include "stl/runtime/torch.h"
 
@@ -26,11 +24,17 @@ class Autocast {
     torch::Dtype type_before_ = torch::kBFloat16;
 };
 
-/// Whether a device has instructions for products in bfloat16. On a CPU without them LibTorch goes one number at
-/// a time, hundreds of times slower than in float32. What `ATEN_CPU_CAPABILITY` holds to AVX2 counts as such.
-bool multiplies_bfloat16(torch::Device device);
+/// Lets a GPU round the factors of products and convolutions to ten bits while it lives; a backward pass has to be in
+/// its scope too. Leaves everything as it is where `on` is false.
+class Tf32 {
+  public:
+    explicit Tf32(bool on);
+    ~Tf32();
+    Tf32(const Tf32&) = delete;
+    Tf32& operator=(const Tf32&) = delete;
 
-/// The type of products in a precision: of "fp32", "bf16" or "fp16". Error: another name.
-torch::Dtype product_type(const std::string& precision);
+  private:
+    bool on_, products_before_ = false, convolutions_before_ = false;
+};
 
 }  // namespace stl

@@ -2,6 +2,7 @@
 
 #include "stl/core/error.h"
 #include "stl/gpu/plugin.h"
+#include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
 
 namespace stl {
@@ -21,6 +22,7 @@ class GraphStep : public TrainStep {
 
     torch::Tensor operator()(const TrainBatch& batch, const ScheduleValue& settings,
                              const LossCheck& check) override {
+        const Tf32 tf32(options_.precision == Precision::tf32);
         if (check || !place(batch)) return (*plain_)(batch, settings, check);
         set(settings);
         if (warm_ups_ < graph_warm_up_steps) {

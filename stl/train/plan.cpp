@@ -9,7 +9,6 @@
 #include "stl/core/names.h"
 #include "stl/data/loader.h"
 #include "stl/run/run_folder.h"
-#include "stl/runtime/autocast.h"
 
 namespace stl {
 namespace {
@@ -47,10 +46,10 @@ std::int64_t total_steps(const Experiment& experiment, std::int64_t steps_per_ep
 }  // namespace
 
 TrainOptions as_computed(TrainOptions asked, torch::Device device, Reporter& reporter) {
-    if (asked.precision == "bf16" && !multiplies_bfloat16(device)) {
-        reporter.warn("this CPU has no bfloat16 arithmetic; training in fp32 instead");
-        asked.precision = "fp32";
-    }
+    const auto [precision, reason] =
+        resolve_precision(asked.precision, Work::training, device.type(), Path::fast);
+    if (!reason.empty()) reporter.warn(fmt::format("{}; training in {} instead", reason, name_of(precision)));
+    asked.precision = precision;
     return asked;
 }
 

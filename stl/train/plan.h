@@ -10,8 +10,7 @@
 
 namespace stl {
 
-/// `asked` as `device` computes it: in float32, which `reporter` is told, where mixed precision would take
-/// hundreds of times as long.
+/// `asked` as `device` computes it; `reporter` is told of another precision.
 TrainOptions as_computed(TrainOptions asked, torch::Device device, Reporter& reporter);
 
 /// The experiment's schedule with its counts of steps, for so many training sequences. Error: less than a

@@ -13,6 +13,7 @@ class PlainStep : public TrainStep {
 
     torch::Tensor operator()(const TrainBatch& batch, const ScheduleValue& settings,
                              const LossCheck& check) override {
+        const Tf32 tf32(options_.precision == Precision::tf32);
         optimizer_.zero_grad();
         const auto loss = forward_loss(model_, batch, options_);
         if (check) check(loss);
@@ -41,7 +42,7 @@ torch::Tensor training_loss(const torch::Tensor& prediction, const torch::Tensor
 }
 
 torch::Tensor forward_loss(SimVP& model, const TrainBatch& batch, const TrainOptions& options) {
-    const Autocast autocast(batch.input.device().type(), options.precision == "bf16");
+    const Autocast autocast(batch.input.device().type(), product_type(options.precision));
     const auto prediction = model->predict(batch.input, batch.target.size(1));
     return training_loss(prediction.to(torch::kFloat32), batch.target, options.alpha);
 }

@@ -37,7 +37,8 @@ class TrainStep {
 /// Mean squared error over the target frames, plus train.alpha times TAU's term.
 torch::Tensor training_loss(const torch::Tensor& prediction, const torch::Tensor& target, double alpha);
 
-/// Forward and loss, with mixed precision where train.precision is bf16.
+/// Forward and loss, with mixed precision where train.precision is bf16. TF32 is the step's, since the backward pass
+/// takes part.
 torch::Tensor forward_loss(SimVP& model, const TrainBatch& batch, const TrainOptions& options);
 
 /// The reference: eager, with automatic mixed precision where train.precision is bf16.

@@ -436,7 +436,7 @@ void Trainer::write_run_file(const std::string& state) const {
                                      {"revision", revision()},
                                      {"libtorch", TORCH_VERSION},
                                      {"device", device_.str()},
-                                     {"precision", options_.precision},
+                                     {"precision", name_of(options_.precision)},
                                      {"threads", at::get_num_threads()},
                                      {"seed", options_.seed},
                                      {"data", train_data_->describe()},
@@ -460,7 +460,7 @@ void Trainer::note_failure() const {
 std::int64_t Trainer::fitting_batch() {
     train_step_.reset();  // and with it the memory of its graph
     return stl::fitting_batch(options_.batch_size, [&](std::int64_t size) {
-        const Autocast autocast(device_.type(), options_.precision == "bf16");
+        const Autocast autocast(device_.type(), product_type(options_.precision));
         optimizer_->zero_grad();
         const auto x = torch::zeros(
             {size, model_->options().frames, shape_.channels, shape_.height, shape_.width}, device_);

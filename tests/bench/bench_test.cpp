@@ -11,7 +11,6 @@
 #include "stl/core/error.h"
 #include "stl/cpu/isa.h"
 #include "stl/data/loader.h"
-#include "stl/runtime/autocast.h"
 #include "tests/support/checks.h"
 
 namespace stl {
@@ -35,7 +34,7 @@ BenchOptions small_options() {
 TEST(Bench, EveryWorkRunsOnEveryPath) {
     for (const auto& work : bench_works()) {
         for (const auto& path : work.paths) {
-            SCOPED_TRACE(work.name + " " + path);
+            SCOPED_TRACE(work.name + " " + name_of(path));
             const auto made = work.make(small_options(), path);
             EXPECT_EQ(made.path, path);
             EXPECT_GT(made.macs + made.bytes, 0);
@@ -51,9 +50,9 @@ TEST(Bench, EveryWorkRunsOnEveryPath) {
 
 TEST(Bench, InferenceCountsTheModelsMultiplyAdds) {
     auto options = small_options();
-    const auto one = find_bench_work("infer").make(options, "fast").macs;
+    const auto one = find_bench_work("infer").make(options, Path::fast).macs;
     options.batch = 4;
-    EXPECT_EQ(find_bench_work("infer").make(options, "plain").macs, 2 * one);
+    EXPECT_EQ(find_bench_work("infer").make(options, Path::plain).macs, 2 * one);
 }
 
 TEST(Bench, CasesTakeTurns) {
@@ -76,7 +75,7 @@ TEST(Bench, MemoryOfACaptureCounts) {
 }
 
 TEST(Bench, DataAreTimedBeyondWhatWasMadeAhead) {
-    const auto made = find_bench_work("data").make(small_options(), "fast");
+    const auto made = find_bench_work("data").make(small_options(), Path::fast);
     EXPECT_GE(made.batches, 4 * LoaderOptions{}.read_ahead);
 }
 
@@ -93,15 +92,15 @@ TEST(Bench, UnknownWork) {
 
 TEST(Bench, Bf16WhereTheProcessorMultipliesIt) {
     auto options = small_options();
-    options.precision = "bf16";
+    options.precision = Precision::bf16;
     for (const auto* work : {"infer", "train"}) {
         const auto& timed = find_bench_work(work);
-        for (const auto* path : {"plain", "fast"}) {
-            SCOPED_TRACE(std::string(work) + " " + path);
-            if (!multiplies_bfloat16(options.device)) {
+        for (const auto path : {Path::plain, Path::fast}) {
+            SCOPED_TRACE(std::string(work) + " " + name_of(path));
+            if (!libtorch_multiplies_bfloat16()) {
                 EXPECT_THAT(test::error_of([&] { timed.make(options, path); }),
                             testing::HasSubstr("no bfloat16 arithmetic; stl computes in fp32 instead"));
-            } else if (std::string_view(path) == "fast" && !has_fast_path(options, timed)) {
+            } else if (path == Path::fast && !has_fast_path(options, timed)) {
                 EXPECT_THAT(test::error_of([&] { timed.make(options, path); }),
                             testing::HasSubstr("no fast path in bf16"));
             } else {
@@ -115,12 +114,21 @@ TEST(Bench, Bf16WhereTheProcessorMultipliesIt) {
 
 TEST(Bench, Fp16IsForInferenceOnAGpu) {
     auto options = small_options();
-    options.precision = "fp16";
-    for (const auto* path : {"plain", "fast"}) {
+    options.precision = Precision::fp16;
+    for (const auto path : {Path::plain, Path::fast}) {
         EXPECT_THAT(test::error_of([&] { find_bench_work("infer").make(options, path); }),
                     testing::HasSubstr("precision fp16 needs a GPU"));
         EXPECT_THAT(test::error_of([&] { find_bench_work("train").make(options, path); }),
                     testing::HasSubstr("fp16 is for inference"));
+    }
+}
+
+TEST(Bench, Tf32IsForGpus) {
+    auto options = small_options();
+    options.precision = Precision::tf32;
+    for (const auto* work : {"infer", "train"}) {
+        EXPECT_THAT(test::error_of([&] { find_bench_work(work).make(options, Path::fast); }),
+                    testing::HasSubstr("TF32 is a format of GPUs; stl computes in fp32 instead"));
     }
 }
 
@@ -164,7 +172,7 @@ TEST(Record, OperatorsOfLibTorch) {
 }
 
 TEST(Peaks, AreMeasured) {
-    const auto peaks = measure_peaks(torch::kCPU, torch::kFloat32);
+    const auto peaks = measure_peaks(torch::kCPU, Precision::fp32);
     EXPECT_GT(peaks.flops, 0);
     EXPECT_GT(peaks.bytes, 0);
 }

@@ -16,6 +16,7 @@
 #include "tests/gpu/watched_graph.h"
 #include "tests/support/notes.h"
 #include "tests/support/random_model.h"
+#include "tests/support/tf32.h"
 
 namespace stl {
 namespace {
@@ -51,7 +52,7 @@ class GpuInference : public test::NetworkTest {
           plain(model->forward(x)),
           plain_other(model->forward(other)) {}
 
-    void expect_plain(GraphInference& found) const {
+    void expect_plain(Inference& found) const {
         for (int i = 0; i <= passes_before_graph; ++i)
             EXPECT_LT(distance(found.forward(x.to(device)), plain), float_bound) << "pass " << i;
         EXPECT_LT(distance(found.forward(other.to(device)), plain_other), float_bound);
@@ -64,18 +65,18 @@ class GpuInference : public test::NetworkTest {
 };
 
 TEST_P(GpuInference, IsThePlainNetworkKernelByKernelAndByAGraph) {
-    const auto found = make_graph_inference(*model, device, &kernels(), torch::kFloat32, notes);
+    const auto found = make_inference(model, device, Path::fast, Precision::fp32, notes, &kernels());
     expect_plain(*found);
     EXPECT_THAT(notes.warnings, testing::IsEmpty());
 }
 
 TEST_P(GpuInference, NeedsNoKernelsOfOurOwn) {
-    GraphInference found(*model, device, nullptr, torch::kFloat32, nullptr, notes);
+    GraphInference found(*model, device, nullptr, Precision::fp32, nullptr, notes);
     expect_plain(found);
 }
 
 TEST_P(GpuInference, DoesNotNeedTheModelAnyMore) {
-    GraphInference found(*model, device, nullptr, torch::kFloat32, nullptr, notes);
+    GraphInference found(*model, device, nullptr, Precision::fp32, nullptr, notes);
     EXPECT_TRUE(torch::equal(model->forward(x), plain)) << "the model has changed";
     for (auto& p : model->parameters()) p.zero_();
     EXPECT_LT(distance(found.forward(x.to(device)), plain), float_bound);
@@ -106,10 +107,10 @@ TEST_P(GpuInference, InHalfPrecisionIsAsNearAsMixedPrecision) {
         if (p.dim() > 1) p.mul_(0.5);  // MogaNet's products of products are to stay in fp16's range
     }
     plain = model->forward(x);
-    for (const auto type : {torch::kBFloat16, torch::kFloat16}) {
-        SCOPED_TRACE(type);
-        const auto found = make_graph_inference(*model, device, &kernels(), type, notes);
-        expect_as_near_as_autocast(found->forward(x.to(device)), model, x, plain, type);
+    for (const auto precision : {Precision::bf16, Precision::fp16}) {
+        SCOPED_TRACE(name_of(precision));
+        const auto found = make_inference(model, device, Path::fast, precision, notes, &kernels());
+        expect_as_near_as_autocast(found->forward(x.to(device)), model, x, plain, product_type(precision));
     }
 }
 
@@ -122,7 +123,7 @@ TEST_P(GpuInference, NarrowsWeightsOnce) {
         const Autocast autocast(torch::kCPU, torch::kBFloat16);
         model->forward(x);
     });
-    const auto found = make_graph_inference(*model, device, &kernels(), torch::kBFloat16, notes);
+    const auto found = make_inference(model, device, Path::fast, Precision::bf16, notes, &kernels());
     const auto once = casts([&] { found->forward(x.to(device)); });
     EXPECT_LE(once + products, each_time);
 }
@@ -139,9 +140,9 @@ class GpuInferenceGraphs : public test::KernelTest {
         const auto graphs = [this]() -> std::unique_ptr<gpu::Graph> {
             return std::make_unique<WatchedGraph>(kernels().make_graph(), calls);
         };
-        return std::make_unique<GraphInference>(*model, device, &kernels(), torch::kFloat32, graphs, notes);
+        return std::make_unique<GraphInference>(*model, device, &kernels(), Precision::fp32, graphs, notes);
     }
-    void pass(GraphInference& found, std::int64_t batch, int times) {
+    void pass(Inference& found, std::int64_t batch, int times) {
         for (int i = 0; i < times; ++i) {
             const auto x = torch::rand({batch, 4, 1, 32, 32});
             EXPECT_LT(distance(found.forward(x.to(device)), model->forward(x)), float_bound)
@@ -214,6 +215,19 @@ TEST_P(GpuInferenceGraphs, OfTheFirstSizeHaveAlgorithmsThatWereCompared) {
     EXPECT_FALSE(compares_algorithms([&] { found->forward(x); }));
     EXPECT_FALSE(compares_algorithms([&] { found->forward(one); }));
     EXPECT_FALSE(at::globalContext().benchmarkCuDNN());
+}
+
+TEST_P(GpuInferenceGraphs, AllowTf32WhereItIsAskedFor) {
+    const auto x = torch::rand({2, 4, 1, 32, 32}, device);
+    for (const auto path : {Path::plain, Path::fast}) {
+        for (const auto precision : {Precision::fp32, Precision::tf32}) {
+            const auto found = make_inference(model, device, path, precision, notes, &kernels());
+            for (int i = 0; i <= passes_before_graph + 1; ++i)
+                EXPECT_EQ(test::allows_tf32([&] { found->forward(x); }), precision == Precision::tf32);
+        }
+    }
+    EXPECT_FALSE(test::tf32_is_on());
+    EXPECT_THAT(notes.warnings, testing::IsEmpty());
 }
 
 TEST_P(GpuInferenceGraphs, PredictionsStayAndRollOut) {

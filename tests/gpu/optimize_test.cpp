@@ -9,6 +9,7 @@
 #include "tests/gpu/subject.h"
 #include "tests/gpu/watched_graph.h"
 #include "tests/support/notes.h"
+#include "tests/support/tf32.h"
 
 namespace stl {
 namespace {
@@ -109,7 +110,10 @@ class GraphStepTest : public GpuTraining {
             torch::manual_seed(100 + i);  // stochastic depth
             const auto clip = torch::rand({i == odd_batch_at ? 1 : 2, 6, 1, 16, 16}).to(device);
             const ScheduleValue settings{.lr = 1e-3 * (i + 1), .beta1 = 0.95 - 0.01 * i};
-            const auto loss = (*step)({clip.narrow(1, 0, 3), clip.narrow(1, 3, 3)}, settings, nullptr);
+            const TrainBatch batch{clip.narrow(1, 0, 3), clip.narrow(1, 3, 3)};
+            torch::Tensor loss;
+            const auto make_step = [&] { loss = (*step)(batch, settings, nullptr); };
+            EXPECT_EQ(test::allows_tf32(make_step), options.precision == Precision::tf32);
             outcome.losses.push_back(loss.item<double>());
             kept.push_back(loss);
         }
@@ -155,6 +159,14 @@ TEST_P(GraphStepTest, LeavesABatchOfAnotherShapeToThePlainStep) {
     const auto graph = train(Way::graph, {}, 6);
     EXPECT_EQ(calls.replays, 8 - graph_warm_up_steps - 1);
     if (device.is_cpu()) expect_same(graph, train(Way::plain, {}, 6), 1e-5);
+}
+
+TEST_P(GraphStepTest, AllowsTf32FromForwardToUpdate) {
+    TrainOptions options;
+    options.precision = Precision::tf32;
+    train(Way::graph, options);
+    train(Way::plain, options);
+    EXPECT_FALSE(test::tf32_is_on());
 }
 
 TEST_P(GraphStepTest, GoesOnPlainlyAndSaysSoWhereCaptureFails) {

@@ -65,12 +65,13 @@ void expect_equal(const SimVPOptions& options, std::int64_t batch, cpu::Isa isa 
     SCOPED_TRACE(options.to_json().dump() + ", batch " + std::to_string(batch) + ", " + cpu::isa_name(isa));
     const torch::NoGradGuard no_grad;
     auto model = random_model(options);
-    PlannedInference fast(*model, cpu::Type::float32, cpu::kernels(isa));
+    PlannedInference fast(*model, Precision::fp32, cpu::kernels(isa));
     const auto x = torch::rand({batch, options.frames, options.channels, options.height, options.width});
     const auto plain = model->predict(x);
-    const auto first = fast.predict(x);
+    const auto first = fast.predict(x, options.predicted_frames());
     EXPECT_LT(difference(first, plain), 1e-5);
-    EXPECT_TRUE(fast.predict(x).equal(first)) << "a second run in the same buffers differs";
+    EXPECT_TRUE(fast.predict(x, options.predicted_frames()).equal(first))
+        << "a second run in the same buffers differs";
 }
 
 class PlannedInferenceTest : public testing::TestWithParam<std::string> {};
@@ -97,7 +98,7 @@ void expect_as_near_as_autocast(const SimVPOptions& options, const cpu::Kernels&
     SCOPED_TRACE(options.to_json().dump() + ", " + cpu::isa_name(kernels.isa));
     const torch::NoGradGuard no_grad;
     auto model = random_model(options);
-    PlannedInference fast(*model, cpu::Type::bfloat16, kernels);
+    PlannedInference fast(*model, Precision::bf16, kernels);
     const auto x = torch::rand({2, options.frames, options.channels, options.height, options.width});
     const auto exact = model->predict(x);
     torch::Tensor rounded;
@@ -105,12 +106,13 @@ void expect_as_near_as_autocast(const SimVPOptions& options, const cpu::Kernels&
         const Autocast autocast(torch::kCPU, true);
         rounded = model->predict(x).to(torch::kFloat32);
     }
-    const auto found = fast.predict(x);
+    const auto found = fast.predict(x, options.predicted_frames());
     testing::Test::RecordProperty("deviation", std::to_string(test::distance(found, exact)));
     testing::Test::RecordProperty("deviation_of_autocast", std::to_string(test::distance(rounded, exact)));
     EXPECT_LT(test::distance(found, exact), 1.5 * test::distance(rounded, exact));
     EXPECT_GT(test::distance(found, exact), 1e-5) << "nothing was rounded";
-    EXPECT_TRUE(fast.predict(x).equal(found)) << "a second run in the same buffers differs";
+    EXPECT_TRUE(fast.predict(x, options.predicted_frames()).equal(found))
+        << "a second run in the same buffers differs";
 }
 
 TEST_P(PlannedInferenceTest, Bfloat16InEveryVariant) {

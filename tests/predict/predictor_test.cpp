@@ -6,7 +6,6 @@
 #include "stl/cpu/isa.h"
 #include "stl/gpu/emulated/emulated_kernels.h"
 #include "stl/gpu/plugin.h"
-#include "stl/runtime/autocast.h"
 #include "tests/support/distance.h"
 #include "tests/support/small_run.h"
 
@@ -24,7 +23,7 @@ PredictorOptions plain(const fs::path& source) {
     o.source = source.string();
     o.device = "cpu";
     o.threads = 1;
-    o.path = "plain";
+    o.path = Path::plain;
     return o;
 }
 
@@ -51,7 +50,7 @@ TEST(Predictor, TheFastPathAgreesWithThePlainOne) {
     write_small_checkpoint(folder / "a.pth", 4);
     auto options = plain(folder / "a.pth");
     Predictor slow(options);
-    options.path = "fast";
+    options.path = Path::fast;
     Predictor fast(options);
     const auto x = torch::rand({2, 3, 1, 16, 16});
     EXPECT_LT((slow.predict(x, 4) - fast.predict(x, 4)).abs().max().item<double>(), 1e-5);
@@ -63,23 +62,21 @@ TEST(Predictor, InBf16ItIsNearFp32) {
     auto options = plain(folder / "a.pth");
     const auto x = torch::rand({2, 3, 1, 16, 16});
     const auto exact = Predictor(options).predict(x, 4);
-    options.precision = "bf16";
+    options.precision = Precision::bf16;
     Predictor slow(options);
-    const bool mixes = multiplies_bfloat16(torch::kCPU);
-    EXPECT_EQ(slow.precision(), mixes ? "bf16" : "fp32");
+    const bool mixes = libtorch_multiplies_bfloat16();
+    EXPECT_EQ(slow.precision(), mixes ? Precision::bf16 : Precision::fp32);
     const auto rounded = slow.predict(x, 4);
     EXPECT_EQ(rounded.scalar_type(), torch::kFloat32);
     EXPECT_LT(test::distance(rounded, exact), 0.05);
     EXPECT_EQ(test::distance(rounded, exact) > 1e-5, mixes);
-    options.path = "fast";
+    options.path = Path::fast;
     Predictor fast(options);
     const bool multiplies = cpu::multiplies_bfloat16(cpu::best_isa());
-    EXPECT_EQ(fast.precision(), multiplies ? "bf16" : "fp32");
+    EXPECT_EQ(fast.precision(), multiplies ? Precision::bf16 : Precision::fp32);
     EXPECT_LT(test::distance(fast.predict(x, 4), exact), multiplies ? 0.05 : 1e-5);
-    options.precision = "fp16";
+    options.precision = Precision::fp16;
     EXPECT_THAT(error_of([&] { Predictor{options}; }), HasSubstr("precision fp16 needs a GPU"));
-    options.precision = "fp8";
-    EXPECT_THAT(error_of([&] { Predictor{options}; }), HasSubstr("'fp8' is not known, expected fp32, bf16"));
 }
 
 /// As on a GPU, its kernels emulated.
@@ -87,10 +84,13 @@ TEST(Predictor, TheFastPathOfAGpuAgreesWithThePlainOne) {
     const TemporaryFolder folder;
     auto model = write_small_checkpoint(folder / "a.pth", 4);
     auto options = plain(folder / "a.pth");
-    options.path = "fast";
+    options.path = Path::fast;
     options.kernels = &gpu::emulated_kernels();
-    for (const auto& [precision, bound] : {std::pair{"fp32", 1e-5}, {"bf16", 0.05}, {"fp16", 0.01}}) {
-        SCOPED_TRACE(precision);
+    for (const auto& [precision, bound] : {std::pair{Precision::fp32, 1e-5},
+                                           {Precision::tf32, 1e-5},
+                                           {Precision::bf16, 0.05},
+                                           {Precision::fp16, 0.01}}) {
+        SCOPED_TRACE(name_of(precision));
         options.precision = precision;
         Predictor predictor(options);
         EXPECT_EQ(predictor.precision(), precision);
@@ -100,7 +100,7 @@ TEST(Predictor, TheFastPathOfAGpuAgreesWithThePlainOne) {
             const auto expected = model->predict(x, 5).detach();
             const auto off = test::distance(predictor.predict(x, 5), expected);
             EXPECT_LT(off, bound);
-            EXPECT_EQ(off > 1e-5, options.precision != "fp32");
+            EXPECT_EQ(off > 1e-5, bound > 1e-5);
         }
     }
 }

@@ -101,6 +101,12 @@ TEST_F(ExperimentTest, SettingsOverrideAnyKey) {
     EXPECT_FALSE(e.train.shuffle);
 }
 
+TEST_F(ExperimentTest, PrecisionsAreThoseThatNetworksAreTrainedIn) {
+    EXPECT_EQ(load(simple_, {"train.precision=tf32"}).train.precision, Precision::tf32);
+    EXPECT_THAT([&] { load(simple_, {"train.precision=fp16"}); },
+                ThrowsMessage<Error>(HasSubstr("'fp16' is not known, expected fp32, tf32 or bf16")));
+}
+
 TEST_F(ExperimentTest, NullTakesOutWhatTheFileHas) {
     const auto of_file = R"({"dataset": {"name": "file", "path": "a.h5"}, "model": {}, "train": {}})";
     EXPECT_EQ(load(of_file, {"dataset.name=mmnist", "dataset.path=null"}).dataset.name, "mmnist");

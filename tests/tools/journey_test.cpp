@@ -440,8 +440,7 @@ TEST_F(JourneyTest, TheDoctorTellsWhichInstructionsAreUsed) {
 TEST_F(JourneyTest, WithoutBfloat16TrainingIsInFp32AndSaysSo) {
     if (cpu::available_isas().back() == cpu::Isa::plain) GTEST_SKIP() << "holds a processor to AVX2";
     const EnvironmentVariable some("ATEN_CPU_CAPABILITY", "avx2");
-    EXPECT_THAT(good("doctor").out,
-                HasSubstr("no bfloat16 in this processor: prediction and training asked for"));
+    EXPECT_THAT(good("doctor").out, HasSubstr("no bfloat16 arithmetic: prediction and training asked for"));
     const auto told =
         good("train tiny.json --run run --device cpu --set train.steps=2 --set train.precision=bf16");
     EXPECT_THAT(told.err, HasSubstr("no bfloat16 arithmetic; training in fp32"));
@@ -454,6 +453,23 @@ TEST_F(JourneyTest, WithoutBfloat16TrainingIsInFp32AndSaysSo) {
     good("generate mmnist --split test --sequences 2 --output test.h5");
     const auto plain = good("evaluate run --data test.h5 --device cpu --precision bf16 --path plain");
     EXPECT_THAT(plain.err, HasSubstr("no bfloat16 arithmetic; computed in fp32"));
+}
+
+TEST_F(JourneyTest, Tf32OnACpuIsFp32AndSaysSo) {
+    const auto told =
+        good("train tiny.json --run run --device cpu --set train.steps=2 --set train.precision=tf32");
+    EXPECT_THAT(told.err, HasSubstr("TF32 is a format of GPUs; training in fp32 instead"));
+    EXPECT_EQ(read_json(folder_ / "run/run.json")["precision"], "fp32");
+    good("generate mmnist --split test --sequences 2 --output test.h5");
+    for (const auto* path : {"plain", "fast"}) {
+        const auto found = stl(
+            fmt::format("evaluate run --data test.h5 --device cpu --precision tf32 --path {} --json", path));
+        EXPECT_EQ(Json::parse(found.out)["precision"], "fp32");
+        EXPECT_THAT(found.err, HasSubstr("TF32 is a format of GPUs; computed in fp32"));
+    }
+    EXPECT_THAT(
+        stl("bench --device cpu --precision tf32").err,
+        HasSubstr("infer: TF32 is a format of GPUs; stl computes in fp32 instead (--precision fp32)"));
 }
 
 }  // namespace

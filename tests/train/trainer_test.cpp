@@ -8,8 +8,8 @@
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/core/error.h"
 #include "stl/run/run_folder.h"
-#include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
+#include "stl/runtime/precision.h"
 #include "tests/support/notes.h"
 
 namespace stl {
@@ -746,6 +746,20 @@ TEST_F(TrainerTest, ADeviceThatIsNotThereIsNamed) {
     EXPECT_THAT([&] { train(r, silent_); }, ThrowsMessage<Error>(HasSubstr("cuda:7: no NVIDIA GPU")));
 }
 
+TEST_F(TrainerTest, Tf32OnACpuIsFp32AndSaysSo) {
+    auto a = request();
+    a.run = folder_ / "fp32";
+    train(a, silent_);
+    auto b = request({{"precision", "tf32"}});
+    b.run = folder_ / "tf32";
+    Watcher told;
+    train(b, told);
+    EXPECT_THAT(told.warnings, testing::Contains("TF32 is a format of GPUs; training in fp32 instead"));
+    EXPECT_EQ(read_json(b.run / "experiment.json")["train"]["precision"], "tf32");
+    EXPECT_EQ(read_json(b.run / "run.json")["precision"], "fp32");
+    EXPECT_EQ(losses(a.run), losses(b.run));
+}
+
 TEST_F(TrainerTest, Bf16FollowsFp32) {
     auto a = request();
     a.run = folder_ / "fp32";
@@ -757,7 +771,7 @@ TEST_F(TrainerTest, Bf16FollowsFp32) {
     const auto x = losses(a.run);
     const auto y = losses(b.run);
     EXPECT_EQ(read_json(b.run / "experiment.json")["train"]["precision"], "bf16");
-    if (!multiplies_bfloat16(torch::kCPU)) {
+    if (!libtorch_multiplies_bfloat16()) {
         EXPECT_THAT(told.warnings, testing::Contains(HasSubstr("no bfloat16 arithmetic; training in fp32")));
         EXPECT_EQ(read_json(b.run / "run.json")["precision"], "fp32");
         EXPECT_EQ(x, y);

@@ -11,7 +11,6 @@
 #include "stl/data/registry.h"
 #include "stl/gpu/plugin.h"
 #include "stl/models/registry.h"
-#include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
 #include "tools/stl/checks.h"
 #include "tools/stl/command.h"
@@ -27,7 +26,7 @@ struct BenchArguments {
     std::vector<std::string> translators;
     std::int64_t batch = 0;
     std::string device = "auto";
-    std::string precision;
+    std::optional<Precision> precision;
     int threads = 0;
     int warmup = 2;
     int repeats = 10;
@@ -57,7 +56,7 @@ struct Session {
 
 std::vector<std::string> wanted_translators(const Session& session) {
     auto names = session.arguments.translators;
-    if (!session.work->by_translator) {
+    if (!session.work->network) {
         // The same for every network, so that a name has no meaning; but it must be one.
         if (names == std::vector<std::string>{"all"}) names.clear();
         for (const auto& name : names) find_translator(name, "--translator");
@@ -74,27 +73,31 @@ std::vector<std::string> wanted_translators(const Session& session) {
     return names;
 }
 
-std::vector<std::string> wanted_paths(const Session& session) {
+std::vector<Path> wanted_paths(const Session& session) {
     const auto& known = session.work->paths;
-    for (const auto& path : session.arguments.compare) {
-        if (std::ranges::find(known, path) == known.end()) {
+    std::vector<Path> paths;
+    for (const auto& name : session.arguments.compare) {
+        const auto path = std::ranges::find(known, name, name_of<Path>);
+        if (path == known.end()) {
+            std::vector<std::string> names;
+            for (const auto one : known) names.push_back(name_of(one));
             throw UsageError(fmt::format("--compare: '{}' has no path '{}' (it has: {})", session.work->name,
-                                         path, fmt::join(known, ", ")));
+                                         name, fmt::join(names, ", ")));
         }
-        require_path(session.options, *session.work, path);
+        paths.push_back(*path);
     }
-    if (!session.arguments.compare.empty()) return session.arguments.compare;
-    const bool plain_alone = known.size() > 1 && !has_fast_path(session.options, *session.work);
-    const std::string path = plain_alone ? "plain" : known.back();
-    require_path(session.options, *session.work, path);
-    return {path};
+    if (paths.empty()) {
+        const bool plain_alone = known.size() > 1 && !has_fast_path(session.options, *session.work);
+        paths.push_back(plain_alone ? Path::plain : known.back());
+    }
+    for (const auto path : paths) require_path(session.options, *session.work, path);
+    return paths;
 }
 
 void read_experiment(Session& session) {
     auto& options = session.options;
     options.model = benchmark_model("gsta");
     options.batch = 1;
-    options.precision = "fp32";
     if (!session.arguments.experiment.empty()) {
         std::vector<Setting> settings;
         for (const auto& text : session.arguments.settings) settings.push_back(parse_setting(text));
@@ -104,7 +107,7 @@ void read_experiment(Session& session) {
         options.precision = options.experiment->train.precision;
     }
     if (session.arguments.batch > 0) options.batch = session.arguments.batch;
-    if (!session.arguments.precision.empty()) options.precision = session.arguments.precision;
+    if (session.arguments.precision) options.precision = *session.arguments.precision;
     options.threads = session.arguments.threads;
     options.checkpoint_activations = session.arguments.checkpoint_activations;
     auto& model = options.model;
@@ -121,8 +124,8 @@ Json to_json(const Session& session, const Row& row) {
     return {{"translator", row.translator.empty() ? Json(nullptr) : Json(row.translator)},
             {"work", session.work->name},
             {"device", session.options.device.str()},
-            {"precision", session.options.precision},
-            {"path", row.made.path},
+            {"precision", name_of(session.options.precision)},
+            {"path", name_of(row.made.path)},
             {"batch", session.options.batch},
             {"seq_per_s", batch / row.timing.median},
             {"best_seq_per_s", batch / row.timing.best},
@@ -159,9 +162,9 @@ void print_rows(const Session& session, const std::vector<Row>& rows, const Cons
         if (&row != &rows.front())
             ratio = fmt::format("{:.2f}x", rows.front().timing.median / row.timing.median);
         console.print(fmt::format("{:<11} {:<6} {:>10.3f} {:>10.3f} {:>7} {:>10}  {}",
-                                  row.translator.empty() ? session.work->name : row.translator, row.made.path,
-                                  batch / row.timing.median, batch / row.timing.best, ratio,
-                                  bytes_text(static_cast<std::uint64_t>(row.timing.peak_memory)),
+                                  row.translator.empty() ? session.work->name : row.translator,
+                                  name_of(row.made.path), batch / row.timing.median, batch / row.timing.best,
+                                  ratio, bytes_text(static_cast<std::uint64_t>(row.timing.peak_memory)),
                                   achieved(session, row)));
     }
     console.flush();  // whatever becomes of the next
@@ -187,7 +190,7 @@ void print_profile(const Session& session, const NamedTrace& named, const Consol
 void bench_translator(Session& session, const std::string& translator, const Console& console) {
     if (!translator.empty()) session.options.model.translator = translator;
     std::vector<BenchCase> cases;
-    for (const auto& path : wanted_paths(session)) cases.push_back(session.work->make(session.options, path));
+    for (const auto path : wanted_paths(session)) cases.push_back(session.work->make(session.options, path));
     const auto check = [] {
         if (interrupted()) throw Interrupted("stopped");
     };
@@ -199,7 +202,7 @@ void bench_translator(Session& session, const std::string& translator, const Con
     if (session.arguments.profile.empty()) return;
     for (const auto& made : cases) {
         if (!made.profile) continue;
-        auto& named = session.traces.emplace_back(NamedTrace{translator + " " + made.path, {}});
+        auto& named = session.traces.emplace_back(NamedTrace{translator + " " + name_of(made.path), {}});
         made.profile(named.trace);
         if (!session.arguments.json) print_profile(session, named, console);
     }
@@ -233,16 +236,15 @@ void run_bench(const BenchArguments& arguments, Console& console) {
     // As the trainer has it.
     if (session.options.device.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);
     read_experiment(session);
-    const auto type = product_type(session.options.precision);
     const auto names = wanted_translators(session);
     wanted_paths(session);
-    session.peaks = measure_peaks(session.options.device, type);
+    session.peaks = measure_peaks(session.options.device, session.options.precision);
     if (!arguments.json) {
         constexpr double giga = 1e9;
         console.print(
             fmt::format("{} on {}, {}, batch {}, {} threads; peaks here: matrix product {:.1f} GFLOP/s, "
                         "copy {:.1f} GB/s",
-                        session.work->name, session.options.device.str(), session.options.precision,
+                        session.work->name, session.options.device.str(), name_of(session.options.precision),
                         session.options.batch, torch::get_num_threads(), session.peaks.flops / giga,
                         session.peaks.bytes / giga));
         console.print(fmt::format("{:<11} {:<6} {:>10} {:>10} {:>7} {:>10}  {}", "", "path", "seq/s", "best",
@@ -299,10 +301,9 @@ void add_bench(CLI::App& app, Console& console) {
     command->add_option("--batch", arguments->batch, "sequences per batch (default: the experiment's, or 1)")
         ->check(positive);
     add_device_option(*command, arguments->device);
-    command
-        ->add_option("--precision", arguments->precision,
-                     "fp32, bf16, or (inference on a GPU) fp16 (default: the experiment's, or fp32)")
-        ->check(CLI::IsMember({"fp32", "bf16", "fp16"}));
+    add_member_option<Precision>(*command, "--precision", arguments->precision,
+                                 "fp32, bf16, on a GPU tf32, or (inference on a GPU) fp16 (default: the "
+                                 "experiment's, or fp32)");
     add_threads_option(*command, arguments->threads);
     command->add_flag(
         "--checkpoint-activations", arguments->checkpoint_activations,

@@ -18,15 +18,26 @@ inline void add_threads_option(CLI::App& command, int& threads,
     command.add_option("--threads", threads, help)->group("Compute")->check(CLI::Range(0, 4096));
 }
 
+/// An option whose values are the members of an enum.
+template <class Enum, class Value>
+CLI::Option* add_member_option(CLI::App& command, const std::string& name, Value& value,
+                               const std::string& help) {
+    return command
+        .add_option_function<std::string>(
+            name, [name, &value](const std::string& text) { value = member_named<Enum>(text, name + ":"); },
+            help)
+        ->check(
+            CLI::IsMember(std::vector<std::string>(member_names<Enum>.begin(), member_names<Enum>.end())));
+}
+
 /// --device, --precision, --threads.
 inline void add_compute_options(CLI::App& command, PredictorOptions& options) {
     add_device_option(command, options.device);
-    command
-        .add_option("--precision", options.precision,
-                    "fp32; faster and less exact: bf16 (CPUs with bfloat16 arithmetic and GPUs), fp16 (GPUs)")
+    add_member_option<Precision>(command, "--precision", options.precision,
+                                 "fp32; faster and less exact: bf16 (CPUs with bfloat16 arithmetic and "
+                                 "GPUs), tf32 and fp16 (GPUs)")
         ->group("Compute")
-        ->check(CLI::IsMember({"fp32", "bf16", "fp16"}))
-        ->capture_default_str();
+        ->default_str(name_of(options.precision));
     add_threads_option(command, options.threads);
 }
 
@@ -40,12 +51,6 @@ inline void add_checkpoint_options(CLI::App& command, std::string& weights, std:
         .add_option("--model", model_json,
                     "model or experiment .json, for a checkpoint without its configuration")
         ->group("Model");
-}
-
-/// Says so where a network does not compute as it was asked to.
-inline void warn_of_precision(const Predictor& predictor, const PredictorOptions& options, Console& console) {
-    if (predictor.precision() != options.precision)
-        console.warn("this CPU has no bfloat16 arithmetic; computed in " + predictor.precision());
 }
 
 }  // namespace stl::tools

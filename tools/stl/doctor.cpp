@@ -17,8 +17,8 @@
 #include "stl/gpu/plugin.h"
 #include "stl/media/media_info.h"
 #include "stl/media/video_writer.h"
-#include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
+#include "stl/runtime/precision.h"
 #include "stl/runtime/torch.h"
 #include "tools/stl/command.h"
 
@@ -62,10 +62,10 @@ Json products() {
     constexpr std::int64_t side = 1024;
     constexpr int repeats = 6;
     constexpr double worth_it = 1.2;  // below that, what bf16 gains is not worth its rounding
-    const double fp32 = product_flops(torch::kFloat32, side, repeats);
+    const double fp32 = product_flops(Precision::fp32, side, repeats);
     if (!cpu::multiplies_bfloat16(cpu::best_isa()))
         return {{"fp32", fp32}, {"bf16", nullptr}, {"advised", "fp32"}};
-    const double bf16 = product_flops(torch::kBFloat16, side, repeats);
+    const double bf16 = product_flops(Precision::bf16, side, repeats);
     return {{"fp32", fp32}, {"bf16", bf16}, {"advised", bf16 > worth_it * fp32 ? "bf16" : "fp32"}};
 }
 
@@ -111,11 +111,17 @@ std::vector<std::string> missing(const Json& report) {
         lines.push_back(
             "a GPU, but LibTorch has no CUDA part: everything runs on the CPU; tools/setup fetches it");
     }
-    if (!cpu::multiplies_bfloat16(cpu::best_isa())) {
-        lines.push_back(
-            fmt::format("no bfloat16 in this processor: {} asked for in bf16 will be in fp32",
-                        multiplies_bfloat16(torch::kCPU) ? "prediction" : "prediction and training"));
+    std::string reason;
+    std::vector<std::string> works;
+    for (const auto work : {Work::inference, Work::training}) {
+        const auto resolved = resolve_precision(Precision::bf16, work, torch::kCPU, Path::fast);
+        if (resolved.reason.empty()) continue;
+        reason = resolved.reason;
+        works.emplace_back(work == Work::inference ? "prediction" : "training");
     }
+    if (!works.empty())
+        lines.push_back(
+            fmt::format("{}: {} asked for in bf16 will be in fp32", reason, fmt::join(works, " and ")));
     for (const auto& [name, there] : report["encoders"].items()) {
         if (there.is_null()) lines.push_back("no encoder for " + name + ": install an FFmpeg that has one");
     }

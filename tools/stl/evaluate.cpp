@@ -117,7 +117,6 @@ void run_evaluate(EvaluateArguments a, Console& console) {
     }
     if (!a.data.empty()) take_hints(a.predictor, a.data, {.layout = a.layout, .external = a.external});
     Predictor predictor(a.predictor, console);
-    warn_of_precision(predictor, a.predictor, console);
     fs::path record;
     if (a.record) {
         record = record_file(a.results, predictor);
@@ -182,9 +181,10 @@ void add_evaluate(CLI::App& app, Console& console) {
     begin_group(*command, "Compute");
     command->add_option("--batch", a.batch, "sequences per batch")->check(positive)->capture_default_str();
     add_compute_options(*command, a.predictor);
-    command->add_option("--path", a.predictor.path, "fast, or plain (LibTorch's operators, layer by layer)")
-        ->check(CLI::IsMember({"fast", "plain"}))
-        ->capture_default_str();
+    add_member_option<Path>(*command, "--path", a.predictor.path,
+                            "fast, or plain (LibTorch's operators, layer by layer)")
+        ->group("Compute")
+        ->default_str(name_of(a.predictor.path));
     add_examples(*command, {"stl evaluate runs/mmnist-gsta",
                             "stl evaluate model.pth --model experiments/mmnist/gsta.json --data test.h5"});
     command->callback([arguments, &console] { run_evaluate(*arguments, console); });

@@ -167,7 +167,6 @@ void run_predict(PredictArguments arguments, Console& console) {
     }
     check_sizes(arguments, stream);
     Predictor predictor(arguments.predictor, console);
-    warn_of_precision(predictor, arguments.predictor, console);
     if (stream) {
         run_stream(arguments, predictor, console);
     } else {

@@ -6,7 +6,6 @@
 #include "stl/core/error.h"
 #include "stl/cpu/parallel.h"
 #include "stl/inference/cpu/slots.h"
-#include "stl/runtime/autocast.h"
 
 namespace stl {
 namespace {
@@ -20,19 +19,19 @@ const SimVPImpl& checked(const SimVPImpl& model) {
     return model;
 }
 
-}  // namespace
-
-cpu::Type precision_named(const std::string& name) {
-    const auto type = product_type(name);
-    if (type == torch::kFloat32) return cpu::Type::float32;
-    if (type == torch::kBFloat16) return cpu::Type::bfloat16;
-    fail("precision '{}' needs a GPU; on a CPU there are fp32 and bf16", name);
+cpu::Type type_of(Precision precision) {
+    return precision == Precision::bf16 ? cpu::Type::bfloat16 : cpu::Type::float32;
 }
 
-PlannedInference::PlannedInference(const SimVPImpl& model, cpu::Type precision, const cpu::Kernels& kernels)
-    : options_(checked(model).options()), kernels_(kernels), coder_(model, precision, kernels_.has_tiles) {
+}  // namespace
+
+PlannedInference::PlannedInference(const SimVPImpl& model, Precision precision, const cpu::Kernels& kernels)
+    : Inference(torch::kCPU, precision),
+      options_(checked(model).options()),
+      kernels_(kernels),
+      coder_(model, type_of(precision), kernels_.has_tiles) {
     const torch::NoGradGuard no_grad;
-    translator_ = inference::plan_translator(options_, model.hid, precision);
+    translator_ = inference::plan_translator(options_, model.hid, type_of(precision));
 }
 
 void PlannedInference::check(const torch::Tensor& x) const {
@@ -86,14 +85,6 @@ torch::Tensor PlannedInference::forward(const torch::Tensor& x) {
     auto out = torch::empty(x.sizes(), torch::kFloat32);
     forward(x, out);
     return out;
-}
-
-torch::Tensor PlannedInference::predict(const torch::Tensor& x, std::int64_t frames) {
-    return rolled_out([this](const torch::Tensor& input) { return forward(input); }, x, frames);
-}
-
-torch::Tensor PlannedInference::predict(const torch::Tensor& x) {
-    return predict(x, options_.predicted_frames());
 }
 
 }  // namespace stl

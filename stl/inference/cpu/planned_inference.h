@@ -9,38 +9,32 @@
 // without effect.
 #pragma once
 
-#include <functional>
 #include <memory>
-#include <string>
 
 #include "stl/inference/cpu/block_plan.h"
 #include "stl/inference/cpu/coder_plan.h"
+#include "stl/inference/inference.h"
 #include "stl/models/simvp.h"
 #include "stl/runtime/torch.h"
 
 namespace stl {
 
-/// Of "fp32" or "bf16".
-cpu::Type precision_named(const std::string& name);
-
-class PlannedInference {
+class PlannedInference : public Inference {
   public:
-    /// The model must be in evaluation mode, on the CPU. kernels: ones that the machine can run (tests take others
-    /// than the best).
-    explicit PlannedInference(const SimVPImpl& model, cpu::Type precision = cpu::Type::float32,
+    /// The model must be in evaluation mode, on the CPU. precision: fp32 or bf16. kernels: ones that the machine can
+    /// run (tests take others than the best).
+    explicit PlannedInference(const SimVPImpl& model, Precision precision = Precision::fp32,
                               const cpu::Kernels& kernels = cpu::kernels());
 
-    /// As SimVP's.
-    torch::Tensor forward(const torch::Tensor& x);
-    torch::Tensor predict(const torch::Tensor& x, std::int64_t frames);
-    torch::Tensor predict(const torch::Tensor& x);
+    torch::Tensor forward(const torch::Tensor& x) override;
     /// One pass into `out`, [B,T,C,H,W] float32 contiguous, without allocation after the first call.
     void forward(const torch::Tensor& x, torch::Tensor& out);
 
-    /// Records where the time goes from now on; null: no more.
-    void trace(inference::Trace* trace) { trace_ = trace; }
+    bool trace(inference::Trace* trace) override {
+        trace_ = trace;
+        return true;
+    }
 
-    const SimVPOptions& options() const { return options_; }
     std::size_t buffer_bytes() const { return workspace_.bytes(); }
 
   private:

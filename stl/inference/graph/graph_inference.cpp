@@ -5,7 +5,6 @@
 #include <optional>
 
 #include "stl/core/error.h"
-#include "stl/gpu/plugin.h"
 #include "stl/models/translators/block.h"
 #include "stl/ops/gpu_operations.h"
 #include "stl/runtime/autocast.h"
@@ -84,19 +83,20 @@ class ComparesAlgorithms {
 }  // namespace
 
 GraphInference::GraphInference(const SimVPImpl& model, torch::Device device, const gpu::KernelTable* kernels,
-                               torch::Dtype type, MakeGraph graphs, Reporter& reporter)
-    : network_(made_ready(model, device, kernels, type)),
-      type_(type),
+                               Precision precision, MakeGraph graphs, Reporter& reporter)
+    : Inference(device, precision),
+      network_(made_ready(model, device, kernels, product_type(precision))),
       make_graph_(std::move(graphs)),
       reporter_(reporter) {}
 
 torch::Tensor GraphInference::pass(const torch::Tensor& x) {
-    const Autocast autocast(x.device().type(), type_);
+    const Autocast autocast(device().type(), product_type(precision()));
     return network_->forward(x).to(torch::kFloat32);
 }
 
 torch::Tensor GraphInference::forward(const torch::Tensor& x) {
     const torch::NoGradGuard no_grad;
+    const Tf32 tf32(precision() == Precision::tf32);
     auto& passes = passes_[x.sizes().vec()];
     // cuDNN keeps what it first chose for a convolution: the size that comes first, and most likely again, is
     // compared from its first pass on.
@@ -129,20 +129,6 @@ bool GraphInference::capture(Passes& passes, const torch::Tensor& x) {
                        text.substr(0, text.find('\n')));
     }
     return passes.graph != nullptr;
-}
-
-torch::Tensor GraphInference::predict(const torch::Tensor& x, std::int64_t frames) {
-    return rolled_out([this](const torch::Tensor& input) { return forward(input).clone(); }, x, frames);
-}
-
-std::unique_ptr<GraphInference> make_graph_inference(const SimVPImpl& model, torch::Device device,
-                                                     const gpu::KernelTable* kernels, torch::Dtype type,
-                                                     Reporter& reporter) {
-    if (kernels == nullptr)
-        reporter.warn("passes on " + device.str() + " run kernel by kernel: " + gpu::why_no_kernels());
-    return std::make_unique<GraphInference>(
-        model, device, kernels, type, kernels == nullptr ? GraphInference::MakeGraph() : kernels->make_graph,
-        reporter);
 }
 
 }  // namespace stl

@@ -10,11 +10,11 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "stl/core/reporter.h"
 #include "stl/gpu/kernel_table.h"
+#include "stl/inference/inference.h"
 #include "stl/models/simvp.h"
 #include "stl/runtime/torch.h"
 
@@ -26,22 +26,16 @@ inline constexpr int passes_before_graph = 3;
 /// Sizes of batches that have a graph, each with memory of its own; further ones run kernel by kernel.
 inline constexpr int most_inference_graphs = 4;
 
-class GraphInference {
+class GraphInference : public Inference {
   public:
     using MakeGraph = std::function<std::unique_ptr<gpu::Graph>()>;
 
-    /// The model in evaluation mode, on any device. type: of products; below float32 the rest is as in
-    /// automatic mixed precision. kernels: the device's; null where it has none. graphs: null where there are none.
-    /// `reporter` gets one line if a pass cannot be captured; it has to live as long.
+    /// The model in evaluation mode, on any device. kernels: the device's; null where it has none. graphs: null where
+    /// there are none. `reporter` gets one line if a pass cannot be captured; it has to live as long.
     GraphInference(const SimVPImpl& model, torch::Device device, const gpu::KernelTable* kernels,
-                   torch::Dtype type, MakeGraph graphs, Reporter& reporter);
-    GraphInference(const GraphInference&) = delete;
-    GraphInference& operator=(const GraphInference&) = delete;
+                   Precision precision, MakeGraph graphs, Reporter& reporter);
 
-    /// As SimVP's. The next pass overwrites the result.
-    torch::Tensor forward(const torch::Tensor& x);
-    /// As SimVP's; the result stays.
-    torch::Tensor predict(const torch::Tensor& x, std::int64_t frames);
+    torch::Tensor forward(const torch::Tensor& x) override;
 
   private:
     /// Of the passes over batches of one shape.
@@ -55,16 +49,10 @@ class GraphInference {
     bool capture(Passes& passes, const torch::Tensor& x);
 
     SimVP network_;
-    torch::Dtype type_;
     MakeGraph make_graph_;
     Reporter& reporter_;
     std::map<std::vector<std::int64_t>, Passes> passes_;
     int graphs_ = 0;
 };
-
-/// With the graphs of `kernels`; warns, with the reason, where that is null.
-std::unique_ptr<GraphInference> make_graph_inference(const SimVPImpl& model, torch::Device device,
-                                                     const gpu::KernelTable* kernels, torch::Dtype type,
-                                                     Reporter& reporter);
 
 }  // namespace stl

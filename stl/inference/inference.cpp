@@ -1,0 +1,50 @@
+#include "stl/inference/inference.h"
+
+#include "stl/gpu/plugin.h"
+#include "stl/inference/cpu/planned_inference.h"
+#include "stl/inference/graph/graph_inference.h"
+#include "stl/runtime/autocast.h"
+
+namespace stl {
+namespace {
+
+class PlainInference : public Inference {
+  public:
+    PlainInference(SimVP model, torch::Device device, Precision precision)
+        : Inference(device, precision), model_(std::move(model)) {
+        model_->to(device);
+    }
+
+    torch::Tensor forward(const torch::Tensor& x) override {
+        const torch::NoGradGuard no_grad;
+        const Tf32 tf32(precision() == Precision::tf32);
+        const Autocast autocast(device().type(), product_type(precision()));
+        return model_->forward(x).to(torch::kFloat32);
+    }
+
+  private:
+    SimVP model_;
+};
+
+}  // namespace
+
+torch::Tensor Inference::predict(const torch::Tensor& x, std::int64_t frames) {
+    const torch::NoGradGuard no_grad;
+    return rolled_out([this](const torch::Tensor& input) { return forward(input).clone(); }, x, frames);
+}
+
+std::unique_ptr<Inference> make_inference(SimVP model, torch::Device device, Path path, Precision asked,
+                                          Reporter& reporter, const gpu::KernelTable* kernels) {
+    if (kernels == nullptr) kernels = gpu::kernels_for(device);
+    const auto kind = kernels != nullptr ? torch::kCUDA : device.type();
+    const auto [precision, reason] = resolve_precision(asked, Work::inference, kind, path);
+    if (!reason.empty()) reporter.warn(reason + "; computed in " + name_of(precision));
+    if (path == Path::plain) return std::make_unique<PlainInference>(std::move(model), device, precision);
+    if (kind == torch::kCPU) return std::make_unique<PlannedInference>(*model, precision);
+    if (kernels == nullptr)
+        reporter.warn("passes on " + device.str() + " run kernel by kernel: " + gpu::why_no_kernels());
+    const auto graphs = kernels != nullptr ? GraphInference::MakeGraph(kernels->make_graph) : nullptr;
+    return std::make_unique<GraphInference>(*model, device, kernels, precision, graphs, reporter);
+}
+
+}  // namespace stl
