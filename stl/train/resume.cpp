@@ -1,7 +1,6 @@
 #include "stl/train/resume.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "stl/core/error.h"
 #include "stl/run/settings.h"
@@ -37,44 +36,7 @@ std::string shown(const Json& experiment, const Json::json_pointer& place) {
     return text.size() <= longest ? text : text.substr(0, longest) + "...";
 }
 
-/// Steps behind a checkpoint of another program: SGD does not count its own.
-std::int64_t foreign_steps(const Checkpoint& checkpoint, const std::string& where) {
-    if (const auto steps = checkpoint.optimizer->steps(); steps > 0) return steps;
-    if (checkpoint.global_step) return *checkpoint.global_step;
-    // torch's OneCycleLR counts steps; the schedulers that count epochs have other keys.
-    const auto& scheduler = checkpoint.scheduler;
-    if (scheduler.is_object() && scheduler.contains("total_steps") && scheduler.contains("last_epoch") &&
-        scheduler["last_epoch"].is_number_integer()) {
-        return scheduler["last_epoch"].get<std::int64_t>();
-    }
-    fail("{}: does not say how many steps it has made (no global_step, and SGD counts none)", where);
-}
-
 }  // namespace
-
-void Standing::add_to(Json& record) const {
-    record["step"] = step;
-    record["epoch_sum"] = epoch_sum;
-    record["seconds"] = seconds;
-    if (std::isfinite(best_loss)) record["best_loss"] = best_loss;
-    if (validation_pending) record["validation_pending"] = true;
-}
-
-Standing read_standing(const Checkpoint& checkpoint, std::int64_t total_steps, const std::string& where) {
-    const bool ours = checkpoint.stl.is_object();
-    Fields stored(ours ? checkpoint.stl : Json::object(), where + ": stl");
-    Standing s;
-    s.step = ours ? stored.require<std::int64_t>("step") : foreign_steps(checkpoint, where);
-    if (s.step < 0 || s.step > total_steps) {
-        fail("{}: {}: {}, expected 0 to {}", where, ours ? "stl.step" : "the optimizer's step", s.step,
-             total_steps);
-    }
-    if (ours) s.epoch_sum = stored.require<double>("epoch_sum");
-    s.seconds = stored.get<double>("seconds", s.seconds);
-    s.best_loss = stored.get<double>("best_loss", s.best_loss);
-    s.validation_pending = stored.get<bool>("validation_pending", s.validation_pending);
-    return s;
-}
 
 void require_settings(const RunFolder& folder, const Json& resolved) {
     const auto file = folder.experiment_file();

@@ -1,8 +1,6 @@
-// Going on with a run: how far it has come, and what has to be as it was.
+// Going on with a run: what has to be as it was, and from which checkpoint.
 #pragma once
 
-#include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 
@@ -12,22 +10,6 @@
 #include "stl/run/run_folder.h"
 
 namespace stl {
-
-/// How far a run has come; its checkpoints keep it under "stl".
-struct Standing {
-    std::int64_t step = 0;  ///< steps done
-    double epoch_sum = 0;   ///< of the losses of the epoch that is under way
-    double seconds = 0;     ///< of all steps
-    double best_loss = std::numeric_limits<double>::infinity();
-    bool validation_pending = false;  ///< of the epoch that `step` ends
-
-    /// Adds its keys to a checkpoint's record.
-    void add_to(Json& record) const;
-};
-
-/// Of a checkpoint with an optimizer's state. Another program's, without a record of ours, tells its steps alone.
-/// Error: a step beyond `total_steps`, no number of steps, a record without what an exact continuation needs.
-Standing read_standing(const Checkpoint& checkpoint, std::int64_t total_steps, const std::string& where);
 
 /// `resolved`: the experiment, complete. Error: a setting of the folder's experiment.json that would change the
 /// losses is another.

@@ -1,0 +1,147 @@
+#include "stl/train/run_state.h"
+
+#include <ATen/Context.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "stl/core/error.h"
+#include "stl/core/names.h"
+#include "stl/train/loss_log.h"
+#include "stl/train/resume.h"
+
+namespace stl {
+namespace {
+
+at::Generator default_generator(torch::Device device) {
+    return at::globalContext().defaultGenerator(device);
+}
+
+void restore_random_numbers(torch::Device device, const Checkpoint& checkpoint, const fs::path& path,
+                            Reporter& reporter) {
+    auto generator = default_generator(device);
+    const auto stored =
+        std::ranges::find(checkpoint.extra, "rng", [](const auto& entry) { return entry.first; });
+    if (stored == checkpoint.extra.end()) {
+        fail("{}: stl_tensors.rng: missing, so the run cannot continue exactly", path.string());
+    }
+    if (stored->second.numel() == generator.get_state().numel()) {
+        generator.set_state(stored->second.clone());
+    } else {
+        reporter.warn(path.string() + ": written on another kind of device; random numbers start over");
+    }
+}
+
+/// Of the steps in the log that the checkpoint, of `step`, does not have.
+void warn_of_lost_steps(const RunFolder& folder, std::int64_t step, Reporter& reporter) {
+    std::int64_t reached = step;
+    for (const auto& line : folder.read_metrics())
+        reached = std::max(reached, line.value("step", line.value("steps", std::int64_t{0})));
+    const auto lost = reached - step;
+    reporter.warn(fmt::format("continuing from step {}; {} {} lost and done again", step,
+                              counted(lost, "step"), lost == 1 ? "is" : "are"));
+}
+
+/// Steps behind a checkpoint of another program: SGD does not count its own.
+std::int64_t foreign_steps(const Checkpoint& checkpoint, const std::string& where) {
+    if (const auto steps = checkpoint.optimizer->steps(); steps > 0) return steps;
+    if (checkpoint.global_step) return *checkpoint.global_step;
+    // torch's OneCycleLR counts steps; the schedulers that count epochs have other keys.
+    const auto& scheduler = checkpoint.scheduler;
+    if (scheduler.is_object() && scheduler.contains("total_steps") && scheduler.contains("last_epoch") &&
+        scheduler["last_epoch"].is_number_integer()) {
+        return scheduler["last_epoch"].get<std::int64_t>();
+    }
+    fail("{}: does not say how many steps it has made (no global_step, and SGD counts none)", where);
+}
+
+/// Of a checkpoint with an optimizer's state. Another program's, without a record of ours, tells its steps alone.
+/// Error: a step beyond `total_steps`, no number of steps, a record without what an exact continuation needs.
+Standing read_standing(const Checkpoint& checkpoint, std::int64_t total_steps, const std::string& where) {
+    const bool ours = checkpoint.stl.is_object();
+    Fields stored(ours ? checkpoint.stl : Json::object(), where + ": stl");
+    Standing s;
+    s.step = ours ? stored.require<std::int64_t>("step") : foreign_steps(checkpoint, where);
+    if (s.step < 0 || s.step > total_steps) {
+        fail("{}: {}: {}, expected 0 to {}", where, ours ? "stl.step" : "the optimizer's step", s.step,
+             total_steps);
+    }
+    if (ours) s.epoch_sum = stored.require<double>("epoch_sum");
+    s.seconds = stored.get<double>("seconds", s.seconds);
+    s.best_loss = stored.get<double>("best_loss", s.best_loss);
+    s.validation_pending = stored.get<bool>("validation_pending", s.validation_pending);
+    return s;
+}
+
+}  // namespace
+
+bool RunState::restore(const RunFolder& folder, Reporter& reporter) {
+    const auto found = newest_checkpoint(folder, reporter);
+    if (!found) {
+        const auto path = folder.checkpoint("last").string();
+        if (!may_start_over(folder)) {
+            fail(
+                "{}: missing, although the run has completed an epoch; use --force to start over, or start a "
+                "new run from its best weights with --set train.init={}",
+                path, folder.checkpoint("best").string());
+        }
+        reporter.warn(
+            path + ": missing; the run was interrupted before its first complete checkpoint and starts over");
+        folder.drop_metrics_after(0);
+        return false;
+    }
+    const auto& [path, checkpoint] = *found;
+    if (!checkpoint.optimizer) fail("{}: has no training state to continue from", path.string());
+    require_own(checkpoint, record["experiment"], path.string());
+    load_weights(*model, checkpoint.state, path.string());
+    optimizer->load(*checkpoint.optimizer, path.string());
+    now = read_standing(checkpoint, schedule.total_steps, path.string());
+    if (checkpoint.stl.is_object()) {
+        restore_random_numbers(device, checkpoint, path, reporter);
+    } else {
+        reporter.warn(
+            fmt::format("{}: not written by stl; continuing after step {}", path.string(), now.step));
+    }
+    last_is_damaged = path != folder.checkpoint("last");
+    if (last_is_damaged) warn_of_lost_steps(folder, now.step, reporter);
+    // A run that was killed after the pending validation may have written its line.
+    folder.drop_metrics_after(now.step, now.validation_pending);
+    return true;
+}
+
+Checkpoint RunState::checkpoint(const RunFolder& folder) const {
+    Checkpoint made;
+    made.state = state_of(*model);
+    for (const auto& [name, tensor] : made.state) {
+        if (torch::isfinite(tensor).all().item<bool>()) continue;
+        fail("step {}: {} is not finite; {}", now.step, name, what_stays(folder));
+    }
+    made.epoch = now.step / schedule.steps_per_epoch;
+    made.stl = record;
+    made.stl["step"] = now.step;
+    made.stl["epoch_sum"] = now.epoch_sum;
+    made.stl["seconds"] = seconds();
+    if (std::isfinite(now.best_loss)) made.stl["best_loss"] = now.best_loss;
+    if (now.validation_pending) made.stl["validation_pending"] = true;
+    return made;
+}
+
+void RunState::save_best(const RunFolder& folder) const {
+    const torch::NoGradGuard no_grad;
+    write_checkpoint(folder.checkpoint("best"), checkpoint(folder));
+}
+
+void RunState::save_last(const RunFolder& folder, std::int64_t keep) {
+    const torch::NoGradGuard no_grad;
+    auto made = checkpoint(folder);
+    made.optimizer = optimizer->state();
+    made.scheduler = torch_scheduler_state(schedule, now.step, made.optimizer->group);
+    made.extra.emplace_back("rng", default_generator(device).get_state());
+    // What is damaged does not take the place of an earlier one that is whole.
+    if (std::exchange(last_is_damaged, false)) keep = 1;
+    folder.replace_last(keep, [&] { write_checkpoint(folder.checkpoint("last"), made); });
+    saved = Clock::now();
+}
+
+}  // namespace stl
