@@ -126,7 +126,7 @@ BenchCase make_train(const BenchOptions& options, Path path) {
     BenchCase made;
     made.path = path;
     made.macs = 3.0 * pass_macs(options, *training->model);  // forward, and backward twice as much
-    const ScheduleValue schedule{.lr = settings.optimizer.lr, .beta1 = settings.optimizer.beta1};
+    const ScheduleValue schedule{.lr = settings.optimizer.lr, .beta1 = settings.optimizer.betas[0]};
     made.run = [training, schedule] { (*training->step)(training->batch, schedule, nullptr); };
     if (path == Path::fast && options.device.is_cuda()) {
         made.capture_peak_memory = peak_of(options.device, [&] {

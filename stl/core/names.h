@@ -24,16 +24,22 @@ std::string did_you_mean(std::string_view name, std::span<const std::string> can
 [[noreturn]] void fail_unknown(std::string_view where, std::string_view kind, std::string_view name,
                                std::span<const std::string> candidates);
 
+/// The names of a registry's members.
+template <class List>
+std::vector<std::string> names_of(const List& list) {
+    std::vector<std::string> names;
+    for (const auto& member : list) names.push_back(member.name);
+    return names;
+}
+
 /// The member with this name of a registry's list.
 template <class List>
 const auto& find_named(const List& list, std::string_view name, std::string_view kind,
                        std::string_view where = "") {
-    std::vector<std::string> names;
     for (const auto& member : list) {
         if (member.name == name) return member;
-        names.push_back(member.name);
     }
-    fail_unknown(where, kind, name, names);
+    fail_unknown(where, kind, name, names_of(list));
 }
 
 /// The names of an enum's members, in their order. An enum that is read and written by name specialises it.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "stl/core/json.h"
+#include "stl/core/options.h"
 #include "stl/data/augment.h"
 #include "stl/data/normalization.h"
 #include "stl/formats/sequences.h"
@@ -26,8 +27,21 @@ struct DatasetOptions {
     std::optional<std::int64_t> test_sequences;
     std::optional<Normalization> normalization;  ///< `mean` and `std`; absent: what the data set's file says
     std::optional<AugmentOptions> augment;       ///< absent: sequences as they are
-    Json own;                       ///< the data set's own keys (path, glyphs, size, ...), resolved
-    std::string where = "dataset";  ///< "experiments/a.json: dataset", for messages
+    Json own;                                    ///< the data set's own keys, complete (sets/)
+    std::string where = "dataset";               ///< "experiments/a.json: dataset", for messages
+
+    /// Every key but name, mean, std, augment and the data set's own.
+    template <class Options, class Visit>
+    static void each(Options& o, Visit&& key) {
+        constexpr std::int64_t most_frames = 100'000;
+        key("input_frames", o.input_frames, between(1, most_frames), "frames that the network sees");
+        key("output_frames", o.output_frames, between(1, most_frames), "frames that it predicts");
+        key("train_sequences", o.train_sequences, at_least(1),
+            "how many training sequences to generate or read");
+        key("val_sequences", o.val_sequences, at_least(1),
+            "how many validation sequences to generate or read");
+        key("test_sequences", o.test_sequences, at_least(1), "how many test sequences to generate or read");
+    }
 
     std::int64_t total_frames() const { return input_frames + output_frames; }
     /// Reads and checks every key, those of the named data set too.
@@ -35,6 +49,15 @@ struct DatasetOptions {
     /// Complete: every key with its resolved value.
     Json to_json() const;
 };
+
+/// The data set's own keys as it has them.
+template <class Own>
+Own own_options(const DatasetOptions& options) {
+    Fields fields(options.own, options.where);
+    Own own;
+    read_options(fields, own);
+    return own;
+}
 
 class Dataset {
   public:

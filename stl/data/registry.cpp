@@ -14,6 +14,8 @@
 namespace stl {
 namespace {
 
+const OwnKeys imported{read_imported, list_options<ImportedOptions>};
+
 /// A data set whose frames always have the same shape.
 template <std::int64_t channels, std::int64_t height, std::int64_t width>
 SequenceShape always(const DatasetOptions& /*options*/) {
@@ -34,28 +36,29 @@ SequenceShape imported_frame(const DatasetOptions& options) {
 
 const std::vector<DatasetInfo>& datasets() {
     static const std::vector<DatasetInfo> list{
-        {"mmnist", "Moving MNIST: handwritten digits that bounce", moving_keys, moving_frame, make_moving},
-        {"mfmnist", "Moving Fashion-MNIST: pieces of clothing that bounce", moving_keys, moving_frame,
+        {"mmnist", "Moving MNIST: handwritten digits that bounce", keys_of<GrayOptions>(), moving_frame,
          make_moving},
-        {"mmnist_cifar", "Moving MNIST over CIFAR-10 pictures, in colour", cifar_keys, cifar_frame,
-         make_moving, "", cifar_folder},
-        {"noisymmnist", "Moving MNIST whose input frames are disturbed", noisy_keys, moving_frame,
-         make_moving},
-        {"file", fmt::format("sequences of an {} file", listed(sequence_extensions(), "or")), stored_keys,
-         stored_frame, make_stored},
-        {"taxibj", "TaxiBJ: taxis' in- and outflow in Beijing, imported", imported_keys, always<2, 32, 32>,
+        {"mfmnist", "Moving Fashion-MNIST: pieces of clothing that bounce", keys_of<GrayOptions>(),
+         moving_frame, make_moving},
+        {"mmnist_cifar", "Moving MNIST over CIFAR-10 pictures, in colour", keys_of<CifarOptions>(),
+         cifar_frame, make_moving, "", cifar_folder},
+        {"noisymmnist", "Moving MNIST whose input frames are disturbed", keys_of<NoisyOptions>(),
+         moving_frame, make_moving},
+        {"file", fmt::format("sequences of an {} file", listed(sequence_extensions(), "or")),
+         keys_of<StoredOptions>(), stored_frame, make_stored},
+        {"taxibj", "TaxiBJ: taxis' in- and outflow in Beijing, imported", imported, always<2, 32, 32>,
          make_imported, "https://github.com/chengtan9907/OpenSTL/releases/download/v0.1.0/taxibj_dataset.zip",
          imported_file("taxibj")},
-        {"kth", "KTH actions, imported", imported_keys, always<1, 128, 128>, make_imported,
+        {"kth", "KTH actions, imported", imported, always<1, 128, 128>, make_imported,
          "https://www.csc.kth.se/cvap/actions/", imported_file("kth")},
-        {"human", "Human3.6M, imported", imported_keys, always<3, 256, 256>, make_imported,
+        {"human", "Human3.6M, imported", imported, always<3, 256, 256>, make_imported,
          "http://vision.imar.ro/human3.6m/", imported_file("human")},
-        {"kitticaltech", "KITTI and Caltech pedestrians, imported", imported_keys, always<3, 128, 160>,
+        {"kitticaltech", "KITTI and Caltech pedestrians, imported", imported, always<3, 128, 160>,
          make_imported,
          "https://figshare.com/articles/dataset/KITTI_hkl_files/7985684 and "
          "https://data.caltech.edu/records/f6rph-90m20",
          imported_file("kitticaltech")},
-        {"weather", "WeatherBench: one variable of the weather on a globe, imported", imported_keys,
+        {"weather", "WeatherBench: one variable of the weather on a globe, imported", imported,
          imported_frame<1, 32, 64>, make_imported, "https://github.com/pangeo-data/WeatherBench",
          imported_file("weather")},
     };

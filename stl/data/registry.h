@@ -17,11 +17,25 @@
 
 namespace stl {
 
+/// A data set's own keys.
+struct OwnKeys {
+    Json (*read)(Fields& fields);  ///< complete
+    std::vector<OptionInfo> (*list)();
+};
+template <class Options>
+OwnKeys keys_of() {
+    return {[](Fields& fields) {
+                Options o;
+                read_options(fields, o);
+                return write_options(o);
+            },
+            list_options<Options>};
+}
+
 struct DatasetInfo {
     std::string name;
     std::string help;
-    /// Reads its own keys, gives them complete.
-    Json (*read_keys)(Fields& fields);
+    OwnKeys keys;
     /// The shape of one frame (frames = 1), without making or reading more than that needs.
     SequenceShape (*frame)(const DatasetOptions& options);
     /// Null where it has no such split.

@@ -1,4 +1,4 @@
-// The translators. Adding one takes three things and nothing else:
+// The translators. Adding one takes two things and nothing else:
 //
 //   1. translators/<name>.h and .cpp: a class derived from Block (or, for another frame than a stack of equal
 //      blocks, from Translator). Its constructor takes BlockOptions and registers parameters and layers in the order
@@ -7,7 +7,9 @@
 //      (layers/cost_rule.h).
 //   2. one line in the list of registry.cpp: names, help, paper, the keys it reads, what it can't have,
 //      constructor.
-//   3. experiments/<dataset>/<name>.json.
+//
+// `stl train experiments/<dataset>/base.json --translator <name>` trains it; an experiment file of its own,
+// experiments/<dataset>/<name>.json, keeps settings that are its own.
 //
 // On a CPU it then predicts with its plain layers; a plan in inference/cpu/ (block_plan.h) makes it quicker.
 //

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "stl/core/json.h"
+#include "stl/core/options.h"
 #include "stl/models/layers/coder.h"
 #include "stl/models/layers/cost_rule.h"
 #include "stl/runtime/torch.h"
@@ -21,6 +22,8 @@ class Translator;
 
 /// Of encoder and decoder.
 inline constexpr std::int64_t largest_spatio_kernel = 99;
+/// Far above any model that could be trained; keeps every product of sizes within 63 bits.
+inline constexpr std::int64_t largest_size = 1 << 16;
 
 /// The `model` object of an experiment, with `in_shape`. Defaults are the reference's.
 struct SimVPOptions {
@@ -37,10 +40,28 @@ struct SimVPOptions {
     std::int64_t N_T = 4;            ///< blocks of the translator (incepu: N_T down and N_T up)
     double mlp_ratio = 8.0;
     double drop = 0.0;
-    double drop_path = 0.0;         ///< of the last block
-    double drop_path_first = 0.01;  ///< of the first block; 0 for both turns stochastic depth off
+    double drop_path = 0.0;
+    double drop_path_first = 0.01;
     std::int64_t spatio_kernel_enc = 3;
     std::int64_t spatio_kernel_dec = 3;
+
+    /// Every key but translator, in_shape and output_frames.
+    template <class Options, class Visit>
+    static void each(Options& o, Visit&& key) {
+        key("hid_S", o.hid_S, between(2, largest_size), "channels of encoder and decoder");
+        key("hid_T", o.hid_T, between(1, largest_size), "channels of the translator");
+        key("N_S", o.N_S, between(2, 32), "layers of encoder and of decoder, half of them at stride 2");
+        key("N_T", o.N_T, between(2, 1024), "blocks of the translator (incepu: N_T down and N_T up)");
+        key("mlp_ratio", o.mlp_ratio, over(0, 64), "width of a block's feed-forward part");
+        key("drop", o.drop, fraction(), "dropout");
+        key("drop_path", o.drop_path, fraction(), "stochastic depth of the last block");
+        key("drop_path_first", o.drop_path_first, fraction(),
+            "stochastic depth of the first block; 0 for both turns it off");
+        key("spatio_kernel_enc", o.spatio_kernel_enc, between(1, largest_spatio_kernel),
+            "kernel size of the encoder, odd");
+        key("spatio_kernel_dec", o.spatio_kernel_dec, between(1, largest_spatio_kernel),
+            "kernel size of the decoder, odd");
+    }
 
     /// Reads an experiment's `model` keys; `in_shape` and the peer's spellings are accepted. Checks sizes.
     static SimVPOptions from_json(const Json& json, const std::string& where);

@@ -17,90 +17,13 @@ constexpr int deepest_base = 16;
 /// The largest of ours has some 2 kB.
 constexpr std::uint64_t most_experiment_bytes = std::uint64_t{1} << 20;
 
-void at_least(std::int64_t value, std::int64_t least, const std::string& where) {
-    if (value < least) fail("{}: {} is too small, expected at least {}", where, value, least);
-}
-
-void positive(double value, const std::string& where) {
-    if (!(value > 0) || !std::isfinite(value)) fail("{}: {} is not a positive number", where, value);
-}
-
-void not_negative(double value, const std::string& where) {
-    if (!(value >= 0) || !std::isfinite(value)) fail("{}: {} is negative or no number", where, value);
-}
-
-void read_optimizer(Fields& fields, OptimizerOptions& o) {
-    o.name = fields.get<std::string>("optimizer", o.name);
-    find_optimizer(o.name, fields.where("optimizer"));
-    o.lr = fields.get<double>("lr", o.lr);
-    positive(o.lr, fields.where("lr"));
-    const auto betas = fields.get<std::vector<double>>("betas", {o.beta1, o.beta2});
-    if (betas.size() != 2) fail("{}: {} numbers, expected two", fields.where("betas"), betas.size());
-    for (const double beta : betas) {
-        if (!(beta >= 0 && beta < 1)) fail("{}: {} is not in [0, 1)", fields.where("betas"), beta);
-    }
-    o.beta1 = betas[0];
-    o.beta2 = betas[1];
-    o.eps = fields.get<double>("eps", o.eps);
-    not_negative(o.eps, fields.where("eps"));
-    o.weight_decay = fields.get<double>("weight_decay", o.weight_decay);
-    not_negative(o.weight_decay, fields.where("weight_decay"));
-}
-
-void read_schedule(Fields& fields, ScheduleOptions& o) {
-    o.name = fields.get<std::string>("schedule", o.name);
-    find_schedule(o.name, fields.where("schedule"));
-    o.final_div_factor = fields.get<double>("final_div_factor", o.final_div_factor);
-    positive(o.final_div_factor, fields.where("final_div_factor"));
-    o.min_lr = fields.get<double>("min_lr", o.min_lr);
-    not_negative(o.min_lr, fields.where("min_lr"));
-    o.warmup_lr = fields.get<double>("warmup_lr", o.warmup_lr);
-    not_negative(o.warmup_lr, fields.where("warmup_lr"));
-    o.warmup_epoch = fields.get<std::int64_t>("warmup_epoch", o.warmup_epoch);
-    at_least(o.warmup_epoch, 0, fields.where("warmup_epoch"));
-    o.decay_epoch = fields.get<std::int64_t>("decay_epoch", o.decay_epoch);
-    at_least(o.decay_epoch, 1, fields.where("decay_epoch"));
-    o.decay_rate = fields.get<double>("decay_rate", o.decay_rate);
-    positive(o.decay_rate, fields.where("decay_rate"));
-}
-
+/// Of what the key's own rules and the structs' own defaults leave open.
 TrainOptions read_train(Fields fields) {
     TrainOptions o;
-    o.epochs = fields.get<std::int64_t>("epochs", o.epochs);
-    at_least(o.epochs, 1, fields.where("epochs"));
-    o.steps = fields.find<std::int64_t>("steps");
-    if (o.steps) at_least(*o.steps, 1, fields.where("steps"));
-    o.batch_size = fields.get<std::int64_t>("batch_size", o.batch_size);
-    at_least(o.batch_size, 1, fields.where("batch_size"));
-    read_optimizer(fields, o.optimizer);
-    read_schedule(fields, o.schedule);
+    read_options(fields, o);
+    fields.finish();
     o.schedule.lr = o.optimizer.lr;
     o.schedule.epochs = o.epochs;
-    o.precision = member_named<Precision>(fields.get<std::string>("precision", name_of(o.precision)),
-                                          fields.where("precision") + ":", training_precisions);
-    const auto seed = fields.get<std::int64_t>("seed", static_cast<std::int64_t>(o.seed));
-    at_least(seed, 0, fields.where("seed"));
-    o.seed = static_cast<std::uint64_t>(seed);
-    o.init = fields.get<std::string>("init", o.init);
-    o.shuffle = fields.get<bool>("shuffle", o.shuffle);
-    o.alpha = fields.get<double>("alpha", o.alpha);
-    not_negative(o.alpha, fields.where("alpha"));
-    o.clip_norm = fields.get<double>("clip_norm", o.clip_norm);
-    not_negative(o.clip_norm, fields.where("clip_norm"));
-    o.save_every = fields.get<std::int64_t>("save_every", o.save_every);
-    at_least(o.save_every, 0, fields.where("save_every"));
-    o.save_minutes = fields.get<double>("save_minutes", o.save_minutes);
-    not_negative(o.save_minutes, fields.where("save_minutes"));
-    o.keep = fields.get<std::int64_t>("keep", o.keep);
-    at_least(o.keep, 1, fields.where("keep"));
-    o.log_every = fields.get<std::int64_t>("log_every", o.log_every);
-    at_least(o.log_every, 1, fields.where("log_every"));
-    const auto threads = fields.get<std::int64_t>("threads", 0);
-    at_least(threads, 0, fields.where("threads"));
-    if (threads > 4096) fail("{}: {} threads, expected at most 4096", fields.where("threads"), threads);
-    o.threads = static_cast<int>(threads);
-    o.checkpoint_activations = fields.get<bool>("checkpoint_activations", o.checkpoint_activations);
-    fields.finish();
     return o;
 }
 
@@ -178,21 +101,21 @@ void apply(Json& json, const Setting& setting, Origins& origins) {
     }
 }
 
-SimVPOptions complete_model(const Experiment& e, const SequenceShape& shape) {
-    const auto where = key_path(e.file, "model");
-    Json complete = e.model;
-    if (!complete.is_object()) fail("{}: not an object {{...}}", where);
-    complete["in_shape"] = {e.dataset.input_frames, shape.channels, shape.height, shape.width};
-    complete["output_frames"] = e.dataset.output_frames;
-    return SimVPOptions::from_json(complete, where);
+/// What a model states beside its data set must be the data set's.
+void require_same(const Json& stated, const std::string& where, const Json& of_data) {
+    if (stated.is_null() || stated == of_data) return;
+    fail("{}: {}, but the data set's is {}", where, stated.dump(), of_data.dump());
 }
 
-/// What a model states beside its data set must be the data set's.
-void require_same(const Experiment& e, const std::string& key, const Json& of_data) {
-    const auto stated = e.model.find(key);
-    if (stated == e.model.end() || stated->is_null() || *stated == of_data) return;
-    fail("{}: {}, but the data set's is {}", key_path(e.file, "model." + key), stated->dump(),
-         of_data.dump());
+/// The model's keys; what the data set tells is that of a small frame for now.
+void read_model(Experiment& e, Json model, const std::string& where) {
+    if (!model.is_object()) fail("{}: not an object {{...}}", where);
+    e.stated_shape = model.value("in_shape", Json(nullptr));
+    model["in_shape"] = {e.dataset.input_frames, 1, 64, 64};
+    require_same(model.value("output_frames", Json(nullptr)), key_path(where, "output_frames"),
+                 e.dataset.output_frames);
+    model["output_frames"] = e.dataset.output_frames;
+    e.model = SimVPOptions::from_json(model, where);
 }
 
 /// For a message of one line.
@@ -263,13 +186,11 @@ Experiment parse_experiment(const Json& json, const std::string& where, Origins 
         Fields fields(json, where);
         experiment.dataset =
             DatasetOptions::from_json(fields.require<Json>("dataset"), fields.where("dataset"));
-        experiment.model = fields.require<Json>("model");
+        auto model = fields.require<Json>("model");
         experiment.train = read_train(fields.child("train"));
+        read_model(experiment, std::move(model), fields.where("model"));
         fields.get<std::string>("description", "");
         fields.finish();
-        // Every key but the frame size can be checked before any data is opened.
-        complete_model(experiment, {experiment.dataset.total_frames(), 1, 64, 64});
-        require_same(experiment, "output_frames", experiment.dataset.output_frames);
     } catch (const Error& error) {
         throw Error(experiment.at_origin(error.what()));
     }
@@ -284,8 +205,17 @@ Experiment load_experiment(const fs::path& path, const std::vector<Setting>& set
 
 SimVPOptions Experiment::model_for(const SequenceShape& shape) const {
     try {
-        require_same(*this, "in_shape", {dataset.input_frames, shape.channels, shape.height, shape.width});
-        return complete_model(*this, shape);
+        const auto where = key_path(file, "model");
+        require_same(stated_shape, key_path(where, "in_shape"),
+                     {dataset.input_frames, shape.channels, shape.height, shape.width});
+        auto complete = model;
+        complete.frames = dataset.input_frames;
+        complete.channels = shape.channels;
+        complete.height = shape.height;
+        complete.width = shape.width;
+        complete.output_frames = dataset.output_frames;
+        complete.check(where);
+        return complete;
     } catch (const Error& error) {
         throw Error(at_origin(error.what()));
     }
@@ -301,41 +231,7 @@ std::string Experiment::at_origin(const std::string& message) const {
 }
 
 std::string Experiment::default_run_name() const {
-    const auto name =
-        Fields(model, file + ": model").get<std::string>("translator", SimVPOptions{}.translator);
-    return dataset.name + "-" + find_translator(name, file + ": model.translator").name;
-}
-
-Json Experiment::train_json() const {
-    Json json = Json::object();
-    json["epochs"] = train.epochs;
-    if (train.steps) json["steps"] = *train.steps;
-    json["batch_size"] = train.batch_size;
-    json["optimizer"] = train.optimizer.name;
-    json["lr"] = train.optimizer.lr;
-    json["betas"] = {train.optimizer.beta1, train.optimizer.beta2};
-    json["eps"] = train.optimizer.eps;
-    json["weight_decay"] = train.optimizer.weight_decay;
-    json["schedule"] = train.schedule.name;
-    json["final_div_factor"] = train.schedule.final_div_factor;
-    json["min_lr"] = train.schedule.min_lr;
-    json["warmup_lr"] = train.schedule.warmup_lr;
-    json["warmup_epoch"] = train.schedule.warmup_epoch;
-    json["decay_epoch"] = train.schedule.decay_epoch;
-    json["decay_rate"] = train.schedule.decay_rate;
-    json["precision"] = name_of(train.precision);
-    json["seed"] = train.seed;
-    if (!train.init.empty()) json["init"] = train.init;
-    json["shuffle"] = train.shuffle;
-    json["alpha"] = train.alpha;
-    json["clip_norm"] = train.clip_norm;
-    json["save_every"] = train.save_every;
-    json["save_minutes"] = train.save_minutes;
-    json["keep"] = train.keep;
-    json["log_every"] = train.log_every;
-    json["threads"] = train.threads;
-    json["checkpoint_activations"] = train.checkpoint_activations;
-    return json;
+    return dataset.name + "-" + model.translator;
 }
 
 }  // namespace stl

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "stl/core/json.h"
+#include "stl/core/options.h"
 #include "stl/data/dataset.h"
 #include "stl/models/simvp.h"
 #include "stl/run/optimizer.h"
@@ -20,22 +21,45 @@ namespace stl {
 /// The `train` object. Optimizer and schedule settings have the reference's defaults.
 struct TrainOptions {
     std::int64_t epochs = 200;
-    std::optional<std::int64_t> steps;  ///< instead of epochs
+    std::optional<std::int64_t> steps;
     std::int64_t batch_size = 16;
     std::uint64_t seed = 1;
     Precision precision = Precision::fp32;
-    std::string init;                     ///< a checkpoint whose weights the run starts from
-    bool shuffle = true;                  ///< false keeps the stored order
-    double alpha = 0.0;                   ///< weight of TAU's differential-divergence term
-    double clip_norm = 0.0;               ///< largest common norm of the gradients; 0: not clipped
-    std::int64_t save_every = 0;          ///< steps between checkpoints inside an epoch; 0: at its end only
-    double save_minutes = 0.0;            ///< likewise minutes; 0: not by time
-    std::int64_t keep = 2;                ///< last checkpoints that stay: last.pth, last.1.pth, ...
-    std::int64_t log_every = 10;          ///< steps between lines of metrics.jsonl
-    int threads = 0;                      ///< 0: all cores
-    bool checkpoint_activations = false;  ///< layers/recompute.h: less memory, more time, the same numbers
+    std::optional<std::string> init;
+    bool shuffle = true;
+    double alpha = 0.0;
+    double clip_norm = 0.0;
+    std::int64_t save_every = 0;
+    double save_minutes = 0.0;
+    std::int64_t keep = 2;
+    std::int64_t log_every = 10;
+    int threads = 0;
+    bool checkpoint_activations = false;
     OptimizerOptions optimizer;
     ScheduleOptions schedule;  ///< its counts of steps are set by the trainer
+
+    template <class Options, class Visit>
+    static void each(Options& o, Visit&& key) {
+        key("epochs", o.epochs, at_least(1), "length of the run");
+        key("steps", o.steps, at_least(1), "instead of epochs");
+        key("batch_size", o.batch_size, at_least(1), "the last partial batch of an epoch is dropped");
+        OptimizerOptions::each(o.optimizer, key);
+        ScheduleOptions::each(o.schedule, key);
+        key("precision", o.precision, one_of(training_precisions), "bf16: mixed precision; tf32: of GPUs");
+        key("seed", o.seed, at_least(0), "of the weights, the data and their order");
+        key("init", o.init, Rule{}, "a checkpoint or a run whose weights the run starts from");
+        key("shuffle", o.shuffle, Rule{}, "false keeps the stored order");
+        key("alpha", o.alpha, not_negative(), "weight of TAU's differential-divergence term");
+        key("clip_norm", o.clip_norm, not_negative(), "largest global norm of the gradients; 0: no clipping");
+        key("save_every", o.save_every, at_least(0), "steps between checkpoints inside an epoch; 0: none");
+        key("save_minutes", o.save_minutes, not_negative(),
+            "minutes between checkpoints inside an epoch; 0: not by time");
+        key("keep", o.keep, at_least(1), "number of last checkpoints to keep: last.pth, last.1.pth, ...");
+        key("log_every", o.log_every, at_least(1), "steps between lines of metrics.jsonl");
+        key("threads", o.threads, between(0, 4096), "CPU threads; 0: all cores");
+        key("checkpoint_activations", o.checkpoint_activations, Rule{},
+            "recompute activations in the backward pass instead of storing them: less memory, more time");
+    }
 };
 
 /// Where each key was read: "train.lr" -> "base.json: train.lr", or "--set train.lr=-1".
@@ -45,7 +69,8 @@ struct Experiment {
     std::string file;  ///< where it was read, for messages
     Origins origins;   ///< of keys that came from elsewhere too
     DatasetOptions dataset;
-    Json model;  ///< checked once the data set's frame size is known: model_for()
+    SimVPOptions model;  ///< but for the data set's frame size: model_for()
+    Json stated_shape;   ///< its in_shape; null: not stated
     TrainOptions train;
 
     /// The model for sequences of `shape` (input frames from the data set's options). Error: a model whose
@@ -53,8 +78,6 @@ struct Experiment {
     SimVPOptions model_for(const SequenceShape& shape) const;
     /// "mmnist-moganet"
     std::string default_run_name() const;
-    /// The `train` object, complete.
-    Json train_json() const;
     /// A message about a key, "<file>: train.lr: ...", as one about the place that the key came from.
     std::string at_origin(const std::string& message) const;
 };

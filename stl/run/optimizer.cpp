@@ -9,21 +9,21 @@ namespace {
 
 void adam(OptimizerTensors& t, const OptimizerOptions& o, double lr, double beta1) {
     torch::_foreach_add_(t.steps, 1);
-    at::_fused_adam_(t.parameters, t.gradients, t.exp_avgs, t.exp_avg_sqs, {}, t.steps, lr, beta1, o.beta2,
+    at::_fused_adam_(t.parameters, t.gradients, t.exp_avgs, t.exp_avg_sqs, {}, t.steps, lr, beta1, o.betas[1],
                      o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false);
 }
 
 void adamw(OptimizerTensors& t, const OptimizerOptions& o, double lr, double beta1) {
     torch::_foreach_add_(t.steps, 1);
-    at::_fused_adamw_(t.parameters, t.gradients, t.exp_avgs, t.exp_avg_sqs, {}, t.steps, lr, beta1, o.beta2,
-                      o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false);
+    at::_fused_adamw_(t.parameters, t.gradients, t.exp_avgs, t.exp_avg_sqs, {}, t.steps, lr, beta1,
+                      o.betas[1], o.weight_decay, o.eps, /*amsgrad=*/false, /*maximize=*/false);
 }
 
 void adam_on_device(OptimizerTensors& t, const OptimizerOptions& o, const torch::Tensor& settings,
                     const gpu::KernelTable& kernels, bool decoupled) {
     torch::_foreach_add_(t.steps, 1);
     gpu::adam({t.parameters, t.gradients, t.exp_avgs, t.exp_avg_sqs, t.steps},
-              {o.beta2, o.eps, o.weight_decay, decoupled}, settings, kernels);
+              {o.betas[1], o.eps, o.weight_decay, decoupled}, settings, kernels);
 }
 
 void adam_on_device(OptimizerTensors& t, const OptimizerOptions& o, const torch::Tensor& settings,
@@ -95,7 +95,7 @@ void Optimizer::step_on_device(const torch::Tensor& settings, const gpu::KernelT
 
 void Optimizer::used(double lr, std::optional<double> beta1) {
     last_lr_ = lr;
-    last_beta1_ = beta1.value_or(options_.beta1);
+    last_beta1_ = beta1.value_or(options_.betas[0]);
 }
 
 OptimizerTensors Optimizer::tensors() const {
@@ -134,7 +134,7 @@ OptimizerState Optimizer::state() const {
     }
     state.group = {{"lr", last_lr_}, {"weight_decay", options_.weight_decay}, {"initial_lr", options_.lr}};
     if (entry_->adaptive) {
-        state.group.update({{"betas", {last_beta1_, options_.beta2}},
+        state.group.update({{"betas", {last_beta1_, options_.betas[1]}},
                             {"eps", options_.eps},
                             {"decoupled_weight_decay", entry_->decoupled}});
     } else {

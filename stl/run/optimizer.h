@@ -3,6 +3,7 @@
 // Adding one: a line in optimizer.cpp's list with the function that makes one step.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "stl/checkpoint/checkpoint.h"
+#include "stl/core/options.h"
 #include "stl/gpu/kernel_table.h"
 #include "stl/runtime/torch.h"
 
@@ -18,10 +20,12 @@ namespace stl {
 struct OptimizerOptions {
     std::string name = "adam";
     double lr = 1e-3;
-    double beta1 = 0.9;
-    double beta2 = 0.999;
+    std::array<double, 2> betas{0.9, 0.999};
     double eps = 1e-8;
     double weight_decay = 0.0;  ///< adam: L2 term in the gradient; adamw: decoupled
+
+    template <class Options, class Visit>
+    static void each(Options& o, Visit&& key);
 };
 
 /// What one step needs. Parameters without a gradient are left alone.
@@ -45,6 +49,15 @@ struct OptimizerEntry {
 };
 const std::vector<OptimizerEntry>& optimizers();
 const OptimizerEntry& find_optimizer(std::string_view name, std::string_view where);
+
+template <class Options, class Visit>
+void OptimizerOptions::each(Options& o, Visit&& key) {
+    key("optimizer", o.name, one_of("optimizer", names_of(optimizers())), "");
+    key("lr", o.lr, positive(), "learning rate (of a schedule that moves it, the largest)");
+    key("betas", o.betas, fraction(), "of Adam's moments; of SGD the first is the momentum");
+    key("eps", o.eps, not_negative(), "what Adam adds to its divisor");
+    key("weight_decay", o.weight_decay, not_negative(), "adam, sgd: in the gradients; adamw: of the weights");
+}
 
 class Optimizer {
   public:

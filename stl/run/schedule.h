@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "stl/core/json.h"
+#include "stl/core/options.h"
 
 namespace stl {
 
@@ -25,6 +26,9 @@ struct ScheduleOptions {
     std::int64_t warmup_epoch = 0;   ///< epochs of linear warm-up
     std::int64_t decay_epoch = 100;  ///< step: epochs between two reductions
     double decay_rate = 0.1;         ///< step: the factor of a reduction
+
+    template <class Options, class Visit>
+    static void each(Options& o, Visit&& key);
 };
 
 struct ScheduleValue {
@@ -52,5 +56,17 @@ struct ScheduleEntry {
 const std::vector<ScheduleEntry>& schedules();
 /// Error naming the nearest: "<where>: unknown schedule 'onecylce' (did you mean 'onecycle'?)".
 const ScheduleEntry& find_schedule(std::string_view name, std::string_view where);
+
+template <class Options, class Visit>
+void ScheduleOptions::each(Options& o, Visit&& key) {
+    key("schedule", o.name, one_of("schedule", names_of(schedules())), "");
+    key("final_div_factor", o.final_div_factor, positive(),
+        "onecycle: the last rate is lr / 25 / final_div_factor");
+    key("min_lr", o.min_lr, not_negative(), "cosine: the last rate");
+    key("warmup_lr", o.warmup_lr, not_negative(), "cosine, step: the rate at the start of the warm-up");
+    key("warmup_epoch", o.warmup_epoch, at_least(0), "cosine, step: epochs of warm-up");
+    key("decay_epoch", o.decay_epoch, at_least(1), "step: epochs between two reductions");
+    key("decay_rate", o.decay_rate, positive(), "step: the factor of a reduction");
+}
 
 }  // namespace stl

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "stl/data/registry.h"
 #include "stl/formats/sequences.h"
 #include "stl/run/experiment.h"
 
@@ -28,17 +29,20 @@ void make_paths_absolute(Json& experiment) {
 }
 
 std::string setting_key(std::string_view name) {
-    std::vector<std::string> keys{"train.steps", "train.init"};
-    const Json train = Experiment{}.train_json();
-    const Json model = SimVPOptions{}.to_json();
-    for (const auto& [key, value] : train.items()) keys.push_back("train." + key);
-    for (const auto& [key, value] : model.items()) {
-        if (key != "in_shape" && key != "output_frames") keys.push_back("model." + key);
+    std::vector<std::string> keys{"model.translator", "dataset.name", "dataset.mean", "dataset.std",
+                                  "dataset.augment"};
+    const auto add = [&](const std::string& object, const std::vector<OptionInfo>& options) {
+        for (const auto& option : options) keys.push_back(object + "." + option.name);
+    };
+    add("train", list_options<TrainOptions>());
+    add("model", list_options<SimVPOptions>());
+    add("dataset", list_options<DatasetOptions>());
+    for (const auto& set : datasets()) {
+        for (const auto& option : set.keys.list()) {
+            const auto key = "dataset." + option.name;
+            if (std::ranges::find(keys, key) == keys.end()) keys.push_back(key);
+        }
     }
-    for (const char* key :
-         {"name", "path", "val_path", "test_path", "layout", "input_frames", "output_frames",
-          "train_sequences", "val_sequences", "test_sequences", "mean", "std", "augment"})
-        keys.push_back(std::string("dataset.") + key);
     std::string wanted(name);
     std::ranges::replace(wanted, '-', '_');
     if (wanted.empty()) return "";

@@ -55,7 +55,7 @@ class GraphStep : public TrainStep {
     /// As arguments of two small kernels: nothing of the host's memory has to live on until they run.
     void set(const ScheduleValue& settings) {
         settings_[0].fill_(settings.lr);
-        settings_[1].fill_(settings.beta1.value_or(optimizer_.options().beta1));
+        settings_[1].fill_(settings.beta1.value_or(optimizer_.options().betas[0]));
     }
 
     void work() {

@@ -81,9 +81,10 @@ void require_room(const Experiment& experiment, const SimVPImpl& model, const Se
 }
 
 void load_initial_weights(SimVPImpl& model, const Experiment& experiment, Reporter& reporter) {
-    if (experiment.train.init.empty()) return;
+    const auto& init = experiment.train.init;
+    if (!init || init->empty()) return;
     try {
-        const auto file = checkpoint_of(experiment.train.init, "last");
+        const auto file = checkpoint_of(*init, "last");
         const auto checkpoint = read_checkpoint(file, /*with_optimizer=*/false);
         for (const auto& note : checkpoint.notes) reporter.info(note);
         load_weights(model, checkpoint.state, file.string());

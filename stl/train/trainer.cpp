@@ -152,7 +152,7 @@ Json Trainer::resolved_experiment(const Normalization& normalization) const {
     normalization.add_to(dataset);
     Json resolved{{"dataset", dataset},
                   {"model", state_.model->options().to_json()},
-                  {"train", request_.experiment.train_json()}};
+                  {"train", write_options(request_.experiment.train)}};
     make_paths_absolute(resolved);
     return resolved;
 }

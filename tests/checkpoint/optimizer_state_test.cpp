@@ -11,8 +11,7 @@ std::vector<torch::Tensor> go_on(const Checkpoint& checkpoint, const NamedTensor
     for (const auto& [name, tensor] : checkpoint.state) parameters.push_back(tensor.clone().requires_grad_());
     const auto& group = checkpoint.optimizer->group;
     OptimizerOptions options{.lr = group["lr"],
-                             .beta1 = group["betas"][0],
-                             .beta2 = group["betas"][1],
+                             .betas = {group["betas"][0], group["betas"][1]},
                              .eps = group["eps"],
                              .weight_decay = group["weight_decay"]};
     Optimizer optimizer(parameters, options);

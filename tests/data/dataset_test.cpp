@@ -64,9 +64,9 @@ TEST(DatasetOptions, MistakesAreNamed) {
     EXPECT_THAT(message(R"({"name": "mmnist", "path": "x.h5"})"), HasSubstr("path: unknown key"));
     EXPECT_THAT(message(R"({"name": "file"})"), HasSubstr("path: missing, expected a string"));
     EXPECT_THAT(message(R"({"name": "mmnist", "input_frames": 0})"),
-                HasSubstr("input_frames: 0, expected 1 to"));
+                HasSubstr("input_frames: 0 is out of range, expected 1 to"));
     EXPECT_THAT(message(R"({"name": "mmnist", "train_sequences": 0})"),
-                HasSubstr("train_sequences: 0, expected at least 1"));
+                HasSubstr("train_sequences: 0 is too small, expected at least 1"));
 }
 
 TEST(Registry, EveryMemberHasAFrameAndItsOwnKeys) {

@@ -189,8 +189,9 @@ TEST(ExperimentFiles, EveryOneLoads) {
 /// As a run's folder has it.
 Json resolved(const fs::path& file, const SequenceShape& shape, const std::vector<Setting>& settings = {}) {
     const auto e = load_experiment(file, settings);
-    return {
-        {"dataset", e.dataset.to_json()}, {"model", e.model_for(shape).to_json()}, {"train", e.train_json()}};
+    return {{"dataset", e.dataset.to_json()},
+            {"model", e.model_for(shape).to_json()},
+            {"train", write_options(e.train)}};
 }
 
 TEST(PublishedRow, BelongsToTheBenchmarksExperimentsAlone) {

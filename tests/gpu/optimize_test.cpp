@@ -63,7 +63,7 @@ class GpuTraining : public test::KernelTest {
 };
 
 TEST_P(GpuTraining, AdamIsTheOptimizersAdam) {
-    expect_same_steps({.name = "adam", .beta2 = 0.99, .weight_decay = 0.1});
+    expect_same_steps({.name = "adam", .betas = {0.9, 0.99}, .weight_decay = 0.1});
 }
 
 TEST_P(GpuTraining, AdamWIsTheOptimizersAdamW) {

@@ -38,7 +38,9 @@ Record record(const std::string& name, double mse, double seed, const std::vecto
              {"device", "cpu"},
              {"best", {{"mse", mse - 0.5}}},
              {"experiment",
-              {{"dataset", e.dataset.to_json()}, {"model", model.to_json()}, {"train", e.train_json()}}}}};
+              {{"dataset", e.dataset.to_json()},
+               {"model", model.to_json()},
+               {"train", write_options(e.train)}}}}};
 }
 
 const ReportTable& table_of(const std::vector<ReportTable>& tables, std::string_view setting) {

@@ -10,6 +10,8 @@
 #include <set>
 
 #include "stl/core/error.h"
+#include "stl/data/registry.h"
+#include "stl/models/registry.h"
 
 namespace stl {
 namespace {
@@ -48,9 +50,7 @@ TEST_F(ExperimentTest, ReadsKeysAndDefaults) {
     EXPECT_EQ(e.train.schedule.lr, 0.01);
     EXPECT_EQ(e.train.batch_size, 16);
     EXPECT_EQ(e.default_run_name(), "mmnist-moganet");
-    auto by_default = e;
-    by_default.model["translator"] = nullptr;
-    EXPECT_EQ(by_default.default_run_name(), "mmnist-gsta");
+    EXPECT_EQ(load(simple_, {"model.translator=null"}).default_run_name(), "mmnist-gsta");
     const auto model = e.model_for({20, 1, 32, 48});
     EXPECT_EQ(model.hid_T, 32);
     EXPECT_EQ(model.frames, 10);
@@ -69,27 +69,98 @@ Json another(const std::string& key, const Json& value) {
     return names.at(key);
 }
 
-TEST_F(ExperimentTest, EveryKeyOfTrainIsReadWrittenAndDocumented) {
+TEST_F(ExperimentTest, EveryKeyOfTrainIsReadAndWritten) {
     auto e = load(simple_, {"train.steps=7", "train.init=a.pth"});
-    auto changed = e.train_json();
-    for (auto& [key, value] : changed.items()) value = another(key, value);
-    const Json whole = {{"dataset", {{"name", "mmnist"}}}, {"model", e.model}, {"train", changed}};
-    EXPECT_EQ(load(whole.dump()).train_json(), changed);
+    auto changed = write_options(e.train);
+    std::set<std::string> written, listed;
+    for (auto& [key, value] : changed.items()) {
+        value = another(key, value);
+        written.insert(key);
+    }
+    const Json whole = {
+        {"dataset", {{"name", "mmnist"}}}, {"model", write_options(e.model)}, {"train", changed}};
+    EXPECT_EQ(write_options(load(whole.dump()).train), changed);
+    for (const auto& key : list_options<TrainOptions>()) listed.insert(key.name);
+    EXPECT_EQ(written, listed);
+}
 
+/// The texts between pairs of backticks.
+std::vector<std::string> in_backticks(const std::string& text) {
+    std::vector<std::string> all;
+    for (auto at = text.find('`'); at != text.npos; at = text.find('`', at + 1)) {
+        const auto close = text.find('`', at + 1);
+        all.push_back(text.substr(at + 1, close - at - 1));
+        at = close;
+    }
+    return all;
+}
+
+/// The keys of a section's first table in docs/experiments.md, each with the default beside it; null where that is not
+/// one value for each of the row's keys.
+std::multimap<std::string, Json> documented(const std::string& section) {
     const auto text = read_text(fs::path(STL_SOURCE_DIR) / "docs/experiments.md");
-    const auto section = text.substr(text.find("\n## train"));
-    const auto table = section.substr(0, section.find("\n## ", 1));
-    std::set<std::string> documented, written;
-    for (const auto& [key, value] : changed.items()) written.insert(key);
-    for (std::size_t line = table.find("\n| `"); line != table.npos; line = table.find("\n| `", line + 1)) {
-        const auto end = table.find(" |", line + 3);
-        for (auto at = table.find('`', line); at < end; at = table.find('`', at + 1)) {
-            const auto close = table.find('`', at + 1);
-            documented.insert(table.substr(at + 1, close - at - 1));
-            at = close;
+    auto table = text.substr(text.find("\n## " + section + "\n"));
+    table = table.substr(table.find("\n| `"));
+    table = table.substr(0, table.find("\n\n"));
+    std::multimap<std::string, Json> keys;
+    for (auto line = table.find("\n| `"); line != table.npos; line = table.find("\n| `", line + 1)) {
+        const auto names_end = table.find(" | ", line), values_end = table.find(" |", names_end + 2);
+        auto names = table.substr(line, names_end - line);
+        names = names.substr(0, names.find('('));  // which data sets have them
+        auto values = table.substr(names_end + 3, values_end - names_end - 3);
+        std::ranges::replace(values, '`', '"');
+        const auto list = Json::parse("[" + values + "]", nullptr, /*allow_exceptions=*/false);
+        std::size_t place = 0;
+        for (const auto& name : in_backticks(names)) {
+            const bool told = !list.is_discarded() && place < list.size();
+            keys.emplace(name, told ? list[place] : Json(nullptr));
+            ++place;
         }
     }
-    EXPECT_EQ(documented, written);
+    return keys;
+}
+
+/// The table has these keys and no others, and their defaults.
+void expect_documented(const std::string& section, std::vector<OptionInfo> options,
+                       const std::vector<std::string>& others = {}) {
+    for (const auto& name : others) options.push_back({name, nullptr, "", ""});
+    const auto keys = documented(section);
+    std::set<std::string> found, expected;
+    for (const auto& [name, value] : keys) found.insert(name);
+    for (const auto& option : options) {
+        expected.insert(option.name);
+        if (option.by_default.is_null() || option.by_default == "") continue;
+        const auto row = keys.find(option.name);
+        EXPECT_TRUE(row != keys.end() && row->second == option.by_default)
+            << section << "." << option.name << " is " << option.by_default;
+    }
+    EXPECT_EQ(found, expected);
+}
+
+TEST_F(ExperimentTest, EveryKeyIsDocumentedWithItsDefault) {
+    expect_documented("train", list_options<TrainOptions>());
+    expect_documented("model", list_options<SimVPOptions>(), {"translator"});
+    auto of_data = list_options<DatasetOptions>();
+    for (const auto& set : datasets()) {
+        for (const auto& key : set.keys.list()) of_data.push_back(key);
+    }
+    expect_documented("dataset", of_data, {"name", "mean", "std", "augment"});
+}
+
+TEST_F(ExperimentTest, ATranslatorNeedsNoFileOfItsOwn) {
+    for (const auto& entry : fs::directory_iterator(STL_SOURCE_DIR "/experiments")) {
+        const auto base = entry.path() / "base.json";
+        if (!fs::exists(base)) continue;
+        for (const auto& member : translators()) {
+            const auto e = load_experiment(base, {{"model.translator", member.name, "--translator"}});
+            EXPECT_EQ(e.model.translator, member.name);
+        }
+    }
+    EXPECT_THAT(
+        [&] {
+            load_experiment(file("a.json", simple_), {{"model.translator", "gtsa", "--translator"}});
+        },
+        ThrowsMessage<Error>("--translator: unknown translator 'gtsa' (did you mean 'gsta'?)"));
 }
 
 TEST_F(ExperimentTest, SettingsOverrideAnyKey) {
@@ -135,8 +206,8 @@ TEST_F(ExperimentTest, BasesLieUnderneath) {
 TEST_F(ExperimentTest, TrainJsonReadsBackTheSame) {
     const auto e = load(simple_, {"train.steps=12", "train.betas=[0.5,0.6]"});
     Json whole = read_json(folder_ / "a.json");
-    whole["train"] = e.train_json();
-    EXPECT_EQ(parse_experiment(whole, "again").train_json(), e.train_json());
+    whole["train"] = write_options(e.train);
+    EXPECT_EQ(write_options(parse_experiment(whole, "again").train), write_options(e.train));
 }
 
 TEST_F(ExperimentTest, RefusesWithTheKeyTheFileAndTheNearestName) {

@@ -57,8 +57,7 @@ void expect_same(const Tensors& a, const Tensors& b) {
 }
 
 TEST(Optimizer, AdamIsLibTorchsAdam) {
-    const OptimizerOptions options{
-        .name = "adam", .lr = 0.02, .beta1 = 0.8, .beta2 = 0.99, .weight_decay = 0.1};
+    const OptimizerOptions options{.name = "adam", .lr = 0.02, .betas = {0.8, 0.99}, .weight_decay = 0.1};
     expect_same(run_ours(options, 12),
                 run_torch<torch::optim::Adam>(
                     torch::optim::AdamOptions(0.02).betas({0.8, 0.99}).eps(1e-8).weight_decay(0.1), 12));
@@ -71,7 +70,7 @@ TEST(Optimizer, AdamWIsLibTorchsAdamW) {
 }
 
 TEST(Optimizer, SgdIsLibTorchsNesterovSgd) {
-    const OptimizerOptions options{.name = "sgd", .lr = 0.02, .beta1 = 0.9, .weight_decay = 0.01};
+    const OptimizerOptions options{.name = "sgd", .lr = 0.02, .betas = {0.9, 0.999}, .weight_decay = 0.01};
     expect_same(run_ours(options, 12),
                 run_torch<torch::optim::SGD>(
                     torch::optim::SGDOptions(0.02).momentum(0.9).weight_decay(0.01).nesterov(true), 12));

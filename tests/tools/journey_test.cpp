@@ -386,6 +386,22 @@ TEST_F(JourneyTest, TheBenchGoesOnAfterANetworkThatCannotBeTimed) {
     EXPECT_THAT(outcome.err, HasSubstr("could not be timed: swin"));
 }
 
+TEST_F(JourneyTest, ATranslatorIsNamedBesideTheExperiment) {
+    good("train tiny.json --translator gSTA --device cpu --set train.steps=1");
+    EXPECT_EQ(read_json(folder_ / "runs/mmnist-gsta/experiment.json")["model"]["translator"], "gsta");
+    EXPECT_THAT(stl("train tiny.json --translator gtsa").err,
+                HasSubstr("--translator: unknown translator 'gtsa'"));
+}
+
+TEST_F(JourneyTest, ListsEveryKeyWithItsDefault) {
+    const auto keys = json("list --json")["keys"];
+    for (const auto* object : {"dataset", "model", "train"}) EXPECT_FALSE(keys[object].empty()) << object;
+    EXPECT_EQ(keys["train"][0]["name"], "epochs");
+    EXPECT_EQ(keys["train"][0]["default"], 200);
+    EXPECT_THAT(good("list").out, HasSubstr("canvas 64"));
+    EXPECT_THAT(good("list").out, HasSubstr("largest global norm of the gradients"));
+}
+
 TEST_F(JourneyTest, HelpAndVersion) {
     EXPECT_THAT(good("--help").out, HasSubstr("train"));
     EXPECT_THAT(good("train --help").out, HasSubstr("--max-minutes"));

@@ -205,7 +205,7 @@ void add_doctor(CLI::App& app, Console& console) {
     auto json = std::make_shared<bool>(false);
     auto* command =
         app.add_subcommand("doctor", "Show versions, devices and data sets, and report what is missing");
-    command->add_flag("--json", *json, "print JSON");
+    command->add_flag("--json", *json, "print JSON")->group("Output");
     command->callback([json, &console] {
         const auto report = examine();
         if (*json) {

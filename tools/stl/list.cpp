@@ -6,8 +6,7 @@
 #include "stl/formats/sequence_formats.h"
 #include "stl/metrics/metric.h"
 #include "stl/models/registry.h"
-#include "stl/run/optimizer.h"
-#include "stl/run/schedule.h"
+#include "stl/run/experiment.h"
 #include "tools/stl/command.h"
 
 namespace stl::tools {
@@ -48,6 +47,16 @@ Json metrics_json() {
     return list;
 }
 
+Json datasets_json() {
+    Json list = named(datasets());
+    for (auto& set : list) {
+        auto& options = set["options"] = Json::object();
+        for (const auto& key : find_dataset(set["name"].get<std::string>(), "").keys.list())
+            options[key.name] = key.by_default;
+    }
+    return list;
+}
+
 Json formats_json() {
     Json list = Json::array();
     for (const auto& format : sequence_formats())
@@ -56,17 +65,36 @@ Json formats_json() {
     return list;
 }
 
+Json keys_json(const std::vector<OptionInfo>& keys) {
+    Json list = Json::array();
+    for (const auto& key : keys) {
+        list.push_back({{"name", key.name},
+                        {"default", key.by_default},
+                        {"expected", key.expected},
+                        {"meaning", key.meaning}});
+    }
+    return list;
+}
+
 Json everything() {
-    return {{"translators", translators_json()}, {"datasets", named(datasets())},
-            {"optimizers", named(optimizers())}, {"schedules", named(schedules())},
-            {"metrics", metrics_json()},         {"sequence_files", formats_json()}};
+    return {{"translators", translators_json()},
+            {"datasets", datasets_json()},
+            {"optimizers", named(optimizers())},
+            {"schedules", named(schedules())},
+            {"metrics", metrics_json()},
+            {"sequence_files", formats_json()},
+            {"keys",
+             {{"dataset", keys_json(list_options<DatasetOptions>())},
+              {"model", keys_json(list_options<SimVPOptions>())},
+              {"train", keys_json(list_options<TrainOptions>())}}}};
 }
 
 std::string options_line(const Json& member) {
     std::vector<std::string> texts;
-    for (const auto& [key, value] : member["options"].items()) texts.push_back(key + " " + value.dump());
+    for (const auto& [key, value] : member["options"].items())
+        texts.push_back(value.is_null() ? key : key + " " + value.dump());
     auto line = fmt::format("options (default): {}", fmt::join(texts, ", "));
-    if (!member["aliases"].empty()) {
+    if (member.contains("aliases") && !member["aliases"].empty()) {
         line += fmt::format("; also {}", fmt::join(member["aliases"].get<std::vector<std::string>>(), ", "));
     }
     return line;
@@ -79,6 +107,18 @@ void print_group(const std::string& title, const Json& members, Console& console
         const auto paper = member.value("paper", std::string());
         console.print(fmt::format("  {:<13} {}{}", name, help, paper.empty() ? "" : " (" + paper + ")"));
         if (member.contains("options")) console.print(fmt::format("  {:<13}   {}", "", options_line(member)));
+    }
+}
+
+void print_keys(const std::string& object, const Json& keys, Console& console) {
+    console.print(fmt::format("keys of {0} ({0}.KEY): default, meaning, values", object));
+    for (const auto& key : keys) {
+        const auto& by_default = key["default"];
+        const auto expected = key["expected"].get<std::string>();
+        console.print(fmt::format("  {:<23} {:<12} {}{}", key["name"].get<std::string>(),
+                                  by_default.is_null() ? "" : by_default.dump(),
+                                  key["meaning"].get<std::string>(),
+                                  expected.empty() ? "" : " (" + expected + ")"));
     }
 }
 
@@ -97,15 +137,17 @@ void run_list(bool json, Console& console) {
     print_group("schedules (train.schedule)", all["schedules"], console);
     print_group("metrics (docs/metrics.md)", all["metrics"], console);
     print_group("sequence files (docs/files.md)", all["sequence_files"], console);
+    for (const auto& [object, keys] : all["keys"].items()) print_keys(object, keys, console);
 }
 
 }  // namespace
 
 void add_list(CLI::App& app, Console& console) {
     auto json = std::make_shared<bool>(false);
-    auto* command = app.add_subcommand(
-        "list", "List translators, data sets, optimizers, schedules, metrics and formats of sequence files");
-    command->add_flag("--json", *json, "print JSON");
+    auto* command = app.add_subcommand("list",
+                                       "List translators, data sets, optimizers, schedules, metrics, formats "
+                                       "of sequence files, and the keys of experiments");
+    command->add_flag("--json", *json, "print JSON")->group("Output");
     command->callback([json, &console] { run_list(*json, console); });
 }
 

@@ -18,36 +18,15 @@ namespace {
 struct TrainArguments {
     std::string experiment;
     std::vector<std::string> settings;
+    std::vector<Setting> own;  ///< of the keys that have an option
     std::string run;
     bool resume = false;
     bool force = false;
     std::string device = "auto";
-    int threads = -1;
-    std::int64_t save_every = -1;
-    double save_minutes = -1;
-    std::int64_t keep = -1;
-    std::int64_t log_every = -1;
     double max_minutes = 0;
     std::int64_t seeds = 1;
-    bool checkpoint_activations = false;
     ExternalFiles external;
 };
-
-std::vector<Setting> all_settings(const TrainArguments& arguments) {
-    std::vector<Setting> settings;
-    for (const auto& text : arguments.settings) settings.push_back(parse_setting(text));
-    if (arguments.threads >= 0) settings.push_back({"train.threads", arguments.threads, "--threads"});
-    if (arguments.save_every >= 0)
-        settings.push_back({"train.save_every", arguments.save_every, "--save-every"});
-    if (arguments.save_minutes >= 0)
-        settings.push_back({"train.save_minutes", arguments.save_minutes, "--save-minutes"});
-    if (arguments.keep >= 0) settings.push_back({"train.keep", arguments.keep, "--keep"});
-    if (arguments.log_every >= 0) settings.push_back({"train.log_every", arguments.log_every, "--log-every"});
-    if (arguments.checkpoint_activations)
-        settings.push_back({"train.checkpoint_activations", true, "--checkpoint-activations"});
-    if (arguments.external.allowed) settings.push_back({"dataset.allow_external", true, "--allow-external"});
-    return settings;
-}
 
 /// False: its time is up.
 bool run_one(const TrainArguments& arguments, TrainRequest request, Console& console) {
@@ -87,7 +66,11 @@ std::string without_last_slashes(std::string path) {
 
 void run_train(const TrainArguments& arguments, Console& console) {
     TrainRequest request;
-    request.experiment = load_experiment(arguments.experiment, all_settings(arguments));
+    std::vector<Setting> settings;
+    for (const auto& text : arguments.settings) settings.push_back(parse_setting(text));
+    settings.insert(settings.end(), arguments.own.begin(), arguments.own.end());
+    if (arguments.external.allowed) settings.push_back({"dataset.allow_external", true, "--allow-external"});
+    request.experiment = load_experiment(arguments.experiment, settings);
     request.run = arguments.run.empty() ? fs::path("runs") / request.experiment.default_run_name()
                                         : fs::path(without_last_slashes(arguments.run));
     request.resume = arguments.resume;
@@ -110,6 +93,24 @@ void run_train(const TrainArguments& arguments, Console& console) {
         console.info(fmt::format("seed {}: {}", seed, one.run.string()));
         if (!run_one(arguments, std::move(one), console)) return;
     }
+}
+
+/// --save-every for train.save_every.
+template <class T>
+void add_key_option(CLI::App& command, std::vector<Setting>& settings, const std::string& key,
+                    const CLI::Validator& check) {
+    auto flag = "--" + key;
+    std::ranges::replace(flag, '_', '-');
+    const auto keys = list_options<TrainOptions>();
+    const auto& described = find_named(keys, key, "key");
+    command
+        .add_option_function<T>(
+            flag,
+            [&settings, key, flag](const T& value) {
+                settings.push_back({"train." + key, value, flag});
+            },
+            described.meaning + " (default: the experiment's, or " + described.by_default.dump() + ")")
+        ->check(check);
 }
 
 }  // namespace
@@ -141,32 +142,33 @@ void add_train(CLI::App& app, Console& console) {
         ->add_option("--set", arguments->settings,
                      "KEY=VALUE: override a key, e.g. train.lr=0.01 (repeatable)")
         ->allow_extra_args(false);
-    begin_group(*command, "Checkpoints and logs (default: the experiment's)");
-    command
-        ->add_option("--save-every", arguments->save_every,
-                     "steps between checkpoints (0: at each epoch's end)")
-        ->check(not_negative);
-    command
-        ->add_option("--save-minutes", arguments->save_minutes,
-                     "minutes between checkpoints inside an epoch (0: not by time)")
-        ->check(not_negative);
-    command
-        ->add_option("--keep", arguments->keep,
-                     "number of last checkpoints to keep: last.pth, last.1.pth, ...")
-        ->check(positive);
-    command->add_option("--log-every", arguments->log_every, "steps between lines of metrics.jsonl")
-        ->check(positive);
+    auto& own = arguments->own;
+    command->add_option_function<std::string>(
+        "--translator",
+        [&own](const std::string& name) {
+            own.push_back({"model.translator", name, "--translator"});
+        },
+        "translator instead of the experiment's (stl list)");
     add_allow_external(*command, arguments->external);
-    add_device_option(*command, arguments->device);
-    add_threads_option(*command, arguments->threads, "CPU threads (default: the experiment's, or all cores)");
+    begin_group(*command, "Checkpoints and logs");
+    add_key_option<std::int64_t>(*command, own, "save_every", not_negative);
+    add_key_option<double>(*command, own, "save_minutes", not_negative);
+    add_key_option<std::int64_t>(*command, own, "keep", positive);
+    add_key_option<std::int64_t>(*command, own, "log_every", positive);
     begin_group(*command, "Compute");
-    command->add_flag(
-        "--checkpoint-activations", arguments->checkpoint_activations,
+    add_device_option(*command, arguments->device);
+    add_key_option<int>(*command, own, "threads", CLI::Range(0, 4096));
+    command->add_flag_callback(
+        "--checkpoint-activations",
+        [&own] {
+            own.push_back({"train.checkpoint_activations", true, "--checkpoint-activations"});
+        },
         "recompute activations in the backward pass instead of storing them: less memory, more time");
     add_examples(
         *command,
         {"stl train experiments/mmnist/gsta.json",
          "stl train experiments/mmnist/gsta.json --run runs/a --set train.epochs=50 --set train.lr=0.005",
+         "stl train experiments/mmnist/base.json --translator moganet",
          "stl train experiments/mmnist/gsta.json --run runs/a --resume"});
     command->callback([arguments, &console] { run_train(*arguments, console); });
 }

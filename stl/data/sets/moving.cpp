@@ -16,31 +16,31 @@ namespace {
 /// Keeps validation's random numbers apart from those of any run's training.
 constexpr std::uint64_t validation_seed = 0x76616c6964617465ULL;
 
-/// Which of its noises a split has: the data set's own keys say.
-InputNoise input_noise(const DatasetOptions& options, Split split) {
-    const auto& own = options.own;
-    if (!own.contains("noise_type")) return {};
-    const std::string tested = own.at("test_noise_type");
-    const auto* key = split == Split::test && !tested.empty() ? "test_noise_type" : "noise_type";
-    return {.type = noise_type(own.at(key), options.where + "." + key),
-            .frames = options.input_frames,
-            .sigma = own.at("sigma"),
-            .mis_prob = own.at("mis_prob")};
+MovingOptions own_keys(const DatasetOptions& options) {
+    const auto& kind = moving_kind(options.name);
+    if (kind.noisy) return own_options<NoisyOptions>(options);
+    if (kind.over_cifar) return own_options<CifarOptions>(options);
+    return own_options<GrayOptions>(options);
 }
 
-MovingGlyphOptions moving_options(const DatasetOptions& options, Split split) {
+MovingGlyphOptions moving_options(const DatasetOptions& options, const MovingOptions& own, Split split) {
+    const bool tested = split == Split::test && !own.test_noise_type.empty();
     return {.frames = options.total_frames(),
-            .canvas = options.own.at("canvas"),
-            .digits = options.own.at("digits"),
-            .step = options.own.at("step"),
-            .noise = options.own.value("noise", 0.0),
-            .input_noise = input_noise(options, split)};
+            .canvas = own.canvas,
+            .digits = own.digits,
+            .step = own.step,
+            .noise = own.noise,
+            .input_noise = {.type = noise_type(tested ? own.test_noise_type : own.noise_type, options.where),
+                            .frames = options.input_frames,
+                            .sigma = own.sigma,
+                            .mis_prob = own.mis_prob}};
 }
 
 MovingScene moving_scene(const DatasetOptions& options, Split split) {
+    const auto own = own_keys(options);
     return {moving_kind(options.name),
-            moving_options(options, split),
-            {options.own.at("glyphs"), options.own.value("backgrounds", "")},
+            moving_options(options, own, split),
+            {own.glyphs, own.backgrounds},
             options.where};
 }
 
@@ -137,12 +137,12 @@ class FixedSequences : public MovingDataset {
 /// The published test file, where it is there and is what these options describe.
 std::string published_test_file(const DatasetOptions& options) {
     const MovingGlyphOptions published;
-    const auto moving = moving_options(options, Split::test);
+    const auto own = own_keys(options);
+    const auto moving = moving_options(options, own, Split::test);
     if (moving.canvas != published.canvas || moving.digits != published.digits ||
         moving.step != published.step || moving.noise != published.noise ||
         moving.input_noise.type != published.input_noise.type || moving.frames > published.frames ||
-        !options.own.at("glyphs").get<std::string>().empty() ||
-        !options.own.value("backgrounds", "").empty()) {
+        !own.glyphs.empty() || !own.backgrounds.empty()) {
         return "";
     }
     const auto file = locate_dataset(moving_kind(options.name).test_file);
@@ -150,7 +150,7 @@ std::string published_test_file(const DatasetOptions& options) {
 }
 
 std::unique_ptr<Dataset> make_test(const DatasetOptions& options) {
-    std::string path = options.own.at("test_path");
+    auto path = own_keys(options).test_path;
     if (path.empty()) path = published_test_file(options);
     if (path.empty()) return std::make_unique<FixedSequences>(options, Split::test);
     auto data = open_stored(options, path, Split::test);
@@ -166,47 +166,19 @@ std::unique_ptr<Dataset> make_test(const DatasetOptions& options) {
 
 namespace {
 
-/// What all of them have.
-Json common_keys(Fields& fields) {
-    const MovingGlyphOptions fallback;
-    return {{"digits", fields.get<std::int64_t>("digits", fallback.digits)},
-            {"canvas", fields.get<std::int64_t>("canvas", fallback.canvas)},
-            {"step", fields.get<double>("step", fallback.step)},
-            {"glyphs", fields.get<std::string>("glyphs", "")},
-            {"test_path", fields.get<std::string>("test_path", "")}};
-}
-
 SequenceShape canvas_frame(const DatasetOptions& options, std::int64_t channels) {
-    const std::int64_t canvas = options.own.at("canvas");
+    const auto canvas = own_keys(options).canvas;
     if (canvas < 1) fail("{}.canvas: {}, expected at least 1", options.where, canvas);
     return {1, channels, canvas, canvas};
 }
 
 }  // namespace
 
-Json moving_keys(Fields& fields) {
-    auto keys = common_keys(fields);
-    keys["noise"] = fields.get<double>("noise", MovingGlyphOptions{}.noise);
-    return keys;
-}
-
-Json noisy_keys(Fields& fields) {
-    const InputNoise fallback;
-    auto keys = common_keys(fields);
-    keys["noise_type"] = fields.get<std::string>("noise_type", "perceptual");
-    keys["test_noise_type"] = fields.get<std::string>("test_noise_type", "");
-    keys["sigma"] = fields.get<double>("sigma", fallback.sigma);
-    keys["mis_prob"] = fields.get<double>("mis_prob", fallback.mis_prob);
-    noise_type(keys.at("noise_type"), fields.where("noise_type"));
-    if (const std::string tested = keys.at("test_noise_type"); !tested.empty())
-        noise_type(tested, fields.where("test_noise_type"));
-    return keys;
-}
-
-Json cifar_keys(Fields& fields) {
-    auto keys = common_keys(fields);
-    keys["backgrounds"] = fields.get<std::string>("backgrounds", "");
-    return keys;
+Rule noise_rule(bool or_nothing) {
+    return {"none, perceptual, missing, dynamic", [or_nothing](const Json& name, const std::string& where) {
+                const auto& text = name.get_ref<const std::string&>();
+                if (!or_nothing || !text.empty()) noise_type(text, where);
+            }};
 }
 
 SequenceShape moving_frame(const DatasetOptions& options) {

@@ -9,18 +9,63 @@
 
 namespace stl {
 
-/// All: `digits` 2, `canvas` 64, `step` 0.1; `glyphs`: another IDX file or a folder of PNGs; `test_path`: a
-/// stored test set. Without it the published file is taken if it lies in datasets/
-/// (mmnist/mnist_test_seq.npy, mfmnist/fmnist_test_seq.npy, mmnist_cifar/mnist_cifar_test_seq.npy) and the
-/// other keys are as it was made; else the test set is generated. mmnist, mfmnist: and `noise` 0, of every
-/// frame.
-Json moving_keys(Fields& fields);
+/// What the data sets of moving glyphs have as their own keys; each kind describes those that are its.
+struct MovingOptions {
+    std::int64_t digits = MovingGlyphOptions{}.digits;
+    std::int64_t canvas = MovingGlyphOptions{}.canvas;
+    double step = MovingGlyphOptions{}.step;
+    std::string glyphs;
+    /// Empty: the published file (mmnist/mnist_test_seq.npy, mfmnist/fmnist_test_seq.npy,
+    /// mmnist_cifar/mnist_cifar_test_seq.npy) is taken if it lies in datasets/ and the other keys are as it was made;
+    /// else the test set is generated.
+    std::string test_path;
+    double noise = MovingGlyphOptions{}.noise;
+    std::string noise_type = "none", test_noise_type;
+    double sigma = InputNoise{}.sigma, mis_prob = InputNoise{}.mis_prob;
+    std::string backgrounds;
+
+    template <class Options, class Visit>
+    static void each(Options& o, Visit&& key) {
+        key("digits", o.digits, Rule{}, "glyphs in a sequence");
+        key("canvas", o.canvas, Rule{}, "height and width of a frame");
+        key("step", o.step, Rule{}, "distance per frame, as a fraction of the free canvas width");
+        key("glyphs", o.glyphs, Rule{}, "other glyphs: an IDX file or a folder of PNGs");
+        key("test_path", o.test_path, Rule{}, "a stored test set");
+    }
+};
+/// mmnist, mfmnist.
+struct GrayOptions : MovingOptions {
+    template <class Options, class Visit>
+    static void each(Options& o, Visit&& key) {
+        MovingOptions::each(o, key);
+        key("noise", o.noise, Rule{}, "standard deviation of Gaussian noise (1: white)");
+    }
+};
+/// Of a noise's name, or of nothing.
+Rule noise_rule(bool or_nothing);
+/// noisymmnist.
+struct NoisyOptions : MovingOptions {
+    NoisyOptions() { noise_type = "perceptual"; }
+
+    template <class Options, class Visit>
+    static void each(Options& o, Visit&& key) {
+        MovingOptions::each(o, key);
+        key("noise_type", o.noise_type, noise_rule(false), "of the input frames");
+        key("test_noise_type", o.test_noise_type, noise_rule(true),
+            "that of the test set (default: the same)");
+        key("sigma", o.sigma, Rule{}, "dynamic: deviation of the velocity's noise");
+        key("mis_prob", o.mis_prob, Rule{}, "missing: probability of a black frame");
+    }
+};
+/// mmnist_cifar.
+struct CifarOptions : MovingOptions {
+    template <class Options, class Visit>
+    static void each(Options& o, Visit&& key) {
+        MovingOptions::each(o, key);
+        key("backgrounds", o.backgrounds, Rule{}, "a folder or file of CIFAR pictures");
+    }
+};
 SequenceShape moving_frame(const DatasetOptions& options);
-/// noisymmnist: `noise_type` "perceptual" (or missing, dynamic, none), `sigma` 0.2, `mis_prob` 0.2;
-/// `test_noise_type`: that of the test set, the same unless told otherwise ("none": the reference's).
-Json noisy_keys(Fields& fields);
-/// mmnist_cifar: `backgrounds`: a folder or file of CifarPictures.
-Json cifar_keys(Fields& fields);
 SequenceShape cifar_frame(const DatasetOptions& options);
 
 /// train: 10,000 sequences unless told otherwise, new ones every epoch. validation: 1,000, always the same,

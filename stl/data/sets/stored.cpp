@@ -14,17 +14,17 @@ bool marks_rows(const SequenceReader& reader) {
     return std::ssize(reader.rows(Split::train)) != count || std::ssize(reader.rows(Split::test)) != count;
 }
 
-ReadOptions reading(const DatasetOptions& options) {
-    return {.layout = options.own.value("layout", ""),
-            .external = {.allowed = options.own.value("allow_external", false)}};
+ReadOptions reading(const StoredOptions& own) {
+    return {.layout = own.layout.value_or(""), .external = {.allowed = own.allow_external.value_or(false)}};
 }
 
 class StoredDataset : public Dataset {
   public:
-    StoredDataset(const DatasetOptions& options, const std::string& path, Split split)
+    StoredDataset(const DatasetOptions& options, const std::string& path, Split split,
+                  const ReadOptions& reading)
         : path_(path),
           split_(split),
-          reader_(open_sequences(path, reading(options))),
+          reader_(open_sequences(path, reading)),
           rows_(reader_->rows(split)),
           shape_(reader_->info().shape) {
         const auto wanted = options.total_frames();
@@ -77,53 +77,47 @@ bool marks_rows(const std::string& path, const ReadOptions& options) {
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_stored(const DatasetOptions& options, const std::string& path, Split split) {
-    auto data = std::make_unique<StoredDataset>(options, path, split);
+std::unique_ptr<Dataset> open_stored(const DatasetOptions& options, const std::string& path, Split split,
+                                     const ReadOptions& reading) {
+    auto data = std::make_unique<StoredDataset>(options, path, split, reading);
     if (data->size() > 0) return data;
     if (split == Split::validation) return nullptr;
     fail("{}: no sequence is marked for {}", path, split_name(split));
 }
 
-Json stored_keys(Fields& fields) {
-    Json own = {{"path", fields.require<std::string>("path")}};
-    for (const auto* key : {"val_path", "test_path", "layout"}) {
-        if (const auto value = fields.find<std::string>(key)) own[key] = *value;
-    }
-    if (const auto allowed = fields.find<bool>("allow_external")) own["allow_external"] = *allowed;
-    return own;
-}
-
 SequenceShape stored_frame(const DatasetOptions& options) {
-    auto shape = open_sequences(options.own.at("path").get<std::string>(), reading(options))->info().shape;
+    const auto own = own_options<StoredOptions>(options);
+    auto shape = open_sequences(own.path, reading(own))->info().shape;
     shape.frames = 1;
     return shape;
 }
 
 std::unique_ptr<Dataset> make_stored(const DatasetOptions& options, Split split, std::uint64_t /*seed*/) {
-    const std::string path = options.own.at("path");
-    const auto* key = split == Split::validation ? "val_path" : split == Split::test ? "test_path" : "path";
-    const std::string chosen = options.own.value(key, path);
-    if (chosen == path) return open_stored(options, path, split);
+    const auto own = own_options<StoredOptions>(options);
+    const auto& stated = split == Split::validation ? own.val_path : own.test_path;
+    const auto chosen = split == Split::train ? own.path : stated.value_or(own.path);
+    if (chosen == own.path) return open_stored(options, own.path, split, reading(own));
 
     auto one = options;
     auto rows_for = split;
-    if (split == Split::validation && !marks_rows(chosen, reading(options))) {
+    if (split == Split::validation && !marks_rows(chosen, reading(own))) {
         rows_for = Split::test;  // every row
         one.test_sequences = options.val_sequences;
     }
-    auto data = open_stored(one, chosen, rows_for);
+    auto data = open_stored(one, chosen, rows_for, reading(own));
     if (!data) fail("{}: no sequence is marked for validation", chosen);
     auto expected = stored_frame(options);
     expected.frames = options.total_frames();
     if (data->shape() != expected) {
-        fail("{}: {}, those of {} are {}", chosen, to_string(data->shape()), path, to_string(expected));
+        fail("{}: {}, those of {} are {}", chosen, to_string(data->shape()), own.path, to_string(expected));
     }
     return data;
 }
 
-Json imported_keys(Fields& fields) {
-    return {{"path", fields.get<std::string>(
-                         "path", "datasets/" + imported_file(fields.require<std::string>("name")))}};
+Json read_imported(Fields& fields) {
+    ImportedOptions own{"datasets/" + imported_file(fields.require<std::string>("name"))};
+    read_options(fields, own);
+    return write_options(own);
 }
 
 std::string imported_file(const std::string& name) {
@@ -131,7 +125,7 @@ std::string imported_file(const std::string& name) {
 }
 
 std::optional<std::string> find_imported(const DatasetOptions& options) {
-    const std::string stated = options.own.at("path");
+    const auto stated = own_options<ImportedOptions>(options).path;
     if (fs::exists(DataFile(stated).path)) return stated;
     if (stated == "datasets/" + imported_file(options.name)) {
         if (const auto path = locate_dataset(imported_file(options.name))) return path->string();
@@ -141,7 +135,7 @@ std::optional<std::string> find_imported(const DatasetOptions& options) {
 
 std::unique_ptr<Dataset> make_imported(const DatasetOptions& options, Split split, std::uint64_t /*seed*/) {
     if (const auto path = find_imported(options)) return open_stored(options, *path, split);
-    const std::string stated = options.own.at("path");
+    const auto stated = own_options<ImportedOptions>(options).path;
     const auto& source = find_dataset(options.name, options.where).source;
     if (source.empty()) {
         fail("{}: {} is missing; datasets/{}/README.md says where to get the data and how to import it",

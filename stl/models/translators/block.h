@@ -1,5 +1,5 @@
-// What translators are made of. A translator mixes time and channels at the encoder's resolution; twelve of
-// the thirteen are a stack of equal blocks.
+// What translators are made of. A translator mixes time and channels at the encoder's resolution; nearly all
+// are a stack of equal blocks.
 //
 // z: [B,T*hid_S,H',W'] -> the same, H' and W' being the (padded) frame's size divided by 2^(N_S/2).
 // Source: Tan et al., "OpenSTL" (NeurIPS 2023); the stack follows MetaFormer (Yu et al., CVPR 2022).
