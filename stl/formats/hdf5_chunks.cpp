@@ -144,6 +144,23 @@ void ChunkReader::read(std::span<const hsize_t> start, std::span<const hsize_t> 
     }
 }
 
+std::string ChunkReader::slow_at_random(std::span<const std::int64_t> shape) const {
+    std::size_t chunks = 1, of_a_row = 1;
+    for (std::size_t d = 0; d < shape.size(); ++d) {
+        const auto along = (static_cast<std::size_t>(shape[d]) + chunk_size_[d] - 1) / chunk_size_[d];
+        chunks *= along;
+        if (d > 0) of_a_row *= along;
+    }
+    const auto rows = chunk_size_.front();
+    constexpr std::size_t few_rows = 4;  // as many are unpacked for one
+    if (rows <= few_rows || chunks <= of_a_row || chunks * chunk_bytes_ <= kept_bytes) return "";
+    return fmt::format(
+        "{}: compressed in chunks of {} sequences ({:.0f} MB), all of which are unpacked for each that is "
+        "read in random "
+        "order; stl import makes a file that is read quickly",
+        where_, rows, static_cast<double>(of_a_row * chunk_bytes_) / 1e6);
+}
+
 std::shared_ptr<const ChunkReader::Bytes> ChunkReader::chunk(const Position& offset) const {
     const auto same = [&](const auto& entry) { return entry.first == offset; };
     {
@@ -154,10 +171,11 @@ std::shared_ptr<const ChunkReader::Bytes> ChunkReader::chunk(const Position& off
         }
     }
     auto loaded = std::make_shared<const Bytes>(load(offset));
-    if (chunk_size_.front() > 1 && chunk_bytes_ <= kept_bytes) {
+    if (chunk_size_.front() > 1) {
         const std::lock_guard guard(mutex_);
         kept_.emplace_front(offset, loaded);
-        if (kept_.size() * chunk_bytes_ > kept_bytes) kept_.pop_back();
+        // One at least, however large: rows that follow each other are in it.
+        if (kept_.size() > 1 && kept_.size() * chunk_bytes_ > kept_bytes) kept_.pop_back();
     }
     return loaded;
 }

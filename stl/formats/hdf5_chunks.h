@@ -29,6 +29,9 @@ class ChunkReader {
     /// Thread-safe.
     void read(std::span<const hsize_t> start, std::span<const hsize_t> size, std::byte* out) const;
 
+    /// Why rows of a dataset of `shape` take long in random order, a line; empty: they don't.
+    std::string slow_at_random(std::span<const std::int64_t> shape) const;
+
   private:
     using Bytes = std::vector<std::byte>;
     using Position = std::vector<hsize_t>;
@@ -48,7 +51,7 @@ class ChunkReader {
     std::size_t chunk_bytes_ = 0;
     Bytes fill_;  ///< one value, where nothing was written; empty: the file's author set none
 
-    /// Chunks of several sequences are asked for once per sequence: the latest few stay.
+    /// Chunks of several sequences are asked for once per sequence: the latest few stay, or the latest one.
     mutable std::mutex mutex_;
     mutable std::list<std::pair<Position, std::shared_ptr<const Bytes>>> kept_;
 };

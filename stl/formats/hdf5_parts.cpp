@@ -56,6 +56,11 @@ void BlockReader::read(std::span<const hsize_t> start, std::span<const hsize_t> 
     files_.require_whole();
 }
 
+std::string BlockReader::slow_at_random() const {
+    const Lock lock;
+    return chunks_ ? chunks_->slow_at_random(dataset_shape(dataset_)) : "";
+}
+
 void BlockReader::read_plain(std::span<const hsize_t> start, std::span<const hsize_t> size, hid_t type,
                              void* out) const {
     const Lock lock;

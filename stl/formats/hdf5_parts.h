@@ -24,6 +24,9 @@ class BlockReader {
     /// was cut short after it was opened.
     void read(std::span<const hsize_t> start, std::span<const hsize_t> size, hid_t type, void* out) const;
 
+    /// ChunkReader::slow_at_random() of the dataset.
+    std::string slow_at_random() const;
+
   private:
     void read_plain(std::span<const hsize_t> start, std::span<const hsize_t> size, hid_t type,
                     void* out) const;

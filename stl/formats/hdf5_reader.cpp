@@ -53,6 +53,7 @@ class Hdf5Reader : public SequenceReader {
             for (auto& value : packing_.missing) value /= 255.0F;  // as gather() does
         }
         blocks_.emplace(dataset_.get(), file_.sizes(), where_);
+        if (array_.layout.starts_with('N')) info_.slow_at_random = blocks_->slow_at_random();
     }
 
     ~Hdf5Reader() override {

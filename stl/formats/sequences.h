@@ -49,6 +49,7 @@ struct SequenceInfo {
     /// What whoever uses the sequences should know, a line each: a guess about the axes, values that were never
     /// written.
     std::vector<std::string> warnings{};
+    std::string slow_at_random{};  ///< why rows take long in random order, a line; empty: they don't
 };
 
 /// Reads are const and may come from several threads at once.

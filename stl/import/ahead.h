@@ -29,6 +29,7 @@ class AheadStream : public FrameStream {
     double fps() const override { return opened().fps(); }
     double duration() const override { return opened().duration(); }
     std::string damage() const override { return opened().damage(); }
+    std::optional<ValueRange> range() const override { return opened().range(); }
     Timing timing() const override { return opened().timing(); }
 
   private:

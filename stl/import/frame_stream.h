@@ -39,7 +39,7 @@ class FrameStream {
     virtual double fps() const = 0;       ///< 0: not known
     virtual double duration() const = 0;  ///< seconds (of an array: rows); 0: not known
     /// The values that stand for black and white; absent: not known.
-    virtual std::optional<ValueRange> range() const { return ValueRange{}; }
+    virtual std::optional<ValueRange> range() const = 0;
     /// A line about what was damaged, after the end; empty where nothing was.
     virtual std::string damage() const = 0;
     /// After the end: how evenly frames were spaced as stored.

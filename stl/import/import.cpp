@@ -320,7 +320,9 @@ class Importer {
                            ": what stands for black and white is not recorded; --range LOW,HIGH records it");
             return std::nullopt;
         }
-        return range_ && !range_->is_unit() ? range_ : std::nullopt;
+        if (!range_ || range_->is_unit()) return std::nullopt;
+        const double stored = format_.dtype == DType::u8 ? 255 : 1;  // for one that is read
+        return ValueRange{range_->low * stored, range_->high * stored};
     }
 
     void note_range(const std::string& name, const std::optional<ValueRange>& range) {

@@ -14,17 +14,17 @@ constexpr ColorMatrix bt601{0.299F, 0.114F};
 constexpr ColorMatrix bt709{0.2126F, 0.0722F};
 constexpr ColorMatrix bt2020{0.2627F, 0.0593F};
 
-/// Stored code values to Y in [0,1] and Cb, Cr in [-0.5, 0.5]: y = (code - y_zero) * y_scale, and so on.
+/// Stored code values to Y in [0,1] and Cb, Cr in [-0.5, 0.5], all of them times `white`: y = (code - y_zero) * y_scale, and so on.
 struct CodeRange {
     float y_zero, y_scale, c_zero, c_scale;
 };
 
-/// Studio range (16-235 and 16-240 at 8 bits) or full range, at `depth` bits.
-constexpr CodeRange code_range(bool full, int depth) {
+/// Studio range (16-235 and 16-240 at 8 bits) or full range, at `depth` bits. white: what white becomes.
+constexpr CodeRange code_range(bool full, int depth, float white) {
     const float unit = static_cast<float>(1U << static_cast<unsigned>(depth - 8));
     const float top = static_cast<float>((1U << static_cast<unsigned>(depth)) - 1U);
-    if (full) return {0, 1 / top, 128 * unit, 1 / top};
-    return {16 * unit, 1 / (219 * unit), 128 * unit, 1 / (224 * unit)};
+    if (full) return {0, white / top, 128 * unit, white / top};
+    return {16 * unit, white / (219 * unit), 128 * unit, white / (224 * unit)};
 }
 
 struct Rgb {

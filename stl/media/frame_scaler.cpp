@@ -158,11 +158,10 @@ Picture FrameScaler::scale(const AVFrame& source, const Orientation& orientation
     const int white = white_of(descriptor(frame.format));
     if (deep_ && white > 255) {
         const auto top = static_cast<float>(white);
-        const auto deep =
-            colored<float>(frame, [top](float unit) { return std::clamp(unit * top, 0.0F, top); });
+        const auto deep = colored<float>(frame, top, [top](float v) { return std::clamp(v, 0.0F, top); });
         return {{}, padded(oriented(deep, orientation), height_, width_), white};
     }
-    const auto image = colored<std::uint8_t>(frame, to_byte);
+    const auto image = colored<std::uint8_t>(frame, 1, to_byte);
     return {padded(oriented(image, orientation), height_, width_), {}, white};
 }
 
@@ -257,10 +256,10 @@ void FrameScaler::resize_components(const AVFrame& frame) {
 }
 
 template <class Value, class Convert>
-BasicImage<Value> FrameScaler::colored(const AVFrame& frame, const Convert& value) const {
+BasicImage<Value> FrameScaler::colored(const AVFrame& frame, float white, const Convert& value) const {
     const AVPixFmtDescriptor& d = descriptor(frame.format);
     const bool rgb = is_rgb(d), gray = is_gray(d);
-    const CodeRange range = code_range(rgb || is_full_range(frame, d), d.comp[0].depth);
+    const CodeRange range = code_range(rgb || is_full_range(frame, d), d.comp[0].depth, white);
     const ColorMatrix matrix = matrix_of(frame);
     const int alpha_index = has_alpha(d) ? d.nb_components - 1 : -1;
     const float alpha_top = alpha_index < 0 ? 1 : static_cast<float>((1 << d.comp[alpha_index].depth) - 1);

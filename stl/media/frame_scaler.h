@@ -38,9 +38,9 @@ class FrameScaler {
     const AVFrame& readable(const AVFrame& frame);
     void make_plan(const AVFrame& frame, bool transpose, AVRational aspect);
     void resize_components(const AVFrame& frame);
-    /// value(unit): a colour from 0 to 1 as the picture is to hold it.
+    /// value(v): a colour from 0 to `white` as the picture is to hold it.
     template <class Value, class Convert>
-    BasicImage<Value> colored(const AVFrame& frame, const Convert& value) const;
+    BasicImage<Value> colored(const AVFrame& frame, float white, const Convert& value) const;
 
     int height_, width_, channels_;
     Fit fit_;

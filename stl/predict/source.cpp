@@ -261,8 +261,9 @@ class SlidingSource : public PredictionSource {
 std::unique_ptr<PredictionSource> open_video(const std::string& input, const SequenceShape& shape,
                                              const SourceOptions& options, Reporter& reporter) {
     if (const auto& range = options.trained_range; range && !range->is_unit()) {
-        reporter.info(fmt::format("{}: black and white are taken as {}, as in the training data", input,
-                                  to_string(*range)));
+        reporter.info(
+            fmt::format("{}: black and white of 8-bit frames are taken as {}, as in the training data", input,
+                        to_string(*range)));
     }
     if (options.every > 0) return std::make_unique<SlidingSource>(input, shape, options, reporter);
     return std::make_unique<LastFramesSource>(input, shape, options, reporter);

@@ -107,8 +107,11 @@ void warn_about_data(const Experiment& experiment, const Dataset& training, cons
                 to_string(*range)));
     }
     for (const auto& line : training.warnings()) reporter.warn(line);
-    if (validation != nullptr && validation->warnings() != training.warnings()) {
-        for (const auto& line : validation->warnings()) reporter.warn(line);
+    if (validation != nullptr) {
+        const auto said = training.warnings();
+        for (const auto& line : validation->warnings()) {
+            if (std::ranges::find(said, line) == said.end()) reporter.warn(line);
+        }
     }
     if (!training.marks_split() && !set.own.contains("test_path")) {
         warn(fmt::format(

@@ -123,5 +123,30 @@ TEST(Chunks, UnpackToNoMoreThanTheyHold) {
     EXPECT_THAT(error_of([&] { read_all(*reader); }), HasSubstr("a.h5: dataset 'sequences': damaged chunk"));
 }
 
+TEST(Chunks, OfManySequencesAreSlowAtRandom) {
+    const test::TemporaryFolder folder;
+    const auto path = (folder / "a.h5").string();
+    const auto slow = [&](hsize_t rows, hsize_t rows_of_chunk) {
+        const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+        const hsize_t size[5]{rows, 1, 1, 32, 64}, chunk[5]{rows_of_chunk, 1, 1, 32, 64};
+        const hid_t space = H5Screate_simple(5, size, nullptr), creation = H5Pcreate(H5P_DATASET_CREATE);
+        H5Pset_chunk(creation, 5, chunk);
+        H5Pset_deflate(creation, 1);
+        const hid_t set =
+            H5Dcreate2(file, "sequences", H5T_STD_U8LE, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+        const std::vector<std::uint8_t> values(rows * 32 * 64);
+        H5Dwrite(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+        H5Dclose(set);
+        H5Pclose(creation);
+        H5Sclose(space);
+        H5Fclose(file);
+        return open_sequences(path)->info().slow_at_random;
+    };
+    EXPECT_THAT(slow(20000, 1000),
+                testing::AllOf(HasSubstr("chunks of 1000 sequences (2 MB)"), HasSubstr("stl import")));
+    EXPECT_EQ(slow(20000, 2), "");     // little is unpacked in vain
+    EXPECT_EQ(slow(10000, 1000), "");  // all of it stays in memory
+}
+
 }  // namespace
 }  // namespace stl

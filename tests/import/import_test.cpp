@@ -356,6 +356,13 @@ TEST_F(ImportTest, TheRangeOfArraysIsKept) {
     import_sequences(o, notes_);
     EXPECT_EQ(open_sequences(o.output)->info().range, (ValueRange{250, 310}));
     EXPECT_THAT(notes_.warnings, ElementsAre());
+    auto writer = create_sequences(file("bytes.h5"), 1, {5, 1, 16, 16}, {.attributes = {{"range", {0, 51}}}});
+    writer->append(std::vector<std::uint8_t>(5 * 256, 40));
+    writer->finish();
+    auto bytes = options({file("bytes.h5")});
+    bytes.force = true;
+    import_sequences(bytes, notes_);
+    EXPECT_EQ(open_sequences(bytes.output)->info().range, (ValueRange{0, 0.2}));  // of 255
     o.inputs.push_back(file("c.h5"));
     o.force = true;
     import_sequences(o, notes_);

@@ -74,7 +74,7 @@ TEST_F(RangeJourney, BelongsToTheDataTheRunAndWhatComesOut) {
 
     // As pictures: neither all black nor all white.
     good("predict run --input kelvin.h5 --output next");
-    const auto picture = to_gray(read_png(folder_ / "next/00001.png"));
+    const auto picture = to_gray(read_png(folder_ / "next/frame_0000.png"));
     double mean = 0;
     for (const auto value : picture.pixels) mean += value / static_cast<double>(picture.pixels.size());
     EXPECT_GT(mean, 5);
@@ -87,7 +87,7 @@ TEST_F(RangeJourney, PicturesAreBroughtToIt) {
     fs::create_directories(folder_ / "clip");
     for (int k = 0; k < 3; ++k) write_png(folder_ / fmt::format("clip/{}.png", k), Image(16, 16, 1, 43));
     const auto outcome = good("predict run --input clip --output clip.h5");
-    EXPECT_THAT(outcome.err, HasSubstr("black and white are taken as 250 to 310"));
+    EXPECT_THAT(outcome.err, HasSubstr("black and white of 8-bit frames are taken as 250 to 310"));
     const auto mean = json("inspect clip.h5 --json")["statistics"]["mean"].get<double>();
     EXPECT_GT(mean, 230);
     EXPECT_LT(mean, 330);

@@ -53,7 +53,12 @@ class StoredDataset : public Dataset {
 
     Normalization normalization() const override { return stored_normalization(reader_->info(), path_); }
     bool marks_split() const override { return marks_rows(*reader_); }
-    std::vector<std::string> warnings() const override { return reader_->info().warnings; }
+    std::vector<std::string> warnings() const override {
+        auto lines = reader_->info().warnings;
+        const auto& slow = reader_->info().slow_at_random;
+        if (split_ == Split::train && !slow.empty()) lines.push_back(slow);
+        return lines;
+    }
     std::optional<ValueRange> range() const override { return reader_->info().range; }
     double fps() const override { return reader_->info().fps; }
     std::vector<fs::path> files() const override { return {DataFile(path_).path}; }
