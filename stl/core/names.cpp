@@ -87,8 +87,8 @@ std::size_t place_of_name(std::string_view name, std::string_view what,
                           std::span<const std::string_view> names) {
     const auto found = std::ranges::find(names, name);
     if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
-    fail("{} '{}' is not known, expected {} or {}", what, printable(name),
-         fmt::join(names.first(names.size() - 1), ", "), names.back());
+    fail("{} '{}' is not known, expected {}", what, printable(name),
+         listed(std::vector<std::string>(names.begin(), names.end()), "or"));
 }
 
 std::string counted(std::int64_t count, std::string_view noun) {

@@ -19,10 +19,6 @@ Rule number(std::string expected, std::string refusal, Holds holds) {
             }};
 }
 
-std::string listed(const std::vector<std::string>& names) {
-    return fmt::format("{}", fmt::join(names, ", "));
-}
-
 }  // namespace
 
 Rule at_least(std::int64_t least) {
@@ -62,7 +58,7 @@ Rule fraction() {
 }
 
 Rule one_of(const std::string& kind, std::vector<std::string> names) {
-    const auto expected = listed(names);
+    const auto expected = fmt::format("{}", fmt::join(names, ", "));
     return {expected, [kind, names = std::move(names)](const Json& value, const std::string& where) {
                 const auto& name = value.get_ref<const std::string&>();
                 if (std::ranges::find(names, name) == names.end()) fail_unknown(where, kind, name, names);
@@ -70,7 +66,7 @@ Rule one_of(const std::string& kind, std::vector<std::string> names) {
 }
 
 Rule one_of(std::span<const std::string_view> names) {
-    return {listed({names.begin(), names.end()}), [names](const Json& value, const std::string& where) {
+    return {fmt::format("{}", fmt::join(names, ", ")), [names](const Json& value, const std::string& where) {
                 place_of_name(value.get_ref<const std::string&>(), where + ":", names);
             }};
 }

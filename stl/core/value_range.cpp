@@ -19,6 +19,10 @@ std::optional<ValueRange> ValueRange::from_json(const Json& value) {
     return range;
 }
 
+std::optional<ValueRange> other_than_unit(const std::optional<ValueRange>& range) {
+    return range && !range->is_unit() ? range : std::nullopt;
+}
+
 std::string to_string(const ValueRange& range) {
     return fmt::format("{:.6g} to {:.6g}", range.low, range.high);
 }

@@ -22,6 +22,9 @@ struct ValueRange {
     static std::optional<ValueRange> from_json(const Json& value);
 };
 
+/// The range where it is known and not 0 to 1: values have to be scaled then.
+std::optional<ValueRange> other_than_unit(const std::optional<ValueRange>& range);
+
 /// "0 to 65535"
 std::string to_string(const ValueRange& range);
 

@@ -58,8 +58,9 @@ Normalization stored_normalization(const SequenceInfo& info, const std::string& 
     if (info.attributes.is_object()) {
         if (auto stored = Normalization::from_json(info.attributes, where)) return *std::move(stored);
     }
-    if (!info.range || info.range->is_unit()) return {};
-    return {{info.range->low}, {info.range->width()}};
+    const auto range = other_than_unit(info.range);
+    if (!range) return {};
+    return {{range->low}, {range->width()}};
 }
 
 }  // namespace stl

@@ -43,8 +43,7 @@ class Hdf5Reader : public SequenceReader {
                  .dtype = packing_.scaled() ? DType::f32 : stored,
                  .fps = 0,
                  .attributes = Json::object()};
-        info_.range = array_.range;
-        if (stored == DType::u16 && !packing_.scaled()) info_.range = ValueRange{0, 65535};
+        info_.range = range_of_type(info_.dtype, array_.divide);
         hdf5::read_description(dataset_.get(), file_.get(), packing_, info_);
         read_split(options.dataset);
         info_.warnings = file_.warnings();

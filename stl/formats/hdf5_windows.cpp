@@ -47,7 +47,7 @@ class WindowReader : public SequenceReader {
         hdf5::InputFile file(path, external);
         const auto dataset = file.dataset(frames_dataset);
         info_.attributes = Json::object();
-        if (info_.dtype == DType::u8) info_.range = ValueRange{0, 1};
+        info_.range = range_of_type(info_.dtype, info_.dtype == DType::u8);
         hdf5::read_description(dataset.get(), file.get(), {}, info_);
         if (file.has(split_dataset)) split_ = hdf5::read_marks(file, split_dataset, info_.count);
         info_.warnings = file.warnings();

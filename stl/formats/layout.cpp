@@ -127,6 +127,11 @@ std::int64_t StoredArray::size(char axis) const {
     return at == std::string::npos ? 1 : shape[at];
 }
 
+std::optional<ValueRange> range_of_type(DType stored, bool divided) {
+    if (divided) return ValueRange{};
+    return stored == DType::u16 ? std::optional(ValueRange{0, 65535}) : std::nullopt;
+}
+
 StoredArray describe_array(const Shape& shape, DType dtype, FileKind kind, const std::string& layout,
                            const std::string& where) {
     if (dtype == DType::boolean || dtype == DType::bf16) {
@@ -142,8 +147,6 @@ StoredArray describe_array(const Shape& shape, DType dtype, FileKind kind, const
     const bool moving_mnist =
         kind == FileKind::numpy && shape.size() == 4 && array.layout.find('C') == std::string::npos;
     array.divide = dtype == DType::u8 || (moving_mnist && is_float(dtype));
-    if (array.divide) array.range = ValueRange{0, 1};
-    if (dtype == DType::u16 && !array.divide) array.range = ValueRange{0, 65535};
     const auto elements = static_cast<std::uint64_t>(array.sequence().elements());
     if (elements > (std::uint64_t{1} << 60)) fail("{}: impossible shape {}", where, to_string(shape));
     require_memory(elements * sizeof(float), where + ": one sequence");

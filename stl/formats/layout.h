@@ -23,8 +23,6 @@ struct StoredArray {
     Shape shape;         ///< in stored order
     DType dtype = DType::u8;
     bool divide = true;  ///< values are 0-255 and are divided by 255
-    /// What the type says, of the values as gather() gives them: [0, 1] where they are divided, all of uint16.
-    std::optional<ValueRange> range{};
     std::string
         guess{};  ///< a line about axes that were guessed; empty: they were stated, or are [N,T,C,H,W]
 
@@ -33,6 +31,9 @@ struct StoredArray {
     std::int64_t count() const { return size('N'); }
     SequenceShape sequence() const { return {size('T'), size('C'), size('H'), size('W')}; }
 };
+
+/// What the type says of the values as they are read: 0 to 1 where they are divided, all of uint16; absent: nothing.
+std::optional<ValueRange> range_of_type(DType stored, bool divided);
 
 enum class FileKind { hdf5, numpy };
 

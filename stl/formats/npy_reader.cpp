@@ -24,13 +24,14 @@ class NpyReader : public SequenceReader {
                  .dtype = header.dtype,
                  .attributes = Json::object()};
         if (!array_.guess.empty()) info_.warnings.push_back(array_.guess);
+        info_.range =
+            range_of_type(header.dtype, array_.divide);  // also where floats have been divided already
         if (array_.divide && is_float(header.dtype) && looks_divided()) {
             array_.divide = false;
             info_.warnings.push_back(fmt::format(
                 "{}: floats of {} axes are 0 to 255, but these are 0 to 1: a guess, and taken as they are",
                 where_, header.shape.size()));
         }
-        info_.range = array_.range;
         if (!marks_.empty() && static_cast<std::int64_t>(marks_.size()) != info_.count) {
             fail("{}: {} marks in 'split' for {} sequences", where_, marks_.size(), info_.count);
         }
@@ -52,14 +53,15 @@ class NpyReader : public SequenceReader {
         constexpr std::int64_t looked_at = 16;
         std::vector<float> one(static_cast<std::size_t>(info_.shape.elements()));
         float highest = 0;
-        const auto step = std::max<std::int64_t>(1, info_.count / looked_at);
+        const auto step = (info_.count + looked_at - 1) / looked_at;
         auto as_stored = array_;
         as_stored.divide = false;
         for (std::int64_t i = 0; i < info_.count; i += step) {
             gather(as_stored, values_ + i * row_stride_, strides_, 1, one.data());
             highest = std::max(highest, *std::ranges::max_element(one));
+            if (highest > 1) return false;
         }
-        return highest > 0 && highest <= 1;
+        return highest > 0;
     }
 
     std::shared_ptr<const MappedFile> file_;  // holds what values_ points to

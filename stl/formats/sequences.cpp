@@ -12,12 +12,6 @@
 namespace stl {
 namespace {
 
-std::vector<std::string> format_names() {
-    std::vector<std::string> names;
-    for (const auto& format : sequence_formats()) names.push_back(format.name);
-    return names;
-}
-
 void refuse_name(const SequenceFormat& format, const fs::path& path, const std::string& dataset) {
     if (format.named_arrays || dataset.empty()) return;
     fail("{}: an {} file holds one array, '{}' names one inside a file", path.string(), format.name, dataset);
@@ -39,8 +33,8 @@ std::unique_ptr<SequenceReader> open_sequences(const DataFile& file, const ReadO
     const auto& path = file.path;
     if (!fs::exists(path)) fail("{}: no such file", path.string());
     if (fs::is_directory(path))
-        fail("{}: is a folder, expected an {} file{}", path.string(), listed(format_names(), "or"),
-             kind_hint(path));
+        fail("{}: is a folder, expected an {} file{}", path.string(),
+             listed(names_of(sequence_formats()), "or"), kind_hint(path));
     require_regular_file(path);
     auto chosen = options;
     if (!file.dataset.empty()) chosen.dataset = file.dataset;
@@ -50,7 +44,7 @@ std::unique_ptr<SequenceReader> open_sequences(const DataFile& file, const ReadO
     }
     refuse_stand_in(path);
     fail("{}: neither {} (by its name or its first bytes){}", path.string(),
-         fmt::join(format_names(), " nor "),
+         fmt::join(names_of(sequence_formats()), " nor "),
          kind_of_file(path) == FileKind::unknown ? "; stl import makes a sequence file of videos"
                                                  : kind_hint(path));
 }

@@ -39,10 +39,10 @@ class Importer {
         refuse_existing(options.output.path, options.force);
         refuse_inputs();
         choose_format();
+        if (options_.range_percentile) sample_.emplace(format_.dtype);
     }
 
     ImportReport run() {
-        sample_ = ValueSample(format_.dtype);
         const auto writer = make_writer();
         const auto row_bytes = static_cast<std::uint64_t>(options_.length) * format_.bytes();
         require_memory(5 * row_bytes, options_.output.string());
@@ -178,7 +178,7 @@ class Importer {
         Windows windows(options_.length, stride(), [&](Windows::Bytes row) {
             if (!std::exchange(begun, true)) parts_.push_back({index, split, 0, {shape(), format_.dtype}});
             parts_.back().values.add(row);
-            if (options_.range_percentile) sample_.add(row);
+            if (sample_) sample_->add(row);
             ++parts_.back().sequences;
             queue.push(std::move(row));
             ++report_.sequences;
@@ -309,8 +309,8 @@ class Importer {
     /// What the file is to say of the values that stand for black and white; nothing where they are 0 and 1.
     std::optional<ValueRange> stored_range() {
         if (options_.range) return options_.range;
-        if (options_.range_percentile) {
-            const auto found = sample_.range(*options_.range_percentile);
+        if (sample_) {
+            const auto found = sample_->range(*options_.range_percentile);
             if (!found)
                 reporter_.warn("the values are the same everywhere, so there is no range of percentiles");
             return found;
@@ -320,9 +320,10 @@ class Importer {
                            ": what stands for black and white is not recorded; --range LOW,HIGH records it");
             return std::nullopt;
         }
-        if (!range_ || range_->is_unit()) return std::nullopt;
+        const auto range = other_than_unit(range_);
+        if (!range) return std::nullopt;
         const double stored = format_.dtype == DType::u8 ? 255 : 1;  // for one that is read
-        return ValueRange{range_->low * stored, range_->high * stored};
+        return ValueRange{range->low * stored, range->high * stored};
     }
 
     void note_range(const std::string& name, const std::optional<ValueRange>& range) {
@@ -358,7 +359,7 @@ class Importer {
     std::vector<ImportSource> sources_;
     SplitPlan splits_;
     FrameFormat format_;
-    ValueSample sample_{DType::u8};         ///< of what is written
+    std::optional<ValueSample> sample_;     ///< of what is written, where percentiles are asked for
     std::optional<ValueRange> range_;       ///< of the first source
     std::string range_of_, range_differs_;  ///< its name; the first one that has another
     std::vector<Part> parts_;

@@ -30,7 +30,11 @@ class PlainInference : public Inference {
 
 torch::Tensor Inference::predict(const torch::Tensor& x, std::int64_t frames) {
     const torch::NoGradGuard no_grad;
-    return rolled_out([this](const torch::Tensor& input) { return forward(input).clone(); }, x, frames);
+    const auto pass = [this](const torch::Tensor& input) {
+        const auto y = forward(input);
+        return overwrites() ? y.clone() : y;
+    };
+    return rolled_out(pass, x, frames);
 }
 
 std::unique_ptr<Inference> make_inference(SimVP model, torch::Device device, Path path, Precision asked,

@@ -19,13 +19,15 @@ class Inference {
     Inference(const Inference&) = delete;
     Inference& operator=(const Inference&) = delete;
 
-    /// One pass: x [B,T,C,H,W] float32 on device() -> likewise. The next pass may overwrite the result. Error: x's
-    /// shape is not the model's.
+    /// One pass: x [B,T,C,H,W] -> [B,T,C,H,W], float32 on device(). Error: x's shape is not the model's.
     virtual torch::Tensor forward(const torch::Tensor& x) = 0;
     /// [B,T,C,H,W] -> [B,frames,C,H,W]: cut, or rolled out on its own predictions. The result stays, without gradients.
     torch::Tensor predict(const torch::Tensor& x, std::int64_t frames);
     /// Records from now on where the time of passes goes; null: no more. False: its parts are operators of LibTorch.
     virtual bool trace(inference::Trace* /*trace*/) { return false; }
+
+    /// Whether the next pass overwrites the result of forward().
+    virtual bool overwrites() const { return false; }
 
     torch::Device device() const { return device_; }
     Precision precision() const { return precision_; }

@@ -38,16 +38,14 @@ Json hints_of(const PredictorOptions& options, const Checkpoint& checkpoint, con
     return hints;
 }
 
-double fps_of(const Checkpoint& checkpoint) {
-    const auto& record = checkpoint.stl;
-    if (!record.is_object() || !record.contains("fps") || !record["fps"].is_number()) return 0;
-    return std::max(0.0, record["fps"].get<double>());
+/// What stl recorded in the checkpoint under a key; null where it did not.
+Json recorded(const Checkpoint& checkpoint, const char* key) {
+    return checkpoint.stl.is_object() ? checkpoint.stl.value(key, Json(nullptr)) : Json(nullptr);
 }
 
-std::optional<ValueRange> range_of(const Checkpoint& checkpoint) {
-    const auto& record = checkpoint.stl;
-    return record.is_object() && record.contains("range") ? ValueRange::from_json(record["range"])
-                                                          : std::nullopt;
+double fps_of(const Checkpoint& checkpoint) {
+    const auto fps = recorded(checkpoint, "fps");
+    return fps.is_number() ? std::max(0.0, fps.get<double>()) : 0;
 }
 
 SimVPOptions resized(SimVPOptions model, const PredictorOptions& options, const std::string& where) {
@@ -82,12 +80,12 @@ struct Predictor::Parts {
             make_inference(network, device, options.path, options.precision, reporter, options.kernels);
         epoch = checkpoint.epoch;
         trained_fps = fps_of(checkpoint);
-        trained_range = range_of(checkpoint);
+        trained_range = ValueRange::from_json(recorded(checkpoint, "range"));
         experiment_file = run ? run->experiment_file() : file;
         if (run) {
             experiment = read_json(experiment_file);
-        } else if (checkpoint.stl.is_object()) {
-            experiment = checkpoint.stl.value("experiment", Json(nullptr));
+        } else {
+            experiment = recorded(checkpoint, "experiment");
         }
         auto normalization = options.normalization;
         if (experiment.is_object() && experiment.contains("dataset")) {

@@ -93,7 +93,7 @@ VideoOptions video_options(const SequenceShape& shape, const std::string& input,
     options.width = source.own_size ? 0 : static_cast<int>(shape.width);
     options.channels = static_cast<int>(shape.channels);
     // A network that was trained on 8-bit values sees deeper pictures so, too.
-    options.deep = source.trained_range && !source.trained_range->is_unit();
+    options.deep = other_than_unit(source.trained_range).has_value();
     options.max_pixels = source.max_pixels;
     options.stream = source.stream;
     options.fit = source.fit;
@@ -260,7 +260,7 @@ class SlidingSource : public PredictionSource {
 
 std::unique_ptr<PredictionSource> open_video(const std::string& input, const SequenceShape& shape,
                                              const SourceOptions& options, Reporter& reporter) {
-    if (const auto& range = options.trained_range; range && !range->is_unit()) {
+    if (const auto range = other_than_unit(options.trained_range)) {
         reporter.info(
             fmt::format("{}: black and white of 8-bit frames are taken as {}, as in the training data", input,
                         to_string(*range)));

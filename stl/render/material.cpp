@@ -182,8 +182,8 @@ Material predicted_sequences(const std::vector<std::string>& sources,
 }
 
 Brightness value_range(const Material& m) {
-    if (m.range && !m.range->is_unit())
-        return {static_cast<float>(m.range->low), static_cast<float>(m.range->high), 0};
+    if (const auto range = other_than_unit(m.range))
+        return {static_cast<float>(range->low), static_cast<float>(range->high), 0};
     float low = 0, high = 1;
     for (const auto& s : m.sequences) {
         for (const auto part : {s.input, s.truth}) {
@@ -200,8 +200,7 @@ Brightness value_range(const Material& m) {
 void add_scores(Material& m, SsimMode ssim, const Brightness& range) {
     MetricOptions options;
     options.ssim = ssim;
-    const bool known = m.range && !m.range->is_unit();
-    if (known) options.range = m.range;
+    options.range = other_than_unit(m.range);
     const bool unit = range.low == 0 && range.high == 1;
     for (auto& s : m.sequences) {
         for (auto& model : s.models) {
@@ -210,7 +209,7 @@ void add_scores(Material& m, SsimMode ssim, const Brightness& range) {
             metrics.add(view(model.frames, m.shape), view(s.truth, m.shape));
             const MetricValues values = metrics.value();
             model.mse = values.of("mse").per_frame;
-            if (known || unit) model.ssim = values.of("ssim").per_frame;
+            if (options.range || unit) model.ssim = values.of("ssim").per_frame;
         }
     }
 }

@@ -99,7 +99,7 @@ void warn_about_data(const Experiment& experiment, const Dataset& training, cons
     const auto warn = [&](const std::string& what) {
         if (!what.empty()) reporter.warn(fmt::format("{}: {}", experiment.file, what));
     };
-    if (const auto range = training.range(); range && !range->is_unit() && !set.normalization) {
+    if (const auto range = other_than_unit(training.range()); range && !set.normalization) {
         const auto by = training.normalization();
         if (by == Normalization{{range->low}, {range->width()}})
             reporter.info(fmt::format(

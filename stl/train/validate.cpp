@@ -36,7 +36,7 @@ Validation validate(SimVP model, const Dataset& data, std::int64_t batch_size, t
     Loader loader(data, loading);
     const auto frames = model->options().frames;
     MetricOptions measuring;
-    if (const auto range = data.range(); range && !range->is_unit()) measuring.range = range;
+    measuring.range = other_than_unit(data.range());
     MetricAccumulator metrics(measuring);
     Validation result;
     for (std::int64_t i = 0; i < loader.batches_per_epoch(); ++i) {

@@ -73,6 +73,15 @@ class TrainerTest : public testing::Test {
         r.device = "cpu";
         return r;
     }
+    /// The same run in fp32 and in another precision, of which `told` hears.
+    std::pair<TrainRequest, TrainRequest> train_beside_fp32(const std::string& precision, Reporter& told) {
+        auto a = request(), b = request({{"precision", precision}});
+        a.run = folder_ / "fp32";
+        b.run = folder_ / precision;
+        train(a, silent_);
+        train(b, told);
+        return {a, b};
+    }
     std::vector<double> losses(const fs::path& run) const {
         std::vector<double> out;
         for (const auto& line : RunFolder::open(run).read_metrics()) {
@@ -747,13 +756,8 @@ TEST_F(TrainerTest, ADeviceThatIsNotThereIsNamed) {
 }
 
 TEST_F(TrainerTest, Tf32OnACpuIsFp32AndSaysSo) {
-    auto a = request();
-    a.run = folder_ / "fp32";
-    train(a, silent_);
-    auto b = request({{"precision", "tf32"}});
-    b.run = folder_ / "tf32";
     Watcher told;
-    train(b, told);
+    const auto [a, b] = train_beside_fp32("tf32", told);
     EXPECT_THAT(told.warnings, testing::Contains("TF32 is a format of GPUs; training in fp32 instead"));
     EXPECT_EQ(read_json(b.run / "experiment.json")["train"]["precision"], "tf32");
     EXPECT_EQ(read_json(b.run / "run.json")["precision"], "fp32");
@@ -761,13 +765,8 @@ TEST_F(TrainerTest, Tf32OnACpuIsFp32AndSaysSo) {
 }
 
 TEST_F(TrainerTest, Bf16FollowsFp32) {
-    auto a = request();
-    a.run = folder_ / "fp32";
-    train(a, silent_);
-    auto b = request({{"precision", "bf16"}});
-    b.run = folder_ / "bf16";
     Watcher told;
-    train(b, told);
+    const auto [a, b] = train_beside_fp32("bf16", told);
     const auto x = losses(a.run);
     const auto y = losses(b.run);
     EXPECT_EQ(read_json(b.run / "experiment.json")["train"]["precision"], "bf16");

@@ -38,8 +38,8 @@ Json numbers(const SequenceStatistics& s) {
 void write_sheet(const InspectArguments& a, const SequenceReader& reader, const SequenceStatistics& s) {
     const SequenceInfo& info = reader.info();
     PanelOptions options;
-    if (info.range && !info.range->is_unit()) {
-        options.range = {static_cast<float>(info.range->low), static_cast<float>(info.range->high), 0};
+    if (const auto range = other_than_unit(info.range)) {
+        options.range = {static_cast<float>(range->low), static_cast<float>(range->high), 0};
     } else if (s.minimum < -0.01 || s.maximum > 1.01) {
         options.range = {static_cast<float>(s.minimum), static_cast<float>(s.maximum), 0};
     }
@@ -92,8 +92,8 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
     console.print(fmt::format("values: {:.4g} to {:.4g}, mean {:.4g}, deviation {:.4g} (of {} sequences{})",
                               s.minimum, s.maximum, s.mean, s.deviation, s.rows,
                               s.non_finite > 0 ? fmt::format("; {} not finite", s.non_finite) : ""));
-    if (info.range && !info.range->is_unit())
-        console.print(fmt::format("range: {} stand for black and white", to_string(*info.range)));
+    if (const auto range = other_than_unit(info.range))
+        console.print(fmt::format("range: {} stand for black and white", to_string(*range)));
     console.print(fmt::format("motion: {:.4g} from frame to frame, {:.1f} % of the frames stand still",
                               s.motion, 100 * s.still));
     if (const auto training = info.attributes.find("training_values"); training != info.attributes.end()) {

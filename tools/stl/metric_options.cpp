@@ -108,8 +108,8 @@ MetricOptions MetricArguments::options(const std::optional<ValueRange>& of_data)
     o.clip_max = clip.high;
     if (!range_.empty()) {
         o.range = parse_range("--range", range_);
-    } else if (of_data && !of_data->is_unit() && !mean_ && clip_ == default_clip) {
-        o.range = of_data;
+    } else if (!mean_ && clip_ == default_clip) {
+        o.range = other_than_unit(of_data);
     }
     if (!channel_names_.empty()) o.channel_names = split(channel_names_);
     if (!lpips_.empty()) o.lpips = Lpips::read(lpips_, lpips_heads_);

@@ -36,6 +36,7 @@ class GraphInference : public Inference {
                    Precision precision, MakeGraph graphs, Reporter& reporter);
 
     torch::Tensor forward(const torch::Tensor& x) override;
+    bool overwrites() const override { return true; }
 
   private:
     /// Of the passes over batches of one shape.
