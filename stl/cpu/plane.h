@@ -21,7 +21,11 @@ struct Plane {
     // Floats, or pairs, from one pixel and one line to the next, and in all.
     int pixel() const { return words_of(stored, channels); }
     Index line() const { return Index{columns()} * pixel(); }
-    std::size_t floats() const { return static_cast<std::size_t>(lines() * line()); }
+    /// Up to a whole cache line: what is placed behind a plane is aligned as the plane is.
+    std::size_t floats() const {
+        constexpr std::size_t cache_line = 16;
+        return (static_cast<std::size_t>(lines() * line()) + cache_line - 1) / cache_line * cache_line;
+    }
     float* at(int y, int x) const { return data + (y + border) * line() + Index{x + border} * pixel(); }
 };
 

@@ -20,10 +20,12 @@ struct Sizes {
     int taps = 1, lines = 1;
 };
 
-// Whole blocks, one tile, fewer rows than a tile, rows and depths that end within a tile, half a panel.
+// Whole blocks, one tile, fewer rows than a tile, rows and depths that end within a tile, half a panel, lines of
+// three and of five tiles.
 const std::vector<Sizes> sizes{{32, 64, 32},       {16, 32, 16},       {1, 2, 16},       {5, 14, 32},
                                {17, 32, 32},       {31, 96, 16},       {45, 70, 48},     {256, 200, 80},
-                               {16, 96, 32, 3, 5}, {20, 32, 32, 3, 4}, {3, 6, 16, 5, 3}, {64, 48, 48, 7, 2}};
+                               {16, 96, 32, 3, 5}, {20, 32, 32, 3, 4}, {3, 6, 16, 5, 3}, {64, 48, 48, 7, 2},
+                               {48, 32, 32, 3, 3}, {70, 32, 48, 3, 3}};
 
 float rounded(float value) {
     std::uint32_t bits = 0;

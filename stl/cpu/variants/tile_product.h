@@ -27,6 +27,7 @@ class TileProduct {
         : p_(p),
           tile_rows_(p.rows < tile_side ? p.rows : tile_side),
           tiles_a_line_((p.rows + tile_side - 1) / tile_side),
+          rows_overlap_(p.a_row < p.depth),
           next_(p.next),
           next_end_(p.next ? p.next + p.tap_count * p.depth * p.w_row : nullptr),
           tiles_(tile_rows_) {}
@@ -47,9 +48,13 @@ class TileProduct {
     }
 
   private:
+    /// Tiles are counted line after line in strips two tiles wide: of what a convolution reads for a block, the
+    /// block below it then finds all but a line in the first-level cache.
     TileRows rows_of(int tile) const {
-        const int row = tile % tiles_a_line_ * tile_side, last = p_.rows - tile_rows_;
-        const int line = tile / tiles_a_line_;
+        const int strip = tile / (2 * p_.lines), in_strip = tile % (2 * p_.lines);
+        const int width = 2 * strip + 1 < tiles_a_line_ ? 2 : 1;
+        const int line = in_strip / width;
+        const int row = (2 * strip + in_strip % width) * tile_side, last = p_.rows - tile_rows_;
         return row <= last ? TileRows{line, row, 0} : TileRows{line, last, row - last};
     }
     const float* left_of(const TileRows& rows) const {
@@ -59,15 +64,21 @@ class TileProduct {
         return p_.out + rows.line * p_.out_line + rows.row * p_.out_row;
     }
 
-    /// left, right: the first words; second: from the first accumulators' rows to the second ones'. The right factor
-    /// is read again for the next rows: it is what the first-level cache should hold. All loads come first: behind a
-    /// busy tile unit they would wait.
+    /// The left factor's rows: what they share with other rows (a convolution's) is read again soon. What they
+    /// don't share goes past the first-level cache, which should hold the right factor.
+    template <int Tile>
+    void load_left(const float* left, Index row) {
+        rows_overlap_ ? tiles_.template load<Tile>(left, row) : tiles_.template load_once<Tile>(left, row);
+    }
+
+    /// left, right: the first words; second: from the first accumulators' rows to the second ones'. All loads come
+    /// first: behind a busy tile unit they would wait.
     template <int Down, int Across>
     void step(const float* left, Index left_row, Index second, const float* right, Index right_row) {
         tiles_.template load<6>(right, right_row);
-        tiles_.template load_once<4>(left, left_row);
+        load_left<4>(left, left_row);
         if constexpr (Across == 2) tiles_.template load<7>(right + tile_side, right_row);
-        if constexpr (Down == 2) tiles_.template load_once<5>(left + second, left_row);
+        if constexpr (Down == 2) load_left<5>(left + second, left_row);
         tiles_.template multiply_add<0, 4, 6>();
         if constexpr (Across == 2) tiles_.template multiply_add<1, 4, 7>();
         if constexpr (Down == 2) tiles_.template multiply_add<2, 5, 6>();
@@ -177,6 +188,7 @@ class TileProduct {
 
     const Product& p_;
     int tile_rows_, tiles_a_line_;
+    bool rows_overlap_;
     const float *next_, *next_end_;
     Tiles tiles_;
 };
