@@ -26,7 +26,7 @@ inline constexpr int padded(int columns) {
 /// out[r][c] = bias[c] + row_bias[r] + residual_scale[c] * residual[r][c] + sum over taps t and k < depth of
 /// a[r * a_row + taps[t] + k] * w[(t * depth + k) * w_row + c]. In bfloat16 `a` and `w` hold pairs along the depth,
 /// and a_row, a_line, taps and depth count pairs. With taps over a padded picture it is a convolution, with `lines` of
-/// all its lines: each has `rows` rows of its own (there are no residuals or row biases then).
+/// all its lines: each has `rows` rows of its own (and there are no row biases).
 struct Product {
     Type precision = Type::float32;
     const float* a = nullptr;
@@ -46,7 +46,7 @@ struct Product {
     const float* bias = nullptr;  ///< this and the following: null for none
     const float* row_bias = nullptr;
     const float* residual = nullptr;
-    Index residual_row = 0;
+    Index residual_row = 0, residual_line = 0;
     const float* residual_scale = nullptr;  ///< null: 1
 };
 

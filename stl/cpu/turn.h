@@ -1,4 +1,4 @@
-// Matrices of bfloat16 turned around: from channels first to channels last and back.
+// Matrices turned around: bfloat16 from channels first to channels last and back, and words (floats, or pairs).
 #pragma once
 
 #include <cstddef>
@@ -7,13 +7,15 @@
 namespace stl::cpu {
 
 /// out[c * out_row + r] = in[r * in_row + c] for `rows` rows of `columns` values (any numbers).
+template <class Value>
 struct Turn {
-    const std::uint16_t* in = nullptr;
+    const Value* in = nullptr;
     std::ptrdiff_t in_row = 0;
     int rows = 0, columns = 0;
-    std::uint16_t* out = nullptr;
+    Value* out = nullptr;
     std::ptrdiff_t out_row = 0;
 };
-void turn(const Turn& t);
+void turn(const Turn<std::uint16_t>& t);
+void turn(const Turn<float>& t);
 
 }  // namespace stl::cpu

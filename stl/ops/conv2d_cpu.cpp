@@ -1,6 +1,7 @@
 #include "stl/ops/cpu_operations.h"
 #include "stl/ops/depthwise_cpu.h"
 #include "stl/ops/pointwise.h"
+#include "stl/ops/tiled_convolution.h"
 
 namespace stl::ops {
 namespace {
@@ -21,6 +22,7 @@ Tensor CpuOperations::conv2d(const Tensor& x, const Convolution& c) const {
         if (c.weight.size(0) <= few) return few_outputs(x, c.weight, c.bias);
         if (on_tiles(x)) return pointwise(*this, x, c.weight, c.bias);
     }
+    if (takes_tiled_convolution(x, c)) return tiled_convolution(x, c, cpu::kernels());
     return Operations::conv2d(x, c);
 }
 

@@ -1,6 +1,7 @@
 #include "stl/ops/convolve.h"
 #include "stl/ops/cpu_operations.h"
 #include "stl/ops/planes.h"
+#include "stl/ops/tiled_convolution.h"
 #include "stl/ops/winograd.h"
 
 namespace stl::ops {
@@ -123,13 +124,14 @@ Tensor CpuOperations::conv_norm_silu(const Tensor& x, const Convolution& convolu
     const auto weight = shuffle ? by_place(convolution.weight) : convolution.weight;
     const auto bias = shuffle ? by_place(convolution.bias) : convolution.bias;
     const auto in = in_channels_last(of_pixels ? strided_pixels(x, convolution.stride) : x);
-    // On tiles oneDNN's convolutions take about half the time of Winograd's, which are in float32.
-    const auto y =
-        !on_tiles(in) && takes_winograd(in, weight, stride, padding)
-            ? winograd(in, weight, bias)
-            : convolve(
-                  in,
-                  {.weight = in_channels_last(weight), .bias = bias, .stride = stride, .padding = padding});
+    const Convolution own{.weight = weight, .bias = bias, .stride = stride, .padding = padding};
+    const auto y = [&] {
+        if (takes_tiled_convolution(in, own)) return tiled_convolution(in, own, cpu::kernels());
+        // On tiles oneDNN's convolutions take about half the time of Winograd's, which are in float32.
+        if (!on_tiles(in) && takes_winograd(in, weight, stride, padding)) return winograd(in, weight, bias);
+        const auto filters = in_channels_last(weight);
+        return convolve(in, {.weight = filters, .bias = bias, .stride = stride, .padding = padding});
+    }();
     return GroupNormSiluFunction::apply(y, norm.gamma, norm.beta, norm.groups, norm.eps, shuffle);
 }
 

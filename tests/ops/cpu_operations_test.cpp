@@ -10,6 +10,7 @@
 #include "stl/models/simvp.h"
 #include "stl/ops/linear_cpu.h"
 #include "stl/ops/pointwise.h"
+#include "stl/ops/tiled_convolution.h"
 #include "stl/ops/winograd.h"
 #include "stl/runtime/autocast.h"
 #include "tests/support/depthwise.h"
@@ -296,6 +297,74 @@ TEST(CpuOperations, LinearMapsOnTilesNeedNoBiasNorGradients) {
     auto learned = weight.clone().requires_grad_();
     ops::linear(x, learned, {}, test::emulated_tiles()).sum().backward();
     EXPECT_LT(distance(learned.grad(), x.sum(0, true).expand({16, 32})), 1e-2);
+}
+
+struct TiledCase {
+    std::int64_t batch, inputs, outputs, height, width, kernel, groups;
+};
+
+/// Lines with gaps behind them and without, more lines than are summed together, filters larger than the picture,
+/// more pictures than parts, panels that are not whole.
+const std::vector<TiledCase> tiled_cases{{3, 32, 64, 7, 5, 3, 2},   {2, 16, 48, 16, 16, 11, 1},
+                                         {1, 96, 32, 9, 33, 5, 2},  {11, 32, 32, 4, 20, 3, 1},
+                                         {2, 128, 128, 3, 3, 7, 8}, {2, 16, 80, 70, 64, 3, 1}};
+
+std::vector<const cpu::Kernels*> all_kernels() {
+    std::vector<const cpu::Kernels*> all{&test::emulated_tiles()};
+    for (const auto isa : cpu::available_isas()) all.push_back(&cpu::kernels(isa));
+    return all;
+}
+
+TEST(CpuOperations, TiledConvolutionIsTheConvolution) {
+    torch::manual_seed(29);
+    for (const auto& c : tiled_cases) {
+        SCOPED_TRACE(testing::Message()
+                     << c.inputs << " to " << c.outputs << ", " << c.height << "x" << c.width);
+        const std::vector<Tensor> inputs{torch::randn({c.batch, c.inputs, c.height, c.width}),
+                                         torch::randn({c.outputs, c.inputs / c.groups, c.kernel, c.kernel}),
+                                         torch::randn({c.outputs})};
+        for (const auto* kernels : all_kernels()) {
+            expect_as_exact(
+                inputs, 1.1,
+                [&](const auto& t) {
+                    const auto y =
+                        ops::tiled_convolution(t[0], {t[1], t[2], 1, c.kernel / 2, 1, c.groups}, *kernels);
+                    EXPECT_TRUE(y.is_contiguous(torch::MemoryFormat::ChannelsLast));
+                    EXPECT_EQ(y.scalar_type(), torch::kBFloat16);
+                    return y;
+                },
+                [&](const auto& t) { return torch::conv2d(t[0], t[1], t[2], 1, c.kernel / 2, 1, c.groups); });
+        }
+    }
+}
+
+TEST(CpuOperations, TiledConvolutionDoesNotDependOnThreads) {
+    torch::manual_seed(30);
+    const std::vector<Tensor> inputs{torch::randn({5, 32, 12, 12}), torch::randn({64, 32, 3, 3}),
+                                     torch::randn({64})};
+    const auto results = [&](int threads) {
+        const int before = torch::get_num_threads();
+        torch::set_num_threads(threads);
+        const Autocast autocast(torch::kCPU, true);
+        auto found = with_gradients(inputs, torch::kFloat32, [](const auto& t) {
+            return ops::tiled_convolution(t[0], {t[1], t[2], 1, 1}, cpu::kernels());
+        });
+        torch::set_num_threads(before);
+        return found;
+    };
+    const auto one = results(1), three = results(3);
+    for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(one[i].equal(three[i])) << i;
+}
+
+TEST(CpuOperations, TiledConvolutionTakesWhatTilesAreFor) {
+    const auto x = torch::randn({1, 32, 6, 6}), weight = torch::randn({32, 32, 3, 3}),
+               odd = torch::randn({24, 32, 3, 3}), bias = torch::randn({32});
+    EXPECT_FALSE(ops::takes_tiled_convolution(x, {weight, bias, 1, 1})) << "float32";
+    const Autocast autocast(torch::kCPU, true);
+    EXPECT_EQ(ops::takes_tiled_convolution(x, {weight, bias, 1, 1}), cpu::kernels().has_tiles);
+    EXPECT_FALSE(ops::takes_tiled_convolution(x, {weight, bias, 2, 1}));
+    EXPECT_FALSE(ops::takes_tiled_convolution(x, {weight, bias, 1, 0}));
+    EXPECT_FALSE(ops::takes_tiled_convolution(x, {odd, bias, 1, 1}));
 }
 
 TEST(CpuOperations, TurningPicturesAroundKeepsThem) {

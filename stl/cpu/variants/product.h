@@ -95,7 +95,10 @@ void product_of_line(const Product& p) {
 template <Type P>
 void product_in(const Product& p) {
     auto line = p;
-    for (int i = 0; i < p.lines; ++i, line.a += p.a_line, line.out += p.out_line) product_of_line<P>(line);
+    for (int i = 0; i < p.lines; ++i, line.a += p.a_line, line.out += p.out_line) {
+        if (p.residual) line.residual = p.residual + i * p.residual_line;
+        product_of_line<P>(line);
+    }
 }
 
 }  // namespace stl::cpu::STL_VARIANT

@@ -60,6 +60,9 @@ class TileProduct {
     const float* left_of(const TileRows& rows) const {
         return p_.a + rows.line * p_.a_line + rows.row * p_.a_row;
     }
+    const float* residual_of(const TileRows& rows) const {
+        return p_.residual + rows.line * p_.residual_line + rows.row * p_.residual_row;
+    }
     float* out_of(const TileRows& rows) const {
         return p_.out + rows.line * p_.out_line + rows.row * p_.out_row;
     }
@@ -111,8 +114,8 @@ class TileProduct {
         const bool on_bias = !p_.residual && !p_.row_bias;
         if (on_residual) {
             for_accumulators<Down, Across>([&]<int d, int c>() {
-                tiles_.template load<2 * d + c>(
-                    p_.residual + down[d].row * p_.residual_row + column + c * tile_side, p_.residual_row);
+                tiles_.template load<2 * d + c>(residual_of(down[d]) + column + c * tile_side,
+                                                p_.residual_row);
             });
         } else if (on_bias && p_.bias) {
             for_accumulators<Down, Across>([&]<int d, int c>() {
@@ -171,17 +174,17 @@ class TileProduct {
 
     template <int Across>
     void finish(const float (*sums)[block_side], const TileRows& rows, int column) const {
-        float* out = p_.out + rows.line * p_.out_line;
+        const float* residual = p_.residual ? residual_of(rows) : nullptr;
+        float* out = out_of(rows);
         for (int v = 0; v < Across * tile_side; v += lanes) {
             const int c = column + v;
             const Vec bias = p_.bias ? load(p_.bias + c) : Vec{};
             const Vec scale = p_.residual_scale ? load(p_.residual_scale + c) : splat(1.0F);
             for (int r = rows.done; r < tile_rows_; ++r) {
-                const Index row = rows.row + r;
                 Vec value = load(sums[r] + v) + bias;
-                if (p_.row_bias) value += splat(p_.row_bias[row]);
-                if (p_.residual) value += scale * load(p_.residual + row * p_.residual_row + c);
-                store(out + row * p_.out_row + c, value);
+                if (p_.row_bias) value += splat(p_.row_bias[rows.row + r]);
+                if (residual) value += scale * load(residual + r * p_.residual_row + c);
+                store(out + r * p_.out_row + c, value);
             }
         }
     }
