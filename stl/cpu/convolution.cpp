@@ -276,7 +276,7 @@ class GroupOfPart {
 }  // namespace
 
 std::size_t Filters::packed_floats() const {
-    const auto &s = shape;
+    const auto& s = shape;
     const int in = turned ? s.outputs : s.inputs, out = turned ? s.inputs : s.outputs;
     return size(Index{s.groups} * panels(out) * s.kernel * s.kernel * (in / 2) * panel_columns);
 }

@@ -39,9 +39,9 @@ struct PictureConvolution {
     ConvolutionShape shape;
     const std::uint16_t* in = nullptr;  ///< [pictures][height][width][groups * inputs] bfloat16
     const float* filters = nullptr;     ///< packed
-    const float* bias = nullptr;   ///< [groups * outputs]; null: none
-    std::uint16_t* out = nullptr;  ///< [pictures][height][width][groups * outputs] bfloat16
-    float* scratch = nullptr;      ///< zeros, scratch_floats() for each thread
+    const float* bias = nullptr;        ///< [groups * outputs]; null: none
+    std::uint16_t* out = nullptr;       ///< [pictures][height][width][groups * outputs] bfloat16
+    float* scratch = nullptr;           ///< zeros, scratch_floats() for each thread
 
     std::size_t scratch_floats() const;
     void run(const Kernels& kernels) const;

@@ -23,7 +23,8 @@ const std::uint16_t* halves(const Tensor& x) {
 }
 
 /// in: [B,groups * inputs,H,W] bfloat16, channels last.
-Tensor convolved(const Tensor& in, const cpu::Filters& filters, const Tensor& bias, const cpu::Kernels& kernels) {
+Tensor convolved(const Tensor& in, const cpu::Filters& filters, const Tensor& bias,
+                 const cpu::Kernels& kernels) {
     auto shape = filters.shape;
     if (filters.turned) std::swap(shape.inputs, shape.outputs);
     auto packed = torch::empty({static_cast<std::int64_t>(filters.packed_floats())});
@@ -61,8 +62,8 @@ std::pair<Tensor, Tensor> filter_gradient(const Tensor& in, const Tensor& grad, 
 const char* const kernels_key = "kernels";
 
 struct TiledConvolutionFunction : torch::autograd::Function<TiledConvolutionFunction> {
-    static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight_, const Tensor& bias,
-                          std::int64_t groups, const cpu::Kernels* kernels) {
+    static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight_,
+                          const Tensor& bias, std::int64_t groups, const cpu::Kernels* kernels) {
         const auto in = x.to(torch::kBFloat16).contiguous(channels_last), weight = weight_.contiguous();
         context->save_for_backward({in, weight});
         context->saved_data[kernels_key] = reinterpret_cast<std::int64_t>(kernels);
@@ -85,8 +86,7 @@ struct TiledConvolutionFunction : torch::autograd::Function<TiledConvolutionFunc
         if (context->needs_input_grad(0)) {
             const cpu::Filters turned{
                 .shape = shape, .weight = weight.const_data_ptr<float>(), .turned = true};
-            found[0] =
-                convolved(grad, turned, {}, kernels).to(context->saved_data["type"].toScalarType());
+            found[0] = convolved(grad, turned, {}, kernels).to(context->saved_data["type"].toScalarType());
         }
         if (context->needs_input_grad(1) || context->needs_input_grad(2))
             std::tie(found[1], found[2]) = filter_gradient(in, grad, weight, shape, kernels);

@@ -305,9 +305,9 @@ struct TiledCase {
 
 /// Lines with gaps behind them and without, more lines than are summed together, filters larger than the picture,
 /// more pictures than parts, panels that are not whole.
-const std::vector<TiledCase> tiled_cases{{3, 32, 64, 7, 5, 3, 2},   {2, 16, 48, 16, 16, 11, 1},
+const std::vector<TiledCase> tiled_cases{{3, 32, 64, 7, 5, 3, 2},   {1, 16, 48, 16, 16, 11, 1},
                                          {1, 96, 32, 9, 33, 5, 2},  {11, 32, 32, 4, 20, 3, 1},
-                                         {2, 128, 128, 3, 3, 7, 8}, {2, 16, 80, 70, 64, 3, 1}};
+                                         {2, 128, 128, 3, 3, 7, 8}, {1, 16, 80, 19, 64, 3, 1}};
 
 std::vector<const cpu::Kernels*> all_kernels() {
     std::vector<const cpu::Kernels*> all{&test::emulated_tiles()};
