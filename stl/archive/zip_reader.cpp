@@ -89,7 +89,7 @@ std::uint64_t content_offset(Bytes file, std::uint64_t header) {
 
 void check_crc(const ZipEntry& entry, std::uint32_t found) {
     if (entry.crc != 0 && found != entry.crc)
-        fail("damaged: the checksum of one of its parts ({} bytes) does not match", entry.size);
+        fail("damaged zip file: the checksum of an entry ({} bytes) does not match", entry.size);
 }
 
 }  // namespace
@@ -121,12 +121,13 @@ ZipReader::ZipReader(Bytes file) : file_(file) {
 
         if ((flags & 1) != 0) fail("an encrypted zip file");
         if (method != 0 && method != 8)
-            fail("a zip file packed by method {} (stored or deflated expected)", method);
+            fail("a zip file compressed by method {}, expected stored or deflated", method);
         if (method == 0 && packed != size)
-            fail("damaged zip file: a stored entry of {} and {} bytes", packed, size);
+            fail("damaged zip file: a stored entry has {} compressed but {} uncompressed bytes", packed,
+                 size);
         // Deflate packs at most 1032 to 1.
         if (method == 8 && size / 1032 > packed + 1)
-            fail("damaged zip file: {} bytes out of {}", size, packed);
+            fail("damaged zip file: an entry of {} bytes cannot inflate to {} bytes", packed, size);
         const auto offset = content_offset(file, header);
         part(file, offset, packed, "an entry");
         entries_.push_back({{reinterpret_cast<const char*>(name.data()), name.size()},
@@ -136,7 +137,7 @@ ZipReader::ZipReader(Bytes file) : file_(file) {
                             size,
                             offset});
         if (!index_.emplace(entries_.back().name, entries_.size() - 1).second) {
-            fail("damaged zip file: two entries of one name");
+            fail("damaged zip file: two entries with the same name");
         }
     }
 }
@@ -169,7 +170,7 @@ std::span<const std::byte> ZipReader::read(const ZipEntry& entry, std::vector<st
 void ZipReader::inflate(const ZipEntry& entry, const std::function<void(Bytes)>& take) const {
     constexpr std::size_t piece = std::size_t{1} << 18;
     z_stream stream{};
-    if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) fail("zlib can't start");
+    if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) fail("zlib cannot be initialised");
     const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, inflateEnd);
     auto source = packed(entry);
     std::vector<std::byte> block(piece);

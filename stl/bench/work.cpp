@@ -249,24 +249,28 @@ BenchCase make_metrics(const BenchOptions& options, Path path) {
 }
 
 const std::vector<BenchWork> works{
-    {"infer", "one pass of a network in evaluation", Work::inference, {Path::plain, Path::fast}, make_infer},
+    {"infer",
+     "one forward pass of a network in evaluation mode",
+     Work::inference,
+     {Path::plain, Path::fast},
+     make_infer},
     {"train",
      "a training step: forward, loss, backward, update",
      Work::training,
      {Path::plain, Path::fast},
      make_train},
     {"data",
-     "batches of the training set (moving glyphs unless an experiment says otherwise)",
+     "loading batches of the experiment's training set (default: moving glyphs)",
      {},
      {Path::fast},
      make_data},
     {"generate",
-     "the published test set's first sequences (--batch 10000: all) into memory",
+     "generating the published test set's first --batch sequences (10000: all) in memory",
      {},
      {Path::fast},
      make_generate},
     {"io", "reading sequences from an HDF5 file", {}, {Path::fast}, make_io},
-    {"metrics", "the metrics of a prediction, without LPIPS", {}, {Path::fast}, make_metrics},
+    {"metrics", "computing the metrics of a prediction, without LPIPS", {}, {Path::fast}, make_metrics},
 };
 
 /// Error: as resolve_precision() has it.

@@ -51,7 +51,7 @@ class Inference {
         const auto blocks = count("hid.enc.");
         const auto [outer, inner] = channels(translator);
         if (first[0] == 0 || outer % first[0] != 0) {
-            fail("{}: {} channels in the translator are not a multiple of the encoder's {}", where_, outer,
+            fail("{}: the translator's {} channels are not a multiple of the encoder's {}", where_, outer,
                  first[0]);
         }
         Json out{{"translator", translator},
@@ -108,7 +108,7 @@ class Inference {
             std::ranges::find_if(signatures, [&](const Signature& s) { return find(s.weight); });
         if (found == signatures.end()) {
             fail(
-                "{}: the translator can't be told from the weights' names; give the configuration with "
+                "{}: the translator cannot be inferred from the weights' names; give the configuration with "
                 "--model",
                 where_);
         }
@@ -137,7 +137,7 @@ class Inference {
                 return {size, size};
             }
         }
-        fail("{}: the channels of the translator can't be told from the weights", where_);
+        fail("{}: the translator's channels cannot be inferred from the weights", where_);
     }
 
     std::optional<double> mlp_ratio(std::int64_t blocks, std::int64_t outer, std::int64_t inner) const;

@@ -19,7 +19,7 @@ void drop_input_frames(Json& keys, const std::string& where) {
     if (frames == keys.end()) return;
     const auto shape = keys.find("in_shape");
     if (shape != keys.end() && shape->is_array() && !shape->empty() && shape->front() != *frames) {
-        fail("{}: pre_seq_length {} beside in_shape {}", where, frames->dump(), shape->dump());
+        fail("{}: pre_seq_length {} contradicts in_shape {}", where, frames->dump(), shape->dump());
     }
     keys.erase("pre_seq_length");
 }
@@ -109,7 +109,7 @@ SimVPOptions model_options(const Checkpoint& checkpoint, const Json& hints, cons
     Json model = Json::object();
     if (recorded) {
         model = checkpoint.stl["model"];
-        if (!model.is_object()) fail("{}: stl.model: no object {{...}}", where);
+        if (!model.is_object()) fail("{}: stl.model: not an object {{...}}", where);
     } else if (!complete) {
         model = infer_model(checkpoint.state, where);
         add_hyper_parameters(model, checkpoint.hyper_parameters);

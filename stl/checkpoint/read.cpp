@@ -205,7 +205,7 @@ double scalar(const File& file, Value value, const std::string& where) {
 
 torch::Tensor moment(const File& file, Value state, const char* key, const std::string& where) {
     const auto* tensor = state.find(key).as<pickle::Tensor>();
-    if (tensor == nullptr) fail("{}: no '{}': not the state of Adam", where, key);
+    if (tensor == nullptr) fail("{}: '{}' is missing: not a state of Adam", where, key);
     return view_tensor(file, *tensor);
 }
 
@@ -216,7 +216,7 @@ OptimizerState::PerParameter read_moments(const File& file, Value state, const s
         const auto* key = entry.key.as<std::string_view>();
         if (key == nullptr) fail("{}: a name was expected", where);
         if (*key != "step" && *key != "exp_avg" && *key != "exp_avg_sq" && *key != "momentum_buffer") {
-            fail("{}: '{}': neither the state of Adam nor of SGD (stl convert --weights-only leaves it out)",
+            fail("{}: '{}': a state of neither Adam nor SGD (stl convert --weights-only leaves it out)",
                  where, *key);
         }
     }
@@ -468,8 +468,10 @@ Checkpoint read_checkpoint(const fs::path& name, bool with_optimizer) {
     if (TorchFile::looks_like_one(start)) return read_torch(path, key, with_optimizer);
     if (pickle::SafeTensors::looks_like_one(start) || path.extension() == ".safetensors")
         return read_safetensors(path, key);
-    fail("{}: no checkpoint: starts neither as a file of torch.save (zip or legacy) nor as safetensors{}",
-         path.string(), kind_hint(path));
+    fail(
+        "{}: not a checkpoint: neither a torch.save file (zip or legacy) nor safetensors, by its first "
+        "bytes{}",
+        path.string(), kind_hint(path));
 }
 
 std::int64_t OptimizerState::steps() const {

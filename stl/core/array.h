@@ -1,4 +1,4 @@
-// Element types and shapes of stored arrays, shared by every reader and writer that needs no LibTorch.
+// Element types and shapes of stored arrays, for all readers and writers that do without LibTorch.
 #pragma once
 
 #include <cstddef>

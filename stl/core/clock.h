@@ -1,4 +1,4 @@
-// How long work takes.
+// Measuring elapsed time.
 #pragma once
 
 #include <chrono>

@@ -10,7 +10,7 @@
 
 namespace stl {
 
-/// What can be told to a user in one line. A subcommand's edge prints it and ends with status 1.
+/// An error that one line explains to the user. main() prints it and exits with status 1.
 class Error : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;
@@ -28,13 +28,13 @@ class Interrupted : public Error {
     using Error::Error;
 };
 
-/// The machine has no more of something (open files, memory, threads): no fault of the file at hand.
+/// The machine has run out of something (open files, memory, threads), so the file being read is not at fault.
 class Shortage : public Error {
   public:
     using Error::Error;
 };
 
-/// Whether errno `code` tells of a Shortage.
+/// Whether errno `code` means a Shortage.
 inline bool is_shortage(int code) {
     return code == EMFILE || code == ENFILE || code == ENOMEM || code == EAGAIN;
 }
@@ -45,7 +45,7 @@ template <class... Args>
     throw Error(fmt::format(format, std::forward<Args>(args)...));
 }
 
-/// The same of a call that failed with errno `code`: a Shortage where it is one.
+/// The same for a call that failed with errno `code`; throws a Shortage if the code means one.
 template <class... Args>
 [[noreturn]] void fail_call(int code, fmt::format_string<Args...> format, Args&&... args) {
     if (is_shortage(code)) throw Shortage(fmt::format(format, std::forward<Args>(args)...));

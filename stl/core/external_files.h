@@ -1,5 +1,5 @@
-// Files that a file names: external links, raw storage, playlists. A file from somewhere else must not make a
-// program read its user's other files.
+// Files that a file refers to: external links, raw storage, playlists. A file of unknown origin must not make the
+// program read the user's other files.
 #pragma once
 
 #include <string>
@@ -9,13 +9,13 @@
 namespace stl {
 
 struct ExternalFiles {
-    bool allowed = false;  ///< wherever they lie (--allow-external)
+    bool allowed = false;  ///< true: read them wherever they are (--allow-external)
 };
 
-/// True if `other` lies in the folder of `file` or below it, symbolic links resolved. Both must exist.
+/// True if `other` is in the folder of `file` or below it, after resolving symbolic links. Both must exist.
 bool lies_beside(const fs::path& file, const fs::path& other);
 
-/// Error unless `other` lies beside `file` or `external` allows it: "<file>: refers to <other>, ...".
+/// Error unless lies_beside(file, other) or `external` allows it: "<file>: refers to <other>, ...".
 void require_allowed(const fs::path& file, const fs::path& other, ExternalFiles external);
 
 }  // namespace stl

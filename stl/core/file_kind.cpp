@@ -93,7 +93,7 @@ std::string kind_hint(const fs::path& path) {
         case FileKind::json:
             return "; it is a JSON file: stl train and info take an experiment";
         case FileKind::video:
-            return "; it is a video, which stl import, inspect and predict --input take";
+            return "; it is a video; stl import, inspect and predict --input read it";
         case FileKind::unknown:
             break;
     }

@@ -1,5 +1,5 @@
-// What a file is by its first bytes, for the messages of readers that expected something else: another kind of file,
-// or what a download left in its place.
+// Recognises a file by its first bytes, for the messages of readers that expected something else: it may be another
+// kind of file, or what a failed download left in its place.
 #pragma once
 
 #include <cstddef>
@@ -10,19 +10,19 @@
 
 namespace stl {
 
-/// "a Git LFS pointer in place of the file; ..." if `start`, a file's first bytes, are such; else empty.
+/// "a Git LFS pointer in place of the file; ..." if `start`, a file's first bytes, is one (or a web page); else empty.
 std::string stand_in(std::span<const std::byte> start);
 
-/// Error "<path>: a Git LFS pointer in place of the file; ..." if it is one; nothing where it can't be read.
+/// Error "<path>: a Git LFS pointer in place of the file; ..." if it is one; does nothing if the file cannot be read.
 void refuse_stand_in(const fs::path& path);
 
 enum class FileKind { unknown, run, checkpoint, sequences, json, video };
 
-/// A guess for messages: by the first bytes, of a folder by the experiment.json in it. Never an Error.
+/// A guess for messages: by the first bytes or, for a folder, by the experiment.json in it. Never throws an Error.
 FileKind kind_of_file(const fs::path& path);
 
-/// "; it is a checkpoint, which stl evaluate, predict, info and convert take", for the end of a message; empty for
-/// what is not known.
+/// "; it is a checkpoint; stl evaluate, predict, info and convert read it", for the end of a message; empty if the kind
+/// is unknown.
 std::string kind_hint(const fs::path& path);
 
 }  // namespace stl

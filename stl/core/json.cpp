@@ -117,7 +117,7 @@ Json parse_json(std::string_view text, const std::string& where) {
             const auto key = printable(open.back().last);
             refuse_nul(open.back().last, fmt::format("{}: key '{}'", where, key));
             if (!open.back().keys.insert(open.back().last).second)
-                fail("{}: key '{}' stands twice in one object", where, key);
+                fail("{}: key '{}' appears twice in one object", where, key);
         }
         if (event == Event::value && parsed.is_string()) {
             const auto& text = parsed.get_ref<const std::string&>();

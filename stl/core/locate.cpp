@@ -35,7 +35,7 @@ fs::path require_dataset(const std::string& name) {
     if (auto path = locate_dataset(name)) return *std::move(path);
     std::vector<std::string> tried;
     for (const auto& root : roots()) tried.push_back(root.string());
-    fail("{}: not found in {} (STL_DATA names the folder that holds it)", name, fmt::join(tried, ", "));
+    fail("{}: not found in {} (set STL_DATA to the folder that contains it)", name, fmt::join(tried, ", "));
 }
 
 }  // namespace stl

@@ -1,4 +1,4 @@
-// Where the data sets are: where STL_DATA says, beside the program, or in the source tree.
+// Finds data sets: in $STL_DATA, in ./datasets, relative to the program, or in the source tree.
 #pragma once
 
 #include <optional>
@@ -9,9 +9,9 @@
 namespace stl {
 
 /// The first that exists of $STL_DATA/<name>, ./datasets/<name>, <program>/../share/stl/datasets/<name> and
-/// the source tree's datasets/<name>; `name` may also be a path in there, "mmnist/mnist_test_seq.npy".
+/// the source tree's datasets/<name>; `name` may also be a path below that folder, as "mmnist/mnist_test_seq.npy".
 std::optional<fs::path> locate_dataset(const std::string& name);
-/// The same. Error: where it was looked for.
+/// The same. Error if it is not found; the message lists the places searched.
 fs::path require_dataset(const std::string& name);
 
 }  // namespace stl

@@ -95,13 +95,13 @@ std::uint64_t free_of_limit(int resource, const fs::path& root, std::string_view
 
 AvailableMemory available_memory(const fs::path& root) {
     const auto machine = number_of(root / "proc/meminfo", "MemAvailable:");
-    AvailableMemory least{machine ? 1024 * *machine : unlimited, "the machine's"};
+    AvailableMemory least{machine ? 1024 * *machine : unlimited, "the machine's memory"};
     const auto consider = [&](std::uint64_t bytes, const char* limit) {
         if (bytes < least.bytes) least = {bytes, limit};
     };
-    consider(free_in_cgroups(root), "the container's");
-    consider(free_of_limit(RLIMIT_AS, root, "VmSize:"), "the process's (ulimit -v)");
-    consider(free_of_limit(RLIMIT_DATA, root, "VmData:"), "the process's (ulimit -d)");
+    consider(free_in_cgroups(root), "the container's memory");
+    consider(free_of_limit(RLIMIT_AS, root, "VmSize:"), "the process's limit (ulimit -v)");
+    consider(free_of_limit(RLIMIT_DATA, root, "VmData:"), "the process's limit (ulimit -d)");
     return least;
 }
 
@@ -110,8 +110,8 @@ void require_memory(std::uint64_t bytes, const std::string& where) {
     if (bytes <= small) return;
     const auto free = available_memory();
     if (bytes > free.bytes) {
-        fail("{}: needs {} of memory, {} of {} are free", where, bytes_text(bytes), bytes_text(free.bytes),
-             free.limit);
+        fail("{}: needs {} of memory, but only {} of {} is available", where, bytes_text(bytes),
+             bytes_text(free.bytes), free.limit);
     }
 }
 

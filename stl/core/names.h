@@ -12,12 +12,12 @@
 
 namespace stl {
 
-/// The candidate with the smallest edit distance to `name`; empty if none is near: one change (also two letters swapped)
-/// in up to four letters, two in up to eight, a third of longer names.
+/// The candidate with the smallest edit distance to `name` (swapping two letters is one edit). Empty if none is near:
+/// within one edit for names of up to four letters, two for up to eight, a third of the length for longer ones.
 std::string nearest_name(std::string_view name, std::span<const std::string> candidates);
 
-/// " (did you mean 'x'?)", or with nothing near " (expected one of a, b, c)"; for the end of a message.
-/// Of many candidates the nearest few are shown, and how many more there are.
+/// " (did you mean 'x'?)" or, if no candidate is near, " (expected one of a, b, c)"; for the end of a message.
+/// If there are many candidates, only the nearest few are listed, and the number of the others.
 std::string did_you_mean(std::string_view name, std::span<const std::string> candidates);
 
 /// Error: "unknown <kind> 'x' (did you mean 'y'?)", after "<where>: " unless that is empty.
@@ -32,7 +32,7 @@ std::vector<std::string> names_of(const List& list) {
     return names;
 }
 
-/// The member with this name of a registry's list.
+/// The member of a registry's list that has this name. Error: as in fail_unknown().
 template <class List>
 const auto& find_named(const List& list, std::string_view name, std::string_view kind,
                        std::string_view where = "") {
@@ -42,7 +42,7 @@ const auto& find_named(const List& list, std::string_view name, std::string_view
     fail_unknown(where, kind, name, names_of(list));
 }
 
-/// The names of an enum's members, in their order. An enum that is read and written by name specialises it.
+/// The names of an enum's members, in order. Specialise it for each enum that is read and written by name.
 template <class Enum>
 inline constexpr std::array<std::string_view, 0> member_names{};
 
@@ -51,11 +51,11 @@ std::string name_of(Enum member) {
     return std::string(member_names<Enum>.at(static_cast<std::size_t>(member)));
 }
 
-/// The place of `name` in `names`. Error: "<what> 'x' is not known, expected a, b or c".
+/// The index of `name` in `names`. Error: "<what> 'x' is not known, expected a, b or c".
 std::size_t place_of_name(std::string_view name, std::string_view what,
                           std::span<const std::string_view> names);
 
-/// The member with this name. Error: as place_of_name() has it. among: the first few, where not all may be named.
+/// The member with this name. Error: as in place_of_name(). among: the leading names, if not all are allowed.
 template <class Enum>
 Enum member_named(std::string_view name, std::string_view what,
                   std::span<const std::string_view> among = member_names<Enum>) {
@@ -65,13 +65,13 @@ Enum member_named(std::string_view name, std::string_view what,
 /// "1 sequence", "3 sequences"
 std::string counted(std::int64_t count, std::string_view noun);
 
-/// "a", "a or b", "a, b or c", where `last` is "or".
+/// "a", "a or b", "a, b or c" if `last` is "or".
 std::string listed(std::span<const std::string> names, std::string_view last);
 
 /// ASCII lower case.
 std::string lower_case(std::string_view text);
 
-/// Whether a path ends in one of these (".png", lower case), in any case.
+/// Whether the path has one of these extensions (given in lower case, as ".png"), ignoring case.
 template <class List>
 bool has_extension(const std::filesystem::path& path, const List& extensions) {
     return std::ranges::find(extensions, lower_case(path.extension().string())) != extensions.end();

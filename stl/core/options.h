@@ -1,4 +1,5 @@
-// Options described once: a struct tells its keys, and by that they are read, written, checked, listed and documented.
+// Options described once: a struct enumerates its keys in each(), from which they are read, written, checked, listed
+// and documented.
 //
 //     struct StoveOptions {
 //         std::int64_t plates = 4;
@@ -6,8 +7,8 @@
 //
 //         template <class Options, class Visit>
 //         static void each(Options& o, Visit&& key) {
-//             key("plates", o.plates, between(1, 6), "for pots");
-//             key("heat", o.heat, positive(), "of each");
+//             key("plates", o.plates, between(1, 6), "number of plates");
+//             key("heat", o.heat, positive(), "temperature of each plate");
 //         }
 //     };
 //
@@ -32,8 +33,8 @@ namespace stl {
 
 /// What a key's values may be.
 struct Rule {
-    std::string expected = {};  ///< "1 to 6"; empty: anything of its type
-    /// Error: "<where>: 7 is out of range, expected 1 to 6". Of an array it sees each number.
+    std::string expected = {};  ///< for listings: "1 to 6"; empty: any value of the key's type
+    /// Error: "<where>: 7 is out of range, expected 1 to 6". For an array, called once for each number.
     std::function<void(const Json& value, const std::string& where)> check = [](const Json&, const auto&) {};
     bool required = false;
 };
@@ -45,12 +46,12 @@ Rule positive();
 Rule not_negative();
 /// At least 0 and less than 1.
 Rule fraction();
-/// Of a registry's names. Error: "<where>: unknown optimizer 'adm' (did you mean 'adam'?)".
+/// One of a registry's names. Error: "<where>: unknown optimizer 'adm' (did you mean 'adam'?)".
 Rule one_of(const std::string& kind, std::vector<std::string> names);
-/// Of an enum's. Error: "<where>: 'fp8' is not known, expected fp32 or bf16".
+/// One of an enum's names. Error: "<where>: 'fp8' is not known, expected fp32 or bf16".
 Rule one_of(std::span<const std::string_view> names);
 
-/// A key, for those who list them.
+/// A key, as `stl list` shows it.
 struct OptionInfo {
     std::string name;
     Json by_default;  ///< null: none
@@ -75,7 +76,7 @@ struct Parts<std::array<T, N>> : Parts<T> {
     static constexpr bool array = true;
 };
 
-/// As a strict reader knows it.
+/// An empty value of the type in which Fields reads T from JSON.
 template <class T>
 auto stored() {
     if constexpr (Parts<T>::array) {
@@ -103,7 +104,7 @@ Json written(const T& value) {
 template <class T>
 T taken(const decltype(stored<T>())& value, const std::string& where) {
     if constexpr (Parts<T>::array) {
-        T all;
+        T all{};
         if (value.size() != all.size()) fail("{}: {} numbers, expected {}", where, value.size(), all.size());
         std::ranges::copy(value, all.begin());
         return all;
@@ -122,7 +123,7 @@ inline void check(const Json& value, const Rule& rule, const std::string& where)
 
 }  // namespace options
 
-/// What `fields` has of the keys; the others stay. Error: a value that is of another type, or against the rules.
+/// Reads the keys that `fields` has; the others keep their values. Error: a value of another type, or against its rule.
 template <class Options>
 void read_options(Fields& fields, Options& o) {
     Options::each(o, [&](const char* name, auto& value, const Rule& rule, const char* /*meaning*/) {
@@ -136,7 +137,7 @@ void read_options(Fields& fields, Options& o) {
     });
 }
 
-/// Complete, but for optional ones that are not set.
+/// All keys, except optional ones that are not set.
 template <class Options>
 Json write_options(const Options& o) {
     Json json = Json::object();
@@ -146,7 +147,7 @@ Json write_options(const Options& o) {
     return json;
 }
 
-/// Error: a value that is against the rules.
+/// Error: a value that violates its rule.
 template <class Options>
 void check_options(const Options& o, const std::string& where) {
     Options::each(o, [&](const char* name, const auto& value, const Rule& rule, const char*) {

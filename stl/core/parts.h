@@ -1,4 +1,4 @@
-// Work over numbered items, shared out among threads. (LibTorch's parallel_for runs serially in code that is
+// Divides work over numbered items among threads. (LibTorch's parallel_for runs serially in code that is
 // compiled without OpenMP.)
 #pragma once
 

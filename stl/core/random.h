@@ -1,5 +1,5 @@
-// Random engines: CPython's Mersenne Twister, which made the published test sets, and a counter-based one
-// whose draws depend on (seed, stream) alone, so that any thread can make any sequence.
+// Random engines: CPython's Mersenne Twister, with which the published test sets were made, and one whose draws depend
+// only on (seed, stream), so that any thread can generate any sequence.
 #pragma once
 
 #include <array>

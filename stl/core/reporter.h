@@ -1,4 +1,4 @@
-// What the library has to say while it works. It prints nothing itself: the program decides where this goes.
+// The library's messages and progress. It prints nothing itself: the program decides where they go.
 #pragma once
 
 #include <cstdint>
@@ -10,33 +10,33 @@ namespace stl {
 
 /// One state of a long piece of work.
 struct Progress {
-    std::int64_t done = 0;   ///< need not start at 0: a resumed run goes on where it stopped
-    std::int64_t total = 0;  ///< 0: not known
-    std::string what;        ///< "training", "sequences"; another one starts another bar
+    std::int64_t done = 0;   ///< need not start at 0: a resumed run continues where it stopped
+    std::int64_t total = 0;  ///< 0: unknown
+    std::string what;        ///< title of the bar: "training", "sequences"; a new title starts a new bar
     std::string detail;      ///< "loss 0.0123  lr 4.0e-04  12.3 seq/s"; may be empty
 };
 
-/// How long the rest will take at the pace from `first` to `now`, which took `seconds`; nothing where that
-/// cannot be told.
+/// Estimates how many seconds the rest will take at the pace from `first` to `now`, which took `seconds`; nullopt if
+/// there is nothing to estimate from.
 inline std::optional<double> seconds_left(const Progress& first, const Progress& now, double seconds) {
     if (now.done <= first.done || now.done >= now.total) return std::nullopt;
     return seconds / static_cast<double>(now.done - first.done) * static_cast<double>(now.total - now.done);
 }
 
-/// The silent one. The program's own (tools/stl/console.h) draws a bar, or plain lines where there is no
-/// terminal.
+/// Discards everything. The program's own (tools/stl/console.h) draws a bar or, without a terminal, prints plain
+/// lines.
 class Reporter {
   public:
     virtual ~Reporter() = default;
     virtual void info(const std::string& /*line*/) {}
     virtual void warn(const std::string& /*line*/) {}
-    /// May be called often: whoever draws it decides how often it shows.
+    /// May be called often; the implementation decides how often to display it.
     virtual void progress(const Progress& /*state*/) {}
     /// Ends the current bar.
     virtual void progress_end() {}
 };
 
-/// Asked between steps of long work; true: stop at the next good place.
+/// Called between steps of long work; true: stop as soon as possible in a consistent state.
 using StopRequested = std::function<bool()>;
 
 }  // namespace stl

@@ -12,17 +12,17 @@ struct ValueRange {
     double low = 0, high = 1;
 
     double width() const { return high - low; }
-    /// 0 to 1, in which networks compute and pictures are held.
+    /// Whether it is 0 to 1, the range in which networks compute and pictures are stored.
     bool is_unit() const { return low == 0 && high == 1; }
     bool operator==(const ValueRange&) const = default;
 
     /// [low, high]
     Json to_json() const;
-    /// Nullopt: not two finite numbers, the second one larger.
+    /// Nullopt unless `value` is two finite numbers, the second one larger.
     static std::optional<ValueRange> from_json(const Json& value);
 };
 
-/// The range where it is known and not 0 to 1: values have to be scaled then.
+/// The range if it is known and not 0 to 1, i.e. if values have to be scaled; else nullopt.
 std::optional<ValueRange> other_than_unit(const std::optional<ValueRange>& range);
 
 /// "0 to 65535"

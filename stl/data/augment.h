@@ -1,5 +1,5 @@
-// Training sequences shown in other ways: cut out, mirrored, run backwards. All frames of a sequence alike,
-// so that motion stays motion.
+// Augmentation of training sequences: cropped, mirrored, reversed in time. All frames of a sequence are changed in the
+// same way, so that their motion stays consistent.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@ class Dataset;
 
 /// The key `augment` of a data set, e.g. {"crop": [64, 64], "flip": "horizontal", "reverse": true}.
 struct AugmentOptions {
-    /// [H,W]: a part of the frame, at random in training; of other splits the middle, which is never mirrored
+    /// [H,W] of a crop: at a random place in training, in the middle for the other splits, which are never mirrored
     /// or reversed.
     std::optional<std::array<std::int64_t, 2>> crop;
     bool horizontal = false;  ///< "flip": "horizontal", "vertical" or "both"; each with probability 1/2
@@ -26,11 +26,11 @@ struct AugmentOptions {
 
     static AugmentOptions from_json(const Json& json, const std::string& where);
     Json to_json() const;
-    /// What frames of `shape` become. Error: they are smaller than the part.
+    /// The shape of augmented frames. Error: frames of `shape` are smaller than the crop.
     SequenceShape apply(SequenceShape shape, const std::string& where) const;
 };
 
-/// `data` so shown; what happens to a sequence is a function of (seed, epoch, index).
+/// `data`, augmented; how a sequence is changed depends only on (seed, epoch, index).
 std::unique_ptr<Dataset> augmented(std::unique_ptr<Dataset> data, const AugmentOptions& options, Split split,
                                    std::uint64_t seed, const std::string& where);
 

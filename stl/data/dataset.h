@@ -22,12 +22,13 @@ struct DatasetOptions {
     std::string name;  ///< "mmnist", "mfmnist", "file", ... (registry: stl/data/registry.h)
     std::int64_t input_frames = 10;
     std::int64_t output_frames = 10;
-    std::optional<std::int64_t> train_sequences;  ///< how many are made or read; the data set has a default
+    std::optional<std::int64_t>
+        train_sequences;  ///< how many are made or read; absent: the data set's default
     std::optional<std::int64_t> val_sequences;
     std::optional<std::int64_t> test_sequences;
     std::optional<Normalization> normalization;  ///< `mean` and `std`; absent: what the data set's file says
     std::optional<AugmentOptions> augment;       ///< absent: sequences as they are
-    Json own;                                    ///< the data set's own keys, complete (sets/)
+    Json own;                                    ///< the data set's specific keys, all with values (sets/)
     std::string where = "dataset";               ///< "experiments/a.json: dataset", for messages
 
     /// Every key but name, mean, std, augment and the data set's own.
@@ -50,7 +51,7 @@ struct DatasetOptions {
     Json to_json() const;
 };
 
-/// The data set's own keys as it has them.
+/// The data set's specific keys, as a struct.
 template <class Own>
 Own own_options(const DatasetOptions& options) {
     Fields fields(options.own, options.where);
@@ -70,27 +71,27 @@ class Dataset {
     virtual void fetch(std::int64_t epoch, std::int64_t index, std::span<float> out) const = 0;
     /// One line for logs and reports: "Moving MNIST, 10,000 sequences made from 60,000 digits, seed 1".
     virtual std::string describe() const = 0;
-    /// True where the sequences of an epoch are made anew, so that no shuffling is needed.
+    /// True if every epoch has new sequences, so that no shuffling is needed.
     virtual bool generated() const { return false; }
-    /// What the data's own file says of mean and deviation.
+    /// The mean and standard deviation that the data's own file states.
     virtual Normalization normalization() const { return {}; }
-    /// False: a file without a split, all of whose sequences serve training and testing alike.
+    /// False: a file without a split, all of whose sequences are used for both training and testing.
     virtual bool marks_split() const { return true; }
-    /// What is to be known of the sequences, a line each (SequenceInfo::warnings).
+    /// Warnings about the sequences, one line each (SequenceInfo::warnings).
     virtual std::vector<std::string> warnings() const { return {}; }
-    /// The values that stand for black and white; absent: not known.
+    /// The values that stand for black and white; absent: unknown.
     virtual std::optional<ValueRange> range() const { return ValueRange{}; }
-    /// Frames a second; 0: not known.
+    /// Frames per second; 0: unknown.
     virtual double fps() const { return 0; }
-    /// What the sequences are read or made from.
+    /// The files that the sequences are read or made from.
     virtual std::vector<fs::path> files() const { return {}; }
 };
 
-/// The named split, or null where the data set has none (validation of an unmarked file).
+/// The named split, or null if the data set has no such split (validation of a file without a split).
 /// `seed` is the run's; validation and test sets do not depend on it.
 std::unique_ptr<Dataset> make_dataset(const DatasetOptions& options, Split split, std::uint64_t seed);
 
-/// "dataset.train_sequences is 100, there are 80", the key being what `wanted` was given by; empty where
+/// "dataset.train_sequences is 100, but there are only 80", where `key` is the key that gave `wanted`; empty if
 /// there are enough.
 std::string shortage(std::string_view key, std::optional<std::int64_t> wanted, const Dataset& data);
 

@@ -30,9 +30,9 @@ struct GenerateOptions {
     bool force = false;
 };
 
-/// Writes `output`: HDF5 [N,T,C,H,W] (uint8, or float32 in [0,1]) with settings as attributes, or NPY as the
-/// published files: [T,N,H,W] (uint8 or float32, 0-255), in colour [T,N,H,W,3] (uint8). Returns the settings.
-/// Error: options out of range, an existing file, no room on the disk. Interrupted: nothing is left.
+/// Writes `output`: HDF5 [N,T,C,H,W] (uint8, or float32 in [0,1]) with the settings as attributes, or NPY in the layout
+/// of the published files: [T,N,H,W] (uint8 or float32, 0-255), in colour [T,N,H,W,3] (uint8). Returns the settings.
+/// Error: options out of range, an existing file, a full disk. Interrupted: no file is left.
 Json generate(const GenerateOptions& options, const DataFile& output, Reporter& reporter,
               const StopRequested& stop);
 

@@ -70,7 +70,7 @@ class Loader::Impl {
     Impl(const Dataset& dataset, LoaderOptions options, std::int64_t first_epoch, std::int64_t first_batch)
         : dataset_(dataset), options_(std::move(options)), elements_(dataset.shape().elements()) {
         const auto size = options_.batch_size;
-        if (size < 1) fail("loader: a batch of {} sequences, expected at least 1", size);
+        if (size < 1) fail("loader: batch size {}, expected at least 1", size);
         options_.shuffle = options_.shuffle && !dataset.generated();
         batches_ = options_.drop_last ? dataset.size() / size : (dataset.size() + size - 1) / size;
         if (batches_ < 1) fail("loader: {} sequences make no batch of {}", dataset.size(), size);

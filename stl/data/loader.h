@@ -24,14 +24,14 @@ struct LoaderOptions {
     std::uint64_t seed = 0;
     int threads = 1;
     int read_ahead = 4;  ///< batches
-    /// Where batches live, a piece for each; null: ordinary memory, used again. (Training on a GPU passes
+    /// Allocates the memory of one batch; null: ordinary memory, which is reused. (Training on a GPU passes
     /// pinned memory.)
     std::function<std::shared_ptr<float[]>(std::int64_t elements)> allocate{};
 };
 
-/// Runs through epoch after epoch from (first_epoch, first_batch) without end: batch b of epoch e is the same
-/// whether or not those before it were made. Data that are generated anew each epoch are not shuffled.
-/// Error: no full batch where drop_last is set.
+/// Delivers epoch after epoch from (first_epoch, first_batch) without end. Batch b of epoch e is the same
+/// whether or not the batches before it were requested. Data that are generated anew each epoch are not shuffled.
+/// Error: drop_last is set and the data do not fill one batch.
 class Loader {
   public:
     Loader(const Dataset& dataset, LoaderOptions options, std::int64_t first_epoch = 0,
@@ -42,7 +42,7 @@ class Loader {
 
     /// Batches in one epoch.
     std::int64_t batches_per_epoch() const;
-    /// The next batch in order. Rethrows what a worker threw. Its buffer lives as long as it does.
+    /// The next batch in order. Rethrows a worker's exception. The buffer lives as long as the batch.
     Batch next();
 
   private:

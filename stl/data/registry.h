@@ -1,6 +1,6 @@
 // The data sets. Adding one takes three things and nothing else:
 //
-//   1. sets/<name>.h and .cpp: a class derived from Dataset (or the call of one that is there) and its keys.
+//   1. sets/<name>.h and .cpp: a class derived from Dataset (or a call of an existing one) and its keys.
 //   2. one line in the list of registry.cpp: name, help, keys, frame, constructor; source and data, if any.
 //   3. datasets/<name>/README.md and spec.json.
 #pragma once
@@ -36,13 +36,13 @@ struct DatasetInfo {
     std::string name;
     std::string help;
     OwnKeys keys;
-    /// The shape of one frame (frames = 1), without making or reading more than that needs.
+    /// The shape of one frame (frames = 1), making and reading no more than that needs.
     SequenceShape (*frame)(const DatasetOptions& options);
-    /// Null where it has no such split.
+    /// Returns null if it has no such split.
     std::unique_ptr<Dataset> (*make)(const DatasetOptions& options, Split split, std::uint64_t seed);
-    /// Where people get it, of sets that `stl import --from <name>` makes a file of.
+    /// Where to download it, for sets that `stl import --from <name>` converts.
     std::string source = {};
-    /// What has to be there for it, below datasets/; for `stl doctor`.
+    /// The file or folder below datasets/ that it needs; for `stl doctor`.
     std::string data = {};
 };
 
@@ -51,10 +51,10 @@ const std::vector<DatasetInfo>& datasets();
 /// Error: "<where>: unknown data set 'mnmist' (did you mean 'mmnist'?)".
 const DatasetInfo& find_dataset(std::string_view name, std::string_view where);
 
-/// Of one sequence, input and output frames, without making any.
+/// The shape of one sequence (input and output frames), without making any.
 SequenceShape dataset_shape(const DatasetOptions& options);
 
-/// The shipped glyphs, and every data set of the registry that needs data of its own, and where they are; for
+/// The shipped glyphs and all data sets that need data of their own, each with its place (nullopt: not found); for
 /// `stl doctor`.
 std::vector<std::pair<std::string, std::optional<fs::path>>> locate_datasets();
 

@@ -19,9 +19,9 @@ void check_frames(const Predictor& predictor, const Dataset& data) {
     const auto& model = predictor.model();
     const auto shape = data.shape();
     if (shape.channels != model.channels || shape.height != model.height || shape.width != model.width) {
-        fail("{}: frames of {}x{}x{}, the model of {} expects {}x{}x{}", data.describe(), shape.channels,
-             shape.height, shape.width, predictor.checkpoint().string(), model.channels, model.height,
-             model.width);
+        fail("{}: frames of {}x{}x{}, but the model of {} expects {}x{}x{} (channels x height x width)",
+             data.describe(), shape.channels, shape.height, shape.width, predictor.checkpoint().string(),
+             model.channels, model.height, model.width);
     }
     if (shape.frames <= model.frames) {
         fail("{}: sequences of {} frames, expected more than the {} that the model sees", data.describe(),
@@ -41,8 +41,8 @@ void require_room(const Predictor& predictor, std::int64_t batch) {
     if (!predictor.device().is_cpu()) return;
     const auto each = working_bytes(predictor.model()), free = available_memory().bytes;
     if (static_cast<std::uint64_t>(batch) * each <= free) return;
-    fail("out of memory: a batch of {} sequences needs about {}, {} are free; --batch {} fits", batch,
-         bytes_text(static_cast<std::uint64_t>(batch) * each), bytes_text(free),
+    fail("out of memory: a batch of {} sequences needs about {}, but only {} is available; --batch {} fits",
+         batch, bytes_text(static_cast<std::uint64_t>(batch) * each), bytes_text(free),
          std::max<std::uint64_t>(1, free / each / 2));
 }
 

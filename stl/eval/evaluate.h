@@ -1,4 +1,4 @@
-// The metrics of a predictor, and of the trivial predictors beside it, on a test set: one pass, constant
+// The metrics of a predictor, and of the trivial predictors for comparison, on a test set: one pass, constant
 // memory.
 #pragma once
 
@@ -17,7 +17,7 @@ namespace stl {
 struct EvaluateOptions {
     MetricOptions metrics{};
     std::int64_t batch_size = 16;
-    bool trivial = true;  ///< the trivial predictors too
+    bool trivial = true;  ///< also evaluate the trivial predictors
 };
 
 struct Evaluation {
@@ -28,18 +28,19 @@ struct Evaluation {
     MetricValues metrics;
     std::vector<std::pair<std::string, MetricValues>> trivial;  ///< by name
     double seconds = 0;                                         ///< of the whole pass
-    double predict_seconds = 0;                                 ///< of the network alone
+    double predict_seconds = 0;                                 ///< of the network's passes only
     double metric_seconds = 0;                                  ///< of measuring its predictions
     double sequences_per_second =
-        0;  ///< of the network; the first batch, which warms up, counts only if alone
+        0;  ///< of the network; the first batch, a warm-up, counts only if it is the only one
 
-    /// The metrics' keys (MetricValues::to_json), "baselines" by name, "test_set", frames and times.
+    /// Has the metrics' keys (MetricValues::to_json), "baselines" (the trivial predictors by name), "test_set", numbers
+    /// of frames and times.
     Json to_json() const;
 };
 
 /// `data`: sequences of T + frames frames, T being the model's.
-/// Error: frames that are not the model's; out of memory (names a batch size that fits). Throws Interrupted
-/// when `stop` says so.
+/// Error: frames whose shape is not the model's; out of memory (names a batch size that fits). Throws Interrupted
+/// when `stop` returns true.
 Evaluation evaluate(Predictor& predictor, const Dataset& data, const EvaluateOptions& options,
                     Reporter& reporter, const StopRequested& stop = {});
 

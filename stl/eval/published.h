@@ -1,4 +1,4 @@
-// The published figures (experiments/published.json), and which of them an experiment is to be compared with.
+// The published results (experiments/published.json), and which of them an experiment is to be compared with.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,13 @@
 
 namespace stl {
 
-/// Where the experiment files lie: ./experiments, or the source tree's or the installation's that this
-/// program belongs to. Absent if there is none.
+/// The folder of the experiment files: ./experiments, or that of the source tree or installation that this
+/// program belongs to. Nullopt if there is none.
 std::optional<fs::path> experiments_folder();
 
 class Published {
   public:
-    /// Error if the file is not a table of data set, epochs, translator.
+    /// Error if the file is not JSON of the form {data set: {epochs: {translator: {metric: number}}}}.
     static Published read(const fs::path& file);
 
     std::vector<std::string> datasets() const;
@@ -32,7 +32,7 @@ class Published {
 };
 
 /// True if `experiment` (complete, as in a run's folder) is the benchmark's: data set and model are those of
-/// experiments/<dataset>/<translator>.json. Its length and training settings may be others.
+/// experiments/<dataset>/<translator>.json. Its length and training settings may differ.
 bool is_benchmark(const Json& experiment, const fs::path& experiments);
 
 /// The published row of a benchmark experiment of a published length, with "epochs" added; null otherwise.

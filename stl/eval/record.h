@@ -1,5 +1,5 @@
-// What an evaluation leaves behind: RUN/evaluation.json, and a small file under experiments/results that the
-// tables are made from. Both have the keys of Evaluation::to_json(), and where everything came from.
+// The files that an evaluation writes: RUN/evaluation.json, and a small file under experiments/results from which the
+// tables are made. Both have the keys of Evaluation::to_json() and a record of where everything came from.
 #pragma once
 
 #include <optional>
@@ -20,8 +20,8 @@ Json evaluation_document(const Predictor& predictor, const std::string& weights,
 
 /// Error: the predictor's run has not finished its training, or it is not a run.
 void require_finished(const Predictor& predictor);
-/// Adds to a document what a record has beyond it: the data files with their SHA-256, and the best weights by
-/// validation beside the last. Error if the run is not finished: figures of the tables are the last epoch's.
+/// Makes a record of a document by adding the data files with their SHA-256, and the evaluation of the weights with the
+/// best validation loss. Error if the run is not finished: the tables show results of the last epoch.
 Json record_document(Json document, const Predictor& predictor, const std::vector<fs::path>& data_files,
                      const std::optional<Evaluation>& best, std::int64_t best_epoch);
 

@@ -21,7 +21,7 @@ DatasetOptions test_set_options(const TestSetOptions& a, const Predictor& predic
         json = predictor.experiment()["dataset"];
         if (!json.is_object()) fail("{}: {} is not an object {{...}}", where, to_line(json));
     } else {
-        fail("{}: does not record its data set; give a test set with --data FILE",
+        fail("{}: does not record the data set; give a test set with --data FILE",
              predictor.checkpoint().string());
     }
     if (a.external.allowed && json.contains("name") && json["name"] == "file") json["allow_external"] = true;
@@ -37,7 +37,7 @@ std::string trained_on(const Dataset& test_set, const Predictor& predictor) {
     const auto path = dataset.is_object() ? dataset.value("path", "") : "";
     std::error_code unknown;
     if (path.empty() || !fs::equivalent(DataFile(path).path, files.front(), unknown)) return "";
-    return fmt::format("{}: marks no split, so the network was trained on these test sequences", path);
+    return fmt::format("{}: does not mark splits, so the network was trained on these test sequences", path);
 }
 
 std::vector<std::string> changed_files(const Dataset& test_set, const Predictor& predictor) {

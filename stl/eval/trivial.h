@@ -1,4 +1,4 @@
-// Predictors that learn nothing: what a trained network must be better than.
+// Trivial predictors: baselines without training that a trained network must beat.
 //
 // Adding one: a function and a line in the list of trivial.cpp.
 #pragma once
@@ -14,7 +14,7 @@ namespace stl {
 struct TrivialPredictor {
     std::string name;  ///< in JSON
     std::string help;  ///< in tables
-    /// x: [B,T,C,H,W] -> [B,frames,C,H,W] (a view where that is enough).
+    /// x: [B,T,C,H,W] -> [B,frames,C,H,W] (a view if possible).
     torch::Tensor (*predict)(const torch::Tensor& x, std::int64_t frames);
 };
 

@@ -11,11 +11,12 @@ namespace stl {
 void check_range(const SequenceInfo& info, std::int64_t first, std::int64_t count, std::size_t out_elements,
                  const std::string& where) {
     if (first < 0 || count < 0 || first > info.count - count) {
-        fail("{}: rows {} to {} of {} sequences", where, first, first + count, info.count);
+        fail("{}: rows {} to {} requested, but there are {} sequences", where, first, first + count,
+             info.count);
     }
     const auto expected = static_cast<std::size_t>(count * info.shape.elements());
     if (out_elements != expected) {
-        fail("{}: room for {} values, {} sequences have {}", where, out_elements, count, expected);
+        fail("{}: buffer for {} values, but {} sequences have {}", where, out_elements, count, expected);
     }
 }
 
@@ -48,7 +49,8 @@ void require_space(const fs::path& path, std::uint64_t bytes) {
     std::error_code ec;
     const auto space = fs::space(folder, ec);
     if (ec || space.available >= bytes) return;
-    fail("{}: needs {} on disk, {} are free", path.string(), bytes_text(bytes), bytes_text(space.available));
+    fail("{}: needs {} on disk, but only {} is free", path.string(), bytes_text(bytes),
+         bytes_text(space.available));
 }
 
 }  // namespace stl

@@ -81,7 +81,7 @@ Hdf5Array::Hdf5Array(const fs::path& path, const std::string& dataset, ExternalF
     p.shape = hdf5::dataset_shape(p.dataset.get());
     p.dtype = hdf5::dataset_dtype(p.dataset.get(), p.where);
     p.packing = hdf5::read_packing(p.dataset.get(), p.where);
-    if (p.shape.empty()) fail("{}: one value, expected an array", p.where);
+    if (p.shape.empty()) fail("{}: a scalar, expected an array", p.where);
     p.row_elements = element_count(Shape(p.shape.begin() + 1, p.shape.end()), p.where);
     require_memory(static_cast<std::uint64_t>(p.row_elements) * sizeof(double), p.where + ": one row");
     p.blocks = std::make_unique<hdf5::BlockReader>(p.dataset.get(), p.file.sizes(), p.where);
@@ -156,7 +156,7 @@ std::vector<std::string> read_hdf5_texts(const fs::path& path, const std::string
     const auto count = element_count(hdf5::dataset_shape(handle.get()), where);
     const hdf5::Handle type(H5Dget_type(handle.get()), H5Tclose);
     if (H5Tget_class(type.get()) == H5T_INTEGER) return integer_texts(handle.get(), count, where);
-    if (H5Tget_class(type.get()) != H5T_STRING) fail("{}: expected texts or integers", where);
+    if (H5Tget_class(type.get()) != H5T_STRING) fail("{}: expected strings or integers", where);
     if (H5Tis_variable_str(type.get()) > 0) return hdf5::VariableTexts(handle.get()).read_dataset(count);
     return fixed_texts(handle.get(), count, where);
 }

@@ -87,14 +87,14 @@ void require_reasonable_chunks(hid_t dataset, const std::string& where) {
         fail("{}: damaged chunk sizes", where);
     const auto element = H5Tget_size(type.get());
     const auto chunk = bytes_of({sizes.begin(), sizes.end()}, element, where + ": chunk");
-    if (chunk == 0) fail("{}: empty chunks", where);
+    if (chunk == 0) fail("{}: damaged: chunks of size 0", where);
     // As stored, unpacked, and shuffled before that.
     require_memory(3 * chunk, where + ": one chunk");
     // Of a dataset that can grow a chunk may hold more than all values there are, but not without bounds.
     constexpr std::uint64_t always_fits = 64 << 20;
     const auto whole = bytes_of(all, element, where);
     if (chunk > std::max(always_fits, 4 * whole))
-        fail("{}: chunks of {} for {} of values", where, bytes_text(chunk), bytes_text(whole));
+        fail("{}: damaged: chunks of {} for only {} of values", where, bytes_text(chunk), bytes_text(whole));
 }
 
 std::unique_ptr<ChunkReader> ChunkReader::make(hid_t dataset, const std::string& where) {
@@ -155,9 +155,9 @@ std::string ChunkReader::slow_at_random(std::span<const std::int64_t> shape) con
     constexpr std::size_t few_rows = 4;  // as many are unpacked for one
     if (rows <= few_rows || chunks <= of_a_row || chunks * chunk_bytes_ <= kept_bytes) return "";
     return fmt::format(
-        "{}: compressed in chunks of {} sequences ({:.0f} MB), all of which are unpacked for each that is "
-        "read in random "
-        "order; stl import makes a file that is read quickly",
+        "{}: compressed in chunks of {} sequences ({:.0f} MB), so that reading in random order unpacks all "
+        "of "
+        "them for each sequence; stl import makes a file that is fast to read",
         where_, rows, static_cast<double>(of_a_row * chunk_bytes_) / 1e6);
 }
 

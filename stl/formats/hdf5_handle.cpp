@@ -66,8 +66,8 @@ std::string short_reason(const std::string& text) {
 Lock::Lock() : lock_(library_mutex()) {
     // A file that could not be written stays half open inside the library, which crashes when it cleans up at
     // exit. Everything is closed by its handle anyway. Has to be said before the library's first use.
-    // Nor are sources of virtual datasets locked, which HDF5 opens by itself: with locks it reads zeros, without a word,
-    // where the same file is open without them.
+    // Nor are sources of virtual datasets locked, which HDF5 opens by itself: with locks it reads zeros, without a
+    // word, where the same file is open without them.
     static const bool set_up = (H5dont_atexit(), ::setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0) == 0);
     static_cast<void>(set_up);
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
@@ -126,7 +126,8 @@ fs::path file_of(hid_t object) {
     const Handle file(H5Iget_file_id(object), H5Fclose);
     std::string name(4096, '\0');
     const auto length = H5Fget_name(file.get(), name.data(), name.size());
-    if (length < 0 || length >= std::ssize(name)) fail("an HDF5 file cannot be told its name ({})", reason());
+    if (length < 0 || length >= std::ssize(name))
+        fail("HDF5 does not give the name of an open file ({})", reason());
     name.resize(static_cast<std::size_t>(length));
     return name;
 }

@@ -210,8 +210,10 @@ Handle InputFile::dataset(const std::string& name) {
 Handle InputFile::with_raw_files(Handle dataset, const std::string& name) {
     if (std::getenv("HDF5_EXTFILE_PREFIX") != nullptr) {  // where they lie is HDF5's to say then
         if (external_.allowed) return dataset;
-        fail("{}: its values are in other files, found by HDF5_EXTFILE_PREFIX (--allow-external permits it)",
-             where(name));
+        fail(
+            "{}: its values are in other files, located by HDF5_EXTFILE_PREFIX (--allow-external permits "
+            "reading them)",
+            where(name));
     }
     const auto files = raw_files(dataset.get(), name);
     // HDF5 takes relative names from the current folder; who wrote them mostly meant that of the file.
@@ -346,7 +348,7 @@ void InputFile::check_written(hid_t dataset, const std::string& name) {
     Shape chunks;
     for (std::size_t d = 0; d < shape.size(); ++d) {
         const auto size = static_cast<std::int64_t>(chunk[d]);
-        if (size < 1) fail("{}: empty chunks", where(name));
+        if (size < 1) fail("{}: damaged: chunks of size 0", where(name));
         chunks.push_back((shape[d] - 1) / size + 1);
     }
     const auto all = element_count(chunks, where(name));

@@ -49,7 +49,7 @@ VariableTexts::VariableTexts(hid_t object) : object_(object) {
     base_ = user_block;
     reference_bytes_ = 4 + address_bytes_ + 4;
     file_ = std::make_unique<MappedFile>(file_of(object));
-    if (address_bytes_ > 8 || size_bytes_ > 8) fail_damaged("addresses of over 64 bits");
+    if (address_bytes_ > 8 || size_bytes_ > 8) fail_damaged("addresses of more than 64 bits");
 }
 
 void VariableTexts::fail_damaged(const char* what) const {
@@ -66,7 +66,7 @@ std::string VariableTexts::read_attribute() {
 std::vector<std::string> VariableTexts::read_dataset(std::int64_t count) {
     // Chunks may be packed, but a text that is there has a heap entry of its own.
     const auto most = file_->bytes().size() * 64;
-    if (static_cast<std::uint64_t>(count) > most) fail_damaged("more texts than the file has room for");
+    if (static_cast<std::uint64_t>(count) > most) fail_damaged("more strings than fit in the file");
     require_memory(static_cast<std::uint64_t>(count) * (reference_bytes_ + sizeof(std::string)),
                    file_->path().string());
     std::vector<std::byte> references(static_cast<std::size_t>(count) * reference_bytes_);
@@ -89,7 +89,7 @@ std::string VariableTexts::text(std::span<const std::byte> reference) {
     const auto& objects = heap(address);
     const auto object = objects.find(number);
     if (object == objects.end()) fail_damaged("its heap has no such entry");
-    if (length > object->second.size()) fail_damaged("it is longer than its entry of the heap");
+    if (length > object->second.size()) fail_damaged("it is longer than its heap entry");
     // Each text once: many references to a long one would fill the memory.
     given_ += length;
     if (given_ > file_->bytes().size()) fail_damaged("longer texts than the file has room for");

@@ -22,7 +22,7 @@ class VariableTexts {
 
     /// Of an attribute that holds one. Error: a damaged heap.
     std::string read_attribute();
-    /// All of a dataset. Error: a damaged heap, more texts than the file has room for.
+    /// All of a dataset. Error: a damaged heap, more strings than fit in the file.
     std::vector<std::string> read_dataset(std::int64_t count);
 
   private:

@@ -50,7 +50,7 @@ class Hdf5Writer : public SequenceWriter {
     void finish() override {
         const auto written = rows_->rows();
         if (count_ == unknown_count ? written == 0 : written != count_) {
-            fail("{}: {} of {} sequences were written", name_, written,
+            fail("{}: only {} of {} sequences were written", name_, written,
                  count_ == unknown_count ? "some" : std::to_string(count_));
         }
         {
@@ -70,8 +70,8 @@ class Hdf5Writer : public SequenceWriter {
             static_cast<std::uint64_t>(shape_.elements()) * dtype_size(dtype_) <= largest_chunk;
         const auto elements = static_cast<std::uint64_t>(whole ? shape_.elements() : shape_.frame_elements());
         if (elements * dtype_size(dtype_) >= hdf5_chunk_limit) {
-            fail("{}: frames of {}x{}x{}, HDF5 takes less than 4 GiB in one piece", name_, shape_.channels,
-                 shape_.height, shape_.width);
+            fail("{}: frames of {}x{}x{} are too large: HDF5 stores less than 4 GiB in one chunk", name_,
+                 shape_.channels, shape_.height, shape_.width);
         }
         return {1, whole ? shape_.frames : 1, shape_.channels, shape_.height, shape_.width};
     }

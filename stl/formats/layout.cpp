@@ -44,8 +44,10 @@ Axes default_layout(const Shape& shape, DType dtype, FileKind kind, const std::s
     // Rows and columns are many, channels few.
     const bool channels_last = rank >= 3 && channel_like(shape[rank - 1]) && shape[rank - 3] > 4;
     const auto refuse = [&](const char* taken, const char* likely) {
-        fail("{}: shape {} looks as if channels came last; say which axis is which, e.g. --layout {} (or {})",
-             where, to_string(shape), likely, taken);
+        fail(
+            "{}: shape {} looks as if the channels came last; give the order of the axes, e.g. --layout {} "
+            "(or {})",
+            where, to_string(shape), likely, taken);
     };
     const auto guess = [&](const char* layout, const std::string& meaning, const char* other) {
         return Axes{layout, fmt::format("{}: the axes of shape {} are a guess: {}, {}; if not, --layout {}",
@@ -73,8 +75,8 @@ Axes default_layout(const Shape& shape, DType dtype, FileKind kind, const std::s
                      shape[1] == 3 ? "TCHW" : "NTHW");
     }
     const char* likely = rank == 3 ? "THW" : channels_last ? "THWC" : "NTHW";
-    fail("{}: shape {} has {} axes, expected [N,T,C,H,W]{} (or say which is which, e.g. --layout {})", where,
-         to_string(shape), shape.size(), numpy ? " or [T,N,H,W]" : "", likely);
+    fail("{}: shape {} has {} axes, expected [N,T,C,H,W]{} (or give the order of the axes, e.g. --layout {})",
+         where, to_string(shape), shape.size(), numpy ? " or [T,N,H,W]" : "", likely);
 }
 
 /// IEEE 754's binary16.
@@ -199,7 +201,7 @@ void gather(const StoredArray& array, const std::byte* data, std::span<const std
         case DType::f64:
             return run(double{});
         default:
-            fail("gather: {} values", dtype_name(array.dtype));
+            fail("gather: cannot read {} values", dtype_name(array.dtype));
     }
 }
 

@@ -28,9 +28,10 @@ class NpyReader : public SequenceReader {
             range_of_type(header.dtype, array_.divide);  // also where floats have been divided already
         if (array_.divide && is_float(header.dtype) && looks_divided()) {
             array_.divide = false;
-            info_.warnings.push_back(fmt::format(
-                "{}: floats of {} axes are 0 to 255, but these are 0 to 1: a guess, and taken as they are",
-                where_, header.shape.size()));
+            info_.warnings.push_back(
+                fmt::format("{}: floats with {} axes are expected to range from 0 to 255, but these range "
+                            "from 0 to 1; they are used unchanged, as a guess",
+                            where_, header.shape.size()));
         }
         if (!marks_.empty() && static_cast<std::int64_t>(marks_.size()) != info_.count) {
             fail("{}: {} marks in 'split' for {} sequences", where_, marks_.size(), info_.count);

@@ -74,7 +74,7 @@ class NpyWriter : public SequenceWriter {
     void append(std::span<const float> values) override { write(values, DType::f32); }
 
     void finish() override {
-        if (written_ != count_) fail("{}: {} of {} sequences were written", name_, written_, count_);
+        if (written_ != count_) fail("{}: only {} of {} sequences were written", name_, written_, count_);
         file_.reset();
         output_.commit();
     }

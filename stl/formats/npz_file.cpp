@@ -52,8 +52,8 @@ class UnpackedFile {
   public:
     UnpackedFile() : file_(open_nameless_file(folder_)) {
         if (file_) return;
-        fail_call(errno, "{}: no file can be made there ({}; TMPDIR chooses the folder)", folder_.string(),
-                  std::strerror(errno));
+        fail_call(errno, "{}: cannot create a temporary file there ({}; TMPDIR chooses the folder)",
+                  folder_.string(), std::strerror(errno));
     }
 
     void write(std::span<const std::byte> bytes) {
@@ -68,7 +68,7 @@ class UnpackedFile {
 
   private:
     [[noreturn]] static void no_room() {
-        fail("no room to unpack it ({}; TMPDIR chooses the folder)", std::strerror(errno));
+        fail("no space to unpack it ({}; TMPDIR chooses the folder)", std::strerror(errno));
     }
 
     fs::path folder_ = fs::temp_directory_path();

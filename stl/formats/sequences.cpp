@@ -45,17 +45,17 @@ std::unique_ptr<SequenceReader> open_sequences(const DataFile& file, const ReadO
     refuse_stand_in(path);
     fail("{}: neither {} (by its name or its first bytes){}", path.string(),
          fmt::join(names_of(sequence_formats()), " nor "),
-         kind_of_file(path) == FileKind::unknown ? "; stl import makes a sequence file of videos"
+         kind_of_file(path) == FileKind::unknown ? "; stl import converts videos to a sequence file"
                                                  : kind_hint(path));
 }
 
 void SequenceWriter::set_splits(std::span<const Split> /*splits*/) {
-    fail("splits can be marked in {} files alone",
+    fail("splits can be marked only in {} files",
          listed(sequence_extensions(&SequenceFormat::attributes), "and"));
 }
 
 void SequenceWriter::set_attributes(const Json& /*attributes*/) {
-    fail("attributes stand in {} files alone",
+    fail("attributes can be stored only in {} files",
          listed(sequence_extensions(&SequenceFormat::attributes), "and"));
 }
 
@@ -82,7 +82,7 @@ std::unique_ptr<SequenceWriter> create_sequences(const DataFile& file, std::int6
     }
     refuse_name(*format, path, file.dataset);
     if (count == unknown_count && !format->streams) {
-        fail("{}: how many sequences there will be is not known yet, expected a {} file", path.string(),
+        fail("{}: the number of sequences is not known in advance, so this must be a {} file", path.string(),
              listed(sequence_extensions(&SequenceFormat::streams), "or"));
     }
     return format->create(path, count, shape, chosen);

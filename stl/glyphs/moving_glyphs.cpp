@@ -199,8 +199,8 @@ void render(const MovingGlyphPlan& plan, const MovingGlyphOptions& options, cons
 void check_input_noise(const MovingGlyphOptions& o, const std::string& where) {
     const auto& noise = o.input_noise;
     if (noise.type == InputNoise::Type::perceptual && o.canvas <= InputNoise::side) {
-        fail("{}: a canvas of {} pixels, perceptual noise hides a square of {}", where, o.canvas,
-             InputNoise::side);
+        fail("{}: a canvas of {} pixels is too small: perceptual noise hides a square of {} pixels", where,
+             o.canvas, InputNoise::side);
     }
     if (noise.frames < 0) fail("{}: {} noisy frames, expected at least 0", where, noise.frames);
     if (!(noise.sigma >= 0 && noise.sigma <= 1000))
@@ -233,7 +233,8 @@ void check_moving_glyphs(const MovingGlyphOptions& o, const GlyphSet& glyphs, co
         fail("{}: a canvas of {} pixels, expected {} (the glyphs' size) to {}", where, o.canvas,
              std::max(glyphs.height, glyphs.width), largest_canvas);
     }
-    if (!(std::abs(o.step) <= 1)) fail("{}: a step of {}, expected -1 to 1 (of the free way)", where, o.step);
+    if (!(std::abs(o.step) <= 1))
+        fail("{}: a step of {}, expected -1 to 1 (fraction of the free canvas width)", where, o.step);
     check_input_noise(o, where);
     if (!(o.noise >= 0 && o.noise <= 1)) fail("{}: noise of {}, expected 0 to 1", where, o.noise);
     require_memory(static_cast<std::uint64_t>(element_count({o.frames, o.canvas, o.canvas}, where)),
@@ -309,7 +310,7 @@ void render_sequences(std::span<const MovingGlyphPlan> plans, const MovingGlyphO
     if (count == 0) return;
     const auto end = (count - 1) * strides.sequence + (options.frames - 1) * strides.frame +
                      options.canvas * options.canvas;
-    if (end > std::ssize(out)) fail("moving glyphs: {} pixels, room for {}", end, out.size());
+    if (end > std::ssize(out)) fail("moving glyphs: {} pixels, but the buffer has {}", end, out.size());
     in_parts(count, threads, [&](std::int64_t /*part*/, std::int64_t first, std::int64_t last) {
         for (auto i = first; i < last; ++i) {
             render(plans[static_cast<std::size_t>(i)], options, glyphs,

@@ -72,7 +72,8 @@ void MovingScene::render(std::span<const MovingGlyphPlan> plans, int threads,
     if (!pictures_) return render_sequences(plans, options_, glyphs_, sequence_major(options_), threads, out);
     const auto one = shape().elements();
     const auto count = std::ssize(plans);
-    if (count * one > std::ssize(out)) fail("moving glyphs: {} pixels, room for {}", count * one, out.size());
+    if (count * one > std::ssize(out))
+        fail("moving glyphs: {} pixels, but the buffer has {}", count * one, out.size());
     in_parts(count, threads, [&](std::int64_t /*part*/, std::int64_t first, std::int64_t last) {
         for (auto i = first; i < last; ++i)
             render_over_picture(plans[static_cast<std::size_t>(i)], out.data() + i * one);

@@ -29,7 +29,7 @@ std::vector<torch::Tensor> in_order(const AdamTensors& t) {
 float* data_of(const torch::Tensor& x, const torch::Tensor& parameter) {
     if (x.scalar_type() != torch::kFloat32 || !same_order(x, parameter) ||
         !x.is_non_overlapping_and_dense()) {
-        fail("the optimizer's tensors are {}, expected Float in their parameter's order",
+        fail("the optimizer's tensors are {}, expected Float in the memory order of their parameters",
              c10::toString(x.scalar_type()));
     }
     return x.mutable_data_ptr<float>();

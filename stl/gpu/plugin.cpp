@@ -26,7 +26,7 @@ Opened open_plugin() {
     if (entry == nullptr) return {nullptr, fmt::format("{} has no {}", file.string(), plugin_entry)};
     const auto* kernels = entry();
     if (kernels->version != kernels_version) {
-        return {nullptr, fmt::format("{} is of another version ({}, expected {})", file.string(),
+        return {nullptr, fmt::format("{} has a different version ({}, expected {})", file.string(),
                                      kernels->version, kernels_version)};
     }
     return {kernels, ""};

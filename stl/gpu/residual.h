@@ -89,7 +89,8 @@ void with_residual(const ResidualTask& t, F f) {
             if (t.branch_type == Type::bfloat16) return f(type, Bf16{}, width);
             if (t.branch_type == Type::float16) return f(type, Fp16{}, width);
         }
-        if (t.branch_type != t.type) throw std::invalid_argument("residual: a branch of another type");
+        if (t.branch_type != t.type)
+            throw std::invalid_argument("residual: the branch has a different type from x");
         f(type, type, width);
     });
 }

@@ -107,7 +107,7 @@ class ArrayStream : public FrameStream {
         const SequenceShape& shape = reader_->info().shape;
         if (shape.channels != format.channels && shape.channels != 1 &&
             !(shape.channels == 3 && format.channels == 1)) {
-            fail("{}: {} channels can't become {}", name_, shape.channels, format.channels);
+            fail("{}: {} channels cannot be converted to {}", name_, shape.channels, format.channels);
         }
         plan_ = plan_fit(options.fit, static_cast<int>(shape.height), static_cast<int>(shape.width), 1,
                          format.height, format.width);

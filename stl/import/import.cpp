@@ -21,11 +21,13 @@ namespace stl {
 namespace {
 
 void check(const ImportOptions& o) {
-    if (o.length < 1 || o.stride < 0) fail("length {} and stride {}: no such sequences", o.length, o.stride);
+    if (o.length < 1 || o.stride < 0)
+        fail("length {} and stride {}, expected a length of at least 1 and a stride of at least 0", o.length,
+             o.stride);
     if (o.height < 0 || o.width < 0 || (o.height == 0) != (o.width == 0))
-        fail("size {}x{}: no such size", o.width, o.height);
+        fail("size {}x{}: not a valid size", o.width, o.height);
     if (o.compression < 0 || o.compression > 9) fail("compression {}, expected 0 to 9", o.compression);
-    if (!(o.scene_threshold > 0)) fail("scene threshold {}, expected over 0", o.scene_threshold);
+    if (!(o.scene_threshold > 0)) fail("scene threshold {}, expected more than 0", o.scene_threshold);
 }
 
 class Importer {
@@ -75,7 +77,7 @@ class Importer {
     void refuse_inputs() const {
         for (const auto& source : sources_) {
             if (!same_file(source.file, options_.output)) continue;
-            fail("{}: is an input, choose another --output", options_.output.path.string());
+            fail("{}: is also an input; choose another --output", options_.output.path.string());
         }
     }
 
@@ -165,13 +167,13 @@ class Importer {
             if (sources_.size() == 1) throw;
             const bool used = report_.sequences > before;
             ++(used ? report_.sources : report_.unusable);
-            reporter_.warn(error.what() + std::string(used ? "; read up to here" : ""));
+            reporter_.warn(error.what() + std::string(used ? "; the frames before it are used" : ""));
         }
     }
 
     void read_frames(std::size_t index, FrameStream& stream, RowQueue& queue) {
         if (splits_.by_time() && !(stream.duration() > 0)) {
-            fail("{}: does not say how long it is, so it can't be split by time", sources_[index].name());
+            fail("{}: its duration is unknown, so it cannot be split by time", sources_[index].name());
         }
         Split split = split_at(0);
         bool begun = false;  // a part of this source and split
@@ -245,10 +247,10 @@ class Importer {
         writer.set_attributes(measured());
         writer.finish();
         if (slowest_ > 0 && fastest_ > 1.02 * slowest_) {
-            reporter_.warn(
-                fmt::format("the sources have {:.4g} to {:.4g} frames/s, and sequences take frames as "
-                            "they are; --fps makes them alike",
-                            slowest_, fastest_));
+            reporter_.warn(fmt::format(
+                "the frame rates of the sources range from {:.4g} to {:.4g} frames/s, and frames are "
+                "used as stored; --fps resamples them to one rate",
+                slowest_, fastest_));
         }
         if (uneven_ > 0) reporter_.warn(uneven_line());
     }
@@ -257,7 +259,7 @@ class Importer {
         const std::string others =
             uneven_ > 1 ? fmt::format(" and {}", counted(uneven_ - 1, "other source")) : "";
         return fmt::format(
-            "{}{}: the frame rate is {}, and sequences take frames as they are; --fps makes it even",
+            "{}{}: the frame rate is {}, and frames are used as stored; --fps resamples them evenly",
             first_uneven_, others, to_string(uneven_timing_));
     }
 
@@ -292,7 +294,7 @@ class Importer {
         const Json values = training.value();
         if (values.is_null()) {
             if (options_.normalize)
-                reporter_.warn("no training sequences, so no mean and deviation to normalise by");
+                reporter_.warn("no training sequences, so no mean and standard deviation to normalise by");
             return settings;
         }
         settings["training_values"] = values;
@@ -311,13 +313,13 @@ class Importer {
         if (options_.range) return options_.range;
         if (sample_) {
             const auto found = sample_->range(*options_.range_percentile);
-            if (!found)
-                reporter_.warn("the values are the same everywhere, so there is no range of percentiles");
+            if (!found) reporter_.warn("all values are equal, so there is no range between percentiles");
             return found;
         }
         if (!range_differs_.empty()) {
-            reporter_.warn(range_differs_ +
-                           ": what stands for black and white is not recorded; --range LOW,HIGH records it");
+            reporter_.warn(
+                range_differs_ +
+                ": the values of black and white differ and are not recorded; --range LOW,HIGH records them");
             return std::nullopt;
         }
         const auto range = other_than_unit(range_);
@@ -327,9 +329,7 @@ class Importer {
     }
 
     void note_range(const std::string& name, const std::optional<ValueRange>& range) {
-        const auto text = [](const std::optional<ValueRange>& r) {
-            return r ? to_string(*r) : "an unknown range";
-        };
+        const auto text = [](const std::optional<ValueRange>& r) { return r ? to_string(*r) : "unknown"; };
         if (range_of_.empty()) {
             range_of_ = name;
             range_ = range;

@@ -49,7 +49,7 @@ class Search {
         if (list.pictures.empty()) tell(folder, list.remarks);
         for (const auto& path : entries(folder)) {
             if (leads_nowhere(path)) {
-                if (!is_picture_name(path)) tell(path, {"a link that leads nowhere, passed over"});
+                if (!is_picture_name(path)) tell(path, {"a dangling link, skipped"});
             } else if (fs::is_directory(path)) {
                 if (!leads_around(path, real)) run(path);
             } else if (is_array_name(path)) {

@@ -1,4 +1,4 @@
-// A trained network's forward passes, whichever path they take. Another way: a class, and a line in make_inference().
+// Forward passes of a trained network, by any path. To add a path: a derived class, and a line in make_inference().
 #pragma once
 
 #include <cstdint>
@@ -21,9 +21,11 @@ class Inference {
 
     /// One pass: x [B,T,C,H,W] -> [B,T,C,H,W], float32 on device(). Error: x's shape is not the model's.
     virtual torch::Tensor forward(const torch::Tensor& x) = 0;
-    /// [B,T,C,H,W] -> [B,frames,C,H,W]: cut, or rolled out on its own predictions. The result stays, without gradients.
+    /// [B,T,C,H,W] -> [B,frames,C,H,W]: truncated, or continued from its own predictions. Later passes do not overwrite
+    /// the result, which has no gradients.
     torch::Tensor predict(const torch::Tensor& x, std::int64_t frames);
-    /// Records from now on where the time of passes goes; null: no more. False: its parts are operators of LibTorch.
+    /// From now on, records in `trace` where passes spend their time; null: stops. False: not supported, since the path
+    /// consists of LibTorch operators.
     virtual bool trace(inference::Trace* /*trace*/) { return false; }
 
     /// Whether the next pass overwrites the result of forward().
@@ -40,10 +42,10 @@ class Inference {
     Precision precision_;
 };
 
-/// Of a model in evaluation mode, on the CPU: the plain path moves it to `device` and keeps it, the others copy what
-/// they need. `reporter` is told where another precision than `asked` is computed, and why a GPU's passes are no
-/// faster; it has to live as long. kernels: of a GPU's fast path; null: the device's own (tests give the emulated ones
-/// to a CPU). Error: fp16 without a GPU.
+/// `model` must be in evaluation mode, on the CPU: the plain path moves it to `device` and keeps it, the others copy
+/// what they need. `reporter` is told if another precision than `asked` is computed, and why a GPU's passes are not
+/// faster; it must outlive the result. kernels: for a GPU's fast path; null: the device's own (tests pass the emulated
+/// ones for a CPU). Error: fp16 without a GPU.
 std::unique_ptr<Inference> make_inference(SimVP model, torch::Device device, Path path, Precision asked,
                                           Reporter& reporter, const gpu::KernelTable* kernels = nullptr);
 

@@ -14,7 +14,7 @@ struct Span {
     std::string name;
     double start = 0;  ///< seconds from the trace's start
     double seconds = 0;
-    std::int64_t macs = 0;  ///< multiply-adds of the products in it; 0: none, or not counted
+    std::int64_t macs = 0;  ///< multiply-adds of the span's products; 0: none, or not counted
     int level = 0;          ///< 0: outermost
 };
 
@@ -22,7 +22,7 @@ class Trace {
   public:
     const std::vector<Span>& spans() const { return spans_; }
 
-    /// A span from construction to destruction; nothing if there is no trace.
+    /// Records a span from its construction to its destruction; does nothing if `trace` is null.
     class Timed {
       public:
         Timed(Trace* trace, std::string_view name, std::int64_t macs = 0);

@@ -94,7 +94,7 @@ bool is_shortage(int code) {
 
 void check_memory(int code, const fs::path& path) {
     if (code != AVERROR(ENOMEM)) return;
-    fail_call(is_shortage(code) ? ENOMEM : 0, "{}: is damaged, or takes more memory than there is",
+    fail_call(is_shortage(code) ? ENOMEM : 0, "{}: is damaged, or needs more memory than is available",
               path.string());
 }
 

@@ -26,13 +26,13 @@ class FrameRemarks {
         std::vector<std::string> lines;
         if (!curve_.empty()) {
             lines.push_back(fmt::format(
-                "is HDR (the {} curve) and read without tone mapping, so its contrast is not that "
+                "is HDR (the {} curve) and read without tone mapping, so its contrast differs from that "
                 "of other videos; convert it with FFmpeg's filter tonemap first",
                 curve_));
         }
         if (interlaced_) {
             lines.emplace_back(
-                "is interlaced, so what moves has combed edges; convert it with FFmpeg's filter bwdif first");
+                "is interlaced, so moving edges show combing; convert it with FFmpeg's filter bwdif first");
         }
         return lines;
     }

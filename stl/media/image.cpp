@@ -21,7 +21,7 @@ int over_black(const std::uint8_t* pixel, const Image& image, int c) {
 
 template <class Value>
 BasicImage<Value>::BasicImage(int h, int w, int c, Value fill) : height(h), width(w), channels(c) {
-    if (h <= 0 || w <= 0 || c < 1 || c > 4) fail("picture of {}x{} with {} channels: no such size", h, w, c);
+    if (h <= 0 || w <= 0 || c < 1 || c > 4) fail("a picture of {}x{} with {} channels is not valid", h, w, c);
     pixels.assign(static_cast<std::size_t>(h) * row_size(), fill);
 }
 

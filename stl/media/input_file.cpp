@@ -63,7 +63,7 @@ constexpr std::array formats_that_name_files{
     Naming{"concat", "a list of clips (ffconcat)"},
     Naming{"sdp", "a description of network streams (SDP)"},
     Naming{"vobsub", "a VobSub index"},
-    Naming{"mlv", "a Magic Lantern video, which goes on in other files"},
+    Naming{"mlv", "a Magic Lantern video that continues in other files"},
 };
 
 /// FFmpeg goes by a name's ending where the bytes do not tell. The rest could mean something to it ("%03d").
@@ -131,7 +131,8 @@ const AVInputFormat* InputFile::recognise(int& code) {
     code = av_probe_input_buffer2(view_, &format, name_.c_str(), nullptr, 0, 0);
     check();
     const auto refuse = [&](std::string_view what) {
-        fail("{}: is {}, which names other files (--allow-external lets them be read)", path_.string(), what);
+        fail("{}: is {}, which refers to other files (--allow-external permits reading them)", path_.string(),
+             what);
     };
     // Newer versions of FFmpeg do not recognise one whose name does not end as a playlist's.
     constexpr std::string_view playlist = "#EXTM3U";
@@ -144,7 +145,7 @@ const AVInputFormat* InputFile::recognise(int& code) {
         if (naming.format == format->name) refuse(naming.what);
     }
     if (av_match_list(format->name, known_formats, ',') <= 0) {
-        fail("{}: is of the format {}, expected one of video (--allow-external reads it all the same)",
+        fail("{}: has the format {}, expected a video format (--allow-external reads it nevertheless)",
              path_.string(), format->name);
     }
     return format;
@@ -153,7 +154,7 @@ const AVInputFormat* InputFile::recognise(int& code) {
 void InputFile::check() const {
     if (stop_ && stop_()) throw Interrupted(fmt::format("{}: interrupted while it was read", path_.string()));
     if (!refused_.empty()) {
-        fail("{}: names another file, {} (--allow-external lets it be read)", path_.string(),
+        fail("{}: refers to another file, {} (--allow-external permits reading it)", path_.string(),
              printable(refused_));
     }
 }

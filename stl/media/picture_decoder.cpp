@@ -70,7 +70,8 @@ ffmpeg::PacketPtr packet_of(std::span<const std::byte> file) {
 
 void refuse_stack(const PictureStack& stack, const fs::path& path) {
     if (stack.kind == PictureStack::Kind::big_tiff)
-        fail("{}: is a BigTIFF, which can't be read; save it as TIFF in parts of up to 2 GiB", path.string());
+        fail("{}: is a BigTIFF, which cannot be read; save it as several TIFFs of up to 2 GiB",
+             path.string());
     if (stack.count > 1) {
         fail("{}: holds {}, expected a single picture; given by itself it is read as a film", path.string(),
              contents_of(stack));

@@ -80,9 +80,9 @@ void remark_on_missing(const std::vector<Entry>& entries, std::vector<std::strin
     if (const auto dangling = count_of(Entry::Kind::dangling); dangling > 0) {
         const auto first = std::find_if(entries.begin(), entries.end(),
                                         [](const Entry& e) { return e.kind == Entry::Kind::dangling; });
-        remarks.push_back(fmt::format("{} ({}) {} passed over", counted(dangling, "link"),
-                                      first->path.filename().string(),
-                                      dangling == 1 ? "leads to no file and is" : "lead to no file and are"));
+        remarks.push_back(
+            fmt::format("{} ({}) {} passed over", counted(dangling, "link"), first->path.filename().string(),
+                        dangling == 1 ? "points to no file and is" : "point to no file and are"));
     }
 }
 

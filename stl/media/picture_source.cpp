@@ -30,7 +30,7 @@ class PictureSource : public FrameSource {
     PictureSource(const fs::path& path, const VideoOptions& options, PictureFilm film)
         : path_(path), options_(options), film_(std::move(film)) {
         if (!(options.folder_fps > 0))
-            fail("{}: {} pictures a second: no such rate", path.string(), options.folder_fps);
+            fail("{}: {} pictures per second is not a valid rate", path.string(), options.folder_fps);
         const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
         ahead_ = static_cast<std::size_t>(options.threads > 0 ? options.threads : static_cast<int>(cores));
         if (options.start) {

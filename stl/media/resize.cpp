@@ -159,7 +159,7 @@ void gather_row(const float* row, const AxisTaps& axis, int components, float* o
 }  // namespace
 
 AxisTaps make_taps(int size, double from, double to, int out) {
-    if (size <= 0 || out <= 0 || !(to > from)) fail("resizing {} samples to {}: no such size", size, out);
+    if (size <= 0 || out <= 0 || !(to > from)) fail("cannot resize {} samples to {}", size, out);
     AxisTaps axis;
     std::vector<double> weights;
     const double step = (to - from) / out;

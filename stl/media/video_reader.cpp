@@ -18,13 +18,13 @@ namespace {
 
 void check(const VideoOptions& o, const fs::path& path) {
     const std::string where = path.string();
-    if (o.height < 0 || o.width < 0) fail("{}: size {}x{}: no such size", where, o.width, o.height);
+    if (o.height < 0 || o.width < 0) fail("{}: size {}x{}: not a valid size", where, o.width, o.height);
     if (o.height > 0 && o.width > o.max_pixels / o.height) {
         fail("{}: size {}x{}: the limit is {} pixels (--max-pixels raises it)", where, o.width, o.height,
              o.max_pixels);
     }
     if (o.channels != 1 && o.channels != 3) fail("{}: {} channels, expected 1 or 3", where, o.channels);
-    if (!(o.fps >= 0 && o.fps <= 1000)) fail("{}: {} frames a second, expected 0 to 1000", where, o.fps);
+    if (!(o.fps >= 0 && o.fps <= 1000)) fail("{}: {} frames per second, expected 0 to 1000", where, o.fps);
     if (o.start && o.end && !(*o.start < *o.end)) {
         fail("{}: start {} s is not before end {} s", where, *o.start, *o.end);
     }
@@ -35,12 +35,12 @@ void check(const VideoOptions& o, const fs::path& path) {
 std::string to_string(const Damage& damage, const fs::path& path) {
     std::vector<std::string> parts = damage.remarks;
     if (!damage.size_change.empty())
-        parts.push_back(
-            fmt::format("frames change their size ({}), and are scaled alike", damage.size_change));
+        parts.push_back(fmt::format("the frame size changes ({}); all frames are scaled to one size",
+                                    damage.size_change));
     if (damage.second_film > 0) {
-        parts.push_back(
-            fmt::format("{} behind the film's end begin another film, which is not read; separate them",
-                        counted(damage.second_film, "byte")));
+        parts.push_back(fmt::format(
+            "{} after the end of the video belong to another one, which is not read; split the file",
+            counted(damage.second_film, "byte")));
     }
     if (damage.ends_early > 0) parts.push_back(fmt::format("ends {:.1f} s early", damage.ends_early));
     if (damage.frames > 0) {
@@ -49,7 +49,7 @@ std::string to_string(const Damage& damage, const fs::path& path) {
         parts.push_back(frames + (damage.frames == 1 ? " is" : " are") + " damaged or missing and left out");
     } else if (damage.ends_early <= 0 && damage.complaints > 0) {
         parts.push_back(
-            fmt::format("read to its end, but the decoder complained {}",
+            fmt::format("read to its end, but the decoder reported errors {}",
                         damage.complaints == 1 ? "once" : fmt::format("{} times", damage.complaints)));
     }
     const std::string reason = damage.message.empty() ? "" : " (" + damage.message + ")";

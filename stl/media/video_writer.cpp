@@ -208,14 +208,13 @@ std::unique_ptr<VideoWriter> create_video(const fs::path& path, const VideoWrite
     if (!path.has_extension()) return std::make_unique<FolderVideo>(path, o.force);
     const Kind* kind = kind_of(path);
     if (!kind) {
-        fail("{}: unknown kind of video '{}', expected {}, or no extension for a folder of PNG",
+        fail("{}: unknown kind of video '{}', expected {}, or no extension for a folder of PNGs",
              path.string(), path.extension().string(), fmt::join(video_extensions(), ", "));
     }
     if (!(o.fps > 0 && o.fps <= fastest)) {
         fail(
             "{}: {:g} frames/s, expected more than 0 and at most {:g}; --fps sets the rate, and a folder of "
-            "PNG has "
-            "none",
+            "PNGs has none",
             path.string(), o.fps, fastest);
     }
     EncoderSpec spec = kind->spec(kind->container, o);

@@ -5,7 +5,7 @@
 
 namespace stl {
 
-/// [N,groups], summed over a group's values, or with MetricOptions::spatial_norm their mean.
+/// [N,groups], the sum over a group's values or, with MetricOptions::spatial_norm, their mean.
 std::vector<double> squared_error(const MeasuredFrames& frames);
 std::vector<double> absolute_error(const MeasuredFrames& frames);
 /// RMSE of a mean squared error.

@@ -1,7 +1,7 @@
 // What a single frame contributes to the metrics, in doubles.
 //
-// The same numbers two ways: a kernel over spans for the CPU (one pass over the pixels, a few rows of scratch
-// memory) and LibTorch operations for any device. A frame is [C,H,W]; its sums are laid out as in FrameSums.
+// Computed in two ways: by a kernel over spans on the CPU (one pass over the pixels, a few rows of scratch
+// memory), and by LibTorch operations on any device. A frame is [C,H,W]; its sums are laid out as in FrameSums.
 //
 // SSIM: Wang, Bovik, Sheikh, Simoncelli, "Image Quality Assessment", 2004, with a 7x7 uniform window, sample
 // covariance (49/48), K1 = 0.01, K2 = 0.03, the mean over the windows that lie inside the frame, then over
@@ -17,13 +17,14 @@
 namespace stl {
 
 struct FrameSumOptions {
-    double scale = 1.0, shift = 0.0;        ///< both frames are read as v * scale + shift
-    double clip_min = 0.0, clip_max = 1.0;  ///< of the prediction, for `clipped` and `ssim`
-    double data_range = 2.0;                ///< SSIM's
-    std::int64_t groups = 1;                ///< of equally many channels
+    double scale = 1.0, shift = 0.0;  ///< both frames are read as v * scale + shift
+    double clip_min = 0.0,
+           clip_max = 1.0;    ///< limits that the prediction is clipped to, for `clipped` and `ssim`
+    double data_range = 2.0;  ///< SSIM's
+    std::int64_t groups = 1;  ///< number of groups of channels, all of the same size
 };
 
-/// Where one frame's sums stand: squared errors [groups], absolute errors [groups], squared error after
+/// The layout of one frame's sums: squared errors [groups], absolute errors [groups], squared error after
 /// clipping (all channels), SSIM.
 struct FrameSums {
     std::int64_t groups = 1;
@@ -51,7 +52,7 @@ class FrameKernel {
   private:
     template <class T>
     void frame(std::span<const T> prediction, std::span<const T> truth, std::span<double> out);
-    /// similar_ of a channel again, each window's sums from its own rows.
+    /// Recomputes similar_ of a channel, with each window's sums taken from its own rows.
     template <class T>
     void add_similarity_anew(std::span<const T> prediction, std::span<const T> truth, std::int64_t channel);
     double column_total(const std::vector<double>& columns) const;

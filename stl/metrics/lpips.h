@@ -1,5 +1,5 @@
-// LPIPS: the distance of two images in the features of AlexNet, weighted by heads that were fitted to human
-// judgement.
+// LPIPS: the distance between two images in AlexNet's feature space, weighted by linear heads that were fitted to human
+// judgements.
 //
 // Source: Zhang, Isola, Efros, Shechtman, Wang, "The Unreasonable Effectiveness of Deep Features as a
 // Perceptual Metric", CVPR 2018 (version 0.1, AlexNet). The weights are not part of the project: AlexNet's
@@ -23,7 +23,7 @@ class Lpips {
     /// Reads both files, in any format that read_checkpoint() knows.
     static std::shared_ptr<const Lpips> read(const fs::path& alexnet, const fs::path& heads);
 
-    /// a, b: [N,C,H,W] float in [0,1], C = 1 or 3 (one channel stands for all three); sides of at least 31.
+    /// a, b: [N,C,H,W] float in [0,1], C = 1 or 3 (a single channel is repeated three times); H and W at least 31.
     /// Result: [N]. Works on the images' device, a few images at a time.
     torch::Tensor distance(const torch::Tensor& a, const torch::Tensor& b) const;
 
@@ -42,7 +42,7 @@ class Lpips {
 /// [N], by MetricOptions::lpips.
 std::vector<double> perceptual_distance(const MeasuredFrames& frames);
 bool has_lpips_weights(const MetricOptions& options);
-/// "LPIPS: AlexNet", or that there are no weights.
+/// "LPIPS: AlexNet" or "LPIPS: no weights given".
 std::string lpips_note(const MetricOptions& options);
 
 }  // namespace stl

@@ -1,11 +1,11 @@
-// The metrics, one list. Adding one takes two things and nothing else:
+// The list of metrics. Adding one takes two things and nothing else:
 //
-//   1. <name>.h and .cpp: a function that measures frames (Metric::measure). What the frames' sums (frame_sums.h) have
-//      costs no further pass over the pixels.
+//   1. <name>.h and .cpp: a function that measures frames (Metric::measure). What can be derived from the frames'
+//      sums (frame_sums.h) needs no further pass over the pixels.
 //   2. one line in the list of metric.cpp.
 //
 // Tables, messages, evaluation records, validation lines, reports, `stl list` and --help take it from the list;
-// docs/metrics.md has a row for each, which a test demands.
+// docs/metrics.md must have a row for each, which a test checks.
 #pragma once
 
 #include <span>
@@ -29,7 +29,7 @@ struct MeasuredFrames {
     std::int64_t count() const { return prediction.size(0); }
     /// Of frame i.
     std::span<const double> sums_of(std::int64_t i) const;
-    /// In a frame; in one of its groups of channels.
+    /// Number of values in a frame, and in one of its groups of channels.
     double values() const;
     double group_values() const { return values() / static_cast<double>(sum_options.groups); }
     /// [N,C,H,W] float32, black 0 and white 1; the prediction is clipped to that.
@@ -49,28 +49,28 @@ struct Metric {
     std::string help;   ///< one line
     int digits = 2;     ///< after the point
     Better better = Better::smaller;
-    /// That black and white be known: not computed where the values leave [0, 1] and no range was given.
+    /// Needs the values of black and white: not computed if the values leave [0, 1] and no range was given.
     bool needs_range = false;
-    bool summed = false;    ///< over a frame, unless MetricOptions::spatial_norm
+    bool summed = false;    ///< summed over a frame, unless MetricOptions::spatial_norm is set
     bool by_group = false;  ///< also measured for each group of channels; the metric is the groups' mean
-    /// Of every frame, [N], or where by_group [N,groups]. Its mean over sequences is the metric of a time step, and
-    /// the mean over those the overall value.
+    /// Its value for every frame, [N] or, if by_group, [N,groups]. The mean over sequences is the metric of a time
+    /// step; the mean of these is the overall value.
     std::vector<double> (*measure)(const MeasuredFrames& frames);
-    double (*finish)(double mean) = nullptr;                      ///< what is made of such a mean
-    bool (*given)(const MetricOptions& options) = nullptr;        ///< else computed always
+    double (*finish)(double mean) = nullptr;                      ///< applied to such a mean; null: none
+    bool (*given)(const MetricOptions& options) = nullptr;        ///< whether to compute it; null: always
     std::string (*note)(const MetricOptions& options) = nullptr;  ///< for the foot of a table
 };
 
-/// Every member, in the order in which they are shown. The first is the one that rankings and comparisons go by.
+/// All metrics, in the order in which they are shown. Rankings and comparisons use the first.
 const std::vector<Metric>& metric_list();
 inline const Metric& leading_metric() {
     return metric_list().front();
 }
 
-/// Whether `a` is better than `b`; not a number is never.
+/// Whether `a` is better than `b`; false if `a` is NaN.
 bool is_better(const Metric& metric, double a, double b);
 
-/// "SSIM, PSNR and LPIPS": those of which `which` says so, e.g. &Metric::needs_range.
+/// "SSIM, PSNR and LPIPS": the titles of the metrics for which `which`, e.g. &Metric::needs_range, is true.
 std::string metric_titles(bool Metric::*which);
 
 }  // namespace stl

@@ -42,8 +42,8 @@ FrameSumOptions frame_options(const MetricOptions& o) {
     f.clip_max = o.clip_max;
     f.data_range = o.ssim == SsimMode::openstl ? 2.0 : 1.0;
     if (o.range) {
-        // Differences do not depend on the shift, nor SSIM on a scale that its data range has too: the errors stay in the
-        // values' own units.
+        // Differences do not depend on the shift, nor SSIM on a scale that its data range has too: the errors stay in
+        // the values' own units.
         f.shift -= o.range->low;
         f.clip_min = 0;
         f.clip_max = o.range->width();
@@ -107,7 +107,8 @@ class MetricAccumulator::Impl {
     explicit Impl(MetricOptions options)
         : options_(std::move(options)), frame_options_(frame_options(options_)) {
         if (options_.mean.has_value() != options_.std.has_value()) {
-            fail("metrics: mean and std belong together, only {} was given", options_.mean ? "mean" : "std");
+            fail("metrics: mean and std require each other, but only {} was given",
+                 options_.mean ? "mean" : "std");
         }
         if (!(options_.clip_min <= options_.clip_max)) {
             fail("metrics: clip range {},{} is empty", options_.clip_min, options_.clip_max);
@@ -153,7 +154,7 @@ class MetricAccumulator::Impl {
             fail("metrics: prediction on {}, truth on {}", prediction.device().str(), truth.device().str());
         }
         if (!prediction.is_floating_point() || !truth.is_floating_point()) {
-            fail("metrics: prediction and truth must be of floating point");
+            fail("metrics: prediction and truth must have floating-point values");
         }
         if (prediction.numel() == 0 && prediction.size(0) > 0)
             fail("metrics: frames are empty, {}", shape(truth));
@@ -186,7 +187,8 @@ class MetricAccumulator::Impl {
         bounds_.high = std::max(bounds_.high, read(high));
     }
 
-    /// Resampling, and a network's predictions that are taken for the truth, overshoot [0, 1]; other units leave it far.
+    /// Resampling, and a network's predictions that are taken for the truth, overshoot [0, 1]; other units leave it
+    /// far.
     bool leaves_unit_range() const {
         constexpr double tolerance = 0.5;
         return bounds_.low < -tolerance || bounds_.high > 1 + tolerance;
@@ -231,7 +233,7 @@ class MetricAccumulator::Impl {
 };
 
 MetricValues MetricAccumulator::Impl::value() const {
-    if (sequences_ == 0) fail("metrics: there are no sequences to measure");
+    if (sequences_ == 0) fail("metrics: no sequences to evaluate");
     MetricValues v;
     v.sequences = sequences_;
     v.frames = shape_[0];

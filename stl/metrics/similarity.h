@@ -1,4 +1,4 @@
-// SSIM and PSNR, from the frames' sums: the prediction clipped, the truth as it is.
+// SSIM and PSNR, from the frames' sums: with the prediction clipped and the truth unchanged.
 #pragma once
 
 #include "stl/metrics/metric.h"

@@ -47,8 +47,10 @@ void four_channels(const Options& o, const Where& where) {
         fail("{}: {}, expected at least 4 (they are squeezed to a quarter)", key_path(where, "hid_T"),
              o.hid_T);
     if (o.translator_channels() < 4) {
-        fail("{}: {} frames of {} are {} channels, expected at least 4 (they are squeezed to a quarter)",
-             key_path(where, "hid_S"), o.frames, o.hid_S, o.translator_channels());
+        fail(
+            "{}: {} frames of {} channels give the translator {} channels, expected at least 4 (they are "
+            "squeezed to a quarter)",
+            key_path(where, "hid_S"), o.frames, o.hid_S, o.translator_channels());
     }
 }
 
@@ -58,7 +60,7 @@ const std::vector<std::string> without_drop{"hid_T", "N_T", "mlp_ratio", "drop_p
 // clang-format off
 // name, aliases, help, paper, keys, check, make
 const std::vector<TranslatorInfo> members{
-    {"incepu", {"inceptionu", "simvp", "simvpv1"}, "U of grouped inception convolutions", "SimVP, arXiv 2206.05099",
+    {"incepu", {"inceptionu", "simvp", "simvpv1"}, "U-shaped stack of grouped inception convolutions", "SimVP, arXiv 2206.05099",
      {"hid_T", "N_T"}, check_incepu, make_incepu},
     {"gsta", {"simvpv2"}, "gated spatio-temporal attention with large kernels", "SimVPv2, arXiv 2211.12509",
      all_keys, anything, stack_of<GstaBlock>},
@@ -66,15 +68,15 @@ const std::vector<TranslatorInfo> members{
      all_keys, heads, stack_of<VitBlock>},
     {"swin", {}, "self-attention within shifted windows", "Swin Transformer, arXiv 2103.14030",
      all_keys, check_swin, stack_of<SwinBlock>},
-    {"uniformer", {}, "convolution outside, self-attention between", "UniFormer, arXiv 2201.04676",
+    {"uniformer", {}, "convolutions in the outer blocks, self-attention in the inner ones", "UniFormer, arXiv 2201.04676",
      all_keys, check_uniformer, make_uniformer},
-    {"mlpmixer", {"mlp", "mlp-mixer"}, "perceptrons over positions and over channels", "MLP-Mixer, arXiv 2105.01601",
+    {"mlpmixer", {"mlp", "mlp-mixer"}, "MLPs over positions and over channels", "MLP-Mixer, arXiv 2105.01601",
      all_keys, anything, stack_of<MlpMixerBlock>},
     {"convmixer", {}, "depthwise 11x11 and 1x1 convolutions", "ConvMixer, arXiv 2201.09792",
      {"hid_T", "N_T"}, anything, stack_of<ConvMixerBlock>},
-    {"poolformer", {}, "3x3 averages over positions", "PoolFormer, arXiv 2111.11418",
+    {"poolformer", {}, "3x3 average pooling over positions", "PoolFormer, arXiv 2111.11418",
      all_keys, anything, stack_of<PoolFormerBlock>},
-    {"convnext", {}, "depthwise 7x7 convolution and a perceptron", "ConvNeXt, arXiv 2201.03545",
+    {"convnext", {}, "depthwise 7x7 convolution and an MLP", "ConvNeXt, arXiv 2201.03545",
      without_drop, anything, stack_of<ConvNextBlock>},
     {"van", {}, "large-kernel attention", "Visual Attention Network, arXiv 2202.09741",
      all_keys, anything, stack_of<VanBlock>},

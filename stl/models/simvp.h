@@ -52,11 +52,12 @@ struct SimVPOptions {
         key("hid_T", o.hid_T, between(1, largest_size), "channels of the translator");
         key("N_S", o.N_S, between(2, 32), "layers of encoder and of decoder, half of them at stride 2");
         key("N_T", o.N_T, between(2, 1024), "blocks of the translator (incepu: N_T down and N_T up)");
-        key("mlp_ratio", o.mlp_ratio, over(0, 64), "width of a block's feed-forward part");
-        key("drop", o.drop, fraction(), "dropout");
-        key("drop_path", o.drop_path, fraction(), "stochastic depth of the last block");
+        key("mlp_ratio", o.mlp_ratio, over(0, 64),
+            "hidden width of a block's feed-forward part, as a multiple of its channels");
+        key("drop", o.drop, fraction(), "dropout rate");
+        key("drop_path", o.drop_path, fraction(), "stochastic depth (drop rate) of the last block");
         key("drop_path_first", o.drop_path_first, fraction(),
-            "stochastic depth of the first block; 0 for both turns it off");
+            "stochastic depth (drop rate) of the first block; 0 here and in drop_path turns it off");
         key("spatio_kernel_enc", o.spatio_kernel_enc, between(1, largest_spatio_kernel),
             "kernel size of the encoder, odd");
         key("spatio_kernel_dec", o.spatio_kernel_dec, between(1, largest_spatio_kernel),

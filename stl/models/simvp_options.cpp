@@ -70,8 +70,8 @@ void SimVPOptions::check(const std::string& where) const {
     const bool has_hidden = std::ranges::find(member.keys, "mlp_ratio") != member.keys.end();
     const auto narrowest = static_cast<double>(std::min(translator_channels(), hid_T));
     if (has_hidden && narrowest * mlp_ratio < 1.0) {
-        fail("{}: {} of {} channels is less than one hidden channel", key_path(where, "mlp_ratio"), mlp_ratio,
-             narrowest);
+        fail("{}: {} times {} channels is less than one hidden channel", key_path(where, "mlp_ratio"),
+             mlp_ratio, narrowest);
     }
     member.check(*this, where);
 }

@@ -1,12 +1,12 @@
-// torch::conv2d, except where that would harm.
+// torch::conv2d, with a workaround for an out-of-bounds write in oneDNN.
 #pragma once
 
 #include "stl/ops/operations.h"
 
 namespace stl::ops {
 
-/// conv2d(x): the same result and gradients, except that few outputs in bfloat16 on a CPU have their bias's gradient
-/// summed here (convolve.cpp says why), in float32. For every convolution of a training step on a CPU.
+/// conv2d(x) with the same result and gradients, except that for a few output channels in bfloat16 on a CPU the bias
+/// gradient is summed here, in float32 (convolve.cpp says why). Used for every convolution of a training step on a CPU.
 Tensor convolve(const Tensor& x, const Convolution& convolution);
 
 }  // namespace stl::ops

@@ -5,7 +5,7 @@
 
 namespace stl::ops {
 
-/// Whether depthwise() and what is fused with it take them.
+/// Whether depthwise() and the operations fused with it support these arguments.
 bool takes_depthwise(const Tensor& x, const Convolution& convolution);
 /// conv2d(x), float32.
 Tensor depthwise(const Tensor& x, const Convolution& convolution);

@@ -1,11 +1,11 @@
-// One depthwise filter a channel over planes, forward and to the gradients, for the operations that begin with one.
+// Depthwise convolution over planes, forward and backward, for the operations that begin with one.
 #pragma once
 
 #include "stl/ops/planes.h"
 
 namespace stl::ops {
 
-/// One filter a channel over planes, with one thread's scratch memory.
+/// One filter per channel, applied to planes, with scratch memory for each thread.
 class Filter {
   public:
     Filter(const Planes& planes, const Tensor& weight, std::int64_t dilation)
@@ -16,10 +16,11 @@ class Filter {
           scratch_(cpu::plane_scratch(planes.height, planes.width, kernel_, dilation_)) {}
 
     void forward(const float* in, int channel, float bias, float* out) { run(in, channel, false, bias, out); }
-    /// The input's gradient from the output's.
+    /// Computes the input's gradient from the output's.
     void backward(const float* grad, int channel, float* in_grad) { run(grad, channel, true, 0, in_grad); }
 
-    /// The channel's weight and bias gradients; the pictures' planes lie `picture` and `grad_picture` apart.
+    /// The channel's weight and bias gradients. The planes of consecutive images are `picture` floats apart in the
+    /// input and `grad_picture` in the gradient.
     void weights(const float* in, const float* grad, Index grad_picture, int channel, float* weight_grad,
                  float* bias_grad) {
         cpu::kernels().training.depthwise_weights({.in = in,
@@ -58,14 +59,14 @@ class Filter {
     Scratch scratch_;
 };
 
-/// A channel's planes of the output's gradient, `picture` floats apart.
+/// A channel's planes of the output's gradient; those of consecutive images are `picture` floats apart.
 struct ChannelGrad {
     const float* first;
     Index picture;
 };
 
 /// The gradients of x, weight and bias, channel by channel. output_grad(channel) gives the channel's
-/// ChannelGrad, which is used up before the same thread asks for another.
+/// ChannelGrad, which is no longer needed when the same thread asks for another.
 template <class OutputGrad>
 Gradients depthwise_gradients(const Tensor& x, const Tensor& weight, std::int64_t dilation, bool wants_x,
                               const OutputGrad& output_grad) {

@@ -1,4 +1,4 @@
-// What the operations on a GPU share: the kernels on the way back, parts of sums, mixed precision.
+// Shared by the operations on a GPU: the kernels for the backward pass, partial sums, mixed precision.
 #pragma once
 
 #include <ATen/autocast_mode.h>
@@ -14,7 +14,7 @@ using torch::Tensor;
 using torch::autograd::AutogradContext;
 using Gradients = torch::autograd::variable_list;
 
-/// The kernels that an operation ran by, for its way back.
+/// Saves the kernels that an operation used, for its backward pass.
 inline void keep_kernels(AutogradContext* context, const gpu::KernelTable& kernels) {
     context->saved_data["kernels"] = reinterpret_cast<std::int64_t>(&kernels);
 }
@@ -26,7 +26,7 @@ inline bool mixed_precision(const Tensor& x) {
     return at::autocast::is_autocast_enabled(x.device().type());
 }
 
-/// Into how many parts a kernel cuts each picture's pixels, or rows, for sums over each channel.
+/// Number of parts into which a kernel divides each image's pixels, or rows, for sums over each channel.
 inline int pixel_parts(const gpu::KernelTable& kernels, gpu::Index pictures, gpu::Index channels,
                        gpu::Index pixels) {
     constexpr gpu::Index channels_of_block = 128;

@@ -1,18 +1,18 @@
 // The operations that networks are written in, with their plain definitions.
 //
 // A layer calls the operations that its model was given (models/layers/layer.h). This class defines each by LibTorch's
-// own operators, as its comment says: the plain path, for every type and device. A back end overrides those that it does
-// faster, and leaves to this class the tensors that it has nothing for:
+// own operators, as its comment says: the plain path, for every type and device. A back end overrides those that it can
+// do faster, and leaves to this class the tensors that it does not support:
 //
 //   CpuOperations (cpu_operations.h)   vector kernels: float32, and bfloat16 under autocast
-//   GpuOperations (gpu_operations.h)   kernels of our own over a table of them: float32, bfloat16, float16
+//   GpuOperations (gpu_operations.h)   our own kernels, called through a table: float32, bfloat16, float16
 //
-// To add an operation: its declaration and definition here and in operations.cpp; what overrides it in
-// NAME_cpu.cpp and NAME_gpu.cpp; its cases in tests/ops/cpu_operations_test.cpp and tests/gpu/operations_test.cpp, which
-// compare it with the definition.
+// To add an operation: its declaration and definition here and in operations.cpp; its overrides in
+// NAME_cpu.cpp and NAME_gpu.cpp; its cases in tests/ops/cpu_operations_test.cpp and tests/gpu/operations_test.cpp,
+// which compare it with the definition.
 //
 // x: [B,C,H,W] unless stated otherwise. Results are equal up to rounding, gradients included, between back ends; their
-// memory order and, under autocast, their type may differ. An object holds no state: threads may share it.
+// memory order and, under autocast, their type may differ. Objects are stateless: threads may share them.
 #pragma once
 
 #include <cstdint>
@@ -35,9 +35,9 @@ struct Convolution {
     std::int64_t groups = 1;
 
     std::int64_t kernel() const { return weight.size(2); }
-    /// One filter a channel, wider than a pixel, stride 1, padded so that the size stays.
+    /// Depthwise: one filter per channel, larger than 1x1, stride 1, padded so that the size is preserved.
     bool is_depthwise() const;
-    /// 1x1 over all channels of every pixel.
+    /// Pointwise: 1x1 over all channels.
     bool is_pointwise() const;
 };
 
@@ -51,10 +51,10 @@ struct GroupNorm {
 struct BatchNorm {
     const Tensor& gamma;         ///< [C]
     const Tensor& beta;          ///< [C]
-    const Tensor& running_mean;  ///< [C], float32; changed in training
-    const Tensor& running_var;   ///< [C], float32, unbiased; changed in training
+    const Tensor& running_mean;  ///< [C], float32; updated in training
+    const Tensor& running_var;   ///< [C], float32, unbiased; updated in training
     double momentum, eps;
-    bool training;  ///< by the batch's own statistics, of more than one value a channel
+    bool training;  ///< uses the batch's statistics, which needs more than one value per channel
 };
 
 class Operations {
@@ -88,12 +88,12 @@ class Operations {
     /// x + scale * branch * keep. scale: C values; keep: [B,1,1,1] float32, or undefined for 1 (stochastic depth).
     virtual Tensor residual(const Tensor& x, const Tensor& branch, const Tensor& scale,
                             const Tensor& keep) const;
-    /// x * scale + branch, without gradients (what is left of a norm that was folded away). scale: C values.
+    /// x * scale + branch, without gradients (what remains of a norm that was folded away). scale: C values.
     virtual Tensor scaled_sum(const Tensor& x, const Tensor& scale, const Tensor& branch) const;
 
     /// MogaNet's feature decomposition: silu(x + sigma * (x - x.mean({2, 3}))). sigma: [1,C,1,1].
     virtual Tensor decompose_silu(const Tensor& x, const Tensor& sigma) const;
-    /// MogaNet's gate: silu(a) * silu(b), of one shape.
+    /// MogaNet's gate: silu(a) * silu(b), for a and b of the same shape.
     virtual Tensor silu_gate(const Tensor& a, const Tensor& b) const;
     /// MogaNet's channel aggregation: h + sigma * (h - gelu(conv2d(h, decompose))), h = gelu(conv2d(x, depthwise)).
     /// decompose: pointwise, to one channel; sigma: [1,C,1,1].
@@ -107,9 +107,9 @@ class Operations {
 
     // Memory order; values stay as they are.
 
-    /// [B,C,H,W] -> [B,H*W,C]. A back end makes it contiguous, so that sums of tokens are contiguous too.
+    /// [B,C,H,W] -> [B,H*W,C]. Back ends make it contiguous, so that sums over tokens are contiguous, too.
     virtual Tensor to_tokens(const Tensor& x) const;
-    /// x as a chain of pointwise convolutions reads it fastest. Plain: x.
+    /// x in the memory order that a chain of pointwise convolutions reads fastest. Plain: x.
     virtual Tensor to_products(const Tensor& x) const;
     /// The result y of a chain that began with to_products(x), in x's own order. Plain: y.
     virtual Tensor from_products(const Tensor& y, const Tensor& x) const;
@@ -120,7 +120,7 @@ Tensor aggregate_channels(const Tensor& h, const Tensor& decomposed, const Tenso
 
 /// The plain definitions.
 std::shared_ptr<const Operations> plain_operations();
-/// The fastest for tensors on `device`: the plain ones on a GPU without kernels of our own.
+/// The fastest operations for tensors on `device`; on a GPU without our own kernels, the plain ones.
 std::shared_ptr<const Operations> fast_operations(torch::Device device);
 
 }  // namespace stl::ops

@@ -1,4 +1,4 @@
-// What the operations on a CPU share: a tensor's memory, as planes, pieces and bytes; scratch memory for each thread.
+// Shared by the operations on a CPU: a tensor's memory as planes, pieces and bytes; scratch memory for each thread.
 #pragma once
 
 #include <algorithm>
@@ -36,7 +36,7 @@ class Scratch {
     float* of_this_thread() {
         return buffer_.data() + floats_ * static_cast<std::size_t>(cpu::thread_index());
     }
-    /// Of all threads, one after the other.
+    /// The memory of all threads, one after the other.
     float* all() { return buffer_.data(); }
 
   private:
@@ -44,7 +44,7 @@ class Scratch {
     cpu::Buffer buffer_;
 };
 
-/// task(first, count) over `total` values, in pieces that do not depend on the number of threads.
+/// Calls task(first, count) over `total` values, in pieces that do not depend on the number of threads.
 template <class Task>
 void for_pieces(Index total, const Task& task) {
     constexpr Index piece = 16384;
@@ -54,11 +54,11 @@ void for_pieces(Index total, const Task& task) {
     });
 }
 
-/// A tensor's channels, which are contiguous planes; a picture's planes lie one after the other.
+/// A tensor whose channels are contiguous planes; the planes of an image follow one another.
 struct Planes {
     int batch, channels, height, width;
     Index size;     ///< of one plane
-    Index picture;  ///< from one picture to the next
+    Index picture;  ///< distance from one image of the batch to the next, in values
     explicit Planes(const Tensor& x)
         : batch(static_cast<int>(x.size(0))),
           channels(static_cast<int>(x.size(1))),
@@ -66,11 +66,12 @@ struct Planes {
           width(static_cast<int>(x.size(3))),
           size(static_cast<Index>(height) * width),
           picture(x.stride(0)) {}
-    /// Where the plane of a picture and channel begins.
+    /// Offset of the plane of image `n` and `channel`.
     Index at(int n, int channel) const { return n * picture + channel * size; }
 };
 
-/// x itself where it is planes, also if its pictures are further apart (a part of the channels of another).
+/// x itself if its channels are contiguous planes, even if its images are further apart (a slice of another tensor's
+/// channels); else a contiguous copy.
 inline Tensor as_planes(const Tensor& x) {
     const bool is = x.stride(3) == 1 && x.stride(2) == x.size(3) && x.stride(1) == x.size(2) * x.size(3);
     return is ? x : x.contiguous();

@@ -133,7 +133,7 @@ std::string_view Machine::line() {
 }
 
 std::string_view Machine::text(Bytes bytes) const {
-    if (!is_utf8(as_text(bytes))) fail("a text is not valid UTF-8");
+    if (!is_utf8(as_text(bytes))) fail("a string is not valid UTF-8");
     return as_text(bytes);
 }
 
@@ -298,7 +298,7 @@ bool Machine::step_text(std::uint8_t op) {
         case SHORT_BINSTRING: {
             auto value = op == STRING ? line() : as_text(take(op == BINSTRING ? little_endian(4) : byte()));
             if (op == STRING) {
-                if (value.size() < 2 || value.front() != value.back()) fail("a text without quotes");
+                if (value.size() < 2 || value.front() != value.back()) fail("a string without quotes");
                 value = value.substr(1, value.size() - 2);
             }
             is_utf8(value) ? make(value) : make(std::as_bytes(std::span(value)));

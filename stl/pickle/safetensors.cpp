@@ -220,7 +220,7 @@ void write_safetensors(const fs::path& path, const std::string& shown_as,
             written += static_cast<std::int64_t>(bytes.size());
         });
         if (written != size[i])
-            fail("{}: {} bytes of {} where {} were due", shown_as, written, tensors[i].name, size[i]);
+            fail("{}: {} bytes of {}, expected {}", shown_as, written, tensors[i].name, size[i]);
         if (!out) break;
     }
     out.close();

@@ -54,7 +54,8 @@ std::int64_t predict_all(PredictionSource& source, PredictionSink& sink, const P
     }
     if (broken > 0) {
         reporter.warn(
-            fmt::format("{} of {} predictions hold NaN or infinite values (as do the weights or the input)",
+            fmt::format("{} of {} predictions contain NaN or infinite values, probably because the weights "
+                        "or the input do",
                         broken, done));
     }
     return done;

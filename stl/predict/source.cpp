@@ -33,8 +33,9 @@ class StoredSource : public PredictionSource {
         }
         const auto& range = reader_->info().range;
         if (range && options.trained_range && *range != *options.trained_range) {
-            reporter.warn(fmt::format("{}: black and white are {}, but the network was trained on {}", input,
-                                      to_string(*range), to_string(*options.trained_range)));
+            reporter.warn(
+                fmt::format("{}: values range from {} (black to white), but the network was trained on {}",
+                            input, to_string(*range), to_string(*options.trained_range)));
         }
         const auto& stored = reader_->info().shape;
         if (stored.frames < wanted.frames) {
@@ -262,7 +263,7 @@ std::unique_ptr<PredictionSource> open_video(const std::string& input, const Seq
                                              const SourceOptions& options, Reporter& reporter) {
     if (const auto range = other_than_unit(options.trained_range)) {
         reporter.info(
-            fmt::format("{}: black and white of 8-bit frames are taken as {}, as in the training data", input,
+            fmt::format("{}: 8-bit frames are scaled to {} (black to white), as in the training data", input,
                         to_string(*range)));
     }
     if (options.every > 0) return std::make_unique<SlidingSource>(input, shape, options, reporter);

@@ -101,7 +101,7 @@ void Comparison::choose_layout() {
 }
 
 Image Comparison::frame(std::int64_t k) const {
-    if (k < 0 || k >= frames()) fail("frame {} of {}: no such frame", k, frames());
+    if (k < 0 || k >= frames()) fail("frame {} does not exist, there are {}", k, frames());
     const Layout& l = layout_;
     Image canvas = make_canvas(l.height, l.width, options_.theme.background);
     draw_header(canvas, k);

@@ -134,8 +134,9 @@ Material stored_predictions(const std::vector<DataFile>& predictions, const Data
         expected.frames = info.shape.frames;
         if (info.shape != expected || info.shape.frames > m.shape.frames ||
             info.count < truth->info().count) {
-            fail("{}: {} sequences of {} are not predictions for {} of {} in {}", file.string(), info.count,
-                 to_string(info.shape), truth->info().count, to_string(m.shape), truth_file.string());
+            fail("{}: {} sequences of {} do not match the {} sequences of {} in {}", file.string(),
+                 info.count, to_string(info.shape), truth->info().count, to_string(m.shape),
+                 truth_file.string());
         }
         for (std::size_t k = 0; k < numbers.size(); ++k) {
             PanelSequence& s = m.sequences[k];

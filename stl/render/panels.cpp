@@ -43,7 +43,7 @@ std::pair<std::int64_t, std::int64_t> check_panels(std::span<const PanelSequence
         }
         output = std::max(output, shown);
         if (s.models.size() != sequences[0].models.size())
-            fail("{}: not as many models as the others", s.name);
+            fail("{}: not the same number of models as the other sequences", s.name);
     }
     if (input + output == 0) fail("no frames to render");
     return {input, output};

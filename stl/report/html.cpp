@@ -275,7 +275,7 @@ std::string report_html(const std::vector<ReportTable>& tables, const std::vecto
     out += style_sheet;
     out += "</style></head><body>\n<h1>Results</h1>\n";
     out += fmt::format(
-        "<p>Reproduced figures above, published ones small below them; best in bold; missing: –. {}: "
+        "<p>Reproduced results above, published ones small below; best in bold; –: missing. {}: "
         "sums over a frame, mean over frames. A row reports the weights after the last epoch, measured once "
         "on the test set. Made by stl {}.</p>\n",
         metric_titles(&Metric::summed), html_text(version_and_revision()));

@@ -16,7 +16,7 @@ void check_record(const Json& document, const std::string& where) {
     fields.require<std::string>("test_set");
     const auto& leading = leading_metric().key;
     if (document.contains(leading) && document[leading].is_null())
-        fail("{}: no finite number (were the predictions NaN?)", fields.where(leading));
+        fail("{}: not a finite number (were the predictions NaN?)", fields.where(leading));
     fields.require<double>(leading);
     Fields experiment(fields.require<Json>("experiment"), fields.where("experiment"));
     for (const char* key : {"dataset", "model"})
@@ -49,7 +49,8 @@ std::vector<Record> read_records(const fs::path& folder) {
 Record read_run_record(const fs::path& run) {
     const auto folder = RunFolder::open(run);
     const auto file = folder.evaluation_file();
-    if (!fs::exists(file)) fail("{}: was not evaluated yet (stl evaluate {})", run.string(), run.string());
+    if (!fs::exists(file))
+        fail("{}: has not been evaluated yet (run: stl evaluate {})", run.string(), run.string());
     return read_record(file, folder.name());
 }
 

@@ -218,7 +218,7 @@ std::vector<ReportTable> make_tables(const std::vector<Record>& records, const f
         for (auto& row : table.rows) add_cost(row, experiments / table.dataset / (row.translator + ".json"));
     }
     if (tables.empty() && !dataset.empty()) {
-        fail("data set '{}': no published figures and no records (data sets with figures: {})", dataset,
+        fail("data set '{}': no published results and no records (data sets with results: {})", dataset,
              fmt::join(published.datasets(), ", "));
     }
     return tables;

@@ -91,7 +91,7 @@ std::string report_markdown(const std::vector<ReportTable>& tables) {
             text += fmt::format(" {} |", column.title);
             rule += "---|";
         }
-        text += fmt::format(" {} of the best epoch |{}---|\n", leading_metric().title, rule);
+        text += fmt::format(" {} at best validation |{}---|\n", leading_metric().title, rule);
         for (const auto& row : table.rows) {
             text +=
                 fmt::format("| {} | {} | {} | {} |", row.translator,

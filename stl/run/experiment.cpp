@@ -54,7 +54,7 @@ void note_setting(Origins& origins, const std::string& text, const std::string& 
 
 Json read_with_base(const fs::path& path, int depth, Origins& origins) {
     if (depth > deepest_base)
-        fail("{}: more than {} files deep in \"base\" (a circle?)", path.string(), deepest_base);
+        fail("{}: \"base\" files nested more than {} deep (a cycle?)", path.string(), deepest_base);
     // A file from elsewhere may name any file here as its base, and /dev/zero has no end.
     if (depth > 0) require_regular_file(path);
     if (const auto kind = kind_of_file(path); kind != FileKind::unknown && kind != FileKind::json)
@@ -87,7 +87,7 @@ void apply(Json& json, const Setting& setting, Origins& origins) {
             fail("--set {}: {} is not an object", setting.key, setting.key.substr(0, begin - 1));
         }
         if (dot == std::string::npos) {
-            if (setting.value.is_null() && place->erase(key) > 0) return;  // what stood there is not wanted
+            if (setting.value.is_null() && place->erase(key) > 0) return;  // null removes the key
             (*place)[key] = setting.value;
             if (!setting.text.empty()) note_setting(origins, setting.text, setting.key, setting.value);
             return;
@@ -101,13 +101,13 @@ void apply(Json& json, const Setting& setting, Origins& origins) {
     }
 }
 
-/// What a model states beside its data set must be the data set's.
+/// What a model states must agree with its data set.
 void require_same(const Json& stated, const std::string& where, const Json& of_data) {
     if (stated.is_null() || stated == of_data) return;
     fail("{}: {}, but the data set's is {}", where, stated.dump(), of_data.dump());
 }
 
-/// The model's keys; what the data set tells is that of a small frame for now.
+/// Reads the model's keys; until the data set's frame size is known, it is that of a small frame.
 void read_model(Experiment& e, Json model, const std::string& where) {
     if (!model.is_object()) fail("{}: not an object {{...}}", where);
     e.stated_shape = model.value("in_shape", Json(nullptr));

@@ -36,25 +36,30 @@ struct TrainOptions {
     int threads = 0;
     bool checkpoint_activations = false;
     OptimizerOptions optimizer;
-    ScheduleOptions schedule;  ///< its counts of steps are set by the trainer
+    ScheduleOptions schedule;  ///< the trainer sets its numbers of steps
 
     template <class Options, class Visit>
     static void each(Options& o, Visit&& key) {
-        key("epochs", o.epochs, at_least(1), "length of the run");
-        key("steps", o.steps, at_least(1), "instead of epochs");
-        key("batch_size", o.batch_size, at_least(1), "the last partial batch of an epoch is dropped");
+        key("epochs", o.epochs, at_least(1), "length of the run, in epochs");
+        key("steps", o.steps, at_least(1), "length of the run in steps, instead of epochs");
+        key("batch_size", o.batch_size, at_least(1),
+            "sequences per batch; the last partial batch of an epoch is dropped");
         OptimizerOptions::each(o.optimizer, key);
         ScheduleOptions::each(o.schedule, key);
-        key("precision", o.precision, one_of(training_precisions), "bf16: mixed precision; tf32: of GPUs");
-        key("seed", o.seed, at_least(0), "of the weights, the data and their order");
-        key("init", o.init, Rule{}, "a checkpoint or a run whose weights the run starts from");
-        key("shuffle", o.shuffle, Rule{}, "false keeps the stored order");
+        key("precision", o.precision, one_of(training_precisions),
+            "bf16: mixed precision; tf32: on GPUs only");
+        key("seed", o.seed, at_least(0), "seed of the weights, the data and their order");
+        key("init", o.init, Rule{},
+            "a checkpoint or a run (its last checkpoint) to start from, taking only its weights");
+        key("shuffle", o.shuffle, Rule{},
+            "shuffle the training sequences of every epoch; false: keep the stored order");
         key("alpha", o.alpha, not_negative(), "weight of TAU's differential-divergence term");
         key("clip_norm", o.clip_norm, not_negative(), "largest global norm of the gradients; 0: no clipping");
         key("save_every", o.save_every, at_least(0), "steps between checkpoints inside an epoch; 0: none");
         key("save_minutes", o.save_minutes, not_negative(),
-            "minutes between checkpoints inside an epoch; 0: not by time");
-        key("keep", o.keep, at_least(1), "number of last checkpoints to keep: last.pth, last.1.pth, ...");
+            "minutes between checkpoints inside an epoch; 0: none by time");
+        key("keep", o.keep, at_least(1),
+            "number of most recent checkpoints to keep: last.pth, last.1.pth, ...");
         key("log_every", o.log_every, at_least(1), "steps between lines of metrics.jsonl");
         key("threads", o.threads, between(0, 4096), "CPU threads; 0: all cores");
         key("checkpoint_activations", o.checkpoint_activations, Rule{},
@@ -62,23 +67,23 @@ struct TrainOptions {
     }
 };
 
-/// Where each key was read: "train.lr" -> "base.json: train.lr", or "--set train.lr=-1".
+/// Maps each key to the place it was read from: "train.lr" -> "base.json: train.lr", or "--set train.lr=-1".
 using Origins = std::map<std::string, std::string>;
 
 struct Experiment {
-    std::string file;  ///< where it was read, for messages
-    Origins origins;   ///< of keys that came from elsewhere too
+    std::string file;  ///< the file it was read from, for messages
+    Origins origins;   ///< of all keys, also those from base files and --set
     DatasetOptions dataset;
-    SimVPOptions model;  ///< but for the data set's frame size: model_for()
-    Json stated_shape;   ///< its in_shape; null: not stated
+    SimVPOptions model;  ///< without the data set's frame size, which model_for() adds
+    Json stated_shape;   ///< the model's in_shape; null: not stated
     TrainOptions train;
 
-    /// The model for sequences of `shape` (input frames from the data set's options). Error: a model whose
-    /// in_shape or output_frames are stated, and others.
+    /// The model for sequences of `shape` (input frames from the data set's options). Error: the model states an
+    /// in_shape or output_frames that differ from the data set's.
     SimVPOptions model_for(const SequenceShape& shape) const;
     /// "mmnist-moganet"
     std::string default_run_name() const;
-    /// A message about a key, "<file>: train.lr: ...", as one about the place that the key came from.
+    /// Replaces the file in a message about a key, "<file>: train.lr: ...", by the place that the key came from.
     std::string at_origin(const std::string& message) const;
 };
 
@@ -87,12 +92,12 @@ struct Experiment {
 struct Setting {
     std::string key;
     Json value;
-    std::string text{};  ///< as it was given, for messages: "--set train.lr=0.01"
+    std::string text{};  ///< as given on the command line, for messages: "--set train.lr=0.01"
 };
 Setting parse_setting(const std::string& text);
 
-/// The file's JSON with its "base" files under it and `settings` over it. Base paths are relative to the
-/// file. `origins`, where given, is told where each key came from.
+/// The file's JSON merged over its "base" files, with `settings` merged over it. Base paths are relative to the
+/// file. `origins`, if given, receives the place that each key came from.
 Json read_experiment_json(const fs::path& path, const std::vector<Setting>& settings = {},
                           Origins* origins = nullptr);
 /// Strict: an unknown key, a wrong type or an impossible value is an Error that names it.

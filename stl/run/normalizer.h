@@ -1,4 +1,4 @@
-// Between the stored range and the network's: the one place where mean and deviation are applied and undone.
+// Converts between stored values and the network's: the only place where normalisation is applied and undone.
 #pragma once
 
 #include "stl/data/normalization.h"
@@ -6,7 +6,7 @@
 
 namespace stl {
 
-/// Tensors are [B,T,C,H,W]. Without mean and deviation both functions give back what they get.
+/// Tensors are [B,T,C,H,W]. Without mean and standard deviation, both functions return their argument.
 class Normalizer {
   public:
     Normalizer() = default;

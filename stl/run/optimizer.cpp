@@ -55,7 +55,7 @@ const std::vector<OptimizerEntry>& optimizers() {
         {"adam", "Kingma & Ba 2015, fused; weight_decay is an L2 term", true, false, adam, adam_on_device},
         {"adamw", "Loshchilov & Hutter 2019, fused; weight_decay is decoupled", true, true, adamw,
          adamw_on_device},
-        {"sgd", "with Nesterov momentum betas[0]", false, false, sgd, nullptr},
+        {"sgd", "stochastic gradient descent with Nesterov momentum betas[0]", false, false, sgd, nullptr},
     };
     return list;
 }

@@ -28,7 +28,7 @@ struct OptimizerOptions {
     static void each(Options& o, Visit&& key);
 };
 
-/// What one step needs. Parameters without a gradient are left alone.
+/// What one step needs. Parameters without a gradient are not in it.
 struct OptimizerTensors {
     std::vector<torch::Tensor> parameters;
     std::vector<torch::Tensor> gradients;
@@ -40,10 +40,10 @@ struct OptimizerTensors {
 struct OptimizerEntry {
     std::string name;
     std::string help;
-    bool adaptive;   ///< with second moments and counted steps
+    bool adaptive;   ///< keeps second moments and counts steps
     bool decoupled;  ///< weight_decay acts on the parameters, not through the gradients
     void (*step)(OptimizerTensors& tensors, const OptimizerOptions& options, double lr, double beta1);
-    /// The same by a kernel of our own, with lr and beta1 in device memory; null: there is none.
+    /// The same, by one of our own kernels, with lr and beta1 in device memory; null: no such kernel.
     void (*step_on_device)(OptimizerTensors& tensors, const OptimizerOptions& options,
                            const torch::Tensor& settings, const gpu::KernelTable& kernels);
 };
@@ -52,31 +52,33 @@ const OptimizerEntry& find_optimizer(std::string_view name, std::string_view whe
 
 template <class Options, class Visit>
 void OptimizerOptions::each(Options& o, Visit&& key) {
-    key("optimizer", o.name, one_of("optimizer", names_of(optimizers())), "");
-    key("lr", o.lr, positive(), "learning rate (of a schedule that moves it, the largest)");
-    key("betas", o.betas, fraction(), "of Adam's moments; of SGD the first is the momentum");
-    key("eps", o.eps, not_negative(), "what Adam adds to its divisor");
-    key("weight_decay", o.weight_decay, not_negative(), "adam, sgd: in the gradients; adamw: of the weights");
+    key("optimizer", o.name, one_of("optimizer", names_of(optimizers())), "optimization algorithm");
+    key("lr", o.lr, positive(), "learning rate; if the schedule changes it, its largest value");
+    key("betas", o.betas, fraction(),
+        "decay rates of Adam's moment estimates; sgd: the first is the momentum");
+    key("eps", o.eps, not_negative(), "added to Adam's denominator for numerical stability");
+    key("weight_decay", o.weight_decay, not_negative(),
+        "weight decay; adam, sgd: L2 term in the gradients; adamw: decoupled");
 }
 
 class Optimizer {
   public:
-    /// `parameters`: leaves that require gradients. State is made here, on their devices.
+    /// `parameters`: leaves that require gradients. The state is allocated here, on their devices.
     Optimizer(std::vector<torch::Tensor> parameters, OptimizerOptions options);
 
-    /// One step with the gradients at hand; `beta1` replaces the options' where a schedule moves it.
+    /// One step with the current gradients; `beta1`, if the schedule changes it, replaces betas[0] of the options.
     void step(double lr, std::optional<double> beta1 = std::nullopt);
     /// The same step with lr and beta1 read from `settings` [2] (float32, on the parameters' device) when the
-    /// kernel runs, so that a captured graph sees them change; used() then says what they were.
+    /// kernel runs, so that a captured graph sees them change; call used() afterwards to record their values.
     void step_on_device(const torch::Tensor& settings, const gpu::KernelTable& kernels);
     bool has_step_on_device() const { return entry_->step_on_device != nullptr; }
     void used(double lr, std::optional<double> beta1);
     const OptimizerOptions& options() const { return options_; }
     void zero_grad();
-    /// Scales all gradients so that their common norm is at most `max_norm`; returns the norm before.
+    /// Scales all gradients so that their global norm is at most `max_norm`; returns the norm before scaling.
     torch::Tensor clip_gradients(double max_norm);
 
-    /// torch.optim's view of the state. `lr` and `beta1` are what the last step used.
+    /// The state as torch.optim stores it; `lr` and `beta1` are those of the last step.
     OptimizerState state() const;
     /// Error if the number of parameters or a shape differs.
     void load(const OptimizerState& state, const std::string& where);

@@ -68,10 +68,13 @@ ScheduleValue constant(const ScheduleOptions& options, std::int64_t) {
 
 const std::vector<ScheduleEntry>& schedules() {
     static const std::vector<ScheduleEntry> list{
-        {"onecycle", "up to lr and down again, by cosine, per step; moves Adam's beta1 against it", onecycle},
-        {"cosine", "down to min_lr by cosine, per epoch, after warmup_epoch epochs from warmup_lr", cosine},
-        {"step", "times decay_rate every decay_epoch epochs", step_decay},
-        {"constant", "lr throughout", constant},
+        {"onecycle",
+         "cosine rise to lr and cosine decay, per step; moves Adam's beta1 in the opposite direction",
+         onecycle},
+        {"cosine", "warmup_epoch epochs from warmup_lr to lr, then cosine decay to min_lr, per epoch",
+         cosine},
+        {"step", "multiplied by decay_rate every decay_epoch epochs", step_decay},
+        {"constant", "constant lr", constant},
     };
     return list;
 }

@@ -16,7 +16,7 @@ namespace stl {
 
 struct ScheduleOptions {
     std::string name = "onecycle";
-    double lr = 1e-3;  ///< the largest (onecycle), the first after warm-up (cosine, step)
+    double lr = 1e-3;  ///< the largest rate (onecycle), the first one after warm-up (cosine, step)
     std::int64_t epochs = 200;
     std::int64_t steps_per_epoch = 1;
     std::int64_t total_steps = 200;  ///< of the whole run
@@ -33,7 +33,7 @@ struct ScheduleOptions {
 
 struct ScheduleValue {
     double lr = 0;
-    std::optional<double> beta1;  ///< where the schedule moves Adam's momentum too
+    std::optional<double> beta1;  ///< if the schedule also changes Adam's beta1
 };
 
 /// What the optimizer uses for step `step` (from 0).
@@ -44,8 +44,8 @@ struct ScheduleValue {
 ///   constant  lr throughout.
 ScheduleValue schedule_value(const ScheduleOptions& options, std::int64_t step);
 
-/// What torch.optim.lr_scheduler's state_dict holds after `step` steps (onecycle; null for the others), and,
-/// put into `group`, the settings that OneCycleLR keeps in Adam's parameter group.
+/// The state_dict of torch.optim.lr_scheduler after `step` steps (onecycle; null for the others). Also adds to
+/// `group` the settings that OneCycleLR keeps in Adam's parameter group.
 Json torch_scheduler_state(const ScheduleOptions& options, std::int64_t step, Json& group);
 
 struct ScheduleEntry {
@@ -59,14 +59,14 @@ const ScheduleEntry& find_schedule(std::string_view name, std::string_view where
 
 template <class Options, class Visit>
 void ScheduleOptions::each(Options& o, Visit&& key) {
-    key("schedule", o.name, one_of("schedule", names_of(schedules())), "");
+    key("schedule", o.name, one_of("schedule", names_of(schedules())), "learning-rate schedule");
     key("final_div_factor", o.final_div_factor, positive(),
         "onecycle: the last rate is lr / 25 / final_div_factor");
     key("min_lr", o.min_lr, not_negative(), "cosine: the last rate");
     key("warmup_lr", o.warmup_lr, not_negative(), "cosine, step: the rate at the start of the warm-up");
-    key("warmup_epoch", o.warmup_epoch, at_least(0), "cosine, step: epochs of warm-up");
-    key("decay_epoch", o.decay_epoch, at_least(1), "step: epochs between two reductions");
-    key("decay_rate", o.decay_rate, positive(), "step: the factor of a reduction");
+    key("warmup_epoch", o.warmup_epoch, at_least(0), "cosine, step: epochs of linear warm-up");
+    key("decay_epoch", o.decay_epoch, at_least(1), "step: epochs between reductions of the rate");
+    key("decay_rate", o.decay_rate, positive(), "step: factor by which each reduction multiplies the rate");
 }
 
 }  // namespace stl

@@ -60,8 +60,10 @@ fs::path cuda_library() {
 void open_cuda_library(const std::string& device) {
     if (list_gpus().empty()) fail("{}: no NVIDIA GPU (or no driver) on this machine", device);
     if (dlopen(cuda_library().c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
-        fail("{}: LibTorch's CUDA part cannot be opened ({}); tools/setup fetches it on a machine with a GPU",
-             device, dlerror());
+        fail(
+            "{}: LibTorch's CUDA library cannot be loaded ({}); tools/setup installs it on a machine with a "
+            "GPU",
+            device, dlerror());
     }
     if (!torch::cuda::is_available())
         fail("{}: LibTorch finds no usable GPU (is the driver too old?)", device);
@@ -146,7 +148,8 @@ torch::Device open_device(const std::string& name, Reporter& reporter) {
     }
     open_cuda_library(name);
     const int count = static_cast<std::uint8_t>(torch::cuda::device_count());
-    if (index >= count) fail("{}: this machine has {}, numbered from 0", name, counted(count, "GPU"));
+    if (index >= count)
+        fail("{}: no such GPU; this machine has {}, numbered from 0", name, counted(count, "GPU"));
     const torch::Device device(torch::kCUDA, static_cast<c10::DeviceIndex>(index));
     // Streams and kernels of our own are those of the current device.
     c10::impl::getDeviceGuardImpl(torch::kCUDA)->setDevice(device);

@@ -10,7 +10,7 @@ namespace stl {
 
 ResolvedPrecision resolve_precision(Precision asked, Work work, torch::DeviceType device, Path path) {
     if (asked == Precision::fp16 && work == Work::training)
-        fail("fp16 is for inference, expected fp32, tf32 or bf16");
+        fail("fp16 is only for inference, expected fp32, tf32 or bf16");
     if (device != torch::kCPU) return {asked, ""};
     switch (asked) {
         case Precision::fp16:

@@ -1,4 +1,4 @@
-// A run's batches as tensors on the device: from a loader, or made there.
+// A run's batches as tensors on the device: from a loader, or generated on the device.
 #pragma once
 
 #include <functional>
@@ -16,32 +16,32 @@ namespace stl {
 TrainBatch split_batch(const Batch& batch, const SequenceShape& shape, std::int64_t input_frames,
                        torch::Device device);
 
-/// LoaderOptions::allocate for a device: pinned memory where copies to it gain from that, else null.
+/// LoaderOptions::allocate for a device: pinned memory if that speeds up copies to it, else null.
 std::function<std::shared_ptr<float[]>(std::int64_t)> batch_allocator(torch::Device device);
 
-/// LoaderOptions::threads for a device: one beside a network that uses the cores itself, half of them beside
+/// LoaderOptions::threads for a device: one if the network itself uses the CPU's cores, half of the cores if it runs on
 /// a GPU.
 int loader_threads(torch::Device device);
 
-/// Batch after batch, epoch after epoch, without end.
+/// An endless source of batches, epoch after epoch.
 class BatchSource {
   public:
     virtual ~BatchSource() = default;
     virtual TrainBatch next() = 0;
-    /// Whether the device makes them itself.
+    /// Whether the device generates them itself.
     virtual bool on_device() const { return false; }
 };
 
 struct BatchPlan {
     std::int64_t batch_size = 1;
     std::int64_t input_frames = 1;
-    bool shuffle = true;  ///< of stored sequences
+    bool shuffle = true;  ///< applies to stored sequences
     std::uint64_t seed = 0;
     std::int64_t first_epoch = 0, first_batch = 0;
     torch::Device device = torch::kCPU;
     const gpu::KernelTable* kernels = nullptr;  ///< the device's; null where it has none
 };
-/// `data` lives on as long as the source.
+/// `data` must outlive the source.
 std::unique_ptr<BatchSource> open_batches(const Dataset& data, const BatchPlan& plan);
 
 }  // namespace stl

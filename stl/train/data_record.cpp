@@ -69,7 +69,7 @@ std::string file_difference(const Json& before, const fs::path& file) {
     for (const auto& known : files_of(before)) {
         if (!known.is_object() || known.value("path", Json()) != Json(path)) continue;
         if (digest_of(known) != sample_digest(file))
-            return fmt::format("{}: other contents than the network was trained on", path);
+            return fmt::format("{}: its contents have changed since the network was trained on it", path);
     }
     return "";
 }

@@ -1,5 +1,5 @@
-// What a run is trained on, as its run.json keeps it under "trained_on", so that a resumed run and an evaluation notice
-// when the data are others.
+// The record of a run's training data, kept in its run.json under "trained_on", so that resuming and evaluating notice
+// if the data have changed.
 #pragma once
 
 #include <string>
@@ -14,13 +14,13 @@ namespace stl {
 /// file's size and of blocks spread over it (sample_digest()). validation: null for none.
 Json data_record(const Dataset& training, const Dataset* validation);
 
-/// The one in the run's run.json; null where it has none.
+/// The record in the run's run.json; null if it has none.
 Json stored_data_record(const RunFolder& run);
 
-/// What differs, in a line for a warning: "data.h5: other contents than the run was started with"; empty where nothing
-/// does. before: of stored_data_record().
+/// The difference, as one line for a warning: "data.h5: its contents have changed since the run was started"; empty if
+/// there is none. before: from stored_data_record().
 std::string data_difference(const Json& before, const Json& now);
-/// Likewise of one file, by its path: of the record or not in it.
+/// The same for one file, identified by its path; empty also if the record does not have it.
 std::string file_difference(const Json& before, const fs::path& file);
 
 }  // namespace stl

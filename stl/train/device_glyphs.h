@@ -1,8 +1,8 @@
-// Training batches of moving glyphs made by the device that trains on them (stl/gpu/moving_glyphs.h): the
-// glyphs live there, and nothing crosses from the host.
+// Training batches of moving glyphs, generated on the device that trains on them (stl/gpu/moving_glyphs.h): the
+// glyphs are kept there, and nothing is copied from the host.
 //
-// Same distribution as the host's sequences, other random numbers. Sequence `index` of an epoch depends on
-// the run's seed alone, so that a resumed run goes on with the same data.
+// They have the same distribution as the host's sequences, but different random numbers. Sequence `index` of an epoch
+// depends only on the run's seed, so that a resumed run continues with the same data.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,12 @@ namespace stl {
 
 class DeviceGlyphs {
   public:
-    /// Null where `data` is not a training set of moving glyphs, has pictures or noise, which the kernel does
-    /// not make, or `kernels`, the device's, is null.
+    /// Null if `data` is not a training set of moving glyphs, if it has background pictures or noise, which the kernel
+    /// cannot generate, or if `kernels` (the device's) is null.
     static std::unique_ptr<DeviceGlyphs> make(const Dataset& data, torch::Device device,
                                               const gpu::KernelTable* kernels);
 
-    /// For a scene without pictures or noise.
+    /// `scene` must have no background pictures and no noise.
     DeviceGlyphs(const MovingScene& scene, std::uint64_t seed, torch::Device device,
                  const gpu::KernelTable& kernels);
 

@@ -103,7 +103,8 @@ class GraphStep : public TrainStep {
 std::unique_ptr<TrainStep> make_graph_step(SimVP model, Optimizer& optimizer, const TrainOptions& options,
                                            const gpu::KernelTable& kernels, std::unique_ptr<gpu::Graph> graph,
                                            Reporter& reporter) {
-    if (!optimizer.has_step_on_device()) fail("{}: has no step for a graph", optimizer.options().name);
+    if (!optimizer.has_step_on_device())
+        fail("{}: has no step that can be captured as a graph", optimizer.options().name);
     return std::make_unique<GraphStep>(std::move(model), optimizer, options, kernels, std::move(graph),
                                        reporter);
 }
@@ -117,7 +118,7 @@ std::unique_ptr<TrainStep> make_train_step(SimVP model, Optimizer& optimizer, co
     if (problem.empty() && !optimizer.has_step_on_device())
         problem = fmt::format("{} has no step with its numbers on the device", optimizer.options().name);
     if (problem.empty()) {
-        reporter.info("training steps on " + device.str() + ": one graph each, kernels of our own");
+        reporter.info("training steps on " + device.str() + ": one CUDA graph per step, stl's own kernels");
         return make_graph_step(std::move(model), optimizer, options, *kernels, kernels->make_graph(),
                                reporter);
     }

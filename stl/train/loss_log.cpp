@@ -8,7 +8,7 @@ namespace stl {
 
 std::string what_stays(const RunFolder& folder) {
     const auto kept = folder.checkpoint("last");
-    return fs::exists(kept) ? "the checkpoint before it stays at " + kept.string()
+    return fs::exists(kept) ? "the previous checkpoint is kept: " + kept.string()
                             : "no checkpoint was made yet";
 }
 

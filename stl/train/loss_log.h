@@ -1,4 +1,4 @@
-// The losses of a run: read from the device as late as the log allows, checked, and written down.
+// The losses of a run: read from the device as late as the log allows, checked, and written to the log.
 #pragma once
 
 #include <chrono>
@@ -21,15 +21,15 @@ class LossLog {
     };
     LossLog(const RunFolder& folder, Settings settings);
 
-    /// Goes on after `step`, `epoch_sum` being the sum of this epoch's losses so far.
+    /// Continues after `step`; `epoch_sum` is the sum of this epoch's losses so far.
     void start_at(std::int64_t step, double epoch_sum);
-    /// Of step `step` (from 1). Where `loss` lives on a GPU it is not read before flush().
+    /// Adds the loss of step `step` (from 1). A `loss` on a GPU is not read before flush().
     void add(std::int64_t step, double lr, const torch::Tensor& loss);
     /// Reads what is pending and writes the lines that are due. Error naming the step whose loss is not
     /// finite.
     void flush();
-    /// An epoch's line; the next epoch's sum starts at zero. `line` gets "steps" (done so far; only a step's
-    /// line has "step") and "epoch" put in front.
+    /// An epoch's line; the next epoch's sum starts at zero. "steps" (steps done so far; the lines of single
+    /// steps have "step" instead) and "epoch" are added at the front of `line`.
     void end_epoch(Json line);
 
     bool due(std::int64_t step) const { return step % settings_.log_every == 0; }
@@ -58,11 +58,11 @@ class LossLog {
     std::chrono::steady_clock::time_point window_start_ = std::chrono::steady_clock::now();
 };
 
-/// The end of a message: "the checkpoint before it stays at RUN/checkpoints/last.pth" or, where there is
-/// none, "no checkpoint was made yet".
+/// The end of a message: "the previous checkpoint is kept: RUN/checkpoints/last.pth" or, if there is
+/// none, "no checkpoint has been written yet".
 std::string what_stays(const RunFolder& folder);
 
-/// As it is printed: without the sign that a NaN may have.
+/// The value to print: a NaN without a sign.
 double shown(double value);
 
 /// Throws "step 12: the loss is nan; ..." unless `loss` is finite.

@@ -125,7 +125,7 @@ void warn_about_data(const Experiment& experiment, const Dataset& training, cons
     } else if (set.val_sequences) {
         warn(
             fmt::format("dataset.val_sequences is {}, but no sequence is marked for validation: "
-                        "training does without",
+                        "training runs without validation",
                         *set.val_sequences));
     }
 }

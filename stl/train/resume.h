@@ -1,4 +1,4 @@
-// Going on with a run: what has to be as it was, and from which checkpoint.
+// Resuming a run: which settings must be unchanged, and from which checkpoint it continues.
 #pragma once
 
 #include <optional>
@@ -11,22 +11,22 @@
 
 namespace stl {
 
-/// `resolved`: the experiment, complete. Error: a setting of the folder's experiment.json that would change the
-/// losses is another.
+/// `resolved`: the complete experiment. Error: a setting that would change the losses differs from the folder's
+/// experiment.json.
 void require_settings(const RunFolder& folder, const Json& resolved);
-/// Likewise of the experiment that the checkpoint was made by, of the keys that both know (so that a run of an
-/// earlier version goes on). Error: it is another run's.
+/// The same for the experiment recorded in the checkpoint, comparing only keys that both have (so that runs of
+/// earlier versions can continue). Error: the checkpoint belongs to a different run.
 void require_own(const Checkpoint& checkpoint, const Json& resolved, const std::string& where);
 
-/// Whether a run without a last checkpoint may start over: it was interrupted before its first one, of whose epoch it
-/// has no more than the best weights and the line.
+/// Whether a run without a last checkpoint may start over: it was interrupted before writing its first one, and has at
+/// most the best weights and the log line of the first epoch.
 bool may_start_over(const RunFolder& folder);
 
 struct LastCheckpoint {
     fs::path path;
     Checkpoint checkpoint;
 };
-/// The newest last checkpoint that is whole; warns of a newer one that is missing or damaged. Nothing where there are
+/// The newest of the last checkpoints that is intact; warns if newer ones are missing or damaged. Nullopt if there are
 /// none at all. Error: all are damaged.
 std::optional<LastCheckpoint> newest_checkpoint(const RunFolder& folder, Reporter& reporter);
 

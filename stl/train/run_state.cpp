@@ -29,7 +29,9 @@ void restore_random_numbers(torch::Device device, const Checkpoint& checkpoint, 
     if (stored->second.numel() == generator.get_state().numel()) {
         generator.set_state(stored->second.clone());
     } else {
-        reporter.warn(path.string() + ": written on another kind of device; random numbers start over");
+        reporter.warn(path.string() +
+                      ": written on another kind of device; its random state is not restored, so results "
+                      "differ from an uninterrupted run");
     }
 }
 
@@ -53,7 +55,7 @@ std::int64_t foreign_steps(const Checkpoint& checkpoint, const std::string& wher
         scheduler["last_epoch"].is_number_integer()) {
         return scheduler["last_epoch"].get<std::int64_t>();
     }
-    fail("{}: does not say how many steps it has made (no global_step, and SGD counts none)", where);
+    fail("{}: does not record the number of steps (no global_step, and SGD does not count them)", where);
 }
 
 /// Of a checkpoint with an optimizer's state. Another program's, without a record of ours, tells its steps alone.

@@ -1,4 +1,4 @@
-// What a run saves and takes up again: weights, optimizer, random numbers, and how far it has come.
+// The state that a run saves and restores: weights, optimizer, random numbers, and its progress.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +17,13 @@
 
 namespace stl {
 
-/// How far a run has come; its checkpoints keep it under "stl".
+/// A run's progress, which its checkpoints store under "stl".
 struct Standing {
     std::int64_t step = 0;  ///< steps done
-    double epoch_sum = 0;   ///< of the losses of the epoch that is under way
-    double seconds = 0;     ///< of all steps
+    double epoch_sum = 0;   ///< sum of the losses of the current epoch
+    double seconds = 0;     ///< time spent on all steps
     double best_loss = std::numeric_limits<double>::infinity();
-    bool validation_pending = false;  ///< of the epoch that `step` ends
+    bool validation_pending = false;  ///< the epoch that ends with `step` still has to be validated
 };
 
 struct RunState {
@@ -33,19 +33,20 @@ struct RunState {
     ScheduleOptions schedule{};
     SimVP model{nullptr};
     std::unique_ptr<Optimizer> optimizer{};
-    Json record{};                 ///< what every checkpoint tells under "stl" beside the standing
-    Standing now{};                ///< but for `seconds`: of the calls before this one
-    bool last_is_damaged = false;  ///< or missing: an earlier checkpoint was taken
+    Json record{};                 ///< what every checkpoint stores under "stl" in addition to the progress
+    Standing now{};                ///< `seconds` in it: of earlier calls only
+    bool last_is_damaged = false;  ///< or missing, so that an earlier checkpoint was restored
 
-    /// Of all steps, this call's included.
+    /// Time spent on all steps, including those of this call.
     double seconds() const { return now.seconds + seconds_since(started); }
 
-    /// Goes on from the run's newest checkpoint, exactly; warns where numbers start over or steps are lost. False: there
-    /// is none, and the run may start over. Error: it may not; a checkpoint that is another run's, or tells too little.
+    /// Restores the run's newest checkpoint exactly; warns if random numbers cannot be restored or steps are lost.
+    /// False: there is none, and the run may start over. Error: there is none, and it may not; the checkpoint belongs
+    /// to another run or is incomplete.
     bool restore(const RunFolder& folder, Reporter& reporter);
-    /// Error: weights that are not finite.
+    /// Saves the best checkpoint. Error: weights that are not finite.
     void save_best(const RunFolder& folder) const;
-    /// As the newest of `keep`.
+    /// Saves the last checkpoint, keeping `keep` of them in all.
     void save_last(const RunFolder& folder, std::int64_t keep);
 
   private:

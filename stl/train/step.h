@@ -19,16 +19,16 @@ struct TrainBatch {
     torch::Tensor input;
     torch::Tensor target;
 };
-/// As the network sees it.
+/// The batch in the network's values.
 TrainBatch normalized(const TrainBatch& batch, const Normalizer& normalizer);
 
-/// A step that can be made again and again. A faster one (graph_step.h) gives the same loss and the same
-/// update as the plain one, within its precision.
+/// A reusable training step. A faster implementation (graph_step.h) gives the same loss and update as the plain
+/// one, within the precision.
 class TrainStep {
   public:
     virtual ~TrainStep() = default;
-    /// Makes the step and returns its loss as a scalar on the model's device. `check` sees the loss before
-    /// the weights change, and may throw; null where waiting for the device would cost too much.
+    /// Makes the step and returns its loss as a scalar on the model's device. `check` is called with the loss before
+    /// the weights change, and may throw; null if waiting for the device would cost too much.
     using LossCheck = std::function<void(const torch::Tensor& loss)>;
     virtual torch::Tensor operator()(const TrainBatch& batch, const ScheduleValue& settings,
                                      const LossCheck& check) = 0;
@@ -37,8 +37,8 @@ class TrainStep {
 /// Mean squared error over the target frames, plus train.alpha times TAU's term.
 torch::Tensor training_loss(const torch::Tensor& prediction, const torch::Tensor& target, double alpha);
 
-/// Forward and loss, with mixed precision where train.precision is bf16. TF32 is the step's, since the backward pass
-/// takes part.
+/// Forward and loss, with mixed precision where train.precision is bf16. TF32 is
+/// switched by the step, since the backward pass uses it too.
 torch::Tensor forward_loss(SimVP& model, const TrainBatch& batch, const TrainOptions& options);
 
 /// The reference: eager, with automatic mixed precision where train.precision is bf16.

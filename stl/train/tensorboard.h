@@ -16,9 +16,10 @@ namespace stl {
 
 class TensorBoardWriter {
   public:
-    /// Makes events.out.tfevents.<seconds>.stl in `folder`.
+    /// Creates events.out.tfevents.<seconds>.stl in `folder`.
     explicit TensorBoardWriter(const fs::path& folder);
-    /// What other files of the folder hold of `step` and later is done again: TensorBoard leaves it out.
+    /// Marks that training restarts at `step`: TensorBoard then ignores what other files in the folder have for `step`
+    /// and later.
     void restart_at(std::int64_t step);
     void add(std::int64_t step, const std::vector<std::pair<std::string, double>>& scalars);
 

@@ -42,8 +42,8 @@ std::string utc_now() {
 void require_finite_data(const TrainBatch& batch, double loss, std::int64_t step, const RunFolder& folder) {
     if (torch::isfinite(batch.input).all().item<bool>() && torch::isfinite(batch.target).all().item<bool>())
         return;
-    fail("step {}: the loss is {}: the training sequences hold values that are not finite; {}", step,
-         shown(loss), what_stays(folder));
+    fail("step {}: the loss is {}, because the training sequences contain values that are not finite; {}",
+         step, shown(loss), what_stays(folder));
 }
 
 class Trainer {
@@ -224,7 +224,7 @@ void Trainer::train_until_stopped() {
                                     .first_batch = state_.now.step % state_.schedule.steps_per_epoch,
                                     .device = state_.device,
                                     .kernels = gpu::kernels_for(state_.device)});
-    if (batches->on_device()) reporter_.info("training sequences are made on " + state_.device.str());
+    if (batches->on_device()) reporter_.info("training sequences are generated on " + state_.device.str());
     state_.model->train();
     std::int64_t saved_at = -1;
     while (state_.now.step < state_.schedule.total_steps) {
@@ -299,7 +299,7 @@ void Trainer::end_epoch(const StopRequested& stop) {
         line.erase("per_frame");
         if (!std::isfinite(result->loss)) {
             reporter_.warn(
-                fmt::format("step {}: the validation loss is {}, so these weights are not kept as the best",
+                fmt::format("step {}: the validation loss is {}, so these weights are not saved as the best",
                             state_.now.step, shown(result->loss)));
         }
         if (result->loss < state_.now.best_loss) {

@@ -14,34 +14,34 @@ namespace stl {
 struct TrainRequest {
     Experiment experiment;
     fs::path run;         ///< the run's folder
-    bool resume = false;  ///< go on with the run if there is one, else start it
-    bool force = false;   ///< replace what is there
+    bool resume = false;  ///< continue the run if it exists, else start it
+    bool force = false;   ///< replace an existing run
     std::string device = "auto";
-    double max_minutes = 0;  ///< stop after so long, saved; 0: no limit
+    double max_minutes = 0;  ///< save and stop after this many minutes; 0: no limit
     std::string command;     ///< for run.json
 };
 
 struct TrainOutcome {
-    std::int64_t steps = 0;  ///< done in all
+    std::int64_t steps = 0;  ///< done in total, over all calls
     std::int64_t total_steps = 0;
-    double seconds = 0;                      ///< of all steps, whichever call did them
-    bool interrupted = false;                ///< `stop` asked for it
+    double seconds = 0;                      ///< spent on all steps, over all calls
+    bool interrupted = false;                ///< `stop` returned true
     bool validation_pending = false;         ///< stopped inside the validation of its last epoch
     std::optional<MetricValues> validation;  ///< the last one
 
     bool finished() const { return steps >= total_steps && !validation_pending; }
 };
 
-/// Trains until the schedule's end, the time limit or `stop`, which is asked in validation too (a resumed run
-/// does the epoch's validation again). Whatever ends it, the last good state is saved. With a fixed number of
-/// threads on a CPU, a run that was stopped and resumed gives the same losses, bit for bit.
+/// Trains until the schedule ends, the time limit is reached or `stop` returns true, which is also checked during
+/// validation (a resumed run then repeats the epoch's validation). In every case, the last good state is saved. With a
+/// fixed number of threads on a CPU, a run that was stopped and resumed gives the same losses, bit for bit.
 ///
-/// A run that resumes starts over where it was interrupted before its first checkpoint, and goes on from an earlier one
-/// where the last is damaged; it warns of either.
+/// If a run was interrupted before its first checkpoint, resuming starts it over; if its last checkpoint is damaged, it
+/// continues from an earlier one. It warns in both cases.
 ///
-/// Errors: a run that exists (without resume or force), or that another process trains; a resumed run with
-/// other settings; a loss that is not finite (names the step; the checkpoint before it stays); out of memory
-/// (names a batch size that fits; a model or a batch far too large is refused before it is made).
+/// Errors: a run that exists (without resume or force), or that another process is training; a resumed run with
+/// different settings; a loss that is not finite (names the step; the previous checkpoint is kept); out of memory
+/// (names a batch size that fits; a model or a batch that is far too large is refused before anything is allocated).
 TrainOutcome train(const TrainRequest& request, Reporter& reporter, const StopRequested& stop = {});
 
 }  // namespace stl

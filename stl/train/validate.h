@@ -10,11 +10,11 @@
 namespace stl {
 
 struct Validation {
-    double loss = 0;       ///< mean squared error per value of the network's range
+    double loss = 0;       ///< mean squared error per value, in the network's normalised values
     MetricValues metrics;  ///< in the stored range
 };
 
-/// The model is put into evaluation mode for the time. Throws Interrupted when `stop` says so.
+/// Puts the model into evaluation mode while it runs. Throws Interrupted when `stop` returns true.
 Validation validate(SimVP model, const Dataset& data, std::int64_t batch_size, torch::Device device,
                     const Normalizer& normalizer = {}, const StopRequested& stop = {});
 

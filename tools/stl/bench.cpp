@@ -167,7 +167,7 @@ void print_rows(const Session& session, const std::vector<Row>& rows, const Cons
                                   ratio, bytes_text(static_cast<std::uint64_t>(row.timing.peak_memory)),
                                   achieved(session, row)));
     }
-    console.flush();  // whatever becomes of the next
+    console.flush();  // even if the next one crashes
 }
 
 void print_profile(const Session& session, const NamedTrace& named, const Console& console) {
@@ -275,12 +275,12 @@ void add_bench(CLI::App& app, Console& console) {
     command->add_option("--work", arguments->work, work_help())
         ->check(CLI::IsMember(works))
         ->capture_default_str();
-    command->add_option("--compare", arguments->compare, "paths to time in turn, e.g. plain,fast")
+    command->add_option("--compare", arguments->compare, "implementations to time in turn, e.g. plain,fast")
         ->delimiter(',');
-    command->add_option("--warmup", arguments->warmup, "untimed runs before the timed ones")
+    command->add_option("--warmup", arguments->warmup, "untimed repetitions before the timed ones")
         ->capture_default_str()
         ->check(not_negative);
-    command->add_option("--repeats", arguments->repeats, "timed runs")
+    command->add_option("--repeats", arguments->repeats, "timed repetitions")
         ->capture_default_str()
         ->check(positive);
     begin_group(*command, "Model (default: the experiment's)");
@@ -292,7 +292,9 @@ void add_bench(CLI::App& app, Console& console) {
         ->add_option("--translator", arguments->translators,
                      "translators to time, separated by commas, or all")
         ->delimiter(',');
-    command->add_option("--size", arguments->size, "H,W, or one number for both: frame size in pixels")
+    command
+        ->add_option("--size", arguments->size,
+                     "frame size in pixels: H,W (height first), or one number for both")
         ->delimiter(',')
         ->allow_extra_args(false)
         ->check(positive);
@@ -302,7 +304,7 @@ void add_bench(CLI::App& app, Console& console) {
         ->check(positive);
     add_device_option(*command, arguments->device);
     add_member_option<Precision>(*command, "--precision", arguments->precision,
-                                 "fp32, bf16, on a GPU tf32, or (inference on a GPU) fp16 (default: the "
+                                 "fp32 or bf16; on a GPU also tf32 and, for inference, fp16 (default: the "
                                  "experiment's, or fp32)");
     add_threads_option(*command, arguments->threads);
     command->add_flag(

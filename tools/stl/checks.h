@@ -10,7 +10,7 @@
 
 namespace stl::tools {
 
-/// CLI11 takes what is not a 64-bit integer for the nearest one that is.
+/// CLI11 silently replaces a number that does not fit into 64 bits by the nearest one that does.
 constexpr double integers_end = 0x1p63;
 
 /// "" for a number that fits and is below `end`, else what is wrong with `text`.
@@ -30,7 +30,7 @@ inline const CLI::Validator positive(
     },
     "POSITIVE");
 
-/// "--start: -1, expected 0 or a number over it"
+/// "--start: -1, expected a number of at least 0"
 inline const CLI::Validator not_negative(
     [](std::string& text) {
         return misfit(
@@ -62,11 +62,12 @@ inline const CLI::Validator finite(
 inline const CLI::Validator not_empty(
     [](std::string& text) { return std::string(text.empty() ? "empty, expected a name" : ""); }, "");
 
-/// Of commands that read files which may come from anywhere.
+/// --allow-external, for commands that read files of unknown origin.
 inline CLI::Option* add_allow_external(CLI::App& command, ExternalFiles& external) {
     return command
-        .add_flag("--allow-external", external.allowed,
-                  "let an input file name other files (HDF5 links, playlists) wherever they lie")
+        .add_flag(
+            "--allow-external", external.allowed,
+            "also read other files that an input file refers to (HDF5 links, playlists), wherever they are")
         ->group("Input");
 }
 

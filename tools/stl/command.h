@@ -1,6 +1,6 @@
 // What a subcommand is: a function that adds its options to the command line and, when chosen, runs.
 //
-// A member is one file, tools/<name>.cpp, with `void add_<name>(CLI::App&, Console&)`, and one line in
+// A member is one file, tools/stl/<name>.cpp, with `void add_<name>(CLI::App&, Console&)`, and one line in
 // main.cpp's list. Its options struct stands at the top of the file. Errors are thrown (stl/core/error.h);
 // main prints them.
 #pragma once
@@ -13,7 +13,7 @@ namespace stl::tools {
 
 using AddCommand = void (*)(CLI::App& app, Console& console);
 
-/// Options that are added from here on stand under this heading of the command's --help.
+/// Puts the options that are added from here on under this heading of the command's --help.
 inline void begin_group(CLI::App& command, const char* heading) {
     command.option_defaults()->group(heading);
 }
@@ -21,9 +21,9 @@ inline void begin_group(CLI::App& command, const char* heading) {
 /// Shows command lines at the end of the command's --help.
 void add_examples(CLI::App& command, const std::vector<std::string>& lines);
 
-/// The command as a shell takes it: "stl train a.json --run 'my run'". `arguments`: Console::arguments().
+/// The command, quoted for a shell: "stl train a.json --run 'my run'". `arguments`: Console::arguments().
 std::string command_line(const std::vector<std::string>& arguments);
-/// The same with --resume, which goes on where `stl train` stopped.
+/// The same with --resume, which continues where `stl train` stopped.
 std::string resuming_line(std::vector<std::string> arguments);
 
 }  // namespace stl::tools

@@ -9,7 +9,8 @@
 namespace stl::tools {
 
 inline void add_device_option(CLI::App& command, std::string& device) {
-    command.add_option("--device", device, "cpu, cuda, cuda:<number> or auto")
+    command
+        .add_option("--device", device, "cpu, cuda, cuda:<number> or auto (a GPU if there is a usable one)")
         ->group("Compute")
         ->capture_default_str();
 }
@@ -34,8 +35,8 @@ CLI::Option* add_member_option(CLI::App& command, const std::string& name, Value
 inline void add_compute_options(CLI::App& command, PredictorOptions& options) {
     add_device_option(command, options.device);
     add_member_option<Precision>(command, "--precision", options.precision,
-                                 "fp32; faster and less exact: bf16 (CPUs with bfloat16 arithmetic and "
-                                 "GPUs), tf32 and fp16 (GPUs)")
+                                 "fp32, or faster and less exact: bf16 (CPUs with bfloat16 arithmetic and "
+                                 "GPUs), tf32 or fp16 (GPUs only)")
         ->group("Compute")
         ->default_str(name_of(options.precision));
     add_threads_option(command, options.threads);
@@ -49,7 +50,7 @@ inline void add_checkpoint_options(CLI::App& command, std::string& weights, std:
         ->capture_default_str();
     command
         .add_option("--model", model_json,
-                    "model or experiment .json, for a checkpoint without its configuration")
+                    "model or experiment .json, for a checkpoint that does not contain its configuration")
         ->group("Model");
 }
 

@@ -22,13 +22,13 @@ class Console : public Reporter {
     Console();
     ~Console() override;
 
-    /// A line of the result, on standard output. Error: it cannot be written (a reader that has seen enough
-    /// and closed its pipe is none).
+    /// Writes a line of the result to standard output. Error: it cannot be written (a pipe that its reader has
+    /// closed is not an error).
     void print(const std::string& line) const;
     void print(const char* line) const { print(std::string(line)); }
     /// JSON alone on standard output.
     void print(const Json& json) const;
-    /// Writes what is still held back; so does an Error.
+    /// Writes what is still buffered. Error: as print().
     void flush() const;
 
     void info(const std::string& line) override;
@@ -54,11 +54,11 @@ class Console : public Reporter {
     std::vector<std::string> arguments_;
 };
 
-/// True once Ctrl-C (or SIGTERM, or SIGHUP) came; a second one ends the program at once.
+/// True once Ctrl-C (SIGINT), SIGTERM or SIGHUP was received; a second one ends the program at once.
 bool interrupted();
-/// Has the program hear of them (of SIGHUP unless nohup started it).
+/// Installs the handlers of these signals (of SIGHUP unless nohup started the program).
 void watch_interrupts();
-/// A standard stream that the caller closed must not become the first file that is opened.
+/// Opens /dev/null for standard streams that the caller closed, lest the next file opened take their place.
 void hold_standard_streams();
 
 }  // namespace stl::tools

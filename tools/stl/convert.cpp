@@ -33,7 +33,8 @@ void record_model(Checkpoint& checkpoint, const ConvertArguments& arguments, con
     } catch (const Error& error) {
         const bool recorded = checkpoint.stl.is_object() && checkpoint.stl.contains("model");
         if (!hints.is_null() || recorded || !has_encoder(checkpoint.state)) throw;
-        console.info(fmt::format("written without a configuration: {}", error.what()));
+        console.info(
+            fmt::format("the checkpoint is written without the model's configuration: {}", error.what()));
         return;
     }
     SimVPImpl model(*options, Weights::unset);
@@ -47,7 +48,7 @@ void run_convert(const ConvertArguments& arguments, Console& console) {
     const fs::path output(arguments.output);
     const auto extension = lower_case(output.extension().string());
     if (extension != ".pth" && extension != ".pt" && extension != ".safetensors") {
-        fail("{}: unknown format '{}', expected .pth or .safetensors", arguments.output, extension);
+        fail("{}: unknown format '{}', expected .pth, .pt or .safetensors", arguments.output, extension);
     }
     const bool safetensors = extension == ".safetensors";
     const auto input = checkpoint_of(arguments.input, arguments.weights);

@@ -79,7 +79,7 @@ std::string_view file_at(const void* pointer, std::array<char, longest>& text) {
     return found;
 }
 
-/// In place, and of the same length, so that the file is whole at any moment.
+/// Overwrites the state in place with the same number of bytes, so that the file is valid JSON at any moment.
 void mark_run() {
     if (run_file[0] == '\0') return;
     const int file = ::open(run_file.data(), O_RDWR | O_CLOEXEC);
@@ -111,7 +111,7 @@ const char* name_of(int signal) {
     }
 }
 
-/// The kernel says by SIGBUS that a file that is read through memory became shorter, or that its disk is gone.
+/// SIGBUS means that a memory-mapped file was truncated, or that its disk is gone.
 void on_crash(int signal, siginfo_t* info, void* /*context*/) {
     static std::array<char, longest> text;
     // Sent by a process, it has no address.

@@ -8,10 +8,10 @@
 
 namespace stl::tools {
 
-/// Installs the handlers. A crash then ends the program by its signal, as without them; a file that was cut short while
-/// it was read through memory is not a crash of ours, and ends it with status 1 and a line that names the file.
+/// Installs the handlers. A crash still ends the program by its signal. If a memory-mapped file was truncated while it
+/// was read (SIGBUS), that is not a bug in stl: the program ends with status 1 and a line that names the file.
 void watch_crashes(const std::string& command_line);
-/// While it lives, a crash sets "state" to "failed" in this run.json, where it is "running".
+/// While this object lives, a crash changes "state" in this run.json from "running" to "failed".
 class MarksRunOnCrash {
   public:
     explicit MarksRunOnCrash(const fs::path& run_file);

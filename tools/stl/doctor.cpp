@@ -109,7 +109,8 @@ std::vector<std::string> missing(const Json& report) {
         lines.push_back("no NVIDIA GPU: everything runs on the CPU");
     } else if (!has_cuda_library()) {
         lines.push_back(
-            "a GPU, but LibTorch has no CUDA part: everything runs on the CPU; tools/setup fetches it");
+            "there is a GPU, but LibTorch lacks its CUDA library: everything runs on the CPU; tools/setup "
+            "installs it");
     }
     std::string reason;
     std::vector<std::string> works;
@@ -121,7 +122,7 @@ std::vector<std::string> missing(const Json& report) {
     }
     if (!works.empty())
         lines.push_back(
-            fmt::format("{}: {} asked for in bf16 will be in fp32", reason, fmt::join(works, " and ")));
+            fmt::format("{}: {} in bf16 will be computed in fp32", reason, fmt::join(works, " and ")));
     for (const auto& [name, there] : report["encoders"].items()) {
         if (there.is_null()) lines.push_back("no encoder for " + name + ": install an FFmpeg that has one");
     }
@@ -161,10 +162,11 @@ std::string products_text(const Json& products) {
     constexpr double giga = 1e9;
     const double fp32 = products["fp32"].get<double>();
     if (products["bf16"].is_null())
-        return fmt::format("{:.0f} GFLOP/s in fp32; no bfloat16 arithmetic; advised: fp32", fp32 / giga);
+        return fmt::format("{:.0f} GFLOP/s in fp32; no bfloat16 arithmetic; recommended: fp32", fp32 / giga);
     const double bf16 = products["bf16"].get<double>();
-    return fmt::format("{:.0f} GFLOP/s in fp32, {:.0f} in bf16 (measured now); advised for prediction: {}",
-                       fp32 / giga, bf16 / giga, products["advised"].get<std::string>());
+    return fmt::format(
+        "{:.0f} GFLOP/s in fp32, {:.0f} in bf16 (measured now); recommended for prediction: {}", fp32 / giga,
+        bf16 / giga, products["advised"].get<std::string>());
 }
 
 void print_report(const Json& report, Console& console) {
@@ -177,15 +179,16 @@ void print_report(const Json& report, Console& console) {
         line(key, report[key].get<std::string>());
     for (const auto& device : report["devices"]) {
         const auto kernels = device.value("kernels", std::string());
-        line("device", fmt::format("{}: {}{}, {} free", device["device"].get<std::string>(),
-                                   device["name"].get<std::string>(),
-                                   kernels.empty() ? "" : fmt::format(" (kernels of our own: {})", kernels),
-                                   bytes_text(device["free_bytes"].get<std::uint64_t>())));
+        line("device",
+             fmt::format("{}: {}{}, {} free", device["device"].get<std::string>(),
+                         device["name"].get<std::string>(),
+                         kernels.empty() ? "" : fmt::format(" (stl's own CUDA kernels: {})", kernels),
+                         bytes_text(device["free_bytes"].get<std::uint64_t>())));
     }
     const auto& cpu = report["devices"].front();
     line("amx", cpu["amx"].get<std::string>());
     line("caches", caches_text(cpu["caches"]));
-    line("products", products_text(cpu["products"]));
+    line("matrix products", products_text(cpu["products"]));
     line("libraries", report["math_libraries"].get<std::string>());
     std::string encoders;
     for (const auto& [name, there] : report["encoders"].items()) {

@@ -55,7 +55,7 @@ void print_published(const Json& row, Console& console) {
 
 void print_evaluation(const Json& document, const Evaluation& e, const Predictor& p, Console& console) {
     // A run of less than an epoch, or a foreign file, has no number to show.
-    const auto trained = p.epoch() > 0 ? ", " + counted(p.epoch(), "epoch") + " trained" : std::string();
+    const auto trained = p.epoch() > 0 ? ", trained for " + counted(p.epoch(), "epoch") : std::string();
     console.print(fmt::format("{}: {}, {} parameters, {} multiply-adds{}", p.checkpoint().string(),
                               p.model().translator, count_text(p.parameters()),
                               count_text(document["macs"].get<std::int64_t>()), trained));
@@ -77,13 +77,13 @@ void warn_of_baselines(const Evaluation& e, Console& console) {
     for (std::size_t i = 0; i < e.trivial.size(); ++i) {
         const auto trivial = e.trivial[i].second[metric.key];
         if (is_better(metric, ours, trivial)) continue;
-        console.warn(fmt::format("the network does not beat the predictor '{}': {} {:.{}f}, against {:.{}f}",
-                                 trivial_predictors()[i].help, metric.title, ours, metric.digits, trivial,
-                                 metric.digits));
+        console.warn(fmt::format(
+            "the network is no better than the baseline '{}': {} {:.{}f}, compared with {:.{}f}",
+            trivial_predictors()[i].help, metric.title, ours, metric.digits, trivial, metric.digits));
     }
 }
 
-/// The record has the best weights by validation beside the last.
+/// The record also has the weights with the best validation loss.
 Json with_best(const EvaluateArguments& a, const Json& document, const Predictor& predictor,
                const Dataset& data, const EvaluateOptions& options, Console& console) {
     std::optional<Evaluation> best;
@@ -100,7 +100,7 @@ Json with_best(const EvaluateArguments& a, const Json& document, const Predictor
     return record_document(document, predictor, data.files(), best, best_epoch);
 }
 
-/// A run may lie where nothing can be written; what was measured is told all the same.
+/// A run may be in a read-only folder; the results are printed all the same.
 void keep_in_run(const RunFolder& run, const Json& document, Console& console) {
     if (::access(run.path().c_str(), W_OK) != 0) {
         const char* reason = std::strerror(errno);
@@ -113,7 +113,7 @@ void keep_in_run(const RunFolder& run, const Json& document, Console& console) {
 
 void run_evaluate(EvaluateArguments a, Console& console) {
     if (a.record && a.predictor.weights != "last") {
-        throw UsageError("--record takes the last weights, and the best beside them; leave out --weights");
+        throw UsageError("--record evaluates both the last and the best weights; leave out --weights");
     }
     if (!a.data.empty()) take_hints(a.predictor, a.data, {.layout = a.layout, .external = a.external});
     Predictor predictor(a.predictor, console);
@@ -153,7 +153,7 @@ void run_evaluate(EvaluateArguments a, Console& console) {
 void add_evaluate(CLI::App& app, Console& console) {
     auto arguments = std::make_shared<EvaluateArguments>();
     auto& a = *arguments;
-    auto* command = app.add_subcommand("evaluate", "Measure a trained network on a test set");
+    auto* command = app.add_subcommand("evaluate", "Evaluate a trained network on a test set");
     command->add_option("SOURCE", a.predictor.source, "run folder or checkpoint (FILE or FILE:KEY)")
         ->required();
     begin_group(*command, "Input");
@@ -165,16 +165,18 @@ void add_evaluate(CLI::App& app, Console& console) {
     command->add_option("--layout", a.layout, "axes of the --data file, e.g. TNHW or NTHWC")
         ->check(not_empty);
     command
-        ->add_option("--frames", a.frames,
-                     "frames to predict and evaluate (default: the model's; more are predicted from its own "
-                     "predictions)")
+        ->add_option(
+            "--frames", a.frames,
+            "frames to predict and evaluate (default: the model's; further ones are predicted from its own "
+            "predictions)")
         ->check(positive);
     add_allow_external(*command, a.external);
     add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);
     a.metrics.add_to(*command, /*scales=*/false);
     begin_group(*command, "Output");
     command->add_flag("--json", a.json, "print JSON");
-    command->add_flag("--record", a.record, "write experiments/results/<dataset>/<run>.json for stl report");
+    command->add_flag("--record", a.record,
+                      "also write the results to experiments/results/<dataset>/<run>.json, for stl report");
     command->add_option("--results", a.results, "folder for the files that --record writes")
         ->capture_default_str();
     command->add_flag("--force", a.force, "replace an existing record");
@@ -182,7 +184,7 @@ void add_evaluate(CLI::App& app, Console& console) {
     command->add_option("--batch", a.batch, "sequences per batch")->check(positive)->capture_default_str();
     add_compute_options(*command, a.predictor);
     add_member_option<Path>(*command, "--path", a.predictor.path,
-                            "fast, or plain (LibTorch's operators, layer by layer)")
+                            "implementation: fast, or plain (LibTorch's operators, layer by layer)")
         ->group("Compute")
         ->default_str(name_of(a.predictor.path));
     add_examples(*command, {"stl evaluate runs/mmnist-gsta",

@@ -41,11 +41,11 @@ void set_own_options(GenerateArguments& a) {
     const bool noisy = kind.noisy, colour = kind.over_cifar;
     if (!noisy && (a.noise_type || a.input_frames || a.sigma || a.mis_prob))
         throw UsageError(
-            "generate: --noise-type, --input-frames, --sigma and --mis-prob go with noisymmnist");
+            "generate: --noise-type, --input-frames, --sigma and --mis-prob apply only to noisymmnist");
     if (!colour && !o.sources.backgrounds.empty())
-        throw UsageError("generate: --backgrounds goes with mmnist_cifar");
+        throw UsageError("generate: --backgrounds applies only to mmnist_cifar");
     if ((colour || noisy) && o.moving.noise != 0)
-        throw UsageError("generate: --noise goes with mmnist and mfmnist");
+        throw UsageError("generate: --noise applies only to mmnist and mfmnist");
     if (!noisy) return;
     auto& noise = o.moving.input_noise;
     noise.type = noise_type(a.noise_type.value_or("perceptual"), "--noise-type");
@@ -61,7 +61,7 @@ void run_generate(GenerateArguments arguments, Console& console) {
                                                       : Split::train;
     if (options.split == Split::test && arguments.protocol == "stream") {
         throw UsageError(
-            "generate: --split test has the protocol openstl; stream makes train and validation sets");
+            "generate: --split test requires --protocol openstl; stream is for training and validation sets");
     }
     const bool published = options.split == Split::test || arguments.protocol == "openstl";
     options.protocol = published ? Protocol::openstl : Protocol::stream;
@@ -73,7 +73,7 @@ void run_generate(GenerateArguments arguments, Console& console) {
     set_own_options(arguments);
     const auto* format = format_of_name(arguments.output.path);
     if (options.compression > 0 && format != nullptr && !format->compresses) {
-        throw UsageError(fmt::format("generate: --compression goes with {}",
+        throw UsageError(fmt::format("generate: --compression applies only to {}",
                                      listed(sequence_extensions(&SequenceFormat::compresses), "or")));
     }
     console.set_quiet(arguments.quiet || arguments.json);
@@ -107,7 +107,9 @@ void add_motion_options(CLI::App& command, MovingGlyphOptions& moving) {
     command.add_option("--step", moving.step, "distance per frame, as a fraction of the free canvas width")
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str();
-    command.add_option("--noise", moving.noise, "standard deviation of Gaussian noise (1: white)")
+    command
+        .add_option("--noise", moving.noise,
+                    "standard deviation of Gaussian noise, as a fraction of the range from black to white")
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str();
 }
@@ -125,7 +127,7 @@ void add_noise_options(CLI::App& command, GenerateArguments& a) {
         ->check(CLI::Range(0.0, 1000.0));
     command
         .add_option("--mis-prob", a.mis_prob,
-                    "missing noise: fraction of frames that are black (default: 0.2)")
+                    "missing noise: probability that a frame is black (default: 0.2)")
         ->check(CLI::Range(0.0, 1.0));
 }
 
@@ -159,13 +161,15 @@ void add_generate(CLI::App& app, Console& console) {
     command->add_flag("--json", a.json, "print a summary as JSON");
     command->add_flag("--quiet", a.quiet, "show no progress");
     begin_group(*command, "Sequences");
-    command->add_option("--split", a.split, "train, validation or test (the sequences of OpenSTL's script)")
+    command
+        ->add_option("--split", a.split,
+                     "train, validation, or test (the sequences that OpenSTL's script makes)")
         ->check(CLI::IsMember({"train", "validation", "test"}))
         ->capture_default_str();
     command
-        ->add_option(
-            "--protocol", a.protocol,
-            "openstl: random numbers of OpenSTL's script (default for test); stream: those of training")
+        ->add_option("--protocol", a.protocol,
+                     "openstl: random numbers of OpenSTL's script (default for test); stream: those that "
+                     "training draws (default for train and validation)")
         ->check(CLI::IsMember({"openstl", "stream"}));
     command->add_option("--sequences", a.sequences, "number of sequences (default: 10000; validation: 1000)")
         ->check(count);

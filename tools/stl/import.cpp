@@ -40,8 +40,8 @@ void run_layout(const ImportArguments& a, const CLI::App& command, Console& cons
     for (const auto* option : command.get_options()) {
         const auto name = option->get_name();
         if (option->count() > 0 && !known.contains(name)) {
-            throw UsageError(fmt::format("import: {} is not for --from, which reads {} as published", name,
-                                         a.layout.name));
+            throw UsageError(fmt::format("import: {} cannot be used with --from, which reads {} as published",
+                                         name, a.layout.name));
         }
     }
     if (a.options.inputs.size() != 1) throw UsageError("import: --from reads one FOLDER");
@@ -91,19 +91,21 @@ void run_import(ImportArguments a, Console& console) {
     if (report.unusable > 0) console.info(counted(report.unusable, "source") + " could not be read");
     if (!report.split) {
         console.info(
-            "no splits are marked, all sequences serve training (--split-by time, or three sources and "
-            "more)");
+            "no splits are marked; all sequences are used for training (to mark some: --split-by time, or "
+            "three or more "
+            "sources)");
     }
 }
 
 void add_layout_options(CLI::App& c, ImportArguments& a) {
-    std::string names, expected = "--from NAME expects in FOLDER (get it from):";
+    std::string names, expected = "Files that --from NAME expects in FOLDER (and where to get them):";
     for (const auto& info : layouts()) {
         names += (names.empty() ? "" : ", ") + info.name;
         expected += fmt::format("\n  {}: {} ({})", info.name, info.files, source_of(info));
     }
-    auto* from = c.add_option("--from", a.layout.name,
-                              "INPUT is the folder of a published data set as its authors give it: " + names);
+    auto* from =
+        c.add_option("--from", a.layout.name,
+                     "INPUT is the folder of a published data set as its authors distribute it: " + names);
     c.add_option("--variable", a.layout.variable, "weather: t2m (default), r, uv10, u10, v10, tcc or tp")
         ->needs(from);
     c.add_option("--first-year", a.layout.first_year, "weather: first year of training (default: 2010)")
@@ -122,11 +124,10 @@ void add_import(CLI::App& app, Console& console) {
     auto& a = *arguments;
     auto& o = a.options;
     auto* c = app.add_subcommand("import", "Make sequences to train on from videos, pictures and arrays");
-    c->add_option(
-         "INPUT", o.inputs,
-         fmt::format(
-             "videos, pictures, folders (searched), patterns (\"clips/*.mp4\"), or arrays: FILE[:DATASET] {}",
-             fmt::join(sequence_extensions(), " ")))
+    c->add_option("INPUT", o.inputs,
+                  fmt::format("videos, pictures, folders (searched recursively), patterns (\"clips/*.mp4\"), "
+                              "or arrays: FILE[:DATASET] {}",
+                              fmt::join(sequence_extensions(), " ")))
         ->required();
     begin_group(*c, "Output");
     c->add_option("-o,--output,--out", o.output,
@@ -136,59 +137,67 @@ void add_import(CLI::App& app, Console& console) {
         ->check(CLI::Range(0, 9))
         ->capture_default_str();
     c->add_option("--range", a.range,
-                  "values that stand for black and white: LOW,HIGH as they are stored, or percentile (0.1 "
-                  "and 99.9 % of all "
-                  "values) (default: what the sources say)");
-    c->add_flag("--normalize", o.normalize,
-                "let training normalise by mean and deviation of the training sequences");
+                  "values that stand for black and white: LOW,HIGH in stored units, or percentile (the 0.1th "
+                  "and 99.9th of all values) (default: the sources' range)");
+    c->add_flag(
+        "--normalize", o.normalize,
+        "store mean and standard deviation of the training sequences, so that training normalises by them");
     c->add_flag("--force", o.force, "replace an existing output");
     begin_group(*c, "Input");
     c->add_option("--fps", o.fps, "frames per second to read (default: every frame as stored)")
         ->check(positive);
     c->add_option("--folder-fps", o.folder_fps,
-                  "frames per second that folders of pictures and TIFF files with pages have")
+                  "frames per second assumed for folders of pictures and multi-page TIFFs")
         ->check(positive)
         ->capture_default_str();
     c->add_option("--start", o.start, "seconds to skip at the beginning of each source (default: 0)")
         ->check(not_negative);
     c->add_option("--end", o.end, "second of each source to stop at (default: its end)")->check(positive);
-    c->add_option("--stream", o.stream, "video: number of the stream, as ffprobe counts (default: the best)")
+    c->add_option("--stream", o.stream,
+                  "video: index of the stream, as ffprobe shows it (default: the one FFmpeg considers best)")
         ->check(not_negative);
     c->add_option("--max-pixels", o.max_pixels, "refuse frames with more pixels")
         ->check(positive)
         ->capture_default_str();
-    c->add_option("--dataset", o.dataset, "arrays: name inside the file; as FILE:DATASET, for all inputs");
+    c->add_option("--dataset", o.dataset,
+                  "arrays: name of the dataset in all input files (same as FILE:DATASET)");
     c->add_option("--layout", o.layout, "arrays: axes, e.g. TNHW or NTHWC");
     add_allow_external(*c, o.external);
     begin_group(*c, "Frames");
     c->add_option("--size", a.size, "WIDTHxHEIGHT in pixels (default: the first source's)");
-    c->add_option("--fit", a.fit, "how frames of another shape are fitted: stretch, crop or pad")
+    c->add_option("--fit", a.fit, "how to fit frames whose aspect ratio differs: stretch, crop or pad")
         ->check(CLI::IsMember({"stretch", "crop", "pad"}))
         ->capture_default_str();
     c->add_flag("--gray", a.gray, "one channel");
-    c->add_flag("--rgb", a.rgb, "three channels (default of videos and pictures)");
+    c->add_flag("--rgb", a.rgb, "three channels (default for videos and pictures)");
     begin_group(*c, "Sequences");
     c->add_option("--length", o.length, "frames per sequence")->check(positive)->capture_default_str();
     c->add_option("--stride", o.stride,
-                  "frames from the beginning of a sequence to that of the next one (default: the length)")
+                  "frames from the start of one sequence to the start of the next (default: --length)")
         ->check(positive);
-    c->add_flag("--split-scenes", o.split_scenes, "let no sequence run over a cut");
-    c->add_option("--scene-threshold", o.scene_threshold, "how much a cut changes the picture, 0 to 1")
+    c->add_flag("--split-scenes", o.split_scenes, "let no sequence cross a scene cut");
+    c->add_option("--scene-threshold", o.scene_threshold,
+                  "with --split-scenes: smallest change of the picture that counts as a cut, 0.01 to 1")
         ->check(CLI::Range(0.01, 1.0))
         ->capture_default_str();
     begin_group(*c, "Splits");
-    c->add_option("--train", a.train, "share of the sources for training, 0 to 1 (default: the rest)")
+    c->add_option("--train", a.train,
+                  "share of the sources (with --split-by time: of each source) for training, 0 to 1 "
+                  "(default: the rest)")
         ->check(CLI::Range(0.0, 1.0));
-    c->add_option("--val", a.val,
-                  "share for validation (default: what --train leaves; 0.1 without any share and with three "
-                  "sources and more)")
+    c->add_option(
+         "--val", a.val,
+         "share for validation (default: half of what --train leaves, or all of it with --test; 0.1 if no "
+         "share is given and, by source, there are three or more sources; else 0)")
         ->check(CLI::Range(0.0, 1.0));
-    c->add_option("--test", a.test, "share for the test (default: as for validation)")
+    c->add_option("--test", a.test, "share for testing (default: by the same rule as --val)")
         ->check(CLI::Range(0.0, 1.0));
-    c->add_option("--split-by", a.split_by, "source, or time: the beginning of each source is for training")
+    c->add_option("--split-by", a.split_by,
+                  "source: every source goes to one split; time: the beginning of each source is for "
+                  "training, its end for validation and test")
         ->check(CLI::IsMember({"source", "time"}))
         ->capture_default_str();
-    c->add_option("--seed", o.seed, "random seed that deals the sources")->capture_default_str();
+    c->add_option("--seed", o.seed, "random seed for assigning sources to splits")->capture_default_str();
     begin_group(*c, "Published data sets");
     add_layout_options(*c, a);
     c->add_option("--threads", o.threads, "threads of the decoder (default: all cores)")

@@ -27,8 +27,8 @@ struct InfoArguments {
 SimVP model_of_json(const InfoArguments& a) {
     std::vector<Setting> settings;
     for (const auto& text : a.settings) settings.push_back(parse_setting(text));
-    if (!a.model_json.empty()) throw UsageError("--model goes with a checkpoint, not with a JSON file");
-    if (a.weights != "last") throw UsageError("--weights goes with a run, not with a JSON file");
+    if (!a.model_json.empty()) throw UsageError("--model applies only to checkpoints, not to JSON files");
+    if (a.weights != "last") throw UsageError("--weights applies only to runs, not to JSON files");
     Origins origins;
     const auto json = read_experiment_json(a.source, settings, &origins);
     if (json.is_object() && json.contains("in_shape")) {
@@ -40,7 +40,7 @@ SimVP model_of_json(const InfoArguments& a) {
 
 /// Weights that do not fit the configuration are an error.
 SimVP model_of_checkpoint(const fs::path& file, const InfoArguments& a, Console& console) {
-    if (!a.settings.empty()) throw UsageError("--set goes with an experiment, not with a checkpoint");
+    if (!a.settings.empty()) throw UsageError("--set applies only to experiments, not to checkpoints");
     const auto checkpoint = read_checkpoint(file, /*with_optimizer=*/false);
     for (const auto& note : checkpoint.notes) console.info(note);
     const auto hints = a.model_json.empty() ? Json(nullptr) : read_json(a.model_json);
@@ -109,8 +109,9 @@ void print_table(const SimVPImpl& model, const LayerCost& cost, const InfoArgume
                                   bytes_text(float_bytes(layer->activations))));
     }
     console.print(
-        "Of one sequence and one pass in float32. Multiply-adds as fvcore counts them in training; "
-        "activations: what the layers put out.");
+        "For one sequence and one pass in float32. Multiply-adds are counted as fvcore does in training "
+        "mode; "
+        "activations are the outputs of the layers.");
 }
 
 void run_info(const InfoArguments& a, Console& console) {

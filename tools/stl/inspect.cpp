@@ -88,14 +88,16 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
                               info.fps > 0 ? fmt::format(", {:g} frames/s", info.fps) : ""));
     console.print(
         marked ? fmt::format("splits: {} train, {} validation, {} test", splits[0], splits[1], splits[2])
-               : "splits: none marked, every sequence serves every purpose");
+               : "splits: none marked; every sequence is used for training and testing");
     console.print(fmt::format("values: {:.4g} to {:.4g}, mean {:.4g}, deviation {:.4g} (of {} sequences{})",
                               s.minimum, s.maximum, s.mean, s.deviation, s.rows,
                               s.non_finite > 0 ? fmt::format("; {} not finite", s.non_finite) : ""));
     if (const auto range = other_than_unit(info.range))
         console.print(fmt::format("range: {} stand for black and white", to_string(*range)));
-    console.print(fmt::format("motion: {:.4g} from frame to frame, {:.1f} % of the frames stand still",
-                              s.motion, 100 * s.still));
+    console.print(
+        fmt::format("motion: mean absolute change {:.4g} from frame to frame; {:.1f} % of the frames equal "
+                    "the one before",
+                    s.motion, 100 * s.still));
     if (const auto training = info.attributes.find("training_values"); training != info.attributes.end()) {
         console.print(fmt::format("training sequences, by channel: mean {}, deviation {}",
                                   (*training)["mean"].dump(), (*training)["std"].dump()));
@@ -114,7 +116,8 @@ void inspect_video(const InspectArguments& a, Console& console) {
     options.stop = interrupted;
     VideoReader reader(a.file.string(), options);
     if (!a.sheet.empty())
-        throw UsageError("inspect: --sheet is for files of sequences; stl import makes one of a video");
+        throw UsageError(
+            "inspect: --sheet applies only to sequence files; stl import converts a video to one");
     std::int64_t frames = 0;
     int height = 0, width = 0;
     double last = 0;
@@ -171,13 +174,14 @@ void run_inspect(const InspectArguments& a, Console& console) {
 void add_inspect(CLI::App& app, Console& console) {
     auto arguments = std::make_shared<InspectArguments>();
     auto& a = *arguments;
-    auto* command = app.add_subcommand("inspect", "Show what is in a file of sequences or a video");
+    auto* command = app.add_subcommand("inspect", "Show what is in a sequence file or a video");
     command
         ->add_option("FILE", a.file,
                      fmt::format("FILE[:DATASET] {}, or a video", fmt::join(sequence_extensions(), " ")))
         ->required();
     begin_group(*command, "Input");
-    command->add_option("--dataset", a.reading.dataset, "arrays: name inside the file; as FILE:DATASET");
+    command->add_option("--dataset", a.reading.dataset,
+                        "arrays: name of the dataset in the file (same as FILE:DATASET)");
     command->add_option("--layout", a.reading.layout, "arrays: axes, e.g. TNHW or NTHWC");
     command->add_option("--rows", a.rows, "sequences to measure, evenly spread over the file")
         ->check(positive)

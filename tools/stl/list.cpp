@@ -144,9 +144,10 @@ void run_list(bool json, Console& console) {
 
 void add_list(CLI::App& app, Console& console) {
     auto json = std::make_shared<bool>(false);
-    auto* command = app.add_subcommand("list",
-                                       "List translators, data sets, optimizers, schedules, metrics, formats "
-                                       "of sequence files, and the keys of experiments");
+    auto* command =
+        app.add_subcommand("list",
+                           "List translators, data sets, optimizers, schedules, metrics, sequence "
+                           "file formats, and the keys of experiments");
     command->add_flag("--json", *json, "print JSON")->group("Output");
     command->callback([json, &console] { run_list(*json, console); });
 }

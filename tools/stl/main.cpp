@@ -180,9 +180,11 @@ void print_overview(const CLI::App& app, stl::tools::Console& console) {
         console.print(fmt::format("  {:<10}{}", command->get_name(), command->get_description()));
     console.print(
         "\nFirst commands:\n"
-        "  stl doctor                                                 what this machine offers\n"
-        "  stl import clips/ --size 64x64 --length 20 --output c.h5   videos into a file of sequences\n"
-        "  stl train experiments/mmnist/gsta.json                       a network into runs/mmnist-gsta");
+        "  stl doctor                                                 check what this machine offers and "
+        "lacks\n"
+        "  stl import clips/ --size 64x64 --length 20 --output c.h5   convert videos to a sequence file\n"
+        "  stl train experiments/mmnist/gsta.json                     train a network, into "
+        "runs/mmnist-gsta");
     console.flush();
 }
 

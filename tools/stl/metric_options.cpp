@@ -74,16 +74,16 @@ void MetricArguments::add_to(CLI::App& command, bool scales) {
     command.add_flag("--spatial-norm", spatial_norm_,
                      fmt::format("average {} over a frame's values instead of summing them",
                                  metric_titles(&Metric::summed)));
-    auto* range = command.add_option(
-        "--range", range_,
-        fmt::format(
-            "LOW,HIGH: values that stand for black and white; {} scale them to 0,1 (default: the data's)",
-            metric_titles(&Metric::needs_range)));
+    auto* range = command.add_option("--range", range_,
+                                     fmt::format("LOW,HIGH: values that stand for black and white, which {} "
+                                                 "scale to 0 and 1 (default: the data's)",
+                                                 metric_titles(&Metric::needs_range)));
     if (!scales) return;
-    auto* mean =
-        command.add_option("--mean", mean_, "M of value * S + M, applied to both files (requires --std)")
-            ->check(finite);
-    auto* std = command.add_option("--std", std_, "S of value * S + M (requires --mean)")->check(positive);
+    auto* mean = command
+                     .add_option("--mean", mean_,
+                                 "M in value * S + M, which is applied to both files first (requires --std)")
+                     ->check(finite);
+    auto* std = command.add_option("--std", std_, "S in value * S + M (requires --mean)")->check(positive);
     mean->needs(std);
     std->needs(mean);
     command
@@ -92,9 +92,11 @@ void MetricArguments::add_to(CLI::App& command, bool scales) {
                                 metric_titles(&Metric::needs_range)))
         ->capture_default_str()
         ->excludes(range);
-    command.add_option("--channel-names", channel_names_,
-                       fmt::format("NAME,...: {} for each group of channels, then averaged",
-                                   metric_titles(&Metric::by_group)));
+    command.add_option(
+        "--channel-names", channel_names_,
+        fmt::format(
+            "NAME,...: names of equally large groups of channels; {} are computed for each, then averaged",
+            metric_titles(&Metric::by_group)));
 }
 
 MetricOptions MetricArguments::options(const std::optional<ValueRange>& of_data) const {
@@ -122,11 +124,11 @@ void warn_of_values(const MetricValues& values, Reporter& reporter) {
         for (const auto& v : values.values) {
             if (v.metric.needs_range) missing.push_back(v.metric.title);
         }
-        reporter.warn(
-            fmt::format("the true values reach from {:.5g} to {:.5g}, outside 0 to 1, so there is no {}; "
-                        "give the values that "
-                        "stand for black and white with --range LOW,HIGH",
-                        values.outside->low, values.outside->high, listed(missing, "or")));
+        reporter.warn(fmt::format(
+            "the true values range from {:.5g} to {:.5g}, outside 0 to 1, so {} cannot be computed; "
+            "give the values that "
+            "stand for black and white with --range LOW,HIGH",
+            values.outside->low, values.outside->high, listed(missing, "and")));
     }
     if (values.nan_frames == 0) return;
     const auto frames = values.sequences * values.frames;

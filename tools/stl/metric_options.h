@@ -1,4 +1,4 @@
-// The options of every subcommand that measures predictions, and the table that shows what came out.
+// The options shared by the subcommands that measure predictions, and the table of their results.
 #pragma once
 
 #include <optional>
@@ -16,8 +16,8 @@ namespace stl::tools {
 class MetricArguments {
   public:
     void add_to(CLI::App& command, bool scales);
-    /// of_data: what the data say of the values that stand for black and white; options that say otherwise come first.
-    /// UsageError where they do not fit together.
+    /// of_data: the data's range (values of black and white), if known; the command's options take precedence.
+    /// UsageError if they contradict each other.
     MetricOptions options(const std::optional<ValueRange>& of_data) const;
 
   private:

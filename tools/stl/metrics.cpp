@@ -90,7 +90,9 @@ void add_metrics(CLI::App& app, Console& console) {
             "PREDICTION", a.prediction,
             fmt::format("predicted sequences, FILE[:DATASET] {}", fmt::join(sequence_extensions(), " ")))
         ->required();
-    command->add_option("TRUTH", a.truth, "true sequences, FILE[:DATASET] with as many sequences and frames")
+    command
+        ->add_option("TRUTH", a.truth,
+                     "true sequences, FILE[:DATASET] with the same number of sequences and frames")
         ->required();
     begin_group(*command, "Input");
     command->add_option("--skip", a.skip, "frames to skip at the beginning of each sequence of TRUTH")

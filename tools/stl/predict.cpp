@@ -126,11 +126,11 @@ void check_sizes(PredictArguments& a, bool stream) {
         const auto raw = parse_raw_format(a.raw);
         a.predictor.frame = {0, raw.channels, raw.height, raw.width};
     }
-    // Frames that are larger say nothing of the network's size.
+    // The size of larger frames does not reveal the network's.
     if (!stream && !video && !a.tile) take_hints(a.predictor, a.input, a.source.reading);
 }
 
-/// Options that the chosen kind of input has no use for.
+/// Refuses options that do not apply to the chosen kind of input.
 void refuse_unused(const PredictArguments& a, const CLI::App& command) {
     const auto refuse = [&](std::initializer_list<const char*> names, const char* why) {
         for (const char* name : names) {
@@ -191,7 +191,9 @@ void add_predict(CLI::App& app, Console& console) {
     command->add_option("--layout", a.source.reading.layout, "sequence file: axes, e.g. TNHW or NTHWC");
     add_allow_external(*command, a.source.reading.external);
     begin_group(*command, "Video input");
-    auto* at = command->add_option("--at", a.at, "predict from this second on (default: from the end)")
+    auto* at = command
+                   ->add_option("--at", a.at,
+                                "predict what follows this time, in seconds (default: what follows the end)")
                    ->check(positive);
     command->add_option("--every", a.source.every, "slide along the video and predict every N frames")
         ->excludes(at)
@@ -205,12 +207,12 @@ void add_predict(CLI::App& app, Console& console) {
             "--folder-fps", a.folder_fps,
             "frames per second that a folder of pictures has (default: those of the training data, or 25)")
         ->check(positive);
-    command->add_option("--fit", a.fit, "how frames of another shape are fitted: stretch, crop or pad")
+    command->add_option("--fit", a.fit, "how to fit frames whose aspect ratio differs: stretch, crop or pad")
         ->check(CLI::IsMember({"stretch", "crop", "pad"}))
         ->capture_default_str();
     command
         ->add_option("--stream", a.source.stream,
-                     "number of the stream, as ffprobe counts (default: the best)")
+                     "index of the stream, as ffprobe shows it (default: the one FFmpeg considers best)")
         ->check(not_negative);
     command->add_option("--max-pixels", a.source.max_pixels, "refuse frames with more pixels")
         ->check(positive)
@@ -223,10 +225,12 @@ void add_predict(CLI::App& app, Console& console) {
                                  fmt::join(video_extensions(), " ")))
         ->required();
     command
-        ->add_option("--frames", a.frames,
-                     "frames to predict (default: the model's; more are predicted from its own predictions)")
+        ->add_option(
+            "--frames", a.frames,
+            "frames to predict (default: the model's; further ones are predicted from its own predictions)")
         ->check(positive);
-    command->add_flag("--full-size", a.full_size, "video: scale predictions to the clip's size");
+    command->add_flag("--full-size", a.full_size,
+                      "video: scale predictions to the clip's own size (default: the network's size)");
     command->add_flag("--force", a.force, "replace an existing output");
     begin_group(*command, "Tiles");
     auto* tile =
@@ -242,8 +246,8 @@ void add_predict(CLI::App& app, Console& console) {
         ->check(not_negative);
     begin_group(*command, "Streams");
     command->add_option("--raw", a.raw,
-                        "WIDTHxHEIGHT:gray|rgb of raw frames on standard input and output: once the input "
-                        "frames are there, every frame gives the prediction of the one that follows it");
+                        "WIDTHxHEIGHT:gray|rgb of raw frames on standard input and output: once enough input "
+                        "frames have arrived, each new frame yields a prediction of the one after it");
     add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);
     begin_group(*command, "Model");
     command->add_option("--checkpoint", a.checkpoint, "run folder or checkpoint; another name for SOURCE")

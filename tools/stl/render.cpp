@@ -89,7 +89,8 @@ Material material(const RenderArguments& a, Console& console) {
     }
     if (is_network(a.sources[0]))
         return predicted_sequences(a.sources, a.predictor, a.test, choice, console, interrupted);
-    if (a.sources.size() != 1) throw UsageError("render: one sequence file, or runs and checkpoints alone");
+    if (a.sources.size() != 1)
+        throw UsageError("render: expected either one sequence file, or only runs and checkpoints");
     return stored_sequences(a.sources[0], reading, choice);
 }
 
@@ -98,7 +99,7 @@ Brightness shown_range(const RenderArguments& a, const Material& m) {
     auto range = a.range.size() == 2 ? Brightness{.low = a.range[0], .high = a.range[1]} : value_range(m);
     if (a.channel > 0 && (a.channel >= m.shape.channels || m.shape.channels == 3)) {
         fail("render: --channel {} of frames with {}{}", a.channel, counted(m.shape.channels, "channel"),
-             m.shape.channels == 3 ? ", which show as RGB" : "");
+             m.shape.channels == 3 ? ", which are shown as RGB" : "");
     }
     range.channel = a.channel;
     return range;
@@ -112,7 +113,7 @@ void run_render(RenderArguments a, Console& console) {
         create_video(a.output);  // throws, and names what can be written
     if (still || fs::path(a.output).has_extension()) refuse_existing(a.output, a.force);
     if (a.predictions.empty() != a.truth.empty())
-        throw UsageError("render: --prediction and --truth go together");
+        throw UsageError("render: --prediction and --truth require each other");
     if (a.predictions.empty() == a.sources.empty()) {
         throw UsageError("render: give runs or a sequence file, or --prediction and --truth");
     }
@@ -145,8 +146,9 @@ void add_render(CLI::App& app, Console& console) {
                         "run folders or checkpoints (several are shown side by side), or one FILE[:DATASET]");
     begin_group(*command, "Input");
     command->add_option("--prediction", a.predictions, "FILE[:DATASET] of predictions (repeatable)");
-    command->add_option("--truth", a.truth,
-                        "FILE[:DATASET] of whole sequences, or of what was to be predicted");
+    command->add_option(
+        "--truth", a.truth,
+        "FILE[:DATASET] of the true sequences: whole, or only the frames that were predicted");
     command->add_option("--data", a.test.data,
                         "runs: FILE[:DATASET] to predict (default: the experiment's test set)");
     command->add_option("--layout", a.test.layout, "axes of the --data file, e.g. TNHW or NTHWC");
@@ -167,34 +169,35 @@ void add_render(CLI::App& app, Console& console) {
             fmt::format("{}; .png .svg (a still); or a folder for PNGs", fmt::join(video_extensions(), " ")))
         ->required();
     command->add_option("--fps", a.fps, "frames per second (default: the file's, or 5)")->check(positive);
-    command->add_option("--quality", a.quality, "quality of .mp4 and .webm, 0 to 100")
+    command->add_option("--quality", a.quality, "quality of .mp4 and .webm, 0 (worst) to 100")
         ->check(CLI::Range(0, 100))
         ->capture_default_str();
     command->add_flag("--force", a.force, "replace an existing output");
     begin_group(*command, "Picture");
     command
-        ->add_option("--scale", a.panels.scale, "screen pixels per value (default: as many as fit a screen)")
+        ->add_option("--scale", a.panels.scale,
+                     "screen pixels per frame pixel (default: as many as fit a screen)")
         ->check(positive);
-    command->add_option("--columns", a.panels.columns, "sequences side by side (default: as fits best)")
+    command->add_option("--columns", a.panels.columns, "sequences side by side (default: chosen to fit)")
         ->check(positive);
     command->add_option("--title", a.panels.title,
                         "line of text above the picture (default: the data's name)");
     command->add_option("--theme", a.theme, "dark or light (default: dark; --figure: light)")
         ->check(CLI::IsMember({"dark", "light"}));
     command
-        ->add_option(
-            "--range", a.range,
-            "LOW,HIGH: values shown as black and as white (default: 0,1, or the data's if they leave it)")
+        ->add_option("--range", a.range,
+                     "LOW,HIGH: values shown as black and as white (default: 0,1, or the data's range if it "
+                     "exceeds that)")
         ->delimiter(',')
         ->expected(2);
     command
         ->add_option("--channel", a.channel,
-                     "channel to show of frames that are neither gray nor RGB, from 0")
+                     "index of the channel to show, from 0, for frames that are neither gray nor RGB")
         ->check(not_negative)
         ->capture_default_str();
     command
         ->add_option("--error-top", a.panels.error_top,
-                     "absolute error shown in the last colour of the scale (default: from the data)")
+                     "absolute error at the top of the colour scale (default: from the data)")
         ->check(positive);
     command->add_flag("--no-error", a.no_error, "leave out the panels of the absolute error");
     command->add_option("--ssim", a.ssim, "openstl (data range 2, as published) or standard (data range 1)")
@@ -202,7 +205,7 @@ void add_render(CLI::App& app, Console& console) {
         ->capture_default_str();
     command->add_flag("--figure", a.figure,
                       "figure for a paper: one row per model, one column per time step");
-    command->add_option("--figure-columns", a.figure_columns, "largest number of time steps in a figure")
+    command->add_option("--figure-columns", a.figure_columns, "maximum number of time steps in a figure")
         ->check(positive)
         ->capture_default_str();
     add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);

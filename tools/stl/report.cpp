@@ -79,9 +79,9 @@ void add_report(CLI::App& app, Console& console) {
     auto arguments = std::make_shared<ReportArguments>();
     auto& a = *arguments;
     auto* command =
-        app.add_subcommand("report", "Print tables of recorded results beside the published ones");
+        app.add_subcommand("report", "Print tables of recorded results next to the published ones");
     command->add_option("RUN", a.runs,
-                        "run folders whose learning curves (html) and evaluations are shown as well");
+                        "run folders whose evaluations and learning curves (html only) are also shown");
     begin_group(*command, "Input");
     command->add_option("--dataset", a.dataset, "show only this data set");
     command->add_option("--results", a.results, "folder of the records (default: experiments/results)");

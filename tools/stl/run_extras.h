@@ -11,7 +11,7 @@
 namespace stl::tools {
 
 /// RUN/samples/step-<step>.png: validation sequences (or, without any, training ones), their truth and what
-/// the network's last weights predict. What goes wrong is a warning: the run itself is safe.
+/// the network's last weights predict. Failures are only warnings: the run itself is complete.
 void write_samples(const fs::path& run, const Experiment& experiment, std::int64_t step,
                    const std::string& device, Reporter& reporter);
 

@@ -44,7 +44,7 @@ bool run_one(const TrainArguments& arguments, TrainRequest request, Console& con
         write_run_report(request.run, console);
     }
     if (outcome.interrupted) {
-        const auto* where = outcome.validation_pending ? "in the validation after" : "after";
+        const auto* where = outcome.validation_pending ? "during the validation after" : "after";
         throw Interrupted(fmt::format("stopped {} step {} of {}, saved; continue with: {}", where,
                                       outcome.steps, outcome.total_steps, how));
     }
@@ -53,7 +53,7 @@ bool run_one(const TrainArguments& arguments, TrainRequest request, Console& con
                                  arguments.max_minutes, outcome.steps, outcome.total_steps, how));
         return false;
     }
-    console.info(fmt::format("trained {} in {:.0f} s; measure it with: {}", counted(outcome.steps, "step"),
+    console.info(fmt::format("trained {} in {:.0f} s; evaluate with: {}", counted(outcome.steps, "step"),
                              outcome.seconds, command_line({"evaluate", request.run.string()})));
     return true;
 }
@@ -85,9 +85,9 @@ void run_train(const TrainArguments& arguments, Console& console) {
         auto one = request;
         one.experiment.train.seed = seed;
         one.run += fmt::format("-seed{}", seed);
-        // With --resume the whole repetition resumes: runs that it did not come to yet start.
+        // --resume resumes the whole series: runs that were not reached yet are started.
         one.resume = arguments.resume;
-        // The time is that of all; each takes a step at least, so that calls come to an end.
+        // The limit is for all runs together; each makes at least one step, so that repeated calls finish.
         if (arguments.max_minutes > 0)
             one.max_minutes = std::max(1e-9, arguments.max_minutes - seconds_since(started) / 60);
         console.info(fmt::format("seed {}: {}", seed, one.run.string()));
@@ -130,11 +130,11 @@ void add_train(CLI::App& app, Console& console) {
     command->add_flag("--force", arguments->force, "replace an existing run")->excludes(resume);
     command
         ->add_option("--max-minutes", arguments->max_minutes,
-                     "save and stop after this many minutes (with --seeds: in all; default: no limit)")
+                     "save and stop after this many minutes (with --seeds: in total; default: no limit)")
         ->check(positive);
     command
         ->add_option("--seeds", arguments->seeds,
-                     "number of seeds to repeat with, from train.seed on, in RUN-seed1, RUN-seed2, ...")
+                     "train this many runs with consecutive seeds from train.seed on, in RUN-seed<SEED>")
         ->check(positive)
         ->capture_default_str();
     begin_group(*command, "Experiment");
@@ -148,7 +148,7 @@ void add_train(CLI::App& app, Console& console) {
         [&own](const std::string& name) {
             own.push_back({"model.translator", name, "--translator"});
         },
-        "translator instead of the experiment's (stl list)");
+        "translator to use instead of the experiment's (stl list shows them)");
     add_allow_external(*command, arguments->external);
     begin_group(*command, "Checkpoints and logs");
     add_key_option<std::int64_t>(*command, own, "save_every", not_negative);

@@ -9,15 +9,15 @@
 
 namespace stl {
 
-/// What the data sets of moving glyphs have as their own keys; each kind describes those that are its.
+/// The keys specific to the data sets of moving glyphs; each kind lists those that apply to it.
 struct MovingOptions {
     std::int64_t digits = MovingGlyphOptions{}.digits;
     std::int64_t canvas = MovingGlyphOptions{}.canvas;
     double step = MovingGlyphOptions{}.step;
     std::string glyphs;
     /// Empty: the published file (mmnist/mnist_test_seq.npy, mfmnist/fmnist_test_seq.npy,
-    /// mmnist_cifar/mnist_cifar_test_seq.npy) is taken if it lies in datasets/ and the other keys are as it was made;
-    /// else the test set is generated.
+    /// mmnist_cifar/mnist_cifar_test_seq.npy) is used if it is in datasets/ and was made with the same other keys;
+    /// otherwise the test set is generated.
     std::string test_path;
     double noise = MovingGlyphOptions{}.noise;
     std::string noise_type = "none", test_noise_type;
@@ -27,7 +27,7 @@ struct MovingOptions {
     template <class Options, class Visit>
     static void each(Options& o, Visit&& key) {
         key("digits", o.digits, Rule{}, "glyphs in a sequence");
-        key("canvas", o.canvas, Rule{}, "height and width of a frame");
+        key("canvas", o.canvas, Rule{}, "height and width of a frame in pixels");
         key("step", o.step, Rule{}, "distance per frame, as a fraction of the free canvas width");
         key("glyphs", o.glyphs, Rule{}, "other glyphs: an IDX file or a folder of PNGs");
         key("test_path", o.test_path, Rule{}, "a stored test set");
@@ -38,10 +38,11 @@ struct GrayOptions : MovingOptions {
     template <class Options, class Visit>
     static void each(Options& o, Visit&& key) {
         MovingOptions::each(o, key);
-        key("noise", o.noise, Rule{}, "standard deviation of Gaussian noise (1: white)");
+        key("noise", o.noise, Rule{},
+            "standard deviation of Gaussian noise, as a fraction of the range from black to white");
     }
 };
-/// Of a noise's name, or of nothing.
+/// Accepts the name of a noise type or, with `or_nothing`, an empty string.
 Rule noise_rule(bool or_nothing);
 /// noisymmnist.
 struct NoisyOptions : MovingOptions {
@@ -50,10 +51,11 @@ struct NoisyOptions : MovingOptions {
     template <class Options, class Visit>
     static void each(Options& o, Visit&& key) {
         MovingOptions::each(o, key);
-        key("noise_type", o.noise_type, noise_rule(false), "of the input frames");
+        key("noise_type", o.noise_type, noise_rule(false), "kind of noise on the input frames");
         key("test_noise_type", o.test_noise_type, noise_rule(true),
-            "that of the test set (default: the same)");
-        key("sigma", o.sigma, Rule{}, "dynamic: deviation of the velocity's noise");
+            "kind of noise in the test set (default: noise_type)");
+        key("sigma", o.sigma, Rule{},
+            "dynamic: standard deviation of the noise on the velocity, relative to the speed");
         key("mis_prob", o.mis_prob, Rule{}, "missing: probability of a black frame");
     }
 };
@@ -68,12 +70,12 @@ struct CifarOptions : MovingOptions {
 SequenceShape moving_frame(const DatasetOptions& options);
 SequenceShape cifar_frame(const DatasetOptions& options);
 
-/// train: 10,000 sequences unless told otherwise, new ones every epoch. validation: 1,000, always the same,
-/// from random numbers of their own. test: a stored one, or what the reference's script makes with seed 0
-/// (10,000 sequences).
+/// train: by default 10,000 sequences, new ones every epoch. validation: by default 1,000, always the same, from
+/// separate random numbers. test: a stored file, or what the reference's script makes with seed 0 (by default 10,000
+/// sequences).
 std::unique_ptr<Dataset> make_moving(const DatasetOptions& options, Split split, std::uint64_t seed);
 
-/// What a training set of moving glyphs also is: all that another maker of such sequences has to know.
+/// An interface of training sets of moving glyphs: all that another generator needs to make the same kind of sequences.
 class MadeFromGlyphs {
   public:
     virtual ~MadeFromGlyphs() = default;
@@ -84,11 +86,11 @@ class MadeFromGlyphs {
 /// Sequence `index` of `epoch` of a run's training.
 MovingGlyphPlan training_plan(std::uint64_t seed, std::int64_t epoch, std::int64_t index,
                               const MovingGlyphOptions& options, const GlyphSet& glyphs);
-/// From random numbers that no training draws. The validation set of training has seed 0.
+/// From random numbers that training never draws. A run's validation set has seed 0.
 MovingGlyphPlan validation_plan(std::uint64_t seed, std::int64_t index, const MovingGlyphOptions& options,
                                 const GlyphSet& glyphs);
 
-/// How many sequences a split has unless told otherwise.
+/// The default number of sequences of a split.
 std::int64_t usual_sequences(Split split);
 
 }  // namespace stl

@@ -140,7 +140,8 @@ void import_cache(LayoutJob& job) {
     }
     for (const auto start : read_indices(list)) {
         if (start < 0 || start + job.length() > count) {
-            fail("{}: a sequence begins at frame {}, {} has {}", list.string(), start, path.string(), count);
+            fail("{}: a sequence begins at frame {}, but {} has only {} frames", list.string(), start,
+                 path.string(), count);
         }
         job.add_window(base + start, Split::test);
     }

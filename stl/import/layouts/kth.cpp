@@ -172,8 +172,9 @@ void import_kth(LayoutJob& job) {
         }
     }
     if (any_video && ranges.empty()) {
-        job.warn(fmt::format("{}: without the authors' 00sequences.txt frames that show nobody are kept too",
-                             job.options().folder.string()));
+        job.warn(fmt::format(
+            "{}: the authors' 00sequences.txt is missing, so frames that show nobody are kept, too",
+            job.options().folder.string()));
     }
 }
 

@@ -16,14 +16,14 @@ namespace stl {
 
 const std::vector<LayoutInfo>& layouts() {
     static const std::vector<LayoutInfo> list{
-        {"taxibj", "TaxiBJ: taxis' in- and outflow in Beijing",
+        {"taxibj", "TaxiBJ: taxi inflow and outflow in Beijing",
          "dataset.npz with X_train, Y_train, X_test, Y_test", 8, import_taxibj},
         {"kth", "KTH actions",
          "the folders boxing, handclapping, handwaving, jogging, running, walking with personNN_* in each "
          "(.avi, or folders of image_NNNN.jpg)",
          30, import_kth},
-        {"human", "Human3.6M", "train.txt, test.txt and the folder images that they name pictures of", 8,
-         import_human},
+        {"human", "Human3.6M", "train.txt, test.txt, and the folder images with the pictures that they list",
+         8, import_human},
         {"kitticaltech", "KITTI for training, Caltech Pedestrian for the test",
          "kitti_hkl/X_train.hkl, kitti_hkl/sources_train.hkl, and caltech/ with data_cache.npy and "
          "indices_cache.npy or with setNN/*.seq",
@@ -126,7 +126,7 @@ ImportReport import_layout(const LayoutOptions& options, Reporter& reporter, con
     const auto& info = find_layout(options.name, "import");
     if (options.length < 0) fail("import: length {}, expected at least 1", options.length);
     if (!info.chooses && (!options.variable.empty() || options.first_year != 0)) {
-        fail("import: {} has neither variables nor years to choose", info.name);
+        fail("import: --variable and --first-year do not apply to {}", info.name);
     }
     LayoutJob job(info, options, reporter, stop);
     info.read(job);

@@ -22,7 +22,7 @@ SeqFile::SeqFile(const fs::path& path) : file_(path) {
         fail("{}: not a Norpix .seq file, or cut off within its header", path.string());
     }
     at_ = number_at(32) >= header_bytes && number_at(32) < bytes.size() ? number_at(32) : header_bytes;
-    if (!picture_at(at_)) fail("{}: holds no JPEG after its header, expected JPEG pictures", path.string());
+    if (!picture_at(at_)) fail("{}: no JPEG follows the header, expected JPEG pictures", path.string());
 }
 
 std::uint32_t SeqFile::number_at(std::size_t offset) const {

@@ -65,7 +65,7 @@ std::vector<int> years_of(const fs::path& path, std::int64_t steps, ExternalFile
     const auto units = time.attribute("units");
     // The name of a file says little of what is in it: it counts only where the file itself is silent.
     if (!units.is_string() && time.has_attribute("units"))
-        fail("{}: its attribute 'units' is not a text in UTF-8, expected e.g. 'hours since 1900-01-01'",
+        fail("{}: its attribute 'units' is not a UTF-8 string, expected e.g. 'hours since 1900-01-01'",
              time.where());
     std::vector<int> years;
     if (units.is_string()) {
@@ -87,7 +87,7 @@ class Series {
     Series(LayoutJob& job, const Variable& variable) : name_(variable.name) {
         for (const auto& path : files_of(job, variable)) add(job, path);
         if (!std::ranges::is_sorted(years_)) {
-            fail("{}: its files do not follow one another in time", variable.folder);
+            fail("{}: its files are not in chronological order", variable.folder);
         }
     }
 
@@ -216,7 +216,7 @@ class Importer {
             if (channel.years() != channels_.front().years() ||
                 channel.height() != channels_.front().height() ||
                 channel.width() != channels_.front().width()) {
-                fail("{}: {} steps of {}x{} and {} of {}x{}, expected the same", choice.name,
+                fail("{}: {} steps of {}x{} and {} of {}x{}, expected equal numbers and sizes", choice.name,
                      channels_.front().steps(), channels_.front().height(), channels_.front().width(),
                      channel.steps(), channel.height(), channel.width());
             }

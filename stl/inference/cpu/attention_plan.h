@@ -1,7 +1,7 @@
 // Multi-head attention over groups of pixels: softmax(q k^T / sqrt(C/heads) [+ bias]) v, then a linear map.
 //
 // A group is the whole frame (ViT, UniFormer) or a window of it (Swin). Each head's channels are padded to
-// whole vectors; the scale goes into q's weights.
+// whole vectors; the scale is folded into q's weights.
 #pragma once
 
 #include <vector>
@@ -13,31 +13,32 @@ namespace stl::inference {
 class AttentionPlan {
   public:
     AttentionPlan() = default;
-    /// qkv: C -> 3C in the order q, k, v, each by heads. proj may carry a layer scale. groups: the pixels of each group,
-    /// all of the same size. bias: [heads, n, n] for groups of n, or undefined. precision: of qkv and proj, and where
-    /// the kernels have tiles, of the scores' and mixtures' factors; elsewhere these are float32.
+    /// qkv: C -> 3C in the order q, k, v, each split into heads. proj may include a layer scale. groups: the pixels of
+    /// each group; all groups have the same size. bias: [heads, n, n] for groups of n pixels, or undefined. precision:
+    /// of qkv and proj and, if the kernels have tiles, of the factors of q k^T and of the product with v; otherwise,
+    /// these are float32.
     AttentionPlan(const Map& qkv, const Map& proj, std::vector<std::vector<int>> groups,
                   const torch::Tensor& bias, Type precision);
 
-    /// x += attention(in), in being normalised.
+    /// x += attention(in); `in` is already normalised.
     void run(const Frame& frame, Pixels in, Pixels x) const;
 
   private:
-    /// Memory for one group's products of one head; in bfloat16 on tiles they take pairs.
+    /// Memory layout for the products of one group and head; in bfloat16 on tiles, values are stored as pairs.
     struct Factors {
         Type stored;
         int block;          ///< queries at a time
-        int row;            ///< of keys and scores
+        int row;            ///< row length of keys and scores
         int depth, pixels;  ///< a head's channels and a group's pixels, in words
         std::size_t floats = 0;
     };
     Factors factors(const Frame& frame) const;
-    /// A group's factors of one head, in the calling thread's scratch.
+    /// The factors of one group and head, in the calling thread's scratch memory.
     struct Gathered {
         Pixels queries = {};
         float *keys = nullptr,
-              *values = nullptr;  ///< as right sides: [depth][row] and [pixels][head_columns]
-        float* rest = nullptr;    ///< of the scratch
+              *values = nullptr;  ///< laid out as right-hand factors: [depth][row] and [pixels][head_columns]
+        float* rest = nullptr;    ///< the unused rest of the scratch memory
     };
     Gathered gather(const Frame& frame, const Factors& f, Pixels qkv, const std::vector<int>& group,
                     int head) const;

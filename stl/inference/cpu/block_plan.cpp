@@ -41,7 +41,8 @@ class StackPlan : public TranslatorPlan {
             member.reduction.run(frame, x, other);
             std::swap(x, other);
         }
-        if (x.data != start.data) throw std::logic_error("a stack's width does not come back");
+        if (x.data != start.data)
+            throw std::logic_error("an odd number of width changes leaves the result in the wrong buffer");
     }
 
   private:

@@ -1,5 +1,5 @@
-// A translator on the fast path. Adding one: a plan beside its siblings in plans/, declared there in plans.h,
-// and a line in the list of block_plan.cpp. A translator without a plan runs its plain module.
+// A translator on the fast path. To add one: a plan in plans/, declared in plans/plans.h, and a line in the list of
+// block_plan.cpp. A translator without a plan runs its plain module.
 #pragma once
 
 #include <memory>

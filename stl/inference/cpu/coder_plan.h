@@ -1,4 +1,4 @@
-// SimVP's encoder and decoder on the fast path: a frame from end to end on one thread.
+// SimVP's encoder and decoder on the fast path; one thread processes a whole frame.
 #pragma once
 
 #include <vector>
@@ -12,14 +12,14 @@ class CoderPlan {
   public:
     CoderPlan(const SimVPImpl& model, Type precision, bool has_tiles);
 
-    /// Floats that a frame's skip takes, with its border.
+    /// Number of floats of a frame's skip connection, including its border.
     std::size_t skip_floats() const { return skip(nullptr).floats(); }
 
-    /// Multiply-adds of the convolutions of a frame, counted plainly (Winograd makes fewer).
+    /// Multiply-adds of the convolutions for a frame, counted as direct convolutions (Winograd needs fewer).
     std::int64_t encoder_macs() const;
     std::int64_t decoder_macs() const;
 
-    /// picture: [C,H,W]; skip: zero where its border is. latent: [H'*W', hid_S], only these columns are
+    /// picture: [C,H,W]. skip: its border must be zero. latent: [H'*W', hid_S]; only these columns are
     /// written.
     void encode(const Frame& frame, const float* picture, float* skip, Pixels latent) const;
     /// -> picture [C,H,W].
@@ -35,18 +35,18 @@ class CoderPlan {
     void activate(const Frame& frame, const ConvPlan& layer, const float* raw, float* vectors,
                   const Plane* skip, const Plane& to) const;
 
-    /// Of the calling thread.
+    /// The calling thread's memory.
     struct Memory {
         float* planes;   ///< the layers' inputs
-        float* raw;      ///< what a convolution makes
+        float* raw;      ///< a convolution's output
         float* vectors;  ///< the norm's factors and offsets
     };
     Memory planes(const Frame& frame) const;
 
     SimVPOptions options_;
     std::vector<ConvPlan> encoder_, decoder_;
-    std::vector<Plane> encoder_in_, decoder_in_;  ///< `data` counts from the thread's planes
-    std::vector<cpu::Buffer> readout_;            ///< a row a picture channel
+    std::vector<Plane> encoder_in_, decoder_in_;  ///< `data`: offset into the thread's planes
+    std::vector<cpu::Buffer> readout_;            ///< one row per channel of the picture
     std::vector<float> readout_bias_;
     std::size_t encoder_floats_ = 0, plane_floats_ = 0, raw_floats_ = 0;
 };

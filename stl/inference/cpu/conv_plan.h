@@ -1,8 +1,8 @@
 // The encoder's and decoder's convolution on the fast path: one frame on one thread, channels last.
 //
-// 3x3 at stride 1 over many channels by Winograd's F(4x4, 3x3) (not in bfloat16 on tiles), everything else as a
-// product with one tap a filter line. Going up, the outputs of each of PixelShuffle's four places are a
-// convolution of their own, written where they belong.
+// 3x3 convolutions at stride 1 over many channels use Winograd's F(4x4, 3x3) (except in bfloat16 on tiles), all others
+// are matrix products with one tap per filter row. For upsampling, the outputs for each of PixelShuffle's four
+// positions are a separate convolution, written directly to their final places.
 #pragma once
 
 #include <array>
@@ -17,28 +17,28 @@ namespace stl::inference {
 
 using cpu::Plane;
 
-/// One ConvSC: convolution, then what its GroupNorm needs to be applied together with SiLU.
+/// One ConvSC: the convolution, and the factors with which its GroupNorm is then applied together with SiLU.
 class ConvPlan {
   public:
-    /// in: [channels, height, width] of the input; channels as the plane has them (padded or not). An odd
-    /// number of channels is computed in float32 always.
-    /// has_tiles: of the kernels; products in bfloat16 are so fast with them that Winograd's transforms would take
-    /// longer than they save, and planes hold pairs.
+    /// The input is [in_channels, height, width], with the number of channels of the plane (padded or not). An odd
+    /// number of channels is always computed in float32.
+    /// has_tiles: whether the kernels have tiles; with them, products in bfloat16 are so fast that Winograd's
+    /// transforms would take longer than they save, and planes store pairs.
     ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width, Type precision,
              bool has_tiles);
 
     int out_height() const { return out_height_; }
     int out_width() const { return out_width_; }
     int out_channels() const { return out_channels_; }  ///< padded
-    int border() const { return padding_; }             ///< that the input plane must have
-    /// As what the input plane holds its values.
+    int border() const { return padding_; }  ///< width of the border that the input plane must have
+    /// The type in which the input plane stores its values.
     Type in_stored() const { return stored_; }
 
     std::int64_t macs() const;
 
     /// in -> raw [out_height, out_width, out_channels] before the norm.
     void convolve(const Frame& frame, const Plane& in, float* raw) const;
-    /// The norm over raw as factors and offsets of channels, [out_channels] each.
+    /// The norm of `raw`, as a factor and an offset per channel, [out_channels] each.
     void norm(const Frame& frame, const float* raw, float* scale, float* shift) const;
 
   private:
@@ -46,10 +46,11 @@ class ConvPlan {
     void plan_direct(const torch::Tensor& weight);
     void winograd(const Frame& frame, const Plane& in, float* raw) const;
     void direct(const Frame& frame, const Plane& in, float* raw) const;
-    /// The plane as products take it: itself, or its pairs in the thread's scratch.
+    /// The plane in the form that products read: itself, or converted to pairs in the thread's scratch memory.
     Plane left_side(const Frame& frame, const Plane& in) const;
 
-    /// Where a place's outputs go: the first one, from one to the next, from one line to the next.
+    /// Where the outputs of one of PixelShuffle's positions go: the first output, and the distances from pixel to pixel
+    /// and from line to line.
     struct Target {
         float* first;
         Index pixel, line;
@@ -59,13 +60,13 @@ class ConvPlan {
     Type precision_, stored_ = Type::float32;
     int in_channels_;
     int kernel_, stride_, padding_, up_;  ///< up: 2 or 1
-    int channels_, out_channels_;         ///< true and padded
+    int channels_, out_channels_;         ///< number of output channels: actual, and padded
     int out_height_, out_width_;
     double eps_;
     bool winograd_ = false;
-    std::vector<cpu::WinogradFilters> filters_;  ///< of each place, or
-    std::vector<cpu::Panels> weights_;           ///< of each place
-    std::vector<cpu::Buffer> bias_;              ///< of each place
+    std::vector<cpu::WinogradFilters> filters_;  ///< for each position; with Winograd
+    std::vector<cpu::Panels> weights_;           ///< for each position; otherwise
+    std::vector<cpu::Buffer> bias_;              ///< for each position
     cpu::Buffer gain_, shift_;
 };
 

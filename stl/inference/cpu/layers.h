@@ -1,5 +1,5 @@
 // The fast path's layers: made once from a module's weights, run on pixels without allocation.
-// Norms, layer scales and shortcuts are folded into the weights beside them (models/layers/folding.h).
+// Norms, layer scales and shortcuts are folded into the adjacent weights (models/layers/folding.h).
 #pragma once
 
 #include <type_traits>
@@ -16,22 +16,22 @@ namespace stl::inference {
 cpu::Buffer channels(const torch::Tensor& values);
 cpu::Buffer channels(const torch::Tensor& values, const cpu::Order& order);
 
-/// What a PointwisePlan adds its products to: scale * pixels.
+/// What a PointwisePlan adds to its products: scale * pixels.
 struct Residual {
     Pixels pixels;
     const float* scale = nullptr;  ///< null: 1
 };
 
-/// Where a thread computes a panel's columns [column, ...) of `out`: there, or where it holds pairs or nothing, in
-/// the thread's own panel.
+/// Where a thread computes a panel's columns [column, ...) of `out`: in `out` itself or, if that stores pairs or is
+/// empty, in the thread's own panel.
 inline Pixels panel_of(const Frame& frame, Pixels out, int column) {
     const bool there = out.data && out.stored == Type::float32;
     return there ? out.from(column) : frame.workspace.panel(frame.rows());
 }
-/// What panel_of() gave to where it belongs, if it is not there: `part` to the columns of `out` from `column` on.
+/// Copies `part`, which panel_of() returned, to the columns of `out` from `column` on, unless it is already there.
 void keep(const Frame& frame, Pixels part, Pixels out, int column, int columns);
 
-/// Map on every pixel. Bias and residual are added in float32, whatever the precision of the products.
+/// Applies a Map to every pixel. Bias and residual are added in float32, whatever the precision of the products.
 class PointwisePlan {
   public:
     PointwisePlan() = default;
@@ -39,12 +39,12 @@ class PointwisePlan {
     PointwisePlan(const Map& map, const cpu::Order& outputs, const cpu::Order& inputs, Type precision);
 
     int outputs() const { return panels_.outputs(); }
-    /// As what it reads its input: in another it makes a copy first.
+    /// The type in which it reads its input; an input of another type is first copied.
     Type precision() const { return panels_.precision(); }
 
-    /// finish(column, columns, part): called once for each panel when all its rows are done, on the thread that
-    /// made it (they are in its cache then). part: the columns' values, in panel_of(out); finish() brings them to
-    /// `out` if that holds pairs, or elsewhere if there is none (Pixels{}). `in` may hold floats or pairs.
+    /// finish(column, columns, part) is called once for each panel when all its rows are done, on the thread that
+    /// computed it (so that they are in its cache). part: the columns' values, in panel_of(out); finish() must copy
+    /// them to `out` if that stores pairs, or elsewhere if `out` is empty (Pixels{}). `in` may store floats or pairs.
     template <class Finish>
     void run(const Frame& frame, Pixels in, Pixels out, const Residual& residual,
              const Finish& finish) const {
@@ -66,7 +66,7 @@ class PointwisePlan {
             }
         });
     }
-    /// Without more to do. out: floats.
+    /// The same without a finish(). `out` must store floats.
     void run(const Frame& frame, Pixels in, Pixels out, const Residual& residual = {}) const {
         run(frame, in, out, residual, [](int /*column*/, int /*columns*/, Pixels /*part*/) {});
     }
@@ -93,8 +93,8 @@ class PointwisePlan {
         }
     }
 
-    /// task(first, last) for panels in parallel, at least so many together; several follow each other where there are
-    /// enough for all threads, so that a thread's next panel comes to its cache while it works on one.
+    /// Calls task(first, last) for groups of at least `together` panels in parallel. If there are enough panels for all
+    /// threads, groups are larger, so that a thread's next panel is prefetched into its cache while it works on one.
     template <class Task>
     void over_panels(int together, const Task& task) const {
         constexpr int at_most = 4, units_a_thread = 4;
@@ -104,14 +104,14 @@ class PointwisePlan {
                       [&](int unit) { task(unit * group, std::min(panels_.count(), (unit + 1) * group)); });
     }
 
-    /// `in` as the products take it: itself, or in pairs.
+    /// `in` in the form that the products read: itself, or converted to pairs.
     Pixels left_side(const Frame& frame, Pixels in) const;
 
-    /// Rows at a time and, in depth_block_, the depth in words: what the second-level cache holds.
+    /// Rows processed at a time; depth_block_ is the depth in words. Both are chosen to fit in the L2 cache.
     static constexpr int row_block = 512;
     int blocks() const { return (panels_.depth() + depth_block_ - 1) / depth_block_; }
 
-    /// A block of the depth, and of the rows from `row` on, of one panel.
+    /// The part of one panel in block `block` of the depth and the row block that starts at `row`.
     struct Part {
         int block, row, panel;
         bool next_follows;  ///< the same thread computes the next panel afterwards
@@ -127,15 +127,15 @@ class PointwisePlan {
     std::string name_;  ///< for traces
 };
 
-/// One filter a channel.
+/// A depthwise convolution: one filter per channel.
 class DepthwisePlan {
   public:
     DepthwisePlan() = default;
     explicit DepthwisePlan(const Conv2d& convolution);
-    /// With the input added; the channels in another order, if given.
+    /// With add_input, adds the input to the output; `order`: the order of the channels.
     DepthwisePlan(const Conv2d& convolution, const cpu::Order& order, bool add_input = false);
 
-    /// Channels [column, column + columns) alone: in and out are their pixels, in floats; in place is allowed.
+    /// Only channels [column, column + columns): in and out start at `column` and store floats; they may be the same.
     void run(const Frame& frame, Pixels in, Pixels out, int column, int columns) const;
     /// All channels, in parallel.
     void run(const Frame& frame, Pixels in, Pixels out) const;
@@ -163,22 +163,22 @@ void over_columns(int columns, const Task& task) {
                   [&](int unit) { task(unit * step, std::min(step, whole - unit * step)); });
 }
 
-/// op on `columns` columns of all pixels; out may be a or b, and may hold pairs if it is another.
+/// Applies `op` to `columns` columns of all pixels. `out` may be a or b; if it is neither, it may store pairs.
 struct Vectors {
     const float* scale = nullptr;
     const float* shift = nullptr;
 };
 void apply(const Frame& frame, cpu::Op op, Pixels a, Pixels b, Pixels out, int columns, Vectors vectors = {});
 
-/// Sums over the pixels divided by their number (with `mean`: of the squared distances to it), of `columns`
-/// columns.
+/// The mean over the pixels of each of `columns` columns (if `mean` is given, of the squared differences from
+/// it).
 void column_means(const Frame& frame, Pixels in, int columns, const float* mean, double* out);
 
-/// (x - mean) / sqrt(variance + eps) over each pixel's channels, to floats or pairs; the gains go into the next Map
-/// (Affine::of).
+/// (x - mean) / sqrt(variance + eps) over each pixel's channels, to floats or pairs. The norm's gain and shift are
+/// folded into the next Map (Affine::of).
 void normalise(const Frame& frame, Pixels in, Pixels out, int channels, double eps);
 
-/// fc2(GELU(dwconv(fc1(x)))), added to the residual; without dwconv where there is none. The last Map carries
+/// fc2(GELU(dwconv(fc1(x)))), added to the residual; dwconv is optional. The last Map includes
 /// the layer scale.
 class MlpPlan {
   public:
@@ -188,8 +188,8 @@ class MlpPlan {
 
     /// x += mlp(in).
     void run(const Frame& frame, Pixels in, Pixels x) const;
-    /// The first half, into a buffer of its own. watch(column, columns, part): sees each panel in floats; null: nobody
-    /// does.
+    /// The first half, up to the activation, into a separate buffer. watch(column, columns, part) is called with each
+    /// panel in floats; null: none.
     template <class Watch>
     Pixels hidden(const Frame& frame, Pixels in, const Watch& watch) const {
         const auto h = hidden_pixels(frame);

@@ -1,11 +1,11 @@
-// SimVP's inference on the CPU, made fast: the same results as SimVP::predict to about 1e-6 of the largest
-// output, float32. x: [B,T,C,H,W].
+// Fast inference of SimVP on the CPU: in float32, the same results as SimVP::predict to about 1e-6 of the largest
+// output. x: [B,T,C,H,W].
 //
 // Everything is planned once from the model's weights: norms with fixed statistics, layer scales and
-// shortcuts are folded into the maps beside them, weights are packed for the kernels (stl/cpu),
-// activations have their channels last. In bfloat16 the products' factors are rounded (for Winograd's
-// convolutions at their points), and nothing else: sums, norms and what goes from layer to layer stay
-// float32. Buffers are made in the first call and used again. The model may be freed or changed afterwards
+// shortcuts are folded into the adjacent maps, weights are packed for the kernels (stl/cpu),
+// activations are channels last. In bfloat16, only the factors of products are rounded (for Winograd
+// convolutions, after the transform): sums, norms and the values passed from layer to layer stay
+// float32. Buffers are allocated in the first call and reused. The model may be freed or changed afterwards
 // without effect.
 #pragma once
 
@@ -21,8 +21,8 @@ namespace stl {
 
 class PlannedInference : public Inference {
   public:
-    /// The model must be in evaluation mode, on the CPU. precision: fp32 or bf16. kernels: ones that the machine can
-    /// run (tests take others than the best).
+    /// The model must be in evaluation mode, on the CPU. precision: fp32 or bf16. kernels: any that the machine can
+    /// run (tests pass other ones than the best).
     explicit PlannedInference(const SimVPImpl& model, Precision precision = Precision::fp32,
                               const cpu::Kernels& kernels = cpu::kernels());
 

@@ -1,5 +1,5 @@
-// Numbers of the workspace's buffers. A block's plan may use a..f as it likes; what they hold ends with the
-// block. incepu_joined is the last: as many follow as IncepU has levels.
+// Numbers of the workspace's buffers. A block's plan may use a to f freely; their contents are valid only within the
+// block. incepu_joined must be last: it is followed by one more buffer for each of IncepU's levels.
 #pragma once
 
 #include <cstddef>

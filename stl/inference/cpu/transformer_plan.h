@@ -1,5 +1,5 @@
-// The transformer block of ViT, Swin and UniFormer: x + attention(LN(x)), then x + mlp(LN(x)). What the norms
-// multiply and add goes into the maps after them.
+// The transformer block of ViT, Swin and UniFormer: x + attention(LN(x)), then x + mlp(LN(x)). The gains and
+// shifts of the norms are folded into the maps after them.
 #pragma once
 
 #include <vector>
@@ -10,7 +10,7 @@
 
 namespace stl::inference {
 
-/// Maps may carry layer scales. groups, bias: as AttentionPlan takes them.
+/// The maps may include layer scales. groups, bias: as for AttentionPlan.
 struct TransformerParts {
     LayerNorm norm1;
     Map qkv, proj;

@@ -1,10 +1,10 @@
-// SimVP's inference on a GPU, made fast: the same results as SimVP::predict up to rounding, float32.
+// Fast inference of SimVP on a GPU: in float32, the same results as SimVP::predict up to rounding.
 // x: [B,T,C,H,W].
 //
-// A copy of the network is made ready once: norms with fixed statistics are folded away, weights lie as
-// convolutions read them and, in half precision, are narrowed once; layers run by kernels of our own where
-// there are some. Passes over batches of a size that comes again and again are then one captured CUDA graph
-// each. The model may be freed or changed afterwards without effect.
+// A copy of the network is prepared once: norms with fixed statistics are folded away, weights are stored in the order
+// in which convolutions read them and, for half precision, converted once; layers use our own kernels where these
+// exist. Passes with a batch size that recurs are then captured as one CUDA graph each. The model may be freed or
+// changed afterwards without effect.
 #pragma once
 
 #include <functional>
@@ -20,18 +20,18 @@
 
 namespace stl {
 
-/// Passes over batches of one size that run kernel by kernel before it gets a graph, which costs some: it may
-/// come no more, as a last, smaller batch does.
+/// Passes with one batch size that run kernel by kernel before it gets a graph. Capturing has a cost, and the size may
+/// not occur again, like that of a smaller last batch.
 inline constexpr int passes_before_graph = 3;
-/// Sizes of batches that have a graph, each with memory of its own; further ones run kernel by kernel.
+/// The maximum number of batch sizes that get a graph, each with its own memory; further sizes run kernel by kernel.
 inline constexpr int most_inference_graphs = 4;
 
 class GraphInference : public Inference {
   public:
     using MakeGraph = std::function<std::unique_ptr<gpu::Graph>()>;
 
-    /// The model in evaluation mode, on any device. kernels: the device's; null where it has none. graphs: null where
-    /// there are none. `reporter` gets one line if a pass cannot be captured; it has to live as long.
+    /// The model in evaluation mode, on any device. kernels: the device's; null if it has none. graphs: null if
+    /// graphs are not supported. `reporter` gets one line if a pass cannot be captured; it must outlive this object.
     GraphInference(const SimVPImpl& model, torch::Device device, const gpu::KernelTable* kernels,
                    Precision precision, MakeGraph graphs, Reporter& reporter);
 
@@ -39,14 +39,14 @@ class GraphInference : public Inference {
     bool overwrites() const override { return true; }
 
   private:
-    /// Of the passes over batches of one shape.
+    /// The state of the passes for one shape of batches.
     struct Passes {
         int made = 0;
         std::unique_ptr<gpu::Graph> graph;  ///< null: kernel by kernel
         torch::Tensor input, output;        ///< the graph's
     };
     torch::Tensor pass(const torch::Tensor& x);
-    /// False where there is to be no graph.
+    /// False if this shape is not to have a graph.
     bool capture(Passes& passes, const torch::Tensor& x);
 
     SimVP network_;

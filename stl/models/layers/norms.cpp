@@ -32,8 +32,9 @@ ops::BatchNorm BatchNorm2dImpl::norm_for(const torch::Tensor& x) {
     if (is_training()) {
         if (x.numel() == x.size(1)) {
             fail(
-                "BatchNorm: one value a channel ({}) has no variance to train on, expected more sequences or "
-                "pixels",
+                "BatchNorm: one value per channel ({}) has no variance; training needs a larger batch or "
+                "larger "
+                "frames",
                 to_string(x.sizes().vec()));
         }
         num_batches_tracked += 1;

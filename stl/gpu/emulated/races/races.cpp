@@ -83,7 +83,7 @@ void note(const void* p, std::uintptr_t size, bool writes) {
     const auto now = here();
     for (auto at = first / 2; at <= (first + size - 1) / 2; ++at) {
         auto& place = places[at];
-        if (is_unordered(place.write, now, shared)) report("written and reached for", place.write, now);
+        if (is_unordered(place.write, now, shared)) report("written and accessed", place.write, now);
         if (!writes) {
             if (shared && (place.write.launch != now.launch || place.write.block != now.block))
                 report("shared memory read before it is written", now, now);

@@ -1,4 +1,4 @@
-// The translators' plans; each stands in the file of its name.
+// The translators' plans; each is defined in the file of its name.
 #pragma once
 
 #include "stl/inference/cpu/block_plan.h"
