@@ -19,7 +19,7 @@ fs::path default_folder() {
     return locate_dataset(cifar_folder).value_or(fs::path("datasets") / cifar_folder);
 }
 
-/// Of the first record and the last: where the file is of another kind, one of them tells.
+/// Checks the first and the last record's label: in a file of another kind at least one of them is out of range.
 void check_labels(const MappedFile& file) {
     const auto bytes = file.bytes();
     for (const auto at : {std::size_t{0}, bytes.size() - record_bytes}) {

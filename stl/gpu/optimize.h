@@ -13,7 +13,7 @@ struct AdamTensors {
     const std::vector<torch::Tensor>& parameters;  ///< float32, as all of these
     const std::vector<torch::Tensor>& gradients;
     const std::vector<torch::Tensor>& exp_avgs;     ///< in their parameter's memory order
-    const std::vector<torch::Tensor>& exp_avg_sqs;  ///< likewise
+    const std::vector<torch::Tensor>& exp_avg_sqs;  ///< of the same shapes
     const std::vector<torch::Tensor>& steps;        ///< scalars, this step counted
 };
 struct AdamNumbers {

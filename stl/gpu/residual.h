@@ -18,9 +18,9 @@ struct ResidualTask {
     Index pixels = 0;
     const void* x = nullptr;
     const void* branch = nullptr;
-    const float* scale = nullptr;    ///< may be null: 1
-    const float* keep = nullptr;     ///< likewise
-    const float* x_scale = nullptr;  ///< likewise; forward alone
+    const float* scale = nullptr;    ///< [C]; null: 1
+    const float* keep = nullptr;     ///< [N]; null: 1
+    const float* x_scale = nullptr;  ///< [C]; null: 1; only read by the forward kernel
     void* y = nullptr;
     // Backward: x's gradient is y's; scale is not null.
     const void* grad = nullptr;

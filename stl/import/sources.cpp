@@ -45,7 +45,7 @@ class Search {
         if (!ec && !searched_.insert(real).second) return;
         const auto list = read_picture_list(folder);
         add_pictures(folder, list.pictures);
-        // Where there are some, their reader tells.
+        // If there are pictures, their reader reports the remarks.
         if (list.pictures.empty()) tell(folder, list.remarks);
         for (const auto& path : entries(folder)) {
             if (leads_nowhere(path)) {

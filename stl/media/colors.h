@@ -1,7 +1,7 @@
 // Between stored colour (YUV of some matrix and range, at some depth) and RGB, in float.
 //
-// Source: ITU-R BT.601-7, BT.709-6, BT.2020-2: Y = Kr R + Kg G + Kb B, Cb = (B - Y) / (2 (1 - Kb)), Cr
-// likewise.
+// Source: ITU-R BT.601-7, BT.709-6, BT.2020-2: Y = Kr R + Kg G + Kb B, Cb = (B - Y) / (2 (1 - Kb)),
+// Cr = (R - Y) / (2 (1 - Kr)).
 #pragma once
 
 namespace stl {

@@ -205,7 +205,7 @@ void FileDecoder::note_damage(int code) {
     gap_pending_ = true;
 }
 
-/// A demuxer leaves out what it can't read and says so, but not where: time that passes soon after tells.
+/// A demuxer reports that it skips what it cannot read, but not where: a jump in time soon afterwards shows it.
 bool FileDecoder::lost_by_container() {
     if (given_ == 0 || given_ >= suspect_until_ || time_ - given_end_ < 0.75 * duration_) return false;
     suspect_until_ = 0;

@@ -24,7 +24,7 @@ fs::path find_checkpoint(const PredictorOptions& options, std::optional<RunFolde
     return checkpoint_of(source, options.weights);
 }
 
-/// The configuration given beside the checkpoint, with the frame size of the data where nothing tells it.
+/// The configuration given in addition to the checkpoint, with the frame size of the data if neither specifies one.
 Json hints_of(const PredictorOptions& options, const Checkpoint& checkpoint, const std::string& where) {
     Json hints = options.model_json.empty() ? Json(nullptr)
                                             : model_keys(read_json(options.model_json), options.model_json);

@@ -28,10 +28,10 @@ struct PredictorOptions {
     int threads = 0;               ///< 0: all cores
     Path path = Path::fast;
     Precision precision = Precision::fp32;  ///< others are less exact and, on some machines, quicker
-    /// What the frames to come look like: taken for the frame size where neither the checkpoint nor
-    /// model_json tells it.
+    /// The shape of the frames to be predicted: used as the frame size if neither the checkpoint nor model_json
+    /// specifies one.
     std::optional<SequenceShape> frame{};
-    /// Taken where the checkpoint does not tell its experiment.
+    /// Used if the checkpoint does not record its experiment.
     Normalization normalization{};
     /// Build the network for frames of this height and width instead of those that it was trained on, as far
     /// as its weights allow.
@@ -69,9 +69,9 @@ class Predictor {
     /// What is computed where the options' was asked for (runtime/precision.h).
     Precision precision() const;
 
-    /// The experiment that made it, complete; null where the checkpoint does not tell.
+    /// The experiment that trained the network, complete; null if the checkpoint does not record it.
     const Json& experiment() const;
-    /// The file that tells it.
+    /// The file that records the experiment.
     const fs::path& experiment_file() const;
     /// The run that it came from; null for a checkpoint file.
     const RunFolder* run() const;

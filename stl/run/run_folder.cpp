@@ -115,7 +115,7 @@ bool RunFolder::is_run(const fs::path& path) {
 }
 
 RunFolder RunFolder::create(const fs::path& path, bool force) {
-    refuse_taken(path, force);  // before there is a lock's file in what is no run
+    refuse_taken(path, force);  // before a lock file is created in a folder that is not a run
     make_folder(path);
     RunFolder folder(path);
     folder.lock();

@@ -1,4 +1,4 @@
-// How a network is computed: in which precision and by which path; what can be asked for, and what a device makes of it.
+// The precision and the path in which a network is computed: what can be requested, and what a device then uses.
 #pragma once
 
 #include <string>
@@ -8,21 +8,21 @@
 
 namespace stl {
 
-/// What factors of products are rounded to; sums are float32, and so are stored weights.
+/// The precision of the factors of products. Sums and stored weights are float32.
 enum class Precision {
     fp32,
-    tf32,  ///< float32 with ten bits behind the point, in a GPU's products and convolutions
-    bf16,  ///< automatic mixed precision in bfloat16; a CPU's fast inference rounds nothing but factors
-    fp16,  ///< likewise in float16, of inference on a GPU
+    tf32,  ///< on a GPU: products and convolutions with 10 bits of mantissa, else float32
+    bf16,  ///< automatic mixed precision in bfloat16; fast inference on a CPU rounds only the factors
+    fp16,  ///< automatic mixed precision in float16; inference on a GPU only
 };
 template <>
 inline constexpr std::array<std::string_view, 4> member_names<Precision>{"fp32", "tf32", "bf16", "fp16"};
-/// Those that networks are trained in.
+/// The precisions for training.
 inline constexpr auto training_precisions = std::span(member_names<Precision>).first<3>();
 
 enum class Path {
     plain,  ///< LibTorch's operators, layer by layer
-    fast,   ///< what is quickest on the device
+    fast,   ///< the fastest implementation for the device
 };
 template <>
 inline constexpr std::array<std::string_view, 2> member_names<Path>{"plain", "fast"};
@@ -31,16 +31,15 @@ enum class Work { inference, training };
 
 struct ResolvedPrecision {
     Precision precision;
-    std::string
-        reason;  ///< why it is not the one that was asked for, for the start of a sentence; empty: it is
+    std::string reason;  ///< why it is not the requested one, to begin a sentence with; empty if it is
 };
 
-/// What such a device computes in where `asked` is asked for. Nothing else decides it.
-/// Error: fp16 of training, or on a CPU.
+/// The precision in which a device of this type computes when `asked` is requested. The only place that decides this.
+/// Error: fp16 for training, or on a CPU.
 ResolvedPrecision resolve_precision(Precision asked, Work work, torch::DeviceType device, Path path);
 
-/// Whether LibTorch has instructions for products in bfloat16 on this CPU. Without them it goes one number at a time,
-/// hundreds of times slower than in float32. What `ATEN_CPU_CAPABILITY` holds to AVX2 counts as such.
+/// Whether LibTorch uses bfloat16 instructions on this CPU. Without them it multiplies one number at a time, hundreds of
+/// times slower than in float32. False if `ATEN_CPU_CAPABILITY` limits LibTorch to AVX2.
 bool libtorch_multiplies_bfloat16();
 
 /// The type of factors; float32 for TF32.

@@ -58,7 +58,8 @@ std::int64_t foreign_steps(const Checkpoint& checkpoint, const std::string& wher
     fail("{}: does not record the number of steps (no global_step, and SGD does not count them)", where);
 }
 
-/// Of a checkpoint with an optimizer's state. Another program's, without a record of ours, tells its steps alone.
+/// The standing recorded in a checkpoint with an optimizer's state. One written by another program, without our record,
+/// gives only the number of steps.
 /// Error: a step beyond `total_steps`, no number of steps, a record without what an exact continuation needs.
 Standing read_standing(const Checkpoint& checkpoint, std::int64_t total_steps, const std::string& where) {
     const bool ours = checkpoint.stl.is_object();

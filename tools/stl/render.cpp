@@ -38,7 +38,7 @@ struct RenderArguments {
     PanelOptions panels;
 };
 
-/// A run or a checkpoint, whatever its name: what is not a sequence file. Of zip files only a name tells sequences.
+/// Whether SOURCE is a run or a checkpoint rather than a sequence file. Zip files are told apart by their extension.
 bool is_network(const std::string& source) {
     const auto path = DataFile(source).path;
     if (RunFolder::is_run(path)) return true;
