@@ -41,6 +41,11 @@ bool is_safetensors(std::string_view start) {
            start.substr(8, 2) == "{\"";
 }
 
+/// ONNX: ir_version (field 1, below 128), then a text (field 2, the producer, or 7, the graph).
+bool is_onnx(std::string_view start) {
+    return start.size() > 3 && start[0] == 0x08 && start[1] > 0 && (start[2] == 0x12 || start[2] == 0x3a);
+}
+
 }  // namespace
 
 std::string stand_in(std::span<const std::byte> start) {
@@ -76,6 +81,7 @@ FileKind kind_of_file(const fs::path& path) {
         return FileKind::checkpoint;
     if (start.substr(0, 12).find("ftyp") == 4 || start.starts_with("\x1a\x45\xdf\xa3"))
         return FileKind::video;
+    if (is_onnx(start)) return FileKind::onnx;
     const auto first = start.find_first_not_of(" \t\r\n");
     return first != start.npos && start[first] == '{' ? FileKind::json : FileKind::unknown;
 }
@@ -94,6 +100,8 @@ std::string kind_hint(const fs::path& path) {
             return "; it is a JSON file: stl train and info take an experiment";
         case FileKind::video:
             return "; it is a video; stl import, inspect and predict --input read it";
+        case FileKind::onnx:
+            return "; it is an ONNX file; stl info reads it";
         case FileKind::unknown:
             break;
     }

@@ -16,7 +16,7 @@ std::string stand_in(std::span<const std::byte> start);
 /// Error "<path>: a Git LFS pointer in place of the file; ..." if it is one; does nothing if the file cannot be read.
 void refuse_stand_in(const fs::path& path);
 
-enum class FileKind { unknown, run, checkpoint, sequences, json, video };
+enum class FileKind { unknown, run, checkpoint, sequences, json, video, onnx };
 
 /// A guess for messages: by the first bytes or, for a folder, by the experiment.json in it. Never throws an Error.
 FileKind kind_of_file(const fs::path& path);

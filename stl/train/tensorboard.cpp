@@ -4,6 +4,7 @@
 #include <bit>
 #include <chrono>
 #include <cstring>
+#include <protozero/pbf_builder.hpp>
 
 #include "stl/core/error.h"
 
@@ -28,31 +29,27 @@ std::string little_endian(T value) {
     return bytes;
 }
 
-std::string varint(std::uint64_t value) {
-    std::string bytes;
-    while (value >= 0x80) {
-        bytes += static_cast<char>(value | 0x80);
-        value >>= 7;
-    }
-    return bytes + static_cast<char>(value);
-}
+// Fields of the protocol buffers in event.proto and summary.proto.
+enum class EventField : std::uint32_t { seconds = 1, step = 2, version = 3, summary = 5, session = 7 };
+enum class SummaryField : std::uint32_t { value = 1 };
+enum class ValueField : std::uint32_t { tag = 1, number = 2 };
+enum class SessionField : std::uint32_t { status = 1 };
 
-// Protocol-buffer fields by wire type.
-std::string field_double(int number, double v) {
-    return varint(number << 3 | 1) + little_endian(v);
-}
-std::string field_float(int number, float v) {
-    return varint(number << 3 | 5) + little_endian(v);
-}
-std::string field_varint(int number, std::uint64_t v) {
-    return varint(number << 3 | 0) + varint(v);
-}
-std::string field_bytes(int number, const std::string& v) {
-    return varint(number << 3 | 2) + varint(v.size()) + v;
-}
+template <class Field>
+using Message = protozero::pbf_builder<Field>;
 
 double now() {
     return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// Of this moment, with what `fill` adds.
+template <class Fill>
+std::string event_of(Fill fill) {
+    std::string bytes;
+    Message<EventField> event(bytes);
+    event.add_double(EventField::seconds, now());
+    fill(event);
+    return bytes;
 }
 
 }  // namespace
@@ -67,7 +64,8 @@ TensorBoardWriter::TensorBoardWriter(const fs::path& folder) {
     const auto path = folder / fmt::format("events.out.tfevents.{}.stl", static_cast<std::int64_t>(now()));
     out_.open(path, std::ios::binary | std::ios::app);
     if (!out_) fail("{}: cannot be written", path.string());
-    write_record(field_double(1, now()) + field_bytes(3, "brain.Event:2"));
+    write_record(
+        event_of([](Message<EventField>& event) { event.add_string(EventField::version, "brain.Event:2"); }));
 }
 
 void TensorBoardWriter::write_record(const std::string& event) {
@@ -81,18 +79,23 @@ void TensorBoardWriter::write_record(const std::string& event) {
 }
 
 void TensorBoardWriter::restart_at(std::int64_t step) {
-    constexpr std::uint64_t start = 1;  // SessionLog.SessionStatus
-    write_record(field_double(1, now()) + field_varint(2, static_cast<std::uint64_t>(step)) +
-                 field_bytes(7, field_varint(1, start)));
+    constexpr std::int32_t start = 1;  // SessionLog.SessionStatus
+    write_record(event_of([&](Message<EventField>& event) {
+        event.add_int64(EventField::step, step);
+        Message<SessionField>(event, EventField::session).add_enum(SessionField::status, start);
+    }));
 }
 
 void TensorBoardWriter::add(std::int64_t step, const std::vector<std::pair<std::string, double>>& scalars) {
-    std::string summary;
-    for (const auto& [tag, value] : scalars) {
-        summary += field_bytes(1, field_bytes(1, tag) + field_float(2, static_cast<float>(value)));
-    }
-    write_record(field_double(1, now()) + field_varint(2, static_cast<std::uint64_t>(step)) +
-                 field_bytes(5, summary));
+    write_record(event_of([&](Message<EventField>& event) {
+        event.add_int64(EventField::step, step);
+        Message<SummaryField> summary(event, EventField::summary);
+        for (const auto& [tag, number] : scalars) {
+            Message<ValueField> value(summary, SummaryField::value);
+            value.add_string(ValueField::tag, tag);
+            value.add_float(ValueField::number, static_cast<float>(number));
+        }
+    }));
 }
 
 }  // namespace stl

@@ -55,6 +55,8 @@ TEST(FileKind, FilesAreToldByTheirFirstBytes) {
     EXPECT_EQ(kind_of("\x93NUMPY"), FileKind::sequences);
     EXPECT_EQ(kind_of("\0\0\0\x20"s + "ftypisom"), FileKind::video);
     EXPECT_EQ(kind_of(" \n{\"a\": 1}"), FileKind::json);
+    EXPECT_EQ(kind_of("\x08\x08\x12\x03stl"), FileKind::onnx);
+    EXPECT_EQ(kind_of("\x08\x08\x12"), FileKind::unknown);
     EXPECT_EQ(kind_of(""), FileKind::unknown);
     EXPECT_EQ(kind_of_file(folder / "none"), FileKind::unknown);
     EXPECT_EQ(kind_of_file(folder.path()), FileKind::unknown);

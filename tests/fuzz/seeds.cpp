@@ -11,6 +11,7 @@
 #include "stl/formats/sequences.h"
 #include "stl/media/png.h"
 #include "stl/media/video_writer.h"
+#include "stl/onnx/model.h"
 #include "stl/pickle/safetensors.h"
 #include "stl/pickle/writer.h"
 #include "tests/fuzz/work_folder.h"
@@ -208,6 +209,18 @@ std::vector<std::string> safetensors_seeds() {
                                {"bias", DType::i64, {}, of(8)},
                                {"none", DType::f32, {0, 2}, of(0)}},
                               {{"format", "pt"}, {"stl", "{\"x\": 1}"}});
+    return {read_text(path)};
+}
+
+std::vector<std::string> onnx_seeds() {
+    const auto path = work_folder() / "seed.onnx";
+    const std::vector<std::byte> bytes(8, std::byte{7});
+    onnx::write_model(path,
+                      {.inputs = {{"x", onnx::Type::float32, {{.size = 0, .symbol = "batch"}, {.size = 2}}}},
+                       .outputs = {{"y", onnx::Type::float32, {{.size = 2}}}},
+                       .tensors = {{"w", onnx::Type::float32, {2}, bytes}},
+                       .nodes = {{"a", "Elu", {"x"}, {"y"}, {{"alpha", 0.5F}}}},
+                       .metadata = {{"stl", "{\"x\": 1}"}}});
     return {read_text(path)};
 }
 

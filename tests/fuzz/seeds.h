@@ -16,6 +16,7 @@ std::vector<std::string> video_seeds();
 std::vector<std::string> pickle_seeds();
 std::vector<std::string> torch_seeds();
 std::vector<std::string> safetensors_seeds();
+std::vector<std::string> onnx_seeds();
 std::vector<std::string> json_seeds();
 
 }  // namespace stl::fuzz

@@ -14,6 +14,7 @@
 #include "stl/glyphs/glyphs.h"
 #include "stl/media/png.h"
 #include "stl/media/video_reader.h"
+#include "stl/onnx/model.h"
 #include "stl/pickle/machine.h"
 #include "stl/pickle/safetensors.h"
 #include "stl/pickle/torch_file.h"
@@ -168,6 +169,15 @@ int fuzz_safetensors(Input file) {
     });
 }
 
+int fuzz_onnx(Input file) {
+    return expect_no_more_than_an_error([&] {
+        const auto read = onnx::read_summary(put_file("input.onnx", text_of(file)));
+        Json(read.metadata).dump();  // as every --json does
+        Json(read.operations).dump();
+        for (const auto& port : read.inputs) Json(port.name + to_string(port.shape)).dump();
+    });
+}
+
 int fuzz_json(Input text) {
     return expect_no_more_than_an_error([&] {
         Fields experiment(parse_json(text_of(text), "input"), "input");
@@ -190,6 +200,7 @@ const std::vector<Target>& targets() {
         {"pickle", fuzz_pickle, pickle_seeds},
         {"torch", fuzz_torch, torch_seeds},
         {"safetensors", fuzz_safetensors, safetensors_seeds},
+        {"onnx", fuzz_onnx, onnx_seeds},
         {"json", fuzz_json, json_seeds},
     };
     return list;

@@ -26,6 +26,7 @@ int fuzz_video(Input file);        ///< anything FFmpeg takes for a video or a p
 int fuzz_pickle(Input pickle);     ///< a bare pickle, without the file around it
 int fuzz_torch(Input file);        ///< .pth and .ckpt, zip and legacy, and their tensors' bytes
 int fuzz_safetensors(Input file);  ///< with the tensors' bytes
+int fuzz_onnx(Input file);         ///< what describes a file
 int fuzz_json(Input text);         ///< an experiment's `dataset`
 
 struct Target {

@@ -92,6 +92,18 @@ TEST_F(JourneyTest, FromDataToVideo) {
     EXPECT_TRUE(fs::exists(folder_ / "out.gif"));
     EXPECT_GT(json("info run --json")["parameters"].get<std::int64_t>(), 0);
 
+    for (const auto* file : {"next.onnx", "next.pt"}) {
+        good(fmt::format("export run --output {}", file));
+        EXPECT_EQ(json(fmt::format("info {} --json", file))["experiment"],
+                  read_json(folder_ / "run/experiment.json"));
+        EXPECT_THAT(good(fmt::format("info {}", file)).out, HasSubstr("prediction [batch, "));
+    }
+    refused("export run --output next.onnx", 1, "next.onnx: exists already (--force replaces it)");
+    refused("export run --output next.pth", 1, "next.pth: unknown format '.pth', expected .onnx or .pt");
+    refused("export run --output a.onnx --opset 16", 2, "--opset: 16, expected a number from 17 to 21");
+    refused("export run --output a.pt --opset 17", 2, "--opset goes with .onnx, not with .pt");
+    refused("info next.onnx --weights best", 2, "--weights goes with a run, not with an exported file");
+
     good("convert run/checkpoints/last.pth last.safetensors");
     good("convert run/checkpoints/last.pth capitals.SAFETENSORS");
     EXPECT_EQ(read_text(folder_ / "capitals.SAFETENSORS"), read_text(folder_ / "last.safetensors"));

@@ -3,11 +3,12 @@
 
     python tools/peer/bench.py --openstl CHECKOUT [--translator moganet,van] [--work infer|train] [--batch 1,4]
                                [--mode eager,channels-last,compile,onnxruntime,openvino] [--device cpu] [--precision fp32]
+                               [--exporter stl|torch]
 
 One JSON object a line, with the keys of `stl bench --json`; `path` is the mode. Needs torch 2.11, torchvision 0.26 and
 timm 0.6.11, for engines also onnx and the engine, all of which tools/peer/setup installs, and a checkout of OpenSTL, whose
 files are run as they are. Sizes are the Moving MNIST benchmark's. The engines only predict, on a CPU; what they run is
-exported by export.py where it is not in --cache yet.
+exported by export.py where it is not in --cache yet: by `stl export`, or by PyTorch's own exporter.
 """
 import argparse
 import json
@@ -46,6 +47,7 @@ def arguments():
     parser.add_argument("--warmup", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--cache", type=Path, default=engines.CACHE, help="folder of exported networks")
+    parser.add_argument("--exporter", choices=engines.EXPORTERS, default="stl", help="what engines' networks are written by")
     return parser.parse_args()
 
 
@@ -112,8 +114,8 @@ class Engine:
 
         options = self.options
         for batch in options.batch:
-            path = engines.exported(options.openstl, translator, batch, options.cache)
-            run, self.threads = engines.load(engine, path, options.threads, options.precision)
+            path = engines.exported(options.openstl, translator, batch, options.cache, options.exporter)
+            run, self.threads = engines.load(engine, path, options.threads, options.precision, batch)
             x = numpy.random.default_rng(0).random((batch, *peer_model.BENCHMARK_SHAPE), dtype=numpy.float32)
             yield batch, lambda: run(x)
 

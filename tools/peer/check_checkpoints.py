@@ -23,6 +23,9 @@ import peer_model
 ROOT = Path(__file__).resolve().parents[2]
 LR, BATCH, SEQUENCES, STEPS, STOP = 1e-3, 2, 6, 10, 4
 OUTPUT_TOLERANCE, LOSS_TOLERANCE = 1e-5, 1e-4
+# What a model.json takes of a config.json.
+MODEL_KEYS = ("in_shape", "hid_S", "hid_T", "N_S", "N_T", "model_type", "mlp_ratio", "drop", "drop_path", "spatio_kernel_enc",
+              "spatio_kernel_dec", "aft_seq_length")
 
 
 class Stl:
@@ -171,9 +174,7 @@ def check_training(stl, folder, scratch, config, build):
 def check_folder(stl, folder, scratch, model_class):
     config = json.loads((folder / "config.json").read_text())
     build = lambda: peer_model.build(model_class, config)
-    keys = ("in_shape", "hid_S", "hid_T", "N_S", "N_T", "model_type", "mlp_ratio", "drop", "drop_path", "spatio_kernel_enc",
-            "spatio_kernel_dec", "aft_seq_length")
-    (scratch / "model.json").write_text(json.dumps({key: config[key] for key in keys}))
+    (scratch / "model.json").write_text(json.dumps({key: config[key] for key in MODEL_KEYS}))
     model = build()
     converted = check_convert(stl, folder, scratch, model)
     model.load_state_dict(torch.load(converted, weights_only=True)["state_dict"], strict=True)

@@ -1,4 +1,4 @@
-"""The peer's network in inference engines, on a CPU: ONNX Runtime and OpenVINO, from the file that export.py made."""
+"""OpenSTL's networks in inference engines, on a CPU: ONNX Runtime and OpenVINO, from the file that export.py made."""
 import importlib.metadata
 import os
 import subprocess
@@ -10,6 +10,9 @@ CACHE = HERE.parents[1] / "build/peer-onnx"
 # What --mode calls it (which is also its package) -> what it is called.
 ENGINES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 OPSET = 17
+# What writes the files: `stl export`, or PyTorch's own exporter from OpenSTL's modules, with the size of batch fixed.
+EXPORTERS = ["stl", "torch"]
+STL = HERE.parents[1] / "build/bin/stl"
 
 
 class EngineError(Exception):
@@ -37,42 +40,52 @@ def check(modes, work, precision, device="cpu"):
             raise EngineError(f"this Python has no {engine}: tools/peer/setup installs it") from None
 
 
-def path_of(folder, translator, batch):
+def path_of(folder, translator, batch, exporter):
+    if exporter == "stl":
+        return folder / f"{translator}-opset{OPSET}-stl.onnx"
     return folder / f"{translator}-batch{batch}-opset{OPSET}-torch{importlib.metadata.version('torch')}.onnx"
 
 
-def exported(openstl, translator, batch, folder):
+def exported(openstl, translator, batch, folder, exporter):
     """The network's file in `folder`. One that is missing is made by a process of its own: none that times has torch."""
-    path = path_of(folder, translator, batch)
+    path = path_of(folder, translator, batch, exporter)
     if not path.exists():
         done = subprocess.run([sys.executable, str(HERE / "export.py"), "--openstl", str(openstl), "--translator", translator,
-                               "--batch", str(batch), "--folder", str(folder)], stdout=sys.stderr)
+                               "--batch", str(batch), "--folder", str(folder), "--exporter", exporter], stdout=sys.stderr)
         if done.returncode != 0:
             raise EngineError(f"{translator} could not be exported")
     return path
 
 
-def load(engine, path, threads, precision):
-    """A function from frames to predicted ones (both NumPy), and how many threads it has."""
+def load(engine, path, threads, precision, batch=None):
+    """A function from frames to predicted ones (both NumPy), and how many threads it has. batch: fixed in the engine, which
+    knows every size then; None: as the file has it."""
     threads = threads or len(os.sched_getaffinity(0))
-    return {"onnxruntime": _onnxruntime, "openvino": _openvino}[engine](path, threads, precision)
+    return {"onnxruntime": _onnxruntime, "openvino": _openvino}[engine](path, threads, precision, batch)
 
 
-def _onnxruntime(path, threads, _):
+def _onnxruntime(path, threads, _, batch):
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    if batch is not None:
+        options.add_free_dimension_override_by_name("batch", batch)
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return lambda x: session.run(None, {"x": x})[0], threads
+    name = session.get_inputs()[0].name
+    return lambda x: session.run(None, {name: x})[0], threads
 
 
-def _openvino(path, threads, precision):
+def _openvino(path, threads, precision, batch):
     import openvino
 
     wanted = {"fp32": openvino.Type.f32, "bf16": openvino.Type.bf16}[precision]
-    compiled = openvino.Core().compile_model(str(path), "CPU", {
+    core = openvino.Core()
+    network = core.read_model(str(path))
+    if batch is not None:
+        network.reshape([batch, *list(network.input(0).partial_shape)[1:]])
+    compiled = core.compile_model(network, "CPU", {
         "INFERENCE_PRECISION_HINT": wanted, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads,
         "ENABLE_HYPER_THREADING": True})
     if compiled.get_property("INFERENCE_PRECISION_HINT") != wanted:

@@ -2,13 +2,19 @@
 """Writes OpenSTL's networks as ONNX files, for the engines that stl is compared with, and checks what these make of them.
 
     $(tools/peer/setup) tools/peer/export.py --openstl CHECKOUT [--translator all] [--batch 1] [--folder build/peer-onnx]
+                                             [--exporter stl|torch]
 
-Sizes are the Moving MNIST benchmark's, the size of batch is fixed in the file. In fp32 every engine's output must be
+They are written by `stl export` from OpenSTL's weights, or by PyTorch's own exporter from OpenSTL's modules; this one fixes
+the size of batch in the file. Sizes are the Moving MNIST benchmark's. In fp32 every engine's output must be
 OpenSTL's to 1e-4 of the largest value, or the file is not kept; what bf16 makes of it is told in norm. Needs the packages
 that tools/peer/setup installs.
 """
 import argparse
+import json
+import shutil
+import subprocess
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -45,17 +51,38 @@ def deviations(path, x, expected):
     return f"{told}; OpenVINO in bf16 {100 * share:.2f} % in norm"
 
 
-def export(torch, network, batch, path):
+def write_by_stl(torch, network, translator, path):
+    with tempfile.TemporaryDirectory() as scratch:
+        checkpoint, model = Path(scratch) / "checkpoint.pth", Path(scratch) / "model.json"
+        torch.save(network.state_dict(), checkpoint)
+        model.write_text(json.dumps(peer_model.benchmark_config(translator)))
+        output = Path(scratch) / "network.onnx"
+        done = subprocess.run([str(engines.STL), "export", str(checkpoint), "--model", str(model), "--output", str(output),
+                               "--opset", str(engines.OPSET)], stderr=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise engines.EngineError(done.stderr.strip())
+        shutil.copyfile(output, path)
+
+
+def write_by_torch(torch, network, x, path):
+    torch.onnx.export(network, (x,), str(path), dynamo=False, opset_version=engines.OPSET, input_names=["x"],
+                      output_names=["y"])
+
+
+def export(torch, network, translator, options):
     import onnx
 
-    x = torch.rand(batch, *peer_model.BENCHMARK_SHAPE, generator=torch.Generator().manual_seed(2))
+    path = engines.path_of(options.folder, translator, options.batch, options.exporter)
+    x = torch.rand(options.batch, *peer_model.BENCHMARK_SHAPE, generator=torch.Generator().manual_seed(2))
     part = path.with_suffix(".part")
     try:
         with torch.no_grad():
             disturb(torch, network)
             expected = network(x).numpy()
-            torch.onnx.export(network, (x,), str(part), dynamo=False, opset_version=engines.OPSET, input_names=["x"],
-                              output_names=["y"])
+            if options.exporter == "stl":
+                write_by_stl(torch, network, translator, part)
+            else:
+                write_by_torch(torch, network, x, part)
         onnx.checker.check_model(str(part))
         told = deviations(part, x.numpy(), expected)
         part.rename(path)
@@ -70,6 +97,7 @@ def arguments():
     parser.add_argument("--translator", type=listed(list(peer_model.SPELLING)), default=list(peer_model.SPELLING))
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=engines.CACHE, help="where the files go; those there are made anew")
+    parser.add_argument("--exporter", choices=engines.EXPORTERS, default="stl")
     return parser.parse_args()
 
 
@@ -82,7 +110,7 @@ def main():
     options.folder.mkdir(parents=True, exist_ok=True)
     for translator in options.translator:
         network = peer_model.benchmark(model_class, translator).eval()
-        told = export(torch, network, options.batch, engines.path_of(options.folder, translator, options.batch))
+        told = export(torch, network, translator, options)
         print(f"{translator}, batch {options.batch}: deviations from OpenSTL: {told}", flush=True)
 
 

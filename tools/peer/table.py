@@ -3,12 +3,12 @@
 
     $(tools/peer/setup) tools/peer/table.py --openstl CHECKOUT [--translator all] [--work infer|train] [--batch 1]
                                             [--modes eager,channels-last,compile,onnxruntime,openvino]
-                                            [--precision fp32] [--rounds 2] [--repeats 5]
+                                            [--precision fp32] [--rounds 2] [--repeats 5] [--exporter stl|torch]
 
 In each round a translator is timed by `stl bench` and then by tools/peer/bench.py, every mode in a process of its own,
 with as many threads; the median of the rounds counts. The ratios are those of stl's fast path to the best of OpenSTL's
 modes in PyTorch, and to the better of the engines that run its exported network (`onnxruntime`, `openvino`; prediction
-alone, bf16 in OpenVINO alone). A line above the table says what processor, versions and day it is of. What is needed: see
+alone, bf16 in OpenVINO alone), written by `stl export` or by PyTorch's own exporter. A line above the table says what processor, versions and day it is of. What is needed: see
 tools/peer/bench.py. Networks are exported into build/peer-onnx, once; remove it to have them anew.
 """
 import argparse
@@ -22,7 +22,7 @@ from pathlib import Path
 
 import processor
 from bench import MODES, listed
-from engines import ENGINES, EngineError, check, row_of
+from engines import ENGINES, EXPORTERS, EngineError, check, row_of
 from peer_model import SPELLING
 
 HERE = Path(__file__).resolve().parent
@@ -38,6 +38,7 @@ def arguments():
     parser.add_argument("--modes", type=listed(MODES), default=["eager", "channels-last"])
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--exporter", choices=EXPORTERS, default="stl", help="what engines' networks are written by")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=0, help="0: stl's own choice, which the others get too")
     return parser.parse_args()
@@ -74,7 +75,7 @@ def one_round(options, translator):
             "--precision", options.precision, "--translator", translator]
     rows = lines([options.stl, "bench", "--compare", "plain,fast", "--json", "--threads", str(options.threads), *same])
     peer = [sys.executable, str(HERE / "bench.py"), "--openstl", str(options.openstl),
-            "--threads", str(rows[0]["threads"]), *same]
+            "--threads", str(rows[0]["threads"]), "--exporter", options.exporter, *same]
     for mode in options.modes:
         rows += peer_lines(peer, mode)
     return rows
@@ -91,6 +92,8 @@ def print_heading(options, threads):
     packages = {"torch": "torch"} | {mode: ENGINES[mode] for mode in options.modes if mode in ENGINES}
     versions = ", ".join(f"{name} {importlib.metadata.version(package)}" for package, name in packages.items())
     work = {"infer": "Inference", "train": "Training"}[options.work]
+    if any(mode in ENGINES for mode in options.modes):
+        versions += {"stl": ", networks written by stl export", "torch": ", networks written by torch.onnx.export"}[options.exporter]
     today = datetime.date.today()
     columns = ["stl plain", "stl fast", *(ENGINES.get(mode, "OpenSTL " + mode) for mode in options.modes),
                *("ratio to " + name for name in groups(options.modes))]

@@ -1,4 +1,4 @@
-// stl info: what a network costs, layer by layer.
+// stl info: what a network costs, layer by layer; of an exported file, what it is.
 
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/core/array.h"
@@ -10,6 +10,7 @@
 #include "stl/run/run_folder.h"
 #include "tools/stl/command.h"
 #include "tools/stl/compute_options.h"
+#include "tools/stl/exported_info.h"
 
 namespace stl::tools {
 namespace {
@@ -115,6 +116,14 @@ void print_table(const SimVPImpl& model, const LayerCost& cost, const InfoArgume
 }
 
 void run_info(const InfoArguments& a, Console& console) {
+    if (const auto exported = read_exported(a.source)) {
+        if (!a.settings.empty()) throw UsageError("--set goes with an experiment, not with an exported file");
+        if (!a.model_json.empty())
+            throw UsageError("--model goes with a checkpoint, not with an exported file");
+        if (a.weights != "last") throw UsageError("--weights goes with a run, not with an exported file");
+        if (a.json) return console.print(exported_json(*exported));
+        return print_exported(*exported, a.source, console);
+    }
     const auto model = model_of(a, console);
     const auto cost = model_cost(*model);
     if (a.json) {
@@ -129,11 +138,13 @@ void run_info(const InfoArguments& a, Console& console) {
 void add_info(CLI::App& app, Console& console) {
     auto arguments = std::make_shared<InfoArguments>();
     auto& a = *arguments;
-    auto* command =
-        app.add_subcommand("info", "Show a network's parameters, multiply-adds and memory, layer by layer");
+    auto* command = app.add_subcommand(
+        "info", "Show a network's parameters, multiply-adds and memory, layer by layer; or an exported file");
     command
-        ->add_option("SOURCE", a.source,
-                     "experiment or model file (.json), run folder or checkpoint (FILE or FILE:KEY)")
+        ->add_option(
+            "SOURCE", a.source,
+            "experiment or model file (.json), run folder, checkpoint (FILE or FILE:KEY), or exported file "
+            "(.onnx, .pt)")
         ->required();
     add_checkpoint_options(*command, a.weights, a.model_json);
     begin_group(*command, "Model");
@@ -146,8 +157,8 @@ void add_info(CLI::App& app, Console& console) {
         ->check(CLI::Range(0, 100))
         ->capture_default_str();
     command->add_flag("--json", a.json, "print JSON");
-    add_examples(*command,
-                 {"stl info experiments/mmnist/moganet.json", "stl info runs/mmnist-gsta --depth 2"});
+    add_examples(*command, {"stl info experiments/mmnist/moganet.json", "stl info runs/mmnist-gsta --depth 2",
+                            "stl info gsta.onnx"});
     command->callback([arguments, &console] { run_info(*arguments, console); });
 }
 
