@@ -93,9 +93,8 @@ std::string kind_hint(const fs::path& path) {
         case FileKind::checkpoint:
             return "; it is a checkpoint, which stl evaluate, predict, info and convert take";
         case FileKind::sequences:
-            return "; it is a file of arrays, which stl inspect, import, metrics and render take, and stl "
-                   "train as "
-                   "dataset.path";
+            return "; it is a file of arrays, which stl inspect, import, metrics, render and train --data "
+                   "take";
         case FileKind::json:
             return "; it is a JSON file: stl train and info take an experiment";
         case FileKind::video:

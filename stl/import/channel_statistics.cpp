@@ -35,6 +35,8 @@ void ChannelStatistics::add(const ChannelStatistics& other) {
         channels_[c].sum += other.channels_[c].sum;
         channels_[c].squares += other.channels_[c].squares;
         channels_[c].count += other.channels_[c].count;
+        channels_[c].lowest = std::min(channels_[c].lowest, other.channels_[c].lowest);
+        channels_[c].highest = std::max(channels_[c].highest, other.channels_[c].highest);
     }
 }
 
@@ -62,7 +64,19 @@ void ChannelStatistics::add_floats(Sums& sums, const std::byte* plane) const {
         sums.sum += value;
         sums.squares += double{value} * value;
         ++sums.count;
+        sums.lowest = std::min(sums.lowest, value);
+        sums.highest = std::max(sums.highest, value);
     }
+}
+
+std::optional<ValueRange> ChannelStatistics::values() const {
+    ValueRange range{std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
+    for (const auto& sums : channels_) {
+        range.low = std::min<double>(range.low, sums.lowest);
+        range.high = std::max<double>(range.high, sums.highest);
+    }
+    if (range.low > range.high) return std::nullopt;
+    return range;
 }
 
 Json ChannelStatistics::value() const {

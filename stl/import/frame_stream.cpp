@@ -26,6 +26,7 @@ VideoOptions video_options(const ImportOptions& o, const FrameFormat& format, co
     v.start = o.start;
     v.end = o.end;
     v.stream = o.stream;
+    v.measured = o.measured;
     v.max_pixels = o.max_pixels;
     v.threads = o.threads;
     v.external = o.external;
@@ -46,7 +47,14 @@ void store_planes(const BasicImage<From>& image, std::vector<std::byte>& out, co
 }
 
 /// A picture in the file's type and range.
-void store(const Picture& picture, const FrameFormat& format, std::vector<std::byte>& out) {
+void store(const Picture& picture, const FrameFormat& format, const std::string& name,
+           std::vector<std::byte>& out) {
+    if ((picture.white == 0) != format.as_stored) {
+        fail("{}: {} of the first source; import them by themselves", name,
+             format.as_stored ? "pictures beside the numbers without a known range"
+                              : "numbers without a known range beside the pictures");
+    }
+    if (format.as_stored) return store_planes<float>(picture.deep, out, [](float v) { return v; });
     const auto white = static_cast<float>(std::max(1, format.white));
     if (!picture.deep.empty()) {
         const float factor = white / static_cast<float>(picture.white);
@@ -74,7 +82,7 @@ class VideoStream : public FrameStream {
     bool next(StreamFrame& frame) override {
         const auto got = reader_.next();
         if (!got) return false;
-        store(*got, format_, frame.values);
+        store(*got, format_, name_, frame.values);
         frame.position = length_ > 0 ? std::clamp((got->time - begin_) / length_, 0.0, 0.999999) : 0;
         frame.continues = !got->after_gap;
         return true;
@@ -82,6 +90,7 @@ class VideoStream : public FrameStream {
     double fps() const override { return reader_.info().fps; }
     double duration() const override { return length_; }
     std::optional<ValueRange> range() const override {
+        if (format_.as_stored) return std::nullopt;
         return format_.white > 0 ? ValueRange{0, static_cast<double>(format_.white)} : ValueRange{};
     }
     std::string damage() const override {
@@ -96,6 +105,29 @@ class VideoStream : public FrameStream {
     VideoReader reader_;
     double begin_ = 0, length_ = 0;
 };
+
+/// Which frames of a stored sequence of `count` frames are taken, as of a video of `own_fps`: those that show in a time
+/// and, at another rate, repeated or left out.
+std::vector<std::int64_t> picks(std::int64_t count, double own_fps, const ImportOptions& o) {
+    constexpr double tiny = 1e-6;
+    const auto wanted = [&](double time) {
+        return time >= o.start.value_or(0) - tiny && !(o.end && time >= *o.end - tiny);
+    };
+    const auto slot_of = [&](std::int64_t frame) {
+        return std::llround(std::floor(static_cast<double>(frame) / own_fps * o.fps + 0.5 + tiny));
+    };
+    std::vector<std::int64_t> frames;
+    for (std::int64_t i = 0; i < count; ++i) {
+        if (!(o.fps > 0)) {
+            if (!(own_fps > 0) || wanted(static_cast<double>(i) / own_fps)) frames.push_back(i);
+            continue;
+        }
+        for (auto slot = slot_of(i); slot < slot_of(i + 1); ++slot) {
+            if (wanted(static_cast<double>(slot) / o.fps)) frames.push_back(i);
+        }
+    }
+    return frames;
+}
 
 /// The rows of an array, one after the other; none continues the one before.
 class ArrayStream : public FrameStream {
@@ -115,7 +147,15 @@ class ArrayStream : public FrameStream {
         horizontal_ = make_taps(static_cast<int>(shape.width), plan_.left, plan_.right, plan_.width);
         require_memory(static_cast<std::uint64_t>(shape.elements()) * sizeof(float), name_);
         row_.resize(static_cast<std::size_t>(shape.elements()));
-        frame_ = shape.frames;
+        const double own_fps = reader_->info().fps;
+        if (!(own_fps > 0) && !(options.fps > 0) && (options.start || options.end))
+            fail("{}: says no frame rate, so --start and --end can't be counted in its frames", name_);
+        if (!(own_fps > 0) && options.fps > 0)
+            remark_ = fmt::format("{}: says no frame rate; its frames are taken as {:g} per second", name_,
+                                  options.fps);
+        fps_ = options.fps > 0 ? options.fps : own_fps;
+        picks_ = picks(shape.frames, own_fps > 0 ? own_fps : fps_, options);
+        at_ = picks_.size();
     }
 
     bool next(StreamFrame& out) override {
@@ -123,14 +163,14 @@ class ArrayStream : public FrameStream {
         const auto n = static_cast<std::size_t>(info.shape.frame_elements());
         out.continues = true;
         for (;; ++incomplete_, out.continues = false) {
-            if (frame_ == info.shape.frames) {
-                if (++index_ >= info.count) return false;
+            if (at_ == picks_.size()) {
+                if (picks_.empty() || ++index_ >= info.count) return false;
                 reader_->read(index_, 1, row_);
-                frame_ = 0;
+                at_ = 0;
                 out.continues = false;
             }
             const auto frame =
-                std::span<const float>(row_).subspan(static_cast<std::size_t>(frame_++) * n, n);
+                std::span<const float>(row_).subspan(static_cast<std::size_t>(picks_[at_++]) * n, n);
             // No network can be trained on a frame with holes: it is a gap, as a damaged frame of a video is.
             if (!std::ranges::all_of(frame, [](float v) { return std::isfinite(v); })) continue;
             convert(frame, out.values);
@@ -138,12 +178,13 @@ class ArrayStream : public FrameStream {
             return true;
         }
     }
-    double fps() const override { return reader_->info().fps; }
+    double fps() const override { return fps_; }
     double duration() const override { return static_cast<double>(reader_->info().count); }
     std::optional<ValueRange> range() const override { return reader_->info().range; }
     std::string damage() const override {
         const SequenceInfo& info = reader_->info();
         auto lines = info.warnings;
+        if (!remark_.empty()) lines.push_back(remark_);
         if (incomplete_ > 0) {
             lines.push_back(
                 fmt::format("{}: {} of {} frames are left out: values are missing (NaN or fill values)",
@@ -199,7 +240,11 @@ class ArrayStream : public FrameStream {
     FitPlan plan_;
     AxisTaps vertical_, horizontal_;
     std::vector<float> row_, scratch_, resized_, values_;
-    std::int64_t index_ = -1, frame_ = 0;
+    std::int64_t index_ = -1;
+    std::vector<std::int64_t> picks_;  ///< the frames of each row that are taken
+    std::size_t at_ = 0;               ///< in them
+    double fps_ = 0;
+    std::string remark_;
     std::int64_t incomplete_ = 0;  ///< frames in which values are missing
 };
 
@@ -219,11 +264,12 @@ FrameFormat own_format(const ImportSource& source, const ImportOptions& o, const
     VideoReader reader(source.name(), video_options(o, format, stop));
     const auto first = reader.next();
     if (!first) fail("{}: no frame between start and end", source.name());
-    format.height = first->image.height;
-    format.width = first->image.width;
-    if (first->white > 255) {
+    format.height = first->height();
+    format.width = first->width();
+    if (first->white != 255) {
         format.dtype = DType::f32;
         format.white = first->white;
+        format.as_stored = first->white == 0;
     }
     return format;
 }

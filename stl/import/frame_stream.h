@@ -25,6 +25,7 @@ struct FrameFormat {
     DType dtype = DType::u8;
     int white =
         0;  ///< pictures of more than 8 bits store this for white, and so does the file; 0: there are none
+    bool as_stored = false;  ///< numbers of pictures whose range is not known (Picture::white 0)
     std::size_t bytes() const {
         return static_cast<std::size_t>(height) * static_cast<std::size_t>(width * channels) *
                dtype_size(dtype);

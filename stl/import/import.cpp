@@ -1,6 +1,7 @@
 #include "stl/import/import.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <utility>
 
@@ -42,6 +43,10 @@ class Importer {
         refuse_inputs();
         choose_format();
         if (options_.range_percentile) sample_.emplace(format_.dtype);
+        const bool arrays = std::ranges::all_of(
+            sources_, [](const ImportSource& s) { return s.kind == ImportSource::Kind::array; });
+        if (arrays && options_.stream >= 0)
+            fail("{}: --stream is for videos and TIFF stacks", sources_.front().name());
     }
 
     ImportReport run() {
@@ -50,6 +55,7 @@ class Importer {
         require_memory(5 * row_bytes, options_.output.string());
         RowQueue queue(*writer, format_.dtype,
                        std::max<std::uint64_t>(2, (std::uint64_t{64} << 20) / row_bytes));
+        options_.measured = splits_.by_time();
         AheadStreams streams(sources_.size(), [this](std::size_t i) {
             return open_stream(sources_[i], options_, format_, stop_);
         });
@@ -143,7 +149,53 @@ class Importer {
             if (settings["sources"].size() == most_listed) break;
             settings["sources"].push_back(fs::path(sources_[i].name()).filename().string());
         }
+        settings["options"] = options_json();
+        if (report_.split) settings["split"] = splits_.to_json();
+        settings["parts"] = parts_json();
         return settings;
+    }
+
+    /// Those that say what the frames are; absent where they are left to the sources.
+    Json options_json() const {
+        const ImportOptions& o = options_;
+        Json json{{"size", {format_.width, format_.height}},
+                  {"channels", format_.channels},
+                  {"folder_fps", o.folder_fps},
+                  {"scene_threshold", o.scene_threshold},
+                  {"normalize", o.normalize}};
+        if (o.start) json["start"] = *o.start;
+        if (o.end) json["end"] = *o.end;
+        if (o.stream >= 0) json["stream"] = o.stream;
+        if (!o.layout.empty()) json["layout"] = o.layout;
+        if (!o.dataset.empty()) json["dataset"] = o.dataset;
+        if (o.range_percentile) json["range_percentile"] = *o.range_percentile;
+        return json;
+    }
+
+    /// Which source went where, as far as an attribute holds it: [{"source": whole path, "split": "train", "sequences":
+    /// 12}].
+    Json parts_json() const {
+        static constexpr std::array names{"train", "validation", "test"};
+        constexpr std::size_t most_bytes = 40000;
+        Json list = Json::array();
+        std::size_t bytes = 0;
+        for (const auto& part : parts_) {
+            Json entry{{"source", DataFile(fs::absolute(sources_[part.source].file.path).lexically_normal(),
+                                           sources_[part.source].file.dataset)
+                                      .string()},
+                       {"sequences", part.sequences}};
+            if (report_.split) entry["split"] = names[static_cast<std::size_t>(part.split)];
+            // Gaps and cuts part a source further.
+            if (!list.empty() && list.back()["source"] == entry["source"] &&
+                list.back().value("split", "") == entry.value("split", "")) {
+                list.back()["sequences"] = list.back()["sequences"].get<std::int64_t>() + part.sequences;
+                continue;
+            }
+            bytes += entry["source"].get_ref<const std::string&>().size() + 60;
+            if (bytes > most_bytes) break;
+            list.push_back(std::move(entry));
+        }
+        return list;
     }
 
     std::int64_t stride() const { return options_.stride > 0 ? options_.stride : options_.length; }
@@ -172,9 +224,13 @@ class Importer {
     }
 
     void read_frames(std::size_t index, FrameStream& stream, RowQueue& queue) {
-        if (splits_.by_time() && !(stream.duration() > 0)) {
+        if (options_.split_by == SplitBy::time && !(stream.duration() > 0)) {
             fail("{}: its duration is unknown, so it cannot be split by time", sources_[index].name());
         }
+        const bool cut_in_time = splits_.cuts(sequences_in(index, stream));
+        const auto split_at = [&](double position) {
+            return cut_in_time ? splits_.at(position) : Split::train;  // by source it is dealt at the end
+        };
         Split split = split_at(0);
         bool begun = false;  // a part of this source and split
         Windows windows(options_.length, stride(), [&](Windows::Bytes row) {
@@ -204,8 +260,11 @@ class Importer {
         if (const std::string damage = stream.damage(); !damage.empty()) reporter_.warn(damage);
     }
 
-    /// By source it is dealt at the end, among those that gave sequences.
-    Split split_at(double position) const { return splits_.by_time() ? splits_.at(position) : Split::train; }
+    /// About how many that do not overlap a source gives; 0: not known.
+    double sequences_in(std::size_t index, const FrameStream& stream) const {
+        if (sources_[index].kind == ImportSource::Kind::array) return stream.duration();
+        return stream.duration() * stream.fps() / static_cast<double>(options_.length);
+    }
 
     bool scene_begins(SceneCuts& cuts, const StreamFrame& frame) {
         if (!frame.continues) cuts.reset();
@@ -275,6 +334,11 @@ class Importer {
             marks.insert(marks.end(), static_cast<std::size_t>(part.sequences), part.split);
             report_.per_split[static_cast<std::size_t>(part.split)] += part.sequences;
         }
+        if (splits_.leaves_unmarked(report_.per_split)) {
+            report_.per_split = {};
+            for (auto& part : parts_) part.split = Split::train;
+            return {};
+        }
         if (const auto line = splits_.shortfall(report_.per_split, options_.length); !line.empty())
             reporter_.warn(line);
         report_.split = true;
@@ -292,6 +356,7 @@ class Importer {
         Json settings = describe(used);
         if (const auto range = stored_range()) settings["range"] = range->to_json();
         const Json values = training.value();
+        tell_of_range(settings.contains("range"));
         if (values.is_null()) {
             if (options_.normalize)
                 reporter_.warn("no training sequences, so no mean and standard deviation to normalise by");
@@ -306,6 +371,30 @@ class Importer {
         }
         settings.update(values);
         return settings;
+    }
+
+    /// Values that would make SSIM, PSNR and pictures meaningless.
+    void tell_of_range(bool known) {
+        if (format_.dtype == DType::u8 || options_.range || sample_) return;
+        ChannelStatistics all(shape(), format_.dtype);
+        for (const auto& part : parts_) all.add(part.values);
+        const auto values = all.values();
+        if (!values) return;
+        if (!known && range_differs_.empty() && !range_ && (values->low < -0.5 || values->high > 1.5)) {
+            reporter_.warn(fmt::format(
+                "values reach from {:g} to {:g}, and nothing says which stand for black and white, so there "
+                "will be no SSIM or PSNR; --range LOW,HIGH says it, --range percentile measures it",
+                values->low, values->high));
+        }
+        // Cameras of 10, 12 and 14 bits store 16.
+        constexpr double sixteen_bits = 65535, fourteen_bits = 16383;
+        if (range_ && range_->high == sixteen_bits && values->high <= fourteen_bits && values->low >= 0) {
+            const int bits = std::max(1, static_cast<int>(std::ceil(std::log2(values->high + 1))));
+            reporter_.info(
+                fmt::format("values reach {:g} of 65535, as of a camera of {} bits: everything is nearly "
+                            "black; --range 0,{} makes {} white",
+                            values->high, bits, (1 << bits) - 1, (1 << bits) - 1));
+        }
     }
 
     /// What the file is to say of the values that stand for black and white; nothing where they are 0 and 1.

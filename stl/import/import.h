@@ -18,8 +18,8 @@
 namespace stl {
 
 /// source: all clips of one source go to the same split. time: every source is cut, its beginning is for
-/// training.
-enum class SplitBy { source, time };
+/// training. usual: by source where there are three or more, or shares are given, else by time.
+enum class SplitBy { source, time, usual };
 
 struct ImportOptions {
     std::vector<std::string>
@@ -55,6 +55,7 @@ struct ImportOptions {
     std::optional<ValueRange> range;
     /// Instead: so large a share of all values lies below the range, and as large a one above.
     std::optional<double> range_percentile;
+    bool measured = false;  ///< VideoOptions::measured
     bool force = false;
 };
 

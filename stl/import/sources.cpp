@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "stl/core/error.h"
+#include "stl/core/file_kind.h"
 #include "stl/formats/sequence_formats.h"
 #include "stl/media/natural_order.h"
 #include "stl/media/picture_list.h"
@@ -112,6 +113,8 @@ std::vector<std::string> matches(const std::string& pattern) {
 void add(const DataFile& input, const Warn& warn, std::vector<ImportSource>& out) {
     std::error_code ec;
     if (fs::is_directory(input.path, ec)) {
+        if (kind_of_file(input.path) == FileKind::run)
+            fail("{}: no videos, pictures or arrays{}", input.string(), kind_hint(input.path));
         Search(out, warn).run(input.path);
     } else if (is_array_name(input.path) || !input.dataset.empty()) {
         out.push_back({ImportSource::Kind::array, input});

@@ -31,7 +31,11 @@ double left_by(const std::optional<double>& train, const std::optional<double>& 
 }  // namespace
 
 SplitPlan::SplitPlan(const ImportOptions& o, std::size_t sources)
-    : by_(o.split_by), asked_for_(o.train || o.val || o.test), seed_(o.seed) {
+    : by_(o.split_by),
+      asked_for_(o.train || o.val || o.test),
+      usual_(o.split_by == SplitBy::usual),
+      seed_(o.seed) {
+    if (usual_) by_ = asked_for_ || sources >= enough_sources ? SplitBy::source : SplitBy::time;
     val_ = asked_for_ ? o.val.value_or(left_by(o.train, o.test)) : usual_share;
     test_ = asked_for_ ? o.test.value_or(left_by(o.train, o.val)) : usual_share;
     train_ = o.train.value_or(1 - val_ - test_);
@@ -86,6 +90,23 @@ std::string SplitPlan::shortfall(const std::array<std::int64_t, 3>& sequences, s
     return fmt::format(
         "{} for training, {} for validation and {} for test, expected shares of {:g}, {:g} and {:g}: {}",
         counted(sequences[0], "sequence"), sequences[1], sequences[2], train_, val_, test_, reason);
+}
+
+bool SplitPlan::cuts(double sequences) const {
+    return by_time() && (!usual_ || sequences * usual_share >= 1);
+}
+
+bool SplitPlan::leaves_unmarked(const std::array<std::int64_t, 3>& sequences) const {
+    const auto all = std::accumulate(sequences.begin(), sequences.end(), std::int64_t{0});
+    return usual_ && !asked_for_ && by_time() && std::ranges::find(sequences, all) != sequences.end();
+}
+
+Json SplitPlan::to_json() const {
+    return {{"by", by_time() ? "time" : "source"},
+            {"train", train_},
+            {"validation", val_},
+            {"test", test_},
+            {"seed", seed_}};
 }
 
 Split SplitPlan::at(double position) const {

@@ -69,10 +69,12 @@ FileDecoder::FileDecoder(const fs::path& path, const VideoOptions& options)
     container_complaints_heard_ = container_complaints_->count();
     choose_stream(options.stream);
     open_codec(options.max_pixels, options.threads);
+    if (only_counts_frames()) origin_ = AV_NOPTS_VALUE;
     total_ = stated_duration();
     fps_ = guessed_rate();
     if (!stamps_agree()) measure_rate();
     if (others_may_be_longer()) leave_out_others();
+    if (options.measured && !states_its_length()) measure_length();
 }
 
 void FileDecoder::choose_stream(int wanted) {
@@ -91,7 +93,19 @@ void FileDecoder::choose_stream(int wanted) {
     for (unsigned i = 0; i < input_->nb_streams; ++i) {
         if (static_cast<int>(i) != index) input_->streams[i]->discard = AVDISCARD_ALL;
     }
-    if (stream_->start_time != AV_NOPTS_VALUE) origin_ = stream_->start_time;
+    if (stream_->start_time == AV_NOPTS_VALUE) return;
+    origin_ = stream_->start_time;
+    // Sound may begin before the pictures: players count from there. A moment is its encoder's delay.
+    if (input_->start_time == AV_NOPTS_VALUE) return;
+    const auto film = av_rescale_q(input_->start_time, {1, AV_TIME_BASE}, stream_->time_base);
+    constexpr double moment = 0.1;
+    if (static_cast<double>(origin_ - film) * tick() > moment) origin_ = film;
+}
+
+/// AVI says when frames are decoded; when they show is known by counting from the first.
+bool FileDecoder::only_counts_frames() const {
+    const bool reordered = stream_->codecpar->video_delay > 0 || codec_->has_b_frames > 0;
+    return reordered && std::string_view(input_->iformat->name) == "avi";
 }
 
 void FileDecoder::open_codec(std::int64_t max_pixels, int threads) {
@@ -115,6 +129,7 @@ void FileDecoder::open_codec(std::int64_t max_pixels, int threads) {
 
 bool FileDecoder::seek(double seconds) {
     if ((input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0) return false;
+    if (only_counts_frames()) return false;
     const std::int64_t begin = origin_ == AV_NOPTS_VALUE ? 0 : origin_;
     const auto stamp = begin + static_cast<std::int64_t>(std::floor(seconds / av_q2d(stream_->time_base)));
     const int code = av_seek_frame(input_.get(), stream_->index, stamp, AVSEEK_FLAG_BACKWARD);
@@ -147,11 +162,13 @@ const AVFrame* FileDecoder::next() {
             continue;
         }
         errors_in_a_row_ = 0;
-        after_gap_ = std::exchange(gap_pending_, false) || lost_by_container();
+        after_gap_ = std::exchange(gap_pending_, false) || lost_by_container() || jumped_;
         if (after_gap_ && given_ > 0) count_missing();
         damaged_before_ = damaged_;
         given_end_ = time_ + duration_;
         ++given_;
+        // Of joined files, only the first one's length is stated.
+        if (total_ > 0 && time_ >= total_) total_ = given_end_;
         return frame_.get();
     }
 }
@@ -224,7 +241,7 @@ void FileDecoder::measure_time() {
     duration_ = static_cast<double>(duration_stamp(*frame_)) * unit;
     if (!(duration_ > 0)) duration_ = fps_ > 0 ? 1 / fps_ : 0.04;
 
-    stale_ = false;
+    stale_ = jumped_ = false;
     const std::int64_t stamp = frame_->best_effort_timestamp;
     if (stamp == AV_NOPTS_VALUE) {
         time_ = timed_ ? previous + previous_duration : 0;
@@ -239,6 +256,7 @@ void FileDecoder::measure_time() {
         if (!stale_ && timed_ && (jumped || time_ < previous - 1)) {
             shift_ = raw - (previous + previous_duration);  // the clock jumped: go on from where we were
             time_ = raw - shift_;
+            jumped_ = true;
         }
         if (timed_) time_ = std::max(time_, previous);
     }
@@ -279,8 +297,14 @@ double FileDecoder::guessed_rate() const {
 }
 
 double FileDecoder::stated_duration() const {
-    if (stream_->duration > 0) return static_cast<double>(stream_->duration) * tick();
+    if (stream_->duration > 0) return static_cast<double>(stream_->duration) * tick() + first_picture_at();
     return input_->duration > 0 ? static_cast<double>(input_->duration) / AV_TIME_BASE : 0;
+}
+
+/// Where the stream begins, from the beginning of the film on.
+double FileDecoder::first_picture_at() const {
+    const bool known = stream_->start_time != AV_NOPTS_VALUE && origin_ != AV_NOPTS_VALUE;
+    return known ? static_cast<double>(stream_->start_time - origin_) * tick() : 0;
 }
 
 bool FileDecoder::stamps_agree() {
@@ -330,6 +354,23 @@ void FileDecoder::measure_rate() {
         scan.last_duration > 0 && !(fps_ > 0 && std::abs(scan.last_duration - 1 / fps_) <= tick());
     fps_ = scan.stamps.rate(stated ? scan.last_duration : 0);
     if (!(total_ > 0) && fps_ > 0) total_ = scan.last + (stated ? scan.last_duration : 1 / fps_) - begin();
+}
+
+/// Whether the length is that of the frames there are: MP4 and MOV list them all.
+bool FileDecoder::states_its_length() const {
+    return std::string_view(input_->iformat->name).starts_with("mov") && stream_->duration > 0;
+}
+
+/// Of files that were joined, and of those that do not say. Clocks of broadcasts may jump ahead.
+void FileDecoder::measure_length() {
+    const PacketScan scan = scan_packets(path_, options_, stream_->index);
+    const bool without_stamps = !(scan.length.value() > 0);
+    if (without_stamps && fps_ > 0) total_ = static_cast<double>(scan.frames) / fps_;
+    const bool clock_may_jump = (input_->iformat->flags & AVFMT_TS_DISCONT) != 0;
+    const double most =
+        clock_may_jump && fps_ > 0 ? 2 * static_cast<double>(scan.frames) / fps_ : longest_pause;
+    const double length = first_picture_at() + std::min(scan.length.value(), most);
+    if (length > 1.01 * total_) total_ = length;
 }
 
 /// Some containers have one length for all their streams, and in ASF each stream has that.

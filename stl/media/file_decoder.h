@@ -29,11 +29,11 @@ class FileDecoder {
     bool seek(double seconds);
     /// The next whole frame, valid until the next call; null at the end.
     const AVFrame* next();
-    /// Seconds from the beginning of the stream at which that frame shows.
+    /// Seconds at which that frame shows, from where the first of all streams begins.
     double time() const { return time_; }
     /// How long it shows.
     double frame_duration() const { return duration_; }
-    /// True if frames were lost just before it.
+    /// True if frames were lost just before it, or the clock jumped: another film or broadcast begins.
     bool after_gap() const { return after_gap_; }
     Orientation orientation() const;
     AVRational pixel_aspect() const;
@@ -70,6 +70,10 @@ class FileDecoder {
     void open_codec(std::int64_t max_pixels, int threads);
     double guessed_rate() const;
     double stated_duration() const;
+    double first_picture_at() const;
+    bool only_counts_frames() const;
+    bool states_its_length() const;
+    void measure_length();
     bool stamps_agree();
     TimeStamps indexed_stamps() const;
     TimeStamps look_ahead();
@@ -97,11 +101,12 @@ class FileDecoder {
     ffmpeg::Codec codec_;
     std::deque<Read> ahead_;  ///< read already, for their time stamps
     ffmpeg::FramePtr frame_ = ffmpeg::make_frame();
-    std::int64_t origin_ = AV_NOPTS_VALUE;  ///< time stamp of the beginning
+    std::int64_t origin_ = AV_NOPTS_VALUE;  ///< time stamp of the film's beginning
     double fps_ = 0, total_ = 0;
     double time_ = 0, duration_ = 0;
     double shift_ = 0;  ///< what broken time stamps have been moved by
-    bool timed_ = false, after_gap_ = false, draining_ = false, gap_pending_ = false, sought_ = false;
+    bool timed_ = false, after_gap_ = false, jumped_ = false, draining_ = false, gap_pending_ = false,
+         sought_ = false;
     bool stale_ =
         false;  ///< the frame is from before one that came out already, as a decoder does after damage
     int backward_ = 0;                 ///< frames in a row whose time stamps go back

@@ -20,6 +20,7 @@ class FrameRemarks {
         if (frame.color_trc == AVCOL_TRC_SMPTE2084) curve_ = "PQ";
         if (frame.color_trc == AVCOL_TRC_ARIB_STD_B67) curve_ = "HLG";
         interlaced_ = interlaced_ || is_interlaced(frame);
+        if (bits_ == 0) bits_ = bits_of_color(frame);
     }
 
     std::vector<std::string> lines() const {
@@ -30,6 +31,7 @@ class FrameRemarks {
                 "of other videos; convert it with FFmpeg's filter tonemap first",
                 curve_));
         }
+        if (bits_ > 8) lines.push_back(fmt::format("has colours of {} bits, of which 8 are kept", bits_));
         if (interlaced_) {
             lines.emplace_back(
                 "is interlaced, so moving edges show combing; convert it with FFmpeg's filter bwdif first");
@@ -46,7 +48,14 @@ class FrameRemarks {
 #endif
     }
 
+    /// Of YUV, which always becomes 8 bits; gray and RGB may keep theirs (VideoOptions::deep).
+    static int bits_of_color(const AVFrame& frame) {
+        const AVPixFmtDescriptor* d = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
+        return d && d->nb_components > 2 && (d->flags & AV_PIX_FMT_FLAG_RGB) == 0 ? d->comp[0].depth : 8;
+    }
+
     std::string_view curve_;
+    int bits_ = 0;
     bool interlaced_ = false;
 };
 
@@ -62,7 +71,7 @@ class FileSource : public FrameSource {
     }
 
     std::optional<SourceFrame> next() override {
-        const AVFrame* frame = waiting_ ? waiting_ : decoder_->next();
+        const AVFrame* frame = waiting_ ? waiting_ : behind_film() ? nullptr : decoder_->next();
         waiting_ = nullptr;
         if (!frame) {
             ended_ = true;
@@ -104,7 +113,7 @@ class FileSource : public FrameSource {
             damage.ends_early = decoder_->seconds_missing();
             damage.frames += decoder_->frames_missing();
         }
-        if (ended_) damage.second_film = bytes_of_second_film(path_);
+        if (ended_) damage.second_film = second_film(path_).bytes;
         // A frame may be noted twice: as damaged, and as time that passed.
         if (ended_ && !sought_ && damage.of > 0)
             damage.frames =
@@ -115,6 +124,13 @@ class FileSource : public FrameSource {
     Timing timing() const override { return evenness_.timing(); }
 
   private:
+    /// Some versions of FFmpeg read a second GIF behind the first, which players do not.
+    bool behind_film() {
+        if (!film_frames_)
+            film_frames_ = decoder_->format().ends_with("in gif") ? second_film(path_).frames_before : 0;
+        return *film_frames_ > 0 && !sought_ && decoder_->frames_given() >= *film_frames_;
+    }
+
     std::unique_ptr<FileDecoder> open() const { return std::make_unique<FileDecoder>(path_, options_); }
 
     /// Seeking lands at a key frame before the time, except where a container's index is poor: then from
@@ -139,7 +155,8 @@ class FileSource : public FrameSource {
     FrameSizes sizes_;
     Evenness evenness_;
     FrameRemarks remarks_;
-    const AVFrame* waiting_ = nullptr;  ///< decoded already
+    const AVFrame* waiting_ = nullptr;         ///< decoded already
+    std::optional<std::int64_t> film_frames_;  ///< of the first film, where another follows; 0: none does
     bool sought_ = false, ended_ = false;
 };
 

@@ -37,8 +37,12 @@ using DeepImage = BasicImage<float>;
 struct Picture {
     Image image;
     DeepImage deep{};
-    int white =
-        255;  ///< the number that the picture stores for white: over 255 in gray or RGB of more than 8 bits
+    /// The number that the picture stores for white: over 255 in gray or RGB of more than 8 bits. 0: not known, of floats,
+    /// numbers with a sign and those of over 16 bits, which are always `deep`.
+    int white = 255;
+
+    int height() const { return deep.empty() ? image.height : deep.height; }
+    int width() const { return deep.empty() ? image.width : deep.width; }
 };
 
 /// Decoders refuse pictures of more pixels than this, so that a tiny file can't fill the memory.

@@ -14,17 +14,35 @@ void note(PacketScan& scan, const AVPacket& packet, const AVStream& stream, bool
     const double unit = av_q2d(stream.time_base);
     const double time = static_cast<double>(stamp) * unit;
     const double duration = static_cast<double>(packet.duration) * unit;
-    if (wanted && is_shown(packet, stream)) scan.stamps.add(decoding_time(packet, stream));
+    if (wanted && is_shown(packet, stream)) {
+        scan.stamps.add(decoding_time(packet, stream));
+        ++scan.frames;
+    }
     if (stamp == AV_NOPTS_VALUE) return;
     if (!wanted) {
         scan.others_end = std::max(scan.others_end, time + duration);
-    } else if (time >= scan.last) {
+        return;
+    }
+    scan.length.add(time, duration, (packet.flags & AV_PKT_FLAG_KEY) != 0);
+    if (time >= scan.last) {
         scan.last = time;
         scan.last_duration = duration;
     }
 }
 
 }  // namespace
+
+void FilmLength::add(double time, double duration, bool key) {
+    constexpr double most_reordered =
+        1;  // frames come behind later ones that they refer to, but films begin with a key
+    if (!any_ || (key && time < end_ - most_reordered)) {
+        whole_ += end_ - begin_;
+        begin_ = end_ = time;
+        any_ = true;
+    }
+    begin_ = std::min(begin_, time);
+    end_ = std::max(end_, time + duration);
+}
 
 PacketScan scan_packets(const fs::path& path, const VideoOptions& options, int index,
                         std::optional<double> from) {

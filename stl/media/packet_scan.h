@@ -2,6 +2,7 @@
 // Used by the sources of this folder alone.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "stl/core/file.h"
@@ -11,12 +12,28 @@
 
 namespace stl {
 
+/// How long the film is whose packets come one after the other, also where the clock is set anew in between (joined
+/// files), in seconds.
+class FilmLength {
+  public:
+    /// A packet: when it shows, for how long, and whether it needs no other one.
+    void add(double time, double duration, bool key);
+    double value() const { return whole_ + (end_ - begin_); }
+
+  private:
+    double whole_ = 0;  ///< of the parts before
+    double begin_ = 0, end_ = 0;
+    bool any_ = false;
+};
+
 /// In seconds of the file's own clock.
 struct PacketScan {
     TimeStamps stamps;
     double last = 0;           ///< the stamp of the frame that shows last
     double last_duration = 0;  ///< how long it shows; 0: not known
-    double others_end = 0;     ///< where the last of the other streams ends
+    std::int64_t frames = 0;   ///< that are shown
+    FilmLength length = {};
+    double others_end = 0;  ///< where the last of the other streams ends
 };
 
 /// Of the video stream `index`. `from`: only from the last key frame before it on, where the file can be sought in.

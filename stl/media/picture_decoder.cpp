@@ -11,6 +11,7 @@
 #include "stl/core/names.h"
 #include "stl/media/frame_scaler.h"
 #include "stl/media/picture_stack.h"
+#include "stl/media/tiff_pages.h"
 
 namespace stl {
 namespace {
@@ -24,8 +25,6 @@ using namespace std::string_view_literals;
 constexpr std::array magics{
     Magic{"\x89PNG"sv, AV_CODEC_ID_PNG},
     Magic{"\xff\xd8\xff"sv, AV_CODEC_ID_MJPEG},
-    Magic{"II*\0"sv, AV_CODEC_ID_TIFF},
-    Magic{"MM\0*"sv, AV_CODEC_ID_TIFF},
     Magic{"RIFF"sv, AV_CODEC_ID_WEBP},
     Magic{"BM"sv, AV_CODEC_ID_BMP},
     Magic{"P1"sv, AV_CODEC_ID_PBM},
@@ -69,9 +68,6 @@ ffmpeg::PacketPtr packet_of(std::span<const std::byte> file) {
 }
 
 void refuse_stack(const PictureStack& stack, const fs::path& path) {
-    if (stack.kind == PictureStack::Kind::big_tiff)
-        fail("{}: is a BigTIFF, which cannot be read; save it as several TIFFs of up to 2 GiB",
-             path.string());
     if (stack.count > 1) {
         fail("{}: holds {}, expected a single picture; given by itself it is read as a film", path.string(),
              contents_of(stack));
@@ -86,7 +82,10 @@ std::string read_picture_file(const fs::path& path) {
     return read_text(path, INT_MAX);
 }
 
-DecodedPicture decode(const AVPacket& file, AVCodecID id, const fs::path& path, const PictureForm& form) {
+}  // namespace
+
+DecodedPicture decode_packet(const AVPacket& file, AVCodecID id, const fs::path& path,
+                             const PictureForm& form) {
     ffmpeg::catch_messages();
     ffmpeg::forget_complaints();
     const AVCodec* codec = avcodec_find_decoder(id);
@@ -114,8 +113,6 @@ DecodedPicture decode(const AVPacket& file, AVCodecID id, const fs::path& path, 
     return {std::move(picture), frame->height, frame->width};
 }
 
-}  // namespace
-
 DecodedPicture decode_picture(const fs::path& path, const PictureForm& form) {
     const std::string file = read_picture_file(path);
     return decode_picture(std::as_bytes(std::span(file)), path, form);
@@ -124,37 +121,14 @@ DecodedPicture decode_picture(const fs::path& path, const PictureForm& form) {
 DecodedPicture decode_picture(std::span<const std::byte> file, const fs::path& path,
                               const PictureForm& form) {
     if (const auto what = stand_in(file); !what.empty()) fail("{}: {}", path.string(), what);
-    refuse_stack(stack_of(file), path);
+    const PictureStack stack = stack_of(file);
+    refuse_stack(stack, path);
+    if (stack.kind == PictureStack::Kind::tiff) return TiffPages(file, path).decode(0, form);
     const std::string_view bytes(reinterpret_cast<const char*>(file.data()), file.size());
     const AVCodecID id = codec_of(bytes, path);
     if (id == AV_CODEC_ID_NONE || bytes.size() > std::size_t{INT_MAX})
         fail("{}: not a picture that can be read", path.string());
-    return decode(*packet_of(file), id, path, form);
-}
-
-TiffPages::TiffPages(const fs::path& path) : path_(path) {
-    PictureStack stack = stack_of(path);
-    if (stack.kind == PictureStack::Kind::big_tiff) refuse_stack(stack, path);
-    if (stack.count > std::ssize(stack.pages)) {
-        fail(
-            "{}: holds {} in the layout of ImageJ, of which only {} can be read; save it as an image "
-            "sequence",
-            path.string(), contents_of(stack), stack.pages.size());
-    }
-    const std::string file = read_picture_file(path);
-    pages_ = std::move(stack.pages);
-    little_endian_ = stack.little_endian;
-    file_ = packet_of(std::as_bytes(std::span(file)));
-}
-
-DecodedPicture TiffPages::decode(std::size_t index, const PictureForm& form) const {
-    // FFmpeg's own option for pages skips some. A file's first directory may be anywhere: this page's becomes it.
-    const std::lock_guard lock(decoding_);
-    for (int i = 0; i < 4; ++i) {
-        const int shift = 8 * (little_endian_ ? i : 3 - i);
-        file_->data[4 + i] = static_cast<std::uint8_t>(pages_[index] >> shift);
-    }
-    return stl::decode(*file_, AV_CODEC_ID_TIFF, path_, form);
+    return decode_packet(*packet_of(file), id, path, form);
 }
 
 }  // namespace stl

@@ -10,7 +10,7 @@
 #include "stl/media/frame_source.h"
 #include "stl/media/picture_decoder.h"
 #include "stl/media/picture_list.h"
-#include "stl/media/picture_stack.h"
+#include "stl/media/tiff_pages.h"
 
 namespace stl {
 namespace {
@@ -107,9 +107,8 @@ class PictureSource : public FrameSource {
             pending_.push_back(ready.get_future());
             try {
                 DecodedPicture first = read(given_, 0, 0);
-                const auto& [image, deep, white] = first.picture;
-                options_.height = deep.empty() ? image.height : deep.height;
-                options_.width = deep.empty() ? image.width : deep.width;
+                options_.height = first.picture.height();
+                options_.width = first.picture.width();
                 ready.set_value(std::move(first));
             } catch (const Error&) {
                 ready.set_exception(std::current_exception());
@@ -153,12 +152,12 @@ std::unique_ptr<FrameSource> open_folder_source(const fs::path& path, const Vide
 }
 
 std::unique_ptr<FrameSource> open_stack_source(const fs::path& path, const VideoOptions& options) {
-    const auto pages = std::make_shared<const TiffPages>(path);
+    const auto pages = std::make_shared<const TiffPages>(path, options.stream);
     return std::make_unique<PictureSource>(
         path, options,
         PictureFilm{pages->count(),
                     [pages](std::size_t i, const PictureForm& form) { return pages->decode(i, form); },
-                    [](std::size_t) { return false; }, "page"});
+                    [](std::size_t) { return false; }, "page", pages->remarks()});
 }
 
 }  // namespace stl

@@ -75,32 +75,34 @@ std::int64_t color_table_bytes(unsigned flags) {
     return (flags & 0x80U) != 0 ? 3 * (std::int64_t{2} << (flags & 7U)) : 0;
 }
 
-std::int64_t second_gif(Bytes& file) {
+SecondFilm second_gif(Bytes& file) {
     constexpr unsigned extension = 0x21, picture = 0x2C, trailer = 0x3B;
+    std::int64_t pictures = 0;
     std::optional<std::int64_t> at = 13 + color_table_bytes(file.byte(10).value_or(0));
     while (at) {
         const auto kind = file.byte(*at);
         if (kind == extension) {
             at = behind_sub_blocks(file, *at + 2);
         } else if (kind == picture) {
+            ++pictures;
             at = behind_sub_blocks(file, *at + 11 + color_table_bytes(file.byte(*at + 9).value_or(0)));
         } else {
             std::array<std::byte, 4> next{};
             const bool film = kind == trailer && file.read(*at + 1, next) && text(next) == "GIF8";
-            return film ? file.size() - *at - 1 : 0;
+            return film ? SecondFilm{file.size() - *at - 1, pictures} : SecondFilm{};
         }
     }
-    return 0;
+    return {};
 }
 
 }  // namespace
 
-std::int64_t bytes_of_second_film(const fs::path& path) {
+SecondFilm second_film(const fs::path& path) {
     Bytes file(path);
     std::array<std::byte, 8> begin{};
-    if (!file.read(0, begin)) return 0;
+    if (!file.read(0, begin)) return {};
     if (text(begin).starts_with("GIF8")) return second_gif(file);
-    return text(begin).substr(4) == "ftyp" ? second_mp4(file) : 0;
+    return {text(begin).substr(4) == "ftyp" ? second_mp4(file) : 0};
 }
 
 }  // namespace stl

@@ -7,7 +7,10 @@
 
 namespace stl {
 
-/// The bytes from the beginning of a second film to the end of an MP4 or GIF file; 0: there is none.
-std::int64_t bytes_of_second_film(const fs::path& path);
+struct SecondFilm {
+    std::int64_t bytes = 0;  ///< from its beginning to the end of an MP4 or GIF file; 0: there is none
+    std::int64_t frames_before = 0;  ///< of a GIF's first film
+};
+SecondFilm second_film(const fs::path& path);
 
 }  // namespace stl

@@ -75,8 +75,7 @@ namespace {
 std::unique_ptr<FrameSource> open_source(const fs::path& path, const VideoOptions& options) {
     if (fs::is_directory(path)) return open_folder_source(path, options);
     const PictureStack stack = stack_of(path);
-    const bool pages = stack.kind == PictureStack::Kind::tiff && stack.count > 1;
-    if (pages || stack.kind == PictureStack::Kind::big_tiff) return open_stack_source(path, options);
+    if (stack.kind == PictureStack::Kind::tiff) return open_stack_source(path, options);
     if (stack.kind == PictureStack::Kind::webp && !av_find_input_format("webp_anim")) {
         fail("{}: holds {}, which this FFmpeg can't read; save it as GIF, APNG or video", path.string(),
              contents_of(stack));
@@ -113,15 +112,29 @@ class VideoReader::Impl {
         return static_cast<std::int64_t>(std::floor(time * options_.fps + 0.5 + slack));
     }
 
+    /// Whether so much time passes that two frames in a row show no motion any more.
+    bool is_pause(double step) const {
+        const double fps = info_.fps;
+        return fps > 0 && step > std::max(1.0, 10 / fps);
+    }
+
     std::optional<Frame> next_stored() {
         while (!ended_) {
             auto frame = source_->next();
             if (!frame || (options_.end && frame->time >= *options_.end - tiny)) break;
+            const bool paused = last_time_ && is_pause(frame->time - *last_time_);
+            last_time_ = frame->time;
             if (frame->time < options_.start.value_or(0) - tiny) continue;
-            return Frame{frame->picture(), frame->time, frame->after_gap};
+            return Frame{frame->picture(), frame->time, frame->after_gap || paused};
         }
-        ended_ = true;
+        end();
         return std::nullopt;
+    }
+
+    /// The length is that which was read, where more was there than stated.
+    void end() {
+        ended_ = true;
+        info_.duration = source_->info().duration;
     }
 
     std::optional<Frame> next_slot() {
@@ -141,7 +154,7 @@ class VideoReader::Impl {
         held_ = started_ ? std::exchange(ahead_, std::nullopt) : source_->next();
         picture_.reset();
         if (!held_) {
-            ended_ = true;
+            end();
             return false;
         }
         if (slot_ < 0 || held_->after_gap) slot_ = std::max(slot_, slot_of(held_->time));
@@ -160,6 +173,7 @@ class VideoReader::Impl {
     std::unique_ptr<FrameSource> source_;
     VideoInfo info_;
     bool started_ = false, ended_ = false;
+    std::optional<double> last_time_;  ///< of the stored frame before
     std::optional<SourceFrame> held_, ahead_;
     std::optional<Picture> picture_;  ///< of held_
     std::int64_t slot_ = -1;          ///< the next to give; -1: the first frame's
@@ -185,8 +199,39 @@ Timing VideoReader::timing() const {
     return impl_->timing();
 }
 
+namespace {
+
+/// The last frames of those that come one after the other, and the last ones without a gap between them.
+class LastFrames {
+  public:
+    explicit LastFrames(std::int64_t count) : count_(static_cast<std::size_t>(count)) {}
+
+    void add(Frame frame) {
+        if (frame.after_gap) {
+            if (unbroken_ >= count_) before_gap_ = last_;
+            unbroken_ = 0;
+        }
+        ++unbroken_;
+        if (last_.size() == count_) last_.pop_front();
+        last_.push_back(std::move(frame));
+    }
+    bool found() const { return unbroken_ >= count_ || !before_gap_.empty(); }
+    /// Whether a gap parts the last ones.
+    bool broken() const { return last_.size() == count_ && unbroken_ < count_; }
+    std::vector<Frame> take() {
+        auto& from = broken() && !before_gap_.empty() ? before_gap_ : last_;
+        return {std::make_move_iterator(from.begin()), std::make_move_iterator(from.end())};
+    }
+
+  private:
+    std::size_t count_, unbroken_ = 0;
+    std::deque<Frame> last_, before_gap_;
+};
+
+}  // namespace
+
 std::vector<Frame> read_last_frames(const fs::path& path, std::int64_t count, const VideoOptions& options,
-                                    Damage* damage) {
+                                    Damage* damage, bool* earlier) {
     if (count <= 0) return {};
     const VideoInfo info = VideoReader(path, options).info();
     const double end = std::min(options.end.value_or(info.duration), info.duration);
@@ -200,14 +245,12 @@ std::vector<Frame> read_last_frames(const fs::path& path, std::int64_t count, co
             start = std::max(earliest, std::floor((start - earliest) * options.fps) / options.fps + earliest);
         if (start > 0) attempt.start = start;
         VideoReader reader(path, attempt);
-        std::deque<Frame> last;
-        while (auto frame = reader.next()) {
-            if (static_cast<std::int64_t>(last.size()) == count) last.pop_front();
-            last.push_back(std::move(*frame));
-        }
-        if (static_cast<std::int64_t>(last.size()) < count && start > earliest) continue;
+        LastFrames last(count);
+        while (auto frame = reader.next()) last.add(std::move(*frame));
+        if (!last.found() && start > earliest) continue;
         if (damage) *damage = reader.damage();
-        return {std::make_move_iterator(last.begin()), std::make_move_iterator(last.end())};
+        if (earlier) *earlier = last.broken();
+        return last.take();
     }
 }
 

@@ -29,9 +29,14 @@ struct VideoOptions {
     /// 0: every frame as stored. Otherwise frames are repeated or left out so that there are so many a
     /// second.
     double fps = 0;
-    double folder_fps = 25;            ///< what a folder of pictures or a TIFF with pages is taken to have
-    std::optional<double> start, end;  ///< seconds from the beginning; the frame at `end` is not read
-    int stream = -1;                   ///< index of the video stream; -1: the best one
+    double folder_fps = 25;  ///< what a folder of pictures or a TIFF with pages is taken to have
+    /// Seconds from the beginning, where the first of a file's streams begins, as players count; the frame at `end` is
+    /// not read.
+    std::optional<double> start, end;
+    /// Index of the video stream; -1: the best one. Of a TIFF with channels or slices: which of the films that they make.
+    int stream = -1;
+    /// Whether to measure the length where the file may state another (joined files) or none, which reads it once more.
+    bool measured = false;
     std::int64_t max_pixels = default_max_pixels;  ///< larger frames are refused
     int threads = 0;                               ///< of the decoder; 0: as many as cores
     ExternalFiles external = {};  ///< allowed: a playlist has the files of this machine read that it names
@@ -57,7 +62,8 @@ std::string to_string(const Timing& timing);
 
 struct Frame : Picture {
     double time = 0;  ///< seconds from the beginning
-    /// Damaged frames were left out before this one, the size changed, or the pictures' numbers have a gap.
+    /// It does not continue the frame before: damaged frames were left out, the size changed, the pictures' numbers have a
+    /// gap, the clock was set anew (joined files), or, without `fps`, a pause lasts over a second and ten usual steps.
     bool after_gap = false;
 };
 
@@ -103,10 +109,12 @@ class VideoReader {
     std::unique_ptr<Impl> impl_;
 };
 
-/// The last `count` frames (fewer if there are not so many) before options.end, without decoding an hour for
-/// them where the file can be sought in. Memory: `count` frames. `damage`, if given, is told what was damaged.
+/// The last `count` frames (fewer if there are not so many) before options.end that no gap parts; where there are no
+/// such ones, the last ones. Without decoding an hour for them where the file can be sought in. Memory: 2 `count` frames.
+/// `damage`, if given, is told what was damaged, `earlier` whether a gap parts the very last ones.
 std::vector<Frame> read_last_frames(const fs::path& path, std::int64_t count,
-                                    const VideoOptions& options = {}, Damage* damage = nullptr);
+                                    const VideoOptions& options = {}, Damage* damage = nullptr,
+                                    bool* earlier = nullptr);
 
 /// True if the name ends like a video or picture (".mp4", ".gif", ".png", ...), or is a folder.
 bool looks_like_video(const fs::path& path);

@@ -74,6 +74,13 @@ PredictFunction scaled(PredictFunction predict, const FrameSize& size) {
     };
 }
 
+PredictFunction with_input(PredictFunction predict) {
+    return [predict = std::move(predict)](const torch::Tensor& x) {
+        const auto y = predict(x);
+        return torch::cat({x.to(y.device(), y.dtype()), y}, 1);
+    };
+}
+
 RawFormat parse_raw_format(const std::string& text) {
     const auto bad = [&]() -> RawFormat {
         throw UsageError(fmt::format("--raw {}: expected WIDTHxHEIGHT:gray or WIDTHxHEIGHT:rgb", text));

@@ -21,6 +21,9 @@ std::int64_t predict_all(PredictionSource& source, PredictionSink& sink, const P
 /// The same predictions, scaled to another size (bicubic).
 PredictFunction scaled(PredictFunction predict, const FrameSize& size);
 
+/// The frames that are seen, followed by those predicted from them: [B,T+frames,C,H,W].
+PredictFunction with_input(PredictFunction predict);
+
 /// "64x48:gray" or "64x48:rgb": width, height and channels of raw frames.
 struct RawFormat {
     std::int64_t width = 0;

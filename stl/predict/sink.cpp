@@ -2,6 +2,9 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
+
 #include "stl/core/error.h"
 #include "stl/formats/sequence_formats.h"
 #include "stl/media/video_writer.h"
@@ -11,6 +14,24 @@ namespace stl {
 namespace {
 
 constexpr double default_fps = 10;
+/// Of videos that a person is to look at: small frames are enlarged to about so many pixels, and no more are shown a second.
+constexpr int looked_at_pixels = 256;
+constexpr double looked_at_fps = 5;
+
+/// The picture enlarged, with a border: orange around what was predicted, dark around what was seen.
+Image framed(const Image& image, bool predicted) {
+    const int factor = std::max(1, looked_at_pixels / std::max(1, std::min(image.height, image.width)));
+    const Image large = enlarge(to_rgb(image), factor);
+    const int border = std::max(2, std::min(large.height, large.width) / 64);
+    Image out(large.height + 2 * border, large.width + 2 * border, 3, 48);
+    if (predicted) {
+        constexpr std::array<std::uint8_t, 3> orange{255, 140, 0};
+        for (std::size_t i = 0; i < out.pixels.size(); ++i) out.pixels[i] = orange[i % 3];
+    }
+    for (int y = 0; y < large.height; ++y)
+        std::copy_n(large.row(y), large.row_size(), out.row(y + border) + 3 * std::ptrdiff_t{border});
+    return out;
+}
 
 class StoredSink : public PredictionSink {
   public:
@@ -37,9 +58,11 @@ class StoredSink : public PredictionSink {
 
 class PictureSink : public PredictionSink {
   public:
-    PictureSink(const std::string& output, const SinkOptions& options) : range_(options.range) {
+    PictureSink(const std::string& output, const SinkOptions& options)
+        : range_(options.range), inputs_(options.inputs) {
         VideoWriteOptions writing;
         writing.fps = options.fps > 0 ? options.fps : default_fps;
+        if (inputs_ > 0) writing.fps = std::min(writing.fps, looked_at_fps);
         writing.pixel_aspect = options.pixel_aspect;
         writing.force = options.force;
         writer_ = create_video(output, writing);
@@ -47,12 +70,16 @@ class PictureSink : public PredictionSink {
     std::optional<ValueRange> shown_range() const override { return range_; }
     void append(const torch::Tensor& predictions) override {
         const auto frames = predictions.to(torch::kCPU).flatten(0, 1);
-        for (std::int64_t i = 0; i < frames.size(0); ++i) writer_->add(to_image(frames[i], range_));
+        for (std::int64_t i = 0; i < frames.size(0); ++i) {
+            const Image image = to_image(frames[i], range_);
+            writer_->add(inputs_ > 0 ? framed(image, i % predictions.size(1) >= inputs_) : image);
+        }
     }
     void finish() override { writer_->finish(); }
 
   private:
     ValueRange range_;
+    std::int64_t inputs_;
     std::unique_ptr<VideoWriter> writer_;
 };
 

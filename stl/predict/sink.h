@@ -15,6 +15,9 @@ struct SinkOptions {
     double pixel_aspect = 1;  ///< of a video: width to height of a pixel
     ValueRange range{};       ///< the values that stand for black and white; HDF5 files keep them, too
     Json attributes{};        ///< stored with an HDF5 file: what was predicted from, and by what
+    /// Of a video: so many frames at the beginning of each are what was predicted from. Frames are then enlarged and
+    /// slowed down to be looked at, those that were predicted in a frame of colour. 0: there are none.
+    std::int64_t inputs = 0;
     bool force = false;
 };
 

@@ -137,16 +137,24 @@ class LastFramesSource : public PredictionSource {
             fail("{}: lasts {:.1f} s, --at {:g} s is beyond its end", input, info.duration, *at);
         }
         Damage damage;
-        const auto frames = read_last_frames(input, shape.frames, options, &damage);
+        bool earlier = false;
+        const auto frames = read_last_frames(input, shape.frames, options, &damage, &earlier);
         if (damage.any()) reporter.warn(to_string(damage, input));
         if (static_cast<std::int64_t>(frames.size()) < shape.frames) {
-            fail("{}: {}{}, the model expects {}", input, counted(std::ssize(frames), "frame"),
-                 at ? fmt::format(" before {} s", *at) : "", shape.frames);
+            fail("{}: {}{}{}, the model expects {}", input, counted(std::ssize(frames), "frame"),
+                 at ? fmt::format(" before {} s", *at) : "",
+                 options.fps > 0
+                     ? fmt::format(" at {:g} frames per second (--fps chooses another rate)", options.fps)
+                     : "",
+                 shape.frames);
         }
-        if (std::any_of(frames.begin() + 1, frames.end(),
-                        [](const Frame& frame) { return frame.after_gap; })) {
-            reporter.warn(fmt::format("{}: the {} before the prediction run over a gap", input,
-                                      counted(shape.frames, "frame")));
+        if (earlier) {
+            const bool gap =
+                std::any_of(frames.begin() + 1, frames.end(), [](const Frame& f) { return f.after_gap; });
+            reporter.warn(fmt::format(
+                "{}: the {} before the prediction run over a gap; {}", input, counted(shape.frames, "frame"),
+                gap ? "nowhere are there so many without one"
+                    : fmt::format("those before it are taken, up to {:.2f} s", frames.back().time)));
         }
         std::vector<torch::Tensor> tensors;
         for (const auto& frame : frames)
@@ -310,7 +318,7 @@ FrameSize video_frame_size(const std::string& input, const SourceOptions& source
     VideoReader reader(input, options);
     const auto first = reader.next();
     if (!first) fail("{}: has no frame", input);
-    return {first->image.height, first->image.width, reader.info().pixel_aspect};
+    return {first->height(), first->width(), reader.info().pixel_aspect};
 }
 
 }  // namespace stl

@@ -24,7 +24,8 @@ std::vector<std::int64_t> chosen(const SequenceChoice& choice, std::int64_t avai
                                  const std::string& where) {
     auto numbers = choice.numbers;
     if (numbers.empty()) {
-        for (std::int64_t i = 0; i < std::min(choice.first, available); ++i) numbers.push_back(i);
+        const auto count = std::min(choice.first, available);
+        for (std::int64_t i = 0; i < count; ++i) numbers.push_back(choice.spread ? i * available / count : i);
     }
     for (const auto i : numbers) {
         if (i < 0 || i >= available) fail("{}: no sequence {}, there are {} (from 0)", where, i, available);

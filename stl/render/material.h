@@ -20,6 +20,7 @@ namespace stl {
 struct SequenceChoice {
     std::vector<std::int64_t> numbers{};  ///< from 0
     std::int64_t first = 8;               ///< so many from the first, where no numbers are given
+    bool spread = false;  ///< instead: so many, evenly spread over all (neighbours come from one source)
 };
 
 /// Everything that is shown; the sequences are views of `values` (so it moves, and is not copied).

@@ -3,6 +3,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/version.h"
+#include "stl/eval/trivial.h"
 #include "stl/report/cells.h"
 #include "stl/report/report.h"
 #include "stl/report/svg_plot.h"
@@ -189,6 +190,65 @@ std::string legend(const std::vector<std::string>& names) {
     return out + "</ul>\n";
 }
 
+/// What a record says it is made with, in one sentence.
+std::string measured_text(const Record& record) {
+    const auto& d = record.document;
+    const auto text = [&](const char* key) {
+        const auto found = d.find(key);
+        if (found == d.end() || found->is_null()) return std::string("not recorded");
+        return found->is_string() ? found->get<std::string>() : found->dump();
+    };
+    std::string out =
+        fmt::format("{}: the weights '{}' after epoch {}; {} frames predicted from {}", record.name,
+                    text("weights"), text("epoch"), text("output_frames"), text("input_frames"));
+    out += fmt::format("; computed in {} on {}; test set: {}", text("precision"), text("device"),
+                       text("test_set"));
+    const Json::json_pointer place("/experiment/dataset");
+    const Json dataset = d.contains(place) ? d.at(place) : Json::object();
+    if (dataset.contains("mean") && dataset.contains("std")) {
+        out += fmt::format("; the network sees (value - {}) / {}", dataset["mean"].dump(),
+                           dataset["std"].dump());
+    }
+    if (d.contains("range")) out += "; black and white: " + d["range"].dump();
+    return out + ".";
+}
+
+/// The network beside what predicts without having learned anything.
+std::string baselines_html(const Record& record) {
+    const auto& d = record.document;
+    const auto baselines = d.value("baselines", Json::object());
+    if (baselines.empty()) return "";
+    std::vector<std::pair<std::string, const Json*>> rows{{d["translator"].get<std::string>(), &d}};
+    for (const auto& trivial : trivial_predictors()) {
+        if (baselines.contains(trivial.name)) rows.emplace_back(trivial.help, &baselines[trivial.name]);
+    }
+    std::string out = R"(<div class="wide"><table><thead><tr><th>predictor</th>)";
+    for (const auto& metric : metric_list())
+        if (d.contains(metric.key)) out += fmt::format("<th>{}</th>", metric.title);
+    out += "</tr></thead><tbody>";
+    const auto& leading = leading_metric();
+    std::vector<std::string> unbeaten;
+    for (const auto& [name, values] : rows) {
+        out += "<tr><td>" + html_text(name) + "</td>";
+        for (const auto& metric : metric_list()) {
+            if (!d.contains(metric.key)) continue;
+            const auto value = values->value(metric.key, Json());
+            out += "<td>" + (value.is_number() ? shown(value.get<double>(), metric.digits) : missing_cell) +
+                   "</td>";
+        }
+        out += "</tr>\n";
+        const auto ours = d.value(leading.key, Json()), theirs = values->value(leading.key, Json());
+        if (values != &d && ours.is_number() && theirs.is_number() &&
+            !is_better(leading, ours.get<double>(), theirs.get<double>()))
+            unbeaten.push_back(name);
+    }
+    out += "</tbody></table></div>\n";
+    if (!unbeaten.empty())
+        out += fmt::format("<p>The network does not beat: {}.</p>\n",
+                           html_text(fmt::format("{}", fmt::join(unbeaten, ", "))));
+    return out;
+}
+
 std::string section(const ReportTable& table) {
     auto out = fmt::format("<section><h2>{}, {}</h2>\n", html_text(table.dataset), html_text(table.setting));
     if (!table.test_sets.empty()) {
@@ -197,6 +257,10 @@ std::string section(const ReportTable& table) {
                            fmt::join(table.ssim_modes, ", "));
     }
     out += table_html(table);
+    for (const auto& row : table.rows) {
+        for (const auto* record : row.records)
+            out += "<p>" + html_text(measured_text(*record)) + "</p>\n" + baselines_html(*record);
+    }
     std::string plots;
     for (const auto& column : table.columns()) plots += figure_html(frames_plot(table, column));
     for (const auto& axis : cost_axes()) plots += figure_html(cost_plot(table, axis));
@@ -276,8 +340,8 @@ std::string report_html(const std::vector<ReportTable>& tables, const std::vecto
     out += "</style></head><body>\n<h1>Results</h1>\n";
     out += fmt::format(
         "<p>Reproduced results above, published ones small below; best in bold; –: missing. {}: "
-        "sums over a frame, mean over frames. A row reports the weights after the last epoch, measured once "
-        "on the test set. Made by stl {}.</p>\n",
+        "sums over a frame, mean over frames. What was measured stands below each table. Made by stl "
+        "{}.</p>\n",
         metric_titles(&Metric::summed), html_text(version_and_revision()));
     out += curves_section(curves);
     for (const auto& table : tables) out += section(table);

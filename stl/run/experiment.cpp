@@ -162,20 +162,30 @@ void refuse_short_keys(const Json& json, const std::vector<Setting>& settings) {
     }
 }
 
-}  // namespace
-
-Json read_experiment_json(const fs::path& path, const std::vector<Setting>& settings, Origins* origins) {
-    Origins unasked;
-    auto& noted = origins != nullptr ? *origins : unasked;
-    Json json = read_with_base(path, 0, noted);
-    for (const auto& setting : settings) apply(json, setting, noted);
+void apply_all(Json& json, const std::vector<Setting>& settings, Origins& origins) {
+    for (const auto& setting : settings) apply(json, setting, origins);
     refuse_short_keys(json, settings);
     // The file's steps would win.
     const auto is_set = [&](const char* key) { return std::ranges::count(settings, key, &Setting::key) > 0; };
     if (is_set("train.epochs") && !is_set("train.steps") && json.contains("train") &&
         json["train"].is_object())
         json["train"].erase("steps");
+}
+
+}  // namespace
+
+Json read_experiment_json(const fs::path& path, const std::vector<Setting>& settings, Origins* origins) {
+    Origins unasked;
+    auto& noted = origins != nullptr ? *origins : unasked;
+    Json json = read_with_base(path, 0, noted);
+    apply_all(json, settings, noted);
     return json;
+}
+
+Experiment experiment_of(Json json, const std::string& where, const std::vector<Setting>& settings) {
+    Origins origins;
+    apply_all(json, settings, origins);
+    return parse_experiment(json, where, std::move(origins));
 }
 
 Experiment parse_experiment(const Json& json, const std::string& where, Origins origins) {

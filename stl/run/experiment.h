@@ -103,5 +103,7 @@ Json read_experiment_json(const fs::path& path, const std::vector<Setting>& sett
 /// Strict: an unknown key, a wrong type or an impossible value is an Error that names it.
 Experiment load_experiment(const fs::path& path, const std::vector<Setting>& settings = {});
 Experiment parse_experiment(const Json& json, const std::string& where, Origins origins = {});
+/// The same of an experiment that no file holds, with `settings` over it.
+Experiment experiment_of(Json json, const std::string& where, const std::vector<Setting>& settings);
 
 }  // namespace stl

@@ -70,11 +70,11 @@ const std::vector<ScheduleEntry>& schedules() {
     static const std::vector<ScheduleEntry> list{
         {"onecycle",
          "cosine rise to lr and cosine decay, per step; moves Adam's beta1 in the opposite direction",
-         onecycle},
-        {"cosine", "warmup_epoch epochs from warmup_lr to lr, then cosine decay to min_lr, per epoch",
-         cosine},
-        {"step", "multiplied by decay_rate every decay_epoch epochs", step_decay},
-        {"constant", "constant lr", constant},
+         onecycle, true},
+        {"cosine", "warmup_epoch epochs from warmup_lr to lr, then cosine decay to min_lr, per epoch", cosine,
+         true},
+        {"step", "multiplied by decay_rate every decay_epoch epochs", step_decay, false},
+        {"constant", "constant lr", constant, false},
     };
     return list;
 }

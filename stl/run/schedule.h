@@ -52,6 +52,7 @@ struct ScheduleEntry {
     std::string name;
     std::string help;
     ScheduleValue (*value)(const ScheduleOptions&, std::int64_t step);
+    bool knows_the_end;  ///< its values depend on the length of the run, which therefore can't be trained on
 };
 const std::vector<ScheduleEntry>& schedules();
 /// Error naming the nearest: "<where>: unknown schedule 'onecylce' (did you mean 'onecycle'?)".

@@ -1,6 +1,9 @@
 #include "stl/train/plan.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
+#include <cmath>
 
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/core/array.h"
@@ -128,6 +131,49 @@ void warn_about_data(const Experiment& experiment, const Dataset& training, cons
                         "training runs without validation",
                         *set.val_sequences));
     }
+}
+
+void tell_plan(const Experiment& experiment, const Dataset& training, const Dataset* validation,
+               const SimVPImpl& model, const ScheduleOptions& schedule, const TrainOptions& computed,
+               torch::Device device, Reporter& reporter) {
+    const auto files = training.files();
+    const std::string name = files.empty() ? experiment.dataset.name : files.front().filename().string();
+    const std::string validated =
+        validation == nullptr ? "no validation" : fmt::format("{} for validation", validation->size());
+    reporter.info(fmt::format("{}: {}, {}, of {}", name, counted(training.size(), "training sequence"),
+                              validated, to_string(training.shape())));
+    const std::string threads =
+        device.is_cpu() ? fmt::format(" ({})", counted(at::get_num_threads(), "thread")) : "";
+    reporter.info(fmt::format("{}, {:.3g} million parameters, on {}{} in {}: {} of {}, {} a step",
+                              experiment.model.translator, static_cast<double>(model.parameter_count()) / 1e6,
+                              device.str(), threads, name_of(computed.precision),
+                              counted(schedule.epochs, "epoch"), counted(schedule.steps_per_epoch, "step"),
+                              counted(computed.batch_size, "sequence")));
+}
+
+std::string time_text(double seconds) {
+    constexpr double minute = 60, hour = 3600, day = 24 * hour;
+    if (seconds < 1.5 * minute) return fmt::format("{:.0f} s", std::max(seconds, 1.0));
+    if (seconds < 1.5 * hour) return fmt::format("{:.0f} min", seconds / minute);
+    if (seconds < 1.5 * day) {
+        const auto minutes = std::llround(seconds / minute);
+        return fmt::format("{} h {} min", minutes / 60, minutes % 60);
+    }
+    return fmt::format("{:.0f} days", seconds / day);
+}
+
+void TimeToTheEnd::note(std::int64_t step, torch::Device device, Reporter& reporter) {
+    if (noted_ > steps_to_measure) return;
+    if (++noted_ == 1) second_ = Clock::now();
+    if (noted_ <= steps_to_measure) return;
+    const double rest = seconds_since(second_) / steps_to_measure * static_cast<double>(total_steps_ - step);
+    reporter.info(fmt::format("about {} to the end, without validation", time_text(rest)));
+    constexpr double day = 24 * 3600;
+    if (rest <= day) return;
+    reporter.warn(
+        fmt::format("training is expected to take {} on {}: {}a smaller network (model.hid_S, hid_T, N_T) or "
+                    "fewer epochs (train.epochs) take less",
+                    time_text(rest), device.str(), device.is_cpu() ? "a GPU, " : ""));
 }
 
 }  // namespace stl

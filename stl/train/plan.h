@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
+#include "stl/core/clock.h"
 #include "stl/core/reporter.h"
 #include "stl/data/dataset.h"
 #include "stl/models/simvp.h"
@@ -29,5 +31,27 @@ void load_initial_weights(SimVPImpl& model, const Experiment& experiment, Report
 /// sequences are also trained on. validation: null for none.
 void warn_about_data(const Experiment& experiment, const Dataset& training, const Dataset* validation,
                      Reporter& reporter);
+
+/// The lines at the beginning of every training: data, splits, parameters, device, precision, length.
+void tell_plan(const Experiment& experiment, const Dataset& training, const Dataset* validation,
+               const SimVPImpl& model, const ScheduleOptions& schedule, const TrainOptions& computed,
+               torch::Device device, Reporter& reporter);
+
+/// "25 min", "3 h 20 min", "90 days"
+std::string time_text(double seconds);
+
+/// Tells once, after a few steps, how long the rest takes at their pace, and warns of more than a day.
+class TimeToTheEnd {
+  public:
+    explicit TimeToTheEnd(std::int64_t total_steps) : total_steps_(total_steps) {}
+    /// After step `step` of the run.
+    void note(std::int64_t step, torch::Device device, Reporter& reporter);
+
+  private:
+    static constexpr int steps_to_measure = 3;
+    std::int64_t total_steps_;
+    int noted_ = 0;
+    Clock::time_point second_;  ///< the first step prepares memory
+};
 
 }  // namespace stl

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "stl/core/error.h"
+#include "stl/run/schedule.h"
 #include "stl/run/settings.h"
 
 namespace stl {
@@ -19,6 +20,26 @@ Json without_free_settings(Json experiment) {
          {"save_every", "save_minutes", "keep", "log_every", "threads", "checkpoint_activations"})
         train->erase(key);
     return experiment;
+}
+
+/// Whether a run may be trained on to so many epochs: the schedule was the same up to here.
+bool may_go_on(const Json& before, const Json& now) {
+    const auto epochs = [](const Json& train) { return train.value("epochs", std::int64_t{0}); };
+    if (!before.is_object() || !now.is_object() || before.contains("steps") || now.contains("steps"))
+        return false;
+    const auto name = now.value("schedule", std::string());
+    return before.value("schedule", std::string()) == name && epochs(now) > epochs(before) &&
+           !find_schedule(name, "train.schedule").knows_the_end;
+}
+
+/// What a resumed run changes that it must not.
+Json forbidden_changes(const Json& before, const Json& resolved) {
+    Json old = without_free_settings(before), now = without_free_settings(resolved);
+    if (old.contains("train") && now.contains("train") && may_go_on(old["train"], now["train"])) {
+        old["train"].erase("epochs");
+        now["train"].erase("epochs");
+    }
+    return Json::diff(old, now);
 }
 
 /// "train.lr" of a change at "/train/lr".
@@ -41,21 +62,21 @@ std::string shown(const Json& experiment, const Json::json_pointer& place) {
 void require_settings(const RunFolder& folder, const Json& resolved) {
     const auto file = folder.experiment_file();
     const auto before = Fields(read_json(file), file.string()).object();
-    for (const auto& change : Json::diff(without_free_settings(before), without_free_settings(resolved))) {
+    for (const auto& change : forbidden_changes(before, resolved)) {
         const Json::json_pointer place(change.value("path", ""));
+        const bool longer = key_of(change) == "train.epochs";
         fail(
             "{}: {} is not what the run was started with ({}, now {}); a run continues with its own "
-            "settings; to train on from its weights with others, start a new run with --set train.init={}",
+            "settings{}; to train on from its weights with others, start a new run with --set train.init={}",
             file.string(), key_of(change), shown(before, place), shown(resolved, place),
-            folder.path().string());
+            longer ? " (to more epochs where its schedule is constant or step)" : "", folder.path().string());
     }
 }
 
 void require_own(const Checkpoint& checkpoint, const Json& resolved, const std::string& where) {
     const auto& record = checkpoint.stl;
     if (!record.is_object() || !record.contains("experiment") || !record["experiment"].is_object()) return;
-    for (const auto& change :
-         Json::diff(without_free_settings(record["experiment"]), without_free_settings(resolved))) {
+    for (const auto& change : forbidden_changes(record["experiment"], resolved)) {
         if (change.value("op", "") == "replace")
             fail("{}: belongs to a run with a different {}; to start from its weights, set train.init", where,
                  key_of(change));

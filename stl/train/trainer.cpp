@@ -171,6 +171,8 @@ void Trainer::open_folder() {
     // Behind all that may refuse the run, whose line then stands alone.
     warn_about_data(request_.experiment, *train_data_, validation_data_.get(), reporter_);
     write_json(folder_->experiment_file(), resolved);
+    tell_plan(request_.experiment, *train_data_, validation_data_.get(), *state_.model, state_.schedule,
+              options_, state_.device, reporter_);
     losses_ = std::make_unique<LossLog>(*folder_, LossLog::Settings{options_.log_every, options_.batch_size,
                                                                     state_.schedule.steps_per_epoch});
     losses_->start_at(state_.now.step, state_.now.epoch_sum);
@@ -227,8 +229,10 @@ void Trainer::train_until_stopped() {
     if (batches->on_device()) reporter_.info("training sequences are generated on " + state_.device.str());
     state_.model->train();
     std::int64_t saved_at = -1;
+    TimeToTheEnd time_to_the_end(state_.schedule.total_steps);
     while (state_.now.step < state_.schedule.total_steps) {
         make_step(batches->next());
+        time_to_the_end.note(state_.now.step, state_.device, reporter_);
         report_progress();
         const bool last = state_.now.step == state_.schedule.total_steps;
         const bool stop_now = !last && must_stop();

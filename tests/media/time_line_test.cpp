@@ -1,4 +1,4 @@
-// Frame rates and lengths of clips whose container tells something else than their time stamps.
+// Frame rates and lengths of clips whose container contradicts their time stamps.
 
 #include <gmock/gmock.h>
 
@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class TimeLine : public ::testing::Test {
   protected:
@@ -168,6 +169,96 @@ TEST_F(TimeLine, WritersTakeTheRatesThatTheyCanChange) {
     EXPECT_TRUE(fs::exists(file("frames/frame_0000.png")));
     EXPECT_THAT(test::error_of([&] { create_video(file("a.mp4"), options); }),
                 AllOf(HasSubstr("10000 frames/s"), HasSubstr("--fps")));
+}
+
+/// Without a rate to be read at, what lies that far apart shows no motion.
+TEST_F(TimeLine, APauseIsAGapOfStoredFrames) {
+    test::TimedClip clip{evenly(10, 200), 0, 5, 0};
+    for (std::size_t k = 5; k < 10; ++k) clip.times[k] += 20000;
+    test::write_clip(file("a.mkv"), "matroska", clip);
+    EXPECT_EQ(told_by(file("a.mkv")).gaps, 1);
+    VideoOptions options;
+    options.fps = 5;
+    EXPECT_EQ(told_by(file("a.mkv"), options).gaps, 0) << "it is time like any other";
+    test::write_clip(file("slow.mkv"), "matroska", {evenly(10, 5000), 5000, 0, 0});
+    EXPECT_EQ(told_by(file("slow.mkv")).gaps, 0);
+}
+
+TEST_F(TimeLine, JoinedFilesAreMeasuredAndHaveAGap) {
+    test::write_clip(file("a.mkv"), "matroska", {evenly(50, 40), 40, 25, 0});
+    const std::string bytes = read_text(file("a.mkv"));
+    write_text(file("two.mkv"), bytes + bytes);
+    const Told told = told_by(file("two.mkv"));
+    EXPECT_EQ(told.frames, 100);
+    EXPECT_EQ(told.gaps, 1);
+    EXPECT_NEAR(told.info.duration, 4, 0.05) << "as read";
+    VideoOptions options;
+    options.measured = true;
+    EXPECT_NEAR(VideoReader(file("two.mkv"), options).info().duration, 4, 0.05) << "before";
+    EXPECT_NEAR(VideoReader(file("a.mkv"), options).info().duration, 2, 0.05);
+    // What says nothing of its length.
+    test::ffmpeg("-f lavfi -i testsrc2=size=16x16:rate=25:duration=2 -c:v libx264 " + file("a.h264"));
+    EXPECT_NEAR(VideoReader(file("a.h264"), options).info().duration, 2, 0.05);
+}
+
+TEST_F(TimeLine, TimeBeginsWhereTheSoundDoes) {
+    std::vector<int> late = evenly(20, 100);
+    for (int& time : late) time += 3000;
+    for (const auto& [name, container] : {std::pair{"a.mkv", "matroska"}, {"a.mov", "mov"}}) {
+        test::write_clip(file(name), container, {late, 100, 10, 5000});
+        const Told told = told_by(file(name));
+        EXPECT_NEAR(told.last, 4.9, 0.011) << name;
+        EXPECT_NEAR(told.info.duration, 5, 0.011) << name;
+        VideoOptions options;
+        options.start = 4;
+        options.end = 4.5;
+        EXPECT_EQ(told_by(file(name), options).frames, 5) << name;
+        // Without sound, a player begins with the pictures.
+        test::write_clip(file(name), container, {late, 100, 10, 0});
+        EXPECT_NEAR(told_by(file(name)).last, 1.9, 0.011) << name;
+    }
+}
+
+/// AVI has no time stamps but the order of decoding.
+TEST_F(TimeLine, AviWithReorderedFramesStartsWhereItIsAsked) {
+    for (const std::string codec : {"mpeg4 -bf 2", "libx264 -bf 2"}) {
+        test::ffmpeg("-f lavfi -i testsrc=size=64x48:rate=25:duration=4 -g 25 -c:v " + codec + " " +
+                     file("a.avi"));
+        const auto all = test::read_all(file("a.avi"));
+        VideoOptions options;
+        options.start = 3;
+        options.end = 3.2;
+        const auto some = test::read_all(file("a.avi"), options);
+        ASSERT_EQ(some.size(), 5U) << codec;
+        EXPECT_EQ(some[0].image, all[75].image) << codec;
+    }
+}
+
+TEST_F(TimeLine, LastFramesAreThoseThatNoGapParts) {
+    test::TimedClip clip{evenly(20, 100), 100, 10, 0};
+    for (std::size_t k = 17; k < 20; ++k) clip.times[k] += 60000;
+    test::write_clip(file("a.mkv"), "matroska", clip);
+    bool earlier = false;
+    EXPECT_NEAR(read_last_frames(file("a.mkv"), 3, {}, nullptr, &earlier).back().time, 61.9, 1e-3);
+    EXPECT_FALSE(earlier);
+    const auto frames = read_last_frames(file("a.mkv"), 4, {}, nullptr, &earlier);
+    EXPECT_NEAR(frames.back().time, 1.6, 1e-3);
+    EXPECT_EQ(frames.size(), 4U);
+    EXPECT_TRUE(earlier);
+    EXPECT_NEAR(read_last_frames(file("a.mkv"), 18, {}, nullptr, &earlier).back().time, 61.9, 1e-3)
+        << "there are none";
+    EXPECT_TRUE(earlier);
+}
+
+TEST_F(TimeLine, DepthThatIsNotKeptIsTold) {
+    const std::string clip = "-f lavfi -i testsrc2=size=16x16:rate=5:duration=0.4 -c:v ffv1 -pix_fmt ";
+    const auto told = [&](const std::string& format) {
+        test::ffmpeg(clip + format + " " + file("a.mkv"));
+        return to_string(told_by(file("a.mkv")).damage, "a.mkv");
+    };
+    EXPECT_THAT(told("yuv420p10le"), HasSubstr("has colours of 10 bits, of which 8 are kept"));
+    EXPECT_THAT(told("yuv420p"), Not(HasSubstr("bits")));
+    EXPECT_THAT(told("gray16le"), Not(HasSubstr("bits"))) << "kept where asked for";
 }
 
 }  // namespace

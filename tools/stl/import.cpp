@@ -21,7 +21,7 @@ namespace {
 
 struct ImportArguments {
     ImportOptions options;
-    std::string size, fit = "stretch", split_by = "source", range;
+    std::string size, fit = "stretch", split_by, range;
     bool gray = false, rgb = false;
     double train = -1, val = -1, test = -1;
     LayoutOptions layout;  ///< of --from
@@ -73,7 +73,9 @@ void run_import(ImportArguments a, Console& console) {
     if (a.gray && a.rgb) throw UsageError("import: --gray or --rgb, not both");
     o.channels = a.gray ? 1 : a.rgb ? 3 : 0;
     o.fit = parse_fit(a.fit);
-    o.split_by = a.split_by == "time" ? SplitBy::time : SplitBy::source;
+    o.split_by = a.split_by == "time"     ? SplitBy::time
+                 : a.split_by == "source" ? SplitBy::source
+                                          : SplitBy::usual;
     constexpr double percentile = 0.001;
     if (a.range == "percentile")
         o.range_percentile = percentile;
@@ -91,9 +93,9 @@ void run_import(ImportArguments a, Console& console) {
     if (report.unusable > 0) console.info(counted(report.unusable, "source") + " could not be read");
     if (!report.split) {
         console.info(
-            "no splits are marked; all sequences are used for training (to mark some: --split-by time, or "
-            "three or more "
-            "sources)");
+            "no splits are marked; all sequences are used for training (to mark some: --split-by time, three "
+            "or more "
+            "sources, or longer ones)");
     }
 }
 
@@ -153,8 +155,10 @@ void add_import(CLI::App& app, Console& console) {
     c->add_option("--start", o.start, "seconds to skip at the beginning of each source (default: 0)")
         ->check(not_negative);
     c->add_option("--end", o.end, "second of each source to stop at (default: its end)")->check(positive);
-    c->add_option("--stream", o.stream,
-                  "video: index of the stream, as ffprobe shows it (default: the one FFmpeg considers best)")
+    c->add_option(
+         "--stream", o.stream,
+         "video: index of the stream, as ffprobe shows it (default: the one FFmpeg considers best); TIFF: "
+         "index of the film among its channels and slices (default: the first)")
         ->check(not_negative);
     c->add_option("--max-pixels", o.max_pixels, "refuse frames with more pixels")
         ->check(positive)
@@ -188,15 +192,16 @@ void add_import(CLI::App& app, Console& console) {
     c->add_option(
          "--val", a.val,
          "share for validation (default: half of what --train leaves, or all of it with --test; 0.1 if no "
-         "share is given and, by source, there are three or more sources; else 0)")
+         "share is given; else 0)")
         ->check(CLI::Range(0.0, 1.0));
     c->add_option("--test", a.test, "share for testing (default: by the same rule as --val)")
         ->check(CLI::Range(0.0, 1.0));
-    c->add_option("--split-by", a.split_by,
-                  "source: every source goes to one split; time: the beginning of each source is for "
-                  "training, its end for validation and test")
-        ->check(CLI::IsMember({"source", "time"}))
-        ->capture_default_str();
+    c->add_option(
+         "--split-by", a.split_by,
+         "source: every source goes to one split; time: the beginning of each source is for "
+         "training, its end for validation and test (default: time if there are fewer than three sources "
+         "and no shares are given, else source)")
+        ->check(CLI::IsMember({"source", "time"}));
     c->add_option("--seed", o.seed, "random seed for assigning sources to splits")->capture_default_str();
     begin_group(*c, "Published data sets");
     add_layout_options(*c, a);

@@ -94,6 +94,9 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
                               s.non_finite > 0 ? fmt::format("; {} not finite", s.non_finite) : ""));
     if (const auto range = other_than_unit(info.range))
         console.print(fmt::format("range: {} stand for black and white", to_string(*range)));
+    else if (!info.range && (s.minimum < -0.5 || s.maximum > 1.5))
+        console.print(
+            "range: not known, so no SSIM or PSNR (stl import --range says what stands for black and white)");
     console.print(
         fmt::format("motion: mean absolute change {:.4g} from frame to frame; {:.1f} % of the frames equal "
                     "the one before",
@@ -123,8 +126,8 @@ void inspect_video(const InspectArguments& a, Console& console) {
     double last = 0;
     while (const auto frame = reader.next()) {
         if (interrupted()) throw Interrupted("inspect: interrupted");
-        height = frame->image.height;
-        width = frame->image.width;
+        height = frame->height();
+        width = frame->width();
         last = frame->time;
         console.progress({++frames, reader.info().frames, "frames", ""});
     }

@@ -184,8 +184,7 @@ void print_overview(const CLI::App& app, stl::tools::Console& console) {
         "  stl doctor                                                 check what this machine offers and "
         "lacks\n"
         "  stl import clips/ --size 64x64 --length 20 --output c.h5   convert videos to a sequence file\n"
-        "  stl train experiments/mmnist/gsta.json                     train a network, into "
-        "runs/mmnist-gsta");
+        "  stl train --data c.h5                                      a network for them into runs/c");
     console.flush();
 }
 

@@ -37,6 +37,7 @@ struct PredictArguments {
     std::int64_t batch = 16;
     bool force = false;
     bool full_size = false;
+    bool with_input = false;
     bool tile = false;
     std::string tile_size;
     std::optional<std::int64_t> overlap;
@@ -80,14 +81,21 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
     options.counted = needs_count(arguments.output);
     const auto source = open_source(
         arguments.input, {model.frames, model.channels, model.height, model.width}, options, console);
-    auto shape = source->shape();
+    const auto shape_in = source->shape();
+    auto shape = shape_in;
     shape.frames = arguments.frames > 0 ? arguments.frames : predictor.output_frames();
-    PredictFunction predict = [&](const torch::Tensor& x) { return predictor.predict(x, shape.frames); };
+    PredictFunction predict = [&predictor, frames = shape.frames](const torch::Tensor& x) {
+        return predictor.predict(x, frames);
+    };
+    const std::int64_t inputs = arguments.with_input ? shape_in.frames : 0;
+    shape.frames += inputs;
+    if (arguments.with_input && !arguments.tile) predict = with_input(predict);
     double pixel_aspect = 1;
     if (arguments.tile) {
         predict =
             tiled(predict, {model.height, model.width, arguments.overlap, model.stride(), arguments.batch},
                   interrupted);
+        if (arguments.with_input) predict = with_input(predict);
     } else if (arguments.full_size) {
         const auto size = video_frame_size(arguments.input.string(), options);
         shape.height = size.height;
@@ -107,6 +115,7 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
                         {"made_by", "stl predict"},
                         {"model", arguments.predictor.source},
                         {"stl", version_and_revision()}},
+         .inputs = inputs,
          .force = arguments.force});
     const auto count =
         predict_all(*source, *sink, predict, batch_for(shape, arguments.tile ? 1 : arguments.batch), console,
@@ -138,7 +147,8 @@ void refuse_unused(const PredictArguments& a, const CLI::App& command) {
         }
     };
     if (a.input.path == "-") {
-        refuse({"--frames", "--batch", "--layout", "--force", "--tile"}, "is not for streams");
+        refuse({"--frames", "--batch", "--layout", "--force", "--tile", "--with-input"},
+               "is not for streams");
     } else {
         refuse({"--raw"}, "is for streams (--input - --output -)");
     }
@@ -231,6 +241,10 @@ void add_predict(CLI::App& app, Console& console) {
         ->check(positive);
     command->add_flag("--full-size", a.full_size,
                       "video: scale predictions to the clip's own size (default: the network's size)");
+    command->add_flag(
+        "--with-input", a.with_input,
+        "put the frames that were seen before those predicted from them; videos are enlarged and slowed down "
+        "to be looked at, with a coloured frame around what was predicted");
     command->add_flag("--force", a.force, "replace an existing output");
     begin_group(*command, "Tiles");
     auto* tile =

@@ -48,7 +48,9 @@ bool is_network(const std::string& source) {
     return format->is_zip && format_of_name(path) == nullptr;
 }
 
-void write_figure(const RenderArguments& a, const Material& m, const PanelOptions& panels, bool svg) {
+void write_figure(const RenderArguments& a, const Material& m, PanelOptions panels, bool svg) {
+    // One scale for all rows, so that they compare.
+    panels.error_top = error_top(m.sequences, panels);
     std::vector<Strip> strips;
     const bool plain = m.sequences[0].models.empty();
     for (const auto& s : m.sequences) {
@@ -81,7 +83,7 @@ std::int64_t write_frames(const RenderArguments& a, const Material& m, const Pan
 }
 
 Material material(const RenderArguments& a, Console& console) {
-    const SequenceChoice choice{a.index, a.sequences.value_or(a.figure ? 1 : 8)};
+    const SequenceChoice choice{a.index, a.sequences.value_or(a.figure ? 1 : 8), /*spread=*/true};
     const ReadOptions reading{.layout = a.test.layout, .external = a.test.external};
     if (!a.predictions.empty()) {
         const std::vector<DataFile> files(a.predictions.begin(), a.predictions.end());
@@ -154,10 +156,11 @@ void add_render(CLI::App& app, Console& console) {
     command->add_option("--layout", a.test.layout, "axes of the --data file, e.g. TNHW or NTHWC");
     command->add_option("--frames", a.test.frames, "runs: frames to predict (default: the model's)")
         ->check(positive);
-    auto* sequences = command
-                          ->add_option("--sequences", a.sequences,
-                                       "number of sequences, from the first (default: 8; --figure: 1)")
-                          ->check(positive);
+    auto* sequences =
+        command
+            ->add_option("--sequences", a.sequences,
+                         "number of sequences, evenly spread over all (default: 8; --figure: 1)")
+            ->check(positive);
     command->add_option("--index", a.index, "numbers of the sequences to show, from 0, e.g. 0,5,7")
         ->delimiter(',')
         ->excludes(sequences);

@@ -5,8 +5,10 @@
 #include "stl/core/clock.h"
 #include "stl/core/error.h"
 #include "stl/core/names.h"
+#include "stl/eval/published.h"
 #include "stl/run/run_folder.h"
 #include "tools/stl/checks.h"
+#include "tools/stl/clip_experiment.h"
 #include "tools/stl/command.h"
 #include "tools/stl/compute_options.h"
 #include "tools/stl/crash.h"
@@ -17,6 +19,8 @@ namespace {
 
 struct TrainArguments {
     std::string experiment;
+    DataFile data;
+    std::string scale;
     std::vector<std::string> settings;
     std::vector<Setting> own;  ///< of the keys that have an option
     std::string run;
@@ -64,15 +68,55 @@ std::string without_last_slashes(std::string path) {
     return path;
 }
 
+/// "mmnist/gsta" names the file experiments/mmnist/gsta.json that belongs to this program, from any folder.
+fs::path find_experiment(const std::string& given) {
+    std::error_code ec;
+    if (fs::exists(given, ec)) return given;
+    const auto folder = experiments_folder();
+    if (!folder) return given;
+    for (const auto& path : {*folder / given, *folder / (given + ".json")}) {
+        if (fs::is_regular_file(path, ec)) return path;
+    }
+    return given;
+}
+
+/// "clips" of "data/clips.h5": runs are named after it.
+std::string stem_of(const DataFile& data) {
+    return data.path.stem().string();
+}
+
+/// What is to be trained, and the run's folder.
+void choose_experiment(const TrainArguments& arguments, const std::vector<Setting>& settings,
+                       TrainRequest& request, Console& console) {
+    const bool own = !arguments.data.empty();
+    if (own == !arguments.experiment.empty())
+        throw UsageError(own ? "train: EXPERIMENT or --data, not both"
+                             : "train: EXPERIMENT is required (or --data FILE.h5)");
+    if (!own && !arguments.scale.empty()) throw UsageError("train: --scale is for --data");
+    request.run = without_last_slashes(arguments.run);
+    if (!own) {
+        request.experiment = load_experiment(find_experiment(arguments.experiment), settings);
+        if (request.run.empty()) request.run = fs::path("runs") / request.experiment.default_run_name();
+        return;
+    }
+    if (request.run.empty()) request.run = fs::path("runs") / stem_of(arguments.data);
+    // A run keeps the scale that it was started with, however fast the machine is now.
+    if (arguments.resume && RunFolder::is_run(request.run)) {
+        request.experiment = load_experiment(RunFolder::open(request.run).experiment_file(), settings);
+    } else {
+        RunFolder::require_available(request.run, arguments.resume, arguments.force);
+        request.experiment = clip_experiment(
+            {arguments.data, arguments.scale, arguments.device, arguments.external}, settings, console);
+    }
+}
+
 void run_train(const TrainArguments& arguments, Console& console) {
     TrainRequest request;
     std::vector<Setting> settings;
     for (const auto& text : arguments.settings) settings.push_back(parse_setting(text));
     settings.insert(settings.end(), arguments.own.begin(), arguments.own.end());
     if (arguments.external.allowed) settings.push_back({"dataset.allow_external", true, "--allow-external"});
-    request.experiment = load_experiment(arguments.experiment, settings);
-    request.run = arguments.run.empty() ? fs::path("runs") / request.experiment.default_run_name()
-                                        : fs::path(without_last_slashes(arguments.run));
+    choose_experiment(arguments, settings, request, console);
     request.resume = arguments.resume;
     request.max_minutes = arguments.max_minutes;
     if (arguments.seeds == 1) {
@@ -118,12 +162,25 @@ void add_key_option(CLI::App& command, std::vector<Setting>& settings, const std
 void add_train(CLI::App& app, Console& console) {
     auto arguments = std::make_shared<TrainArguments>();
     auto* command = app.add_subcommand("train", "Train the network of an experiment file");
+    auto* experiment =
+        command->add_option("EXPERIMENT", arguments->experiment,
+                            "experiment file, or one of the benchmark's by name, e.g. mmnist/gsta");
     command
-        ->add_option("EXPERIMENT", arguments->experiment,
-                     "experiment file, e.g. experiments/mmnist/gsta.json")
-        ->required();
+        ->add_option("--data", arguments->data,
+                     "FILE[:DATASET] of your own sequences (stl import): train a network on them without an "
+                     "experiment "
+                     "file")
+        ->excludes(experiment);
+    command
+        ->add_option(
+            "--scale", arguments->scale,
+            "with --data: small, medium or large (default: the largest that trains in about an hour here)")
+        ->check(CLI::IsMember({"small", "medium", "large"}));
     begin_group(*command, "Run");
-    command->add_option("--run", arguments->run, "run folder (default: runs/<dataset>-<translator>)")
+    command
+        ->add_option("--run", arguments->run,
+                     "run folder (default: runs/<dataset>-<translator>; with --data: "
+                     "runs/<name of the file>)")
         ->check(not_empty);
     auto* resume =
         command->add_flag("--resume", arguments->resume, "continue the run; if there is none yet, start it");
@@ -166,7 +223,7 @@ void add_train(CLI::App& app, Console& console) {
         "recompute activations in the backward pass instead of storing them: less memory, more time");
     add_examples(
         *command,
-        {"stl train experiments/mmnist/gsta.json",
+        {"stl train mmnist/gsta", "stl train --data clips.h5 --scale small",
          "stl train experiments/mmnist/gsta.json --run runs/a --set train.epochs=50 --set train.lr=0.005",
          "stl train experiments/mmnist/base.json --translator moganet",
          "stl train experiments/mmnist/gsta.json --run runs/a --resume"});

@@ -1,0 +1,54 @@
+// The pages of a TIFF or BigTIFF, as one film or as several: gray and RGB of every depth by libtiff, the rest (palettes,
+// CMYK, YCbCr, single bits) by FFmpeg. Used by this folder alone.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "stl/core/file.h"
+#include "stl/media/picture_decoder.h"
+#include "stl/media/picture_stack.h"
+#include "stl/media/stack_axes.h"
+
+struct AVPacket;
+
+namespace stl {
+
+class TiffPages {
+  public:
+    /// `film`: which of the films that channels and slices make; -1: the first. Memory: a page. Error: no such file, no
+    /// page in it, no such film.
+    explicit TiffPages(const fs::path& path, int film = -1);
+    /// Of a file in memory, which must outlive this.
+    TiffPages(std::span<const std::byte> file, const fs::path& path);
+    ~TiffPages();
+
+    /// Frames of the film.
+    std::size_t count() const { return frames_.size(); }
+    /// What a person should know: other films beside this one, axes that are a guess.
+    const std::vector<std::string>& remarks() const { return remarks_; }
+    /// From any thread. 8 and 16 bits as decode_picture() gives them; other numbers as they are stored
+    /// (Picture::white is 0). Error: damaged, missing, too large, values that are not finite.
+    DecodedPicture decode(std::size_t frame, const PictureForm& form) const;
+
+  private:
+    void choose_film(int film);
+    DecodedPicture decode_by_ffmpeg(std::uint64_t directory, const PictureForm& form) const;
+
+    fs::path path_;
+    ReadAt read_;
+    std::uint64_t size_ = 0;
+    PictureStack stack_;
+    std::vector<std::int64_t> frames_;  ///< the page of each
+    std::vector<std::string> remarks_;
+    mutable std::mutex decoding_;
+    mutable std::shared_ptr<AVPacket>
+        packet_;  ///< the file for FFmpeg; its header names the page that is decoded
+};
+
+}  // namespace stl
