@@ -92,6 +92,17 @@ void check_crc(const ZipEntry& entry, std::uint32_t found) {
         fail("damaged zip file: the checksum of an entry ({} bytes) does not match", entry.size);
 }
 
+/// Entries that share bytes would let a small file promise any amount.
+void refuse_overlaps(const std::vector<ZipEntry>& entries) {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> places;
+    for (const auto& entry : entries) places.emplace_back(entry.offset, entry.packed);
+    std::ranges::sort(places);
+    for (std::size_t i = 1; i < places.size(); ++i) {
+        if (places[i].first - places[i - 1].first < places[i - 1].second)
+            fail("damaged zip file: two entries overlap");
+    }
+}
+
 }  // namespace
 
 ZipReader::ZipReader(Bytes file) : file_(file) {
@@ -140,6 +151,7 @@ ZipReader::ZipReader(Bytes file) : file_(file) {
             fail("damaged zip file: two entries with the same name");
         }
     }
+    refuse_overlaps(entries_);
 }
 
 const ZipEntry* ZipReader::find(std::string_view name) const {

@@ -19,6 +19,7 @@
 #include "stl/run/optimizer.h"
 #include "stl/runtime/tensor_memory.h"
 #include "stl/train/graph_step.h"
+#include "stl/train/run_state.h"
 #include "stl/train/step.h"
 
 namespace stl {
@@ -137,6 +138,45 @@ BenchCase make_train(const BenchOptions& options, Path path) {
     return made;
 }
 
+/// A folder that goes with its owner.
+struct TemporaryFolder {
+    TemporaryFolder() : path(make_temporary_folder(fs::temp_directory_path() / "stl-bench")) {}
+    ~TemporaryFolder() {
+        std::error_code ignored;
+        fs::remove_all(path, ignored);
+    }
+    TemporaryFolder(const TemporaryFolder&) = delete;
+    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+    fs::path path;
+};
+
+/// What a step waits for when a checkpoint is due.
+BenchCase make_save(const BenchOptions& options, Path path) {
+    struct Run {
+        TemporaryFolder folder;
+        std::optional<RunFolder> run;
+        RunState state{};  // the last one: it may be writing into the run
+    };
+    torch::manual_seed(1);
+    const auto training = std::make_shared<Run>();
+    auto& state = training->state;
+    state.device = options.device;
+    state.model = SimVP(options.model);
+    state.model->to(options.device);
+    state.optimizer = std::make_unique<Optimizer>(state.model->parameters(), OptimizerOptions{});
+    state.record = Json::object();
+    training->run = RunFolder::create(training->folder.path / "run", false);
+    BenchCase made;
+    made.path = path;
+    made.prepare = [training] { training->state.wait_for_checkpoints(); };
+    made.run = [training, waits = path == Path::plain] {
+        training->state.save_last(*training->run, 1);
+        if (waits) training->state.wait_for_checkpoints();
+    };
+    return made;
+}
+
 DatasetOptions dataset_options(const BenchOptions& options) {
     if (options.experiment) return options.experiment->dataset;
     return DatasetOptions::from_json(Json{{"name", "mmnist"}}, "bench");
@@ -193,22 +233,9 @@ BenchCase make_generate(const BenchOptions& options, Path path) {
     return made;
 }
 
-/// A file that goes with its owner.
-struct TemporaryFile {
-    TemporaryFile() : path(make_temporary_file(fs::temp_directory_path() / "stl-bench.h5")) {}
-    ~TemporaryFile() {
-        std::error_code ignored;
-        fs::remove(path, ignored);
-    }
-    TemporaryFile(const TemporaryFile&) = delete;
-    TemporaryFile& operator=(const TemporaryFile&) = delete;
-
-    fs::path path;
-};
-
 BenchCase make_io(const BenchOptions& options, Path path) {
     struct Stored {
-        TemporaryFile file;
+        TemporaryFolder folder;
         std::unique_ptr<SequenceReader> reader;
         std::vector<float> values;
         std::int64_t next = 0;
@@ -217,13 +244,14 @@ BenchCase make_io(const BenchOptions& options, Path path) {
     const SequenceShape shape{2 * m.frames, m.channels, m.height, m.width};
     const std::int64_t count = std::max<std::int64_t>(256, options.batch);
     const auto stored = std::make_shared<Stored>();
+    const auto file = (stored->folder.path / "sequences.h5").string();
     const auto row = torch::randint(0, 256, {shape.elements()}, torch::kUInt8);
-    auto writer = create_sequences(stored->file.path.string(), count, shape, {.force = true});
+    auto writer = create_sequences(file, count, shape, {});
     const std::span<const std::uint8_t> bytes(row.data_ptr<std::uint8_t>(),
                                               static_cast<std::size_t>(row.numel()));
     for (std::int64_t i = 0; i < count; ++i) writer->append(bytes);
     writer->finish();
-    stored->reader = open_sequences(stored->file.path.string());
+    stored->reader = open_sequences(file);
     stored->values.resize(static_cast<std::size_t>(options.batch * shape.elements()));
     BenchCase made;
     made.path = path;
@@ -259,6 +287,12 @@ const std::vector<BenchWork> works{
      Work::training,
      {Path::plain, Path::fast},
      make_train},
+    {"save",
+     "what a training step waits for when a checkpoint is due: written in the background (fast) or before "
+     "the step goes on",
+     Work::training,
+     {Path::plain, Path::fast},
+     make_save},
     {"data",
      "loading batches of the experiment's training set (default: moving glyphs)",
      {},
@@ -337,6 +371,7 @@ std::vector<BenchTiming> time_cases(const std::vector<BenchCase>& cases, torch::
     for (int i = 0; i < warmup + repeats; ++i) {
         for (std::size_t c = 0; c < cases.size(); ++c) {
             if (before) before();
+            if (cases[c].prepare) cases[c].prepare();
             reset_peak_memory(device);
             synchronize(device);
             const auto start = Clock::now();

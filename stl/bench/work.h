@@ -30,9 +30,10 @@ struct BenchOptions {
 struct BenchCase {
     Path path = Path::fast;
     std::function<void()> run;
-    std::int64_t batches = 1;  ///< that a call handles, each of [batch] sequences
-    double macs = 0;           ///< of a batch; 0: not counted
-    double bytes = 0;          ///< moved by a batch; 0: not counted
+    std::function<void()> prepare{};  ///< null, or: before each run, not timed
+    std::int64_t batches = 1;         ///< that a call handles, each of [batch] sequences
+    double macs = 0;                  ///< of a batch; 0: not counted
+    double bytes = 0;                 ///< moved by a batch; 0: not counted
     /// While a graph was warmed up and captured: its replays use that memory and allocate none. 0: no graph.
     std::int64_t capture_peak_memory = 0;
     /// Null, or: runs once and records where the time goes.

@@ -437,7 +437,11 @@ Checkpoint read_safetensors(const fs::path& path, const std::string& key) {
     const auto where = path.string();
     Checkpoint out;
     StateReader state(where, key);
-    for (const auto& tensor : file->tensors) state.add(tensor.name, view_tensor(file, tensor));
+    for (const auto& tensor : file->tensors) {
+        if (!tensor.whole())
+            fail("{}: {}: damaged (its values are not what its digest says)", where, printable(tensor.name));
+        state.add(tensor.name, view_tensor(file, tensor));
+    }
     out.state = state.take(out.notes);
     if (const auto record = file->metadata.find("stl"); record != file->metadata.end()) {
         out.stl = parse_json(record->second, where + ": __metadata__.stl");

@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <openssl/evp.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -91,32 +89,6 @@ int rename_new(const fs::path& from, const fs::path& to) {
     if (fs::exists(fs::symlink_status(to, ec))) return EEXIST;
     return ::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
 }
-
-std::ifstream open_binary(const fs::path& path) {
-    require_regular_file(path);
-    std::ifstream in(path, std::ios::binary);
-    if (!in) fail_opening(path, errno);
-    return in;
-}
-
-class Sha256 {
-  public:
-    Sha256() {
-        if (EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1) fail("SHA-256 is not available");
-    }
-    void add(std::string_view bytes) { EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()); }
-    std::string hex() {
-        std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-        unsigned size = 0;
-        EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
-        std::string text;
-        for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
-        return text;
-    }
-
-  private:
-    std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_{EVP_MD_CTX_new(), EVP_MD_CTX_free};
-};
 
 int flushed(const Descriptor& fd) {
     while (::fsync(fd.get()) != 0) {
@@ -292,36 +264,6 @@ std::string read_maybe_gzip(const fs::path& path, std::uint64_t limit) {
     return out;
 }
 
-std::string sha256_file(const fs::path& path) {
-    auto in = open_binary(path);
-    Sha256 digest;
-    std::string block(1 << 20, '\0');
-    while (in.read(block.data(), static_cast<std::streamsize>(block.size())), in.gcount() > 0)
-        digest.add({block.data(), static_cast<std::size_t>(in.gcount())});
-    return digest.hex();
-}
-
-std::string sample_digest(const fs::path& path) {
-    constexpr std::uintmax_t blocks = 64, block_size = 64 << 10;
-    auto in = open_binary(path);
-    const auto size = fs::file_size(path);
-    Sha256 digest;
-    digest.add(std::to_string(size));
-    std::string block(block_size, '\0');
-    // The first block begins the file and the last one ends it; those of a small file follow one another.
-    const bool small = size <= blocks * block_size;
-    const auto stride = small ? block_size : (size - block_size) / (blocks - 1);
-    for (std::uintmax_t i = 0; i < blocks; ++i) {
-        const auto start = small || i + 1 < blocks ? i * stride : size - block_size;
-        if (start >= size) break;
-        in.clear();
-        in.seekg(static_cast<std::streamoff>(start));
-        in.read(block.data(), static_cast<std::streamsize>(block.size()));
-        digest.add({block.data(), static_cast<std::size_t>(in.gcount())});
-    }
-    return digest.hex();
-}
-
 void refuse_existing(const fs::path& path, bool force) {
     refuse_special(path);
     std::error_code ec;
@@ -390,6 +332,18 @@ void AtomicFile::commit() {
     committed_ = true;
 }
 
+std::optional<FileIdentity> identity_of(const fs::path& path) {
+    struct stat info {};
+    if (::lstat(path.c_str(), &info) != 0) return std::nullopt;
+    return FileIdentity{info.st_dev, info.st_ino};
+}
+
+std::optional<FileIdentity> identity_of(int descriptor) {
+    struct stat info {};
+    if (::fstat(descriptor, &info) != 0) return std::nullopt;
+    return FileIdentity{info.st_dev, info.st_ino};
+}
+
 void flush_to_disk(const fs::path& path) {
     const int code = flushed(Descriptor(path, O_RDONLY));
     if (code != 0 && code != EINVAL && code != ENOTSUP && code != EROFS) fail_writing(path, code);
@@ -406,31 +360,6 @@ void remove_leftovers(const fs::path& folder) {
     }
     // What cannot be removed is in nobody's way.
     for (const auto& path : left) fs::remove(path, ec);
-}
-
-FileLock::FileLock(const fs::path& path)
-    : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644)) {
-    if (fd_ < 0) fail("{}: cannot be written ({})", path.string(), std::strerror(errno));
-    int result = 0;
-    do {
-        result = ::flock(fd_, LOCK_EX | LOCK_NB);
-    } while (result != 0 && errno == EINTR);
-    if (result == 0) {
-        state_ = State::held;
-        // For whoever comes next; on a full disk the lock does without.
-        const auto process = std::to_string(::getpid());
-        [[maybe_unused]] const bool written =
-            ::ftruncate(fd_, 0) == 0 && ::pwrite(fd_, process.data(), process.size(), 0) > 0;
-    } else if (errno == EWOULDBLOCK) {
-        state_ = State::taken;
-        std::array<char, 32> text{};
-        const auto size = ::pread(fd_, text.data(), text.size(), 0);
-        if (size > 0) holder_ = process_in({text.data(), static_cast<std::size_t>(size)});
-    }
-}
-
-FileLock::~FileLock() {
-    ::close(fd_);
 }
 
 void write_text(const fs::path& path, std::string_view text, bool replace) {

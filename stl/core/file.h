@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,13 +30,6 @@ std::string read_text(const fs::path& path, std::uint64_t limit = std::uint64_t{
 /// Reads a file, decompressing it if it starts like gzip. Error: truncated or damaged gzip, or more than `limit`
 /// bytes after decompression (a small file must not fill the memory).
 std::string read_maybe_gzip(const fs::path& path, std::uint64_t limit = std::uint64_t{1} << 32);
-
-/// Hexadecimal SHA-256 of a file's bytes, read in blocks.
-std::string sha256_file(const fs::path& path);
-
-/// Hexadecimal SHA-256 of a file's size and of 64 blocks of 64 KiB spread evenly over it (all of a small file): detects
-/// that a file was replaced or rewritten, by reading at most 4 MiB, but not every changed byte.
-std::string sample_digest(const fs::path& path);
 
 /// Throws "<path>: already exists (--force replaces it)" unless `force`, or there is nothing at `path`. A
 /// device, a pipe or a socket is never replaced.
@@ -98,6 +92,15 @@ class AtomicFile {
     bool committed_ = false;
 };
 
+/// Which file or folder a name leads to (links are not followed): the same as before, or another one.
+struct FileIdentity {
+    std::uint64_t device = 0, number = 0;
+    bool operator==(const FileIdentity&) const = default;
+};
+/// Nothing where there is none.
+std::optional<FileIdentity> identity_of(const fs::path& path);
+std::optional<FileIdentity> identity_of(int descriptor);
+
 /// Flushes a file's contents, or a folder's names (after a rename), to the disk, so that a power cut loses nothing of
 /// them. A file system that cannot flush is not an error. Error: the disk is full or gone.
 void flush_to_disk(const fs::path& path);
@@ -105,30 +108,6 @@ void flush_to_disk(const fs::path& path);
 /// Removes from `folder` (not from its subfolders) the temporary files of AtomicFile whose process no longer exists.
 /// Those of processes that are still running are kept.
 void remove_leftovers(const fs::path& folder);
-
-/// An advisory lock (flock) on a file, which is created if missing. The lock ends with the object or the
-/// process, however that ends; the file remains. Never waits.
-class FileLock {
-  public:
-    enum class State {
-        held,
-        taken,       ///< by another process
-        unsupported  ///< the file system has no locks
-    };
-    explicit FileLock(const fs::path& path);
-    ~FileLock();
-    FileLock(const FileLock&) = delete;
-    FileLock& operator=(const FileLock&) = delete;
-
-    State state() const { return state_; }
-    /// If the lock is taken, the id of the process that holds it (which it wrote into the file); 0: unknown.
-    std::int64_t holder() const { return holder_; }
-
-  private:
-    int fd_ = -1;
-    State state_ = State::unsupported;
-    std::int64_t holder_ = 0;
-};
 
 /// Writes `text` atomically.
 void write_text(const fs::path& path, std::string_view text, bool replace = true);

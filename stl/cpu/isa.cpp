@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <string_view>
 
 namespace stl::cpu {
@@ -126,6 +127,15 @@ Isa best_isa() {
 
 bool multiplies_bfloat16(Isa isa) {
     return isa >= Isa::avx512_bf16;
+}
+
+std::string processor_name() {
+    std::ifstream in("/proc/cpuinfo");
+    for (std::string line; std::getline(in, line);) {
+        const auto colon = line.find(": ");
+        if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+    }
+    return "";
 }
 
 }  // namespace stl::cpu

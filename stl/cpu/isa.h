@@ -19,5 +19,7 @@ enum class TileSupport { missing, refused, usable };
 TileSupport tile_support();
 /// Whether it has instructions for products in bfloat16; without, they take longer than in float32.
 bool multiplies_bfloat16(Isa isa);
+/// "AMD EPYC 9654 96-Core Processor", as the system has it; empty where it does not say.
+std::string processor_name();
 
 }  // namespace stl::cpu

@@ -77,6 +77,10 @@ class Dataset {
     virtual Normalization normalization() const { return {}; }
     /// False: a file without a split, all of whose sequences are used for both training and testing.
     virtual bool marks_split() const { return true; }
+    /// Of the file that the sequences are read from, how its rows are split: {"train": 80, "validation": 10, "test":
+    /// 10, "digest": "e3069283"}, the digest being of the rows' numbers. Null: they are made, or the file marks no
+    /// split.
+    virtual Json split_record() const { return nullptr; }
     /// Warnings about the sequences, one line each (SequenceInfo::warnings).
     virtual std::vector<std::string> warnings() const { return {}; }
     /// The values that stand for black and white; absent: unknown.

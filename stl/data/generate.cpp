@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "stl/core/digest.h"
 #include "stl/core/error.h"
 #include "stl/core/version.h"
 #include "stl/data/sets/moving.h"

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "stl/core/digest.h"
 #include "stl/core/error.h"
 #include "stl/core/version.h"
 #include "stl/eval/published.h"

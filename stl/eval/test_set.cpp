@@ -44,8 +44,10 @@ std::vector<std::string> changed_files(const Dataset& test_set, const Predictor&
     std::vector<std::string> lines;
     if (predictor.run() == nullptr) return lines;
     const auto record = stored_data_record(*predictor.run());
+    const auto split = test_set.split_record();
     for (const auto& file : test_set.files()) {
-        if (auto line = file_difference(record, file); !line.empty()) lines.push_back(std::move(line));
+        if (auto line = file_difference(record, file, &split); !line.empty())
+            lines.push_back(std::move(line));
     }
     return lines;
 }

@@ -19,10 +19,27 @@ namespace stl::hdf5 {
 /// than the dataset.
 void require_reasonable_chunks(hid_t dataset, const std::string& where);
 
+/// Leaves new elements as their memory is: they are written before they are read.
+template <class T>
+struct Uninitialized : std::allocator<T> {
+    template <class U>
+    struct rebind {
+        using other = Uninitialized<U>;
+    };
+    template <class U>
+    void construct(U* place) noexcept {
+        ::new (static_cast<void*>(place)) U;
+    }
+    template <class U, class... Args>
+    void construct(U* place, Args&&... args) {
+        ::new (static_cast<void*>(place)) U(std::forward<Args>(args)...);
+    }
+};
+
 class ChunkReader {
   public:
-    /// Null unless the dataset is chunked and packed by deflate, after a byte shuffle or not, with a checksum
-    /// (Fletcher-32) or not: everything else is H5Dread's.
+    /// Null unless the dataset is chunked, and packed by deflate, after a byte shuffle or not, or has a checksum
+    /// (Fletcher-32), or both: everything else is H5Dread's.
     static std::unique_ptr<ChunkReader> make(hid_t dataset, const std::string& where);
 
     /// The block [start, start + size) of the dataset, dense, into `out`, values as they are stored.
@@ -33,10 +50,12 @@ class ChunkReader {
     std::string slow_at_random(std::span<const std::int64_t> shape) const;
 
   private:
-    using Bytes = std::vector<std::byte>;
+    using Bytes = std::vector<std::byte, Uninitialized<std::byte>>;
     using Position = std::vector<hsize_t>;
 
     ChunkReader() = default;
+    bool is_one_chunk(std::span<const hsize_t> start, std::span<const hsize_t> size) const;
+    /// Of those that several blocks share.
     std::shared_ptr<const Bytes> chunk(const Position& offset) const;
     Bytes load(const Position& offset) const;
     Bytes unpack(Bytes packed, unsigned skipped_filters) const;

@@ -92,9 +92,21 @@ std::string reason() {
     return text.empty() ? "no reason given" : short_reason(text);
 }
 
-Handle timeless_creation() {
+Handle create_file(const fs::path& path) {
+    const Handle access = lockless_access();
+    H5Pset_libver_bounds(access.get(), H5F_LIBVER_V110, H5F_LIBVER_V110);
+    return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose};
+}
+
+Handle checked_creation(std::span<const hsize_t> chunk, int compression) {
     Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
     H5Pset_obj_track_times(creation.get(), false);
+    H5Pset_chunk(creation.get(), static_cast<int>(chunk.size()), chunk.data());
+    if (compression > 0) {
+        H5Pset_shuffle(creation.get());
+        H5Pset_deflate(creation.get(), static_cast<unsigned>(compression));
+    }
+    H5Pset_fletcher32(creation.get());  // the last one, of what is stored
     return creation;
 }
 

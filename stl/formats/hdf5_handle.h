@@ -4,6 +4,7 @@
 #include <hdf5.h>
 
 #include <mutex>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -52,8 +53,12 @@ std::string reason();
 /// that are written appear under their name when they are whole.
 Handle lockless_access();
 Handle open_for_reading(const fs::path& path);
-/// To create a dataset with: without the time of its making, so that the same data give the same file.
-Handle timeless_creation();
+/// An empty file for writing, in which HDF5 has a checksum on all that says where the data lie and what they are: the
+/// format of HDF5 1.10. Invalid where it cannot be made.
+Handle create_file(const fs::path& path);
+/// To create a dataset with: in chunks that have a checksum (Fletcher-32) each, packed by deflate where `compression` is a
+/// level over 0, and without the time of its making, so that the same data give the same file.
+Handle checked_creation(std::span<const hsize_t> chunk, int compression = 0);
 /// Names of the datasets, those in groups too ("a/b"); of the first thousand objects.
 std::vector<std::string> dataset_names(hid_t file);
 /// The file that an attribute, dataset or group lies in: another one where a link leads there.

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "stl/core/external_files.h"
+#include "stl/formats/file_sizes.h"
 #include "stl/formats/hdf5_handle.h"
-#include "stl/formats/hdf5_sizes.h"
 
 namespace stl::hdf5 {
 

@@ -97,7 +97,7 @@ void BlockReader::read_packed(std::span<const hsize_t> start, std::span<const hs
 RowWriter::RowWriter(const fs::path& file, Layout layout, std::string where)
     : layout_(std::move(layout)), where_(std::move(where)) {
     const Lock lock;
-    file_ = Handle(H5Fcreate(file.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, lockless_access().get()), H5Fclose);
+    file_ = create_file(file);
     if (!file_.valid()) fail("{}: cannot be written ({})", where_, reason());
     create_dataset();
 }
@@ -121,14 +121,9 @@ void RowWriter::create_dataset() {
     if (growing) largest[0] = H5S_UNLIMITED;
     const auto rank = static_cast<int>(size.size());
     const std::vector<hsize_t> chunk(layout_.chunk.begin(), layout_.chunk.end());
-    const Handle creation = timeless_creation();
-    H5Pset_chunk(creation.get(), rank, chunk.data());
+    const Handle creation = checked_creation(chunk, layout_.compression);
     // Of a chunk of several rows the last may be written in part.
     if (chunk.front() == 1) H5Pset_fill_time(creation.get(), H5D_FILL_TIME_NEVER);
-    if (layout_.compression > 0) {
-        H5Pset_shuffle(creation.get());
-        H5Pset_deflate(creation.get(), static_cast<unsigned>(layout_.compression));
-    }
     // Whole chunks are written once: without a cache they go straight to the file.
     const Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
     H5Pset_chunk_cache(access.get(), 1, 0, 1.0);
@@ -241,10 +236,10 @@ std::vector<std::uint8_t> read_marks(InputFile& file, const std::string& name, s
 
 void write_marks(hid_t file, const std::string& name, std::span<const std::uint8_t> marks,
                  const std::string& where) {
-    const hsize_t size = marks.size();
+    const hsize_t size = marks.size(), chunk = std::min<hsize_t>(size, 1 << 20);
     const Handle space(H5Screate_simple(1, &size, nullptr), H5Sclose);
     const Handle split(H5Dcreate2(file, name.c_str(), H5T_STD_U8LE, space.get(), H5P_DEFAULT,
-                                  timeless_creation().get(), H5P_DEFAULT),
+                                  checked_creation({&chunk, 1}).get(), H5P_DEFAULT),
                        H5Dclose);
     if (!split.valid() ||
         H5Dwrite(split.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, marks.data()) < 0) {

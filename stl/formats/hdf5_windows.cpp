@@ -196,9 +196,11 @@ class WindowWriter::File {
 
     void write_windows() const {
         const std::array<hsize_t, 2> size{marks_.size(), static_cast<hsize_t>(shape_.frames)};
+        constexpr hsize_t chunk_numbers = 1 << 17;
+        const std::array<hsize_t, 2> chunk{std::clamp<hsize_t>(chunk_numbers / size[1], 1, size[0]), size[1]};
         const Handle space(H5Screate_simple(2, size.data(), nullptr), H5Sclose);
         const Handle windows(H5Dcreate2(rows_->file(), windows_dataset, H5T_STD_I64LE, space.get(),
-                                        H5P_DEFAULT, hdf5::timeless_creation().get(), H5P_DEFAULT),
+                                        H5P_DEFAULT, hdf5::checked_creation(chunk).get(), H5P_DEFAULT),
                              H5Dclose);
         if (!windows.valid() ||
             H5Dwrite(windows.get(), H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, windows_.data()) < 0) {

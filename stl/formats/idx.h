@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "stl/core/file.h"
+
 namespace stl {
 
 /// Gray pictures of one size.
@@ -24,5 +26,8 @@ struct GrayPictures {
 
 /// IDX bytes as they are after unpacking. Error: wrong magic, wrong rank, truncated, empty.
 GrayPictures parse_idx(std::string_view bytes, const std::string& where);
+/// Of a file, gunzipped where it starts as gzip does. No more is unpacked than the header promises. Error: as parse_idx(), or
+/// the file does not fit into memory.
+GrayPictures read_idx(const fs::path& path);
 
 }  // namespace stl

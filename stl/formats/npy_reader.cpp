@@ -2,6 +2,7 @@
 
 #include "stl/core/error.h"
 #include "stl/formats/file_checks.h"
+#include "stl/formats/file_sizes.h"
 #include "stl/formats/layout.h"
 #include "stl/formats/npy_file.h"
 
@@ -13,6 +14,7 @@ class NpyReader : public SequenceReader {
     NpyReader(std::shared_ptr<const MappedFile> file, std::span<const std::byte> bytes,
               std::vector<std::uint8_t> marks, const std::string& layout, std::string where)
         : file_(std::move(file)), where_(std::move(where)), marks_(std::move(marks)) {
+        if (fs::is_regular_file(file_->path())) sizes_.add(file_->path());  // what was unpacked has no name
         const auto header = parse_npy(bytes, where_);
         array_ = describe_array(header.shape, header.dtype, FileKind::numpy, layout, where_);
         values_ = bytes.data() + header.data_offset;
@@ -44,6 +46,7 @@ class NpyReader : public SequenceReader {
     void read(std::int64_t first, std::int64_t count, std::span<float> out) const override {
         check_range(info_, first, count, out.size(), where_);
         gather(array_, values_ + first * row_stride_, strides_, count, out.data());
+        sizes_.require_whole();
     }
 
     std::vector<std::int64_t> rows(Split split) const override { return rows_of(marks_, info_.count, split); }
@@ -65,6 +68,7 @@ class NpyReader : public SequenceReader {
         return highest > 0;
     }
 
+    FileSizes sizes_;
     std::shared_ptr<const MappedFile> file_;  // holds what values_ points to
     std::string where_;
     std::vector<std::uint8_t> marks_;

@@ -49,7 +49,7 @@ GlyphSet load_glyphs(const fs::path& file_or_folder) {
         if (!holds_idx(path)) return read_pictures(path);
         path = *holds_idx(path);
     }
-    return parse_idx(read_maybe_gzip(path), path.string());
+    return read_idx(path);
 }
 
 std::vector<fs::path> glyph_files(const fs::path& file_or_folder) {

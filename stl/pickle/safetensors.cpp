@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "stl/core/byte_order.h"
+#include "stl/core/digest.h"
 #include "stl/core/error.h"
 #include "stl/core/json.h"
 #include "stl/core/memory.h"
@@ -137,7 +138,7 @@ SafeTensor read_tensor(const Member& member, std::span<const std::byte> data, co
     if (!member.shape || !member.offsets || member.dtype.empty()) {
         fail("{}: expected dtype, shape and data_offsets", where);
     }
-    SafeTensor tensor{member.name, dtype_of(member.dtype, where), *member.shape, {}};
+    SafeTensor tensor{member.name, dtype_of(member.dtype, where), *member.shape, {}, {}};
     std::int64_t size = 0;
     if (__builtin_mul_overflow(element_count(tensor.shape, where),
                                static_cast<std::int64_t>(dtype_size(tensor.dtype)), &size)) {
@@ -156,7 +157,43 @@ SafeTensor read_tensor(const Member& member, std::span<const std::byte> data, co
     return tensor;
 }
 
+constexpr const char* digests_key = "stl_digests";
+
+/// Of what a header says, whatever the order and spelling of its JSON: other programs may write the file anew.
+template <class Tensors>
+std::string header_digest(const Tensors& tensors, const std::map<std::string, std::string>& metadata) {
+    std::map<std::string, Json> sorted;
+    for (const auto& tensor : tensors) sorted[tensor.name] = {name_of(tensor.dtype), tensor.shape};
+    auto crc = crc32c(to_line(metadata));
+    for (const auto& [name, kind] : sorted) crc = crc32c(to_line(Json{name, kind}), crc);
+    return crc_text(crc);
+}
+
+/// Gives the tensors the digests that the metadata has, and removes them from it.
+void take_digests(SafeTensors& file, const std::string& where) {
+    const auto found = file.metadata.find(digests_key);
+    if (found == file.metadata.end()) return;
+    const auto require = [&](bool holds) {
+        if (!holds) fail("{}: damaged header: it is not what its digest says", where);
+    };
+    // Not a Json, which looks names up one by one: there may be many.
+    using Members = nlohmann::json;
+    const auto digests = Members::parse(found->second, nullptr, /*allow_exceptions=*/false);
+    file.metadata.erase(found);
+    require(digests.is_object() && digests.contains("tensors") && digests["tensors"].is_object());
+    require(digests.value("header", Members()) == header_digest(file.tensors, file.metadata));
+    for (auto& tensor : file.tensors) {
+        const auto digest = digests["tensors"].find(tensor.name);
+        require(digest != digests["tensors"].end() && digest->is_string());
+        tensor.digest = digest->get<std::string>();
+    }
+}
+
 }  // namespace
+
+bool SafeTensor::whole() const {
+    return !digest || *digest == crc_text(crc32c(bytes));
+}
 
 bool SafeTensors::looks_like_one(std::span<const std::byte> start) {
     return start.size() > 8 && header_size(start) <= max_header && start[8] == std::byte{'{'};
@@ -179,6 +216,7 @@ SafeTensors::SafeTensors(const fs::path& path) : file(path) {
             read_tensor(member, bytes.subspan(8 + size), where + ": " + printable(member.name)));
     }
     metadata = std::move(header.metadata);
+    take_digests(*this, where);
 }
 
 void write_safetensors(const fs::path& path, const std::string& shown_as,
@@ -198,31 +236,41 @@ void write_safetensors(const fs::path& path, const std::string& shown_as,
                   static_cast<std::int64_t>(dtype_size(tensors[i].dtype));
         position += size[i];
     }
-    Json header = Json::object();
-    if (!metadata.empty()) header["__metadata__"] = metadata;
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-        header[tensors[i].name] = {{"dtype", name_of(tensors[i].dtype)},
-                                   {"shape", tensors[i].shape},
-                                   {"data_offsets", {begin[i], begin[i] + size[i]}}};
-    }
-    auto text = header.dump();
-    text.append((64 - (8 + text.size()) % 64) % 64, ' ');
+    std::vector<std::uint32_t> crcs(tensors.size());
+    const auto header = [&] {
+        Json digests{{"header", header_digest(tensors, metadata)}, {"tensors", Json::object()}};
+        for (std::size_t i = 0; i < tensors.size(); ++i)
+            digests["tensors"][tensors[i].name] = crc_text(crcs[i]);
+        auto all = metadata;
+        all[digests_key] = to_line(digests);
+        Json members{{"__metadata__", all}};
+        for (std::size_t i = 0; i < tensors.size(); ++i) {
+            members[tensors[i].name] = {{"dtype", name_of(tensors[i].dtype)},
+                                        {"shape", tensors[i].shape},
+                                        {"data_offsets", {begin[i], begin[i] + size[i]}}};
+        }
+        auto text = members.dump();
+        text.append((64 - (8 + text.size()) % 64) % 64, ' ');
+        const std::uint64_t text_size = text.size();
+        return std::string(reinterpret_cast<const char*>(&text_size), sizeof text_size) + text;
+    };
 
     std::ofstream out(path, std::ios::binary);
-    const std::uint64_t text_size = text.size();
-    out.write(reinterpret_cast<const char*>(&text_size), sizeof text_size);
-    out.write(text.data(), static_cast<std::streamsize>(text.size()));
+    out << header();  // as long as it will be with the digests
     for (const auto i : order) {
         std::int64_t written = 0;
         tensors[i].write([&](std::span<const std::byte> bytes) {
             out.write(reinterpret_cast<const char*>(bytes.data()),
                       static_cast<std::streamsize>(bytes.size()));
+            crcs[i] = crc32c(bytes, crcs[i]);
             written += static_cast<std::int64_t>(bytes.size());
         });
         if (written != size[i])
             fail("{}: {} bytes of {}, expected {}", shown_as, written, tensors[i].name, size[i]);
         if (!out) break;
     }
+    out.seekp(0);
+    out << header();
     out.close();
     if (!out) fail("{}: cannot be written (is the disk full?)", shown_as);
 }

@@ -3,6 +3,7 @@
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/checkpoint/infer.h"
 #include "stl/core/error.h"
+#include "stl/run/settings.h"
 
 namespace stl {
 namespace {
@@ -21,7 +22,7 @@ fs::path find_checkpoint(const PredictorOptions& options, std::optional<RunFolde
     return checkpoint_of(source, options.weights);
 }
 
-/// The configuration given beside the checkpoint, with the frame size of the data where nothing tells it.
+/// The configuration given in addition to the checkpoint, with the frame size of the data if neither specifies one.
 Json hints_of(const PredictorOptions& options, const Checkpoint& checkpoint, const std::string& where) {
     Json hints = options.model_json.empty() ? Json(nullptr)
                                             : model_keys(read_json(options.model_json), options.model_json);
@@ -43,6 +44,16 @@ Json recorded(const Checkpoint& checkpoint, const char* key) {
 double fps_of(const Checkpoint& checkpoint) {
     const auto fps = recorded(checkpoint, "fps");
     return fps.is_number() ? std::max(0.0, fps.get<double>()) : 0;
+}
+
+/// Compares a run's experiment.json with what its checkpoint recorded. Files may have moved.
+void warn_of_changes(const Json& experiment, Json trained, const fs::path& file, Reporter& reporter) {
+    if (!trained.is_object() || !experiment.is_object()) return;
+    auto now = experiment;
+    for (auto* one : {&trained, &now}) for_each_path(*one, [](std::string& path) { path.clear(); });
+    for (const auto& [key, was, is] : setting_changes(trained, now, Compared::earlier))
+        reporter.warn(
+            fmt::format("{}: {} is {}, but the network was trained with {}", file.string(), key, is, was));
 }
 
 SimVPOptions resized(SimVPOptions model, const PredictorOptions& options, const std::string& where) {
@@ -72,7 +83,12 @@ TrainedNetwork load_trained(const PredictorOptions& options, Reporter& reporter)
     t.fps = fps_of(checkpoint);
     t.range = ValueRange::from_json(recorded(checkpoint, "range"));
     t.experiment_file = t.run ? t.run->experiment_file() : t.file;
-    t.experiment = t.run ? read_json(t.experiment_file) : recorded(checkpoint, "experiment");
+    t.experiment = recorded(checkpoint, "experiment");
+    if (t.run) {
+        const auto trained_with = std::move(t.experiment);
+        t.experiment = read_json(t.experiment_file);
+        warn_of_changes(t.experiment, trained_with, t.experiment_file, reporter);
+    }
     t.normalization = options.normalization;
     if (t.experiment.is_object() && t.experiment.contains("dataset")) {
         t.normalization =

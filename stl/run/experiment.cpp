@@ -132,8 +132,13 @@ Setting parse_setting(const std::string& text) {
         throw UsageError(fmt::format("--set {}: expected KEY=VALUE, e.g. train.lr=0.01", text));
     }
     Setting setting{text.substr(0, equals), {}, "--set " + shortened(text)};
-    // JSON and checkpoints hold nothing else.
-    if (!is_utf8(text)) throw UsageError(fmt::format("--set {}: not UTF-8", shortened(setting.key)));
+    if (!is_utf8(text)) {
+        throw UsageError(
+            fmt::format("--set {}: not UTF-8, the only text that experiments and checkpoints can hold; of a "
+                        "file with such a "
+                        "name give a link with another",
+                        shortened(setting.key)));
+    }
     if (setting.key.front() == '.' || setting.key.back() == '.' ||
         setting.key.find("..") != std::string::npos) {
         throw UsageError(

@@ -29,6 +29,9 @@ struct TrainOptions {
     bool shuffle = true;
     double alpha = 0.0;
     double clip_norm = 0.0;
+    // Optional: experiments of earlier versions go on without them.
+    std::optional<double> ema;
+    std::optional<std::int64_t> patience;
     std::int64_t save_every = 0;
     double save_minutes = 0.0;
     std::int64_t keep = 2;
@@ -55,6 +58,11 @@ struct TrainOptions {
             "shuffle the training sequences of every epoch; false: keep the stored order");
         key("alpha", o.alpha, not_negative(), "weight of TAU's differential-divergence term");
         key("clip_norm", o.clip_norm, not_negative(), "largest global norm of the gradients; 0: no clipping");
+        key("ema", o.ema, fraction(),
+            "decay of an average of the weights, which is evaluated and saved beside them (0.999); unset: "
+            "none");
+        key("patience", o.patience, at_least(1),
+            "stop after so many validations without a smaller loss; unset: never");
         key("save_every", o.save_every, at_least(0), "steps between checkpoints inside an epoch; 0: none");
         key("save_minutes", o.save_minutes, not_negative(),
             "minutes between checkpoints inside an epoch; 0: none by time");

@@ -1,9 +1,12 @@
 #include "stl/run/run_folder.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <fstream>
 #include <sstream>
 
+#include "stl/core/digest.h"
 #include "stl/core/error.h"
 #include "stl/core/file_kind.h"
 
@@ -52,7 +55,15 @@ void make_folder(const fs::path& path) {
     if (ec) fail("{}: cannot be made ({})", path.string(), ec.message());
 }
 
-/// A line of metrics.jsonl; null where it is none.
+constexpr const char* check_key = "crc";
+
+/// As it stands in metrics.jsonl: with the CRC-32C of the line as it would be without.
+std::string checked_line(Json line) {
+    line[check_key] = crc_text(crc32c(to_line(line)));
+    return to_line(line) + "\n";
+}
+
+/// Of metrics.jsonl; null where it is none.
 Json metrics_line(const std::string& text) {
     Json line;
     try {
@@ -65,6 +76,13 @@ Json metrics_line(const std::string& text) {
         if (line.contains(count) && !line[count].is_number_integer()) return nullptr;
     }
     return line;
+}
+
+/// Removes the line's check; false: the line is not what it says.
+bool take_check(Json& line) {
+    const auto check = line[check_key];
+    line.erase(check_key);
+    return check == Json(crc_text(crc32c(to_line(line))));
 }
 
 /// What another process left on its way through remove_earlier().
@@ -140,8 +158,6 @@ RunFolder RunFolder::go_on(const fs::path& path) {
 }
 
 void RunFolder::remove_half_written() const {
-    // Without a lock another process may be writing them.
-    if (lock_->state() != FileLock::State::held) return;
     for (const auto& folder : {path_, path_ / "checkpoints", path_ / "samples"}) remove_leftovers(folder);
     remove_replaced(path_);
 }
@@ -162,7 +178,8 @@ std::vector<fs::path> RunFolder::last_checkpoints() const {
     }
 }
 
-void RunFolder::replace_last(std::int64_t keep, const std::function<void()>& write) const {
+void RunFolder::replace_last(std::int64_t keep, const std::function<void()>& write) {
+    require_own();
     if (fs::exists(metrics_file())) flush_to_disk(metrics_file());
     const auto last = checkpoint("last");
     const auto numbered = [&](std::int64_t i) { return checkpoint(fmt::format("last.{}", i)); };
@@ -185,9 +202,22 @@ void RunFolder::replace_last(std::int64_t keep, const std::function<void()>& wri
 
 void RunFolder::lock() {
     lock_ = std::make_shared<FileLock>(path_ / lock_file);
+    identity_ = identity_of(path_ / ".");  // of what a link leads to
     if (lock_->state() != FileLock::State::taken) return;
-    const auto process = lock_->holder() > 0 ? fmt::format(" (process {})", lock_->holder()) : std::string();
-    fail("{}: another stl train{} is writing here", path_.string(), process);
+    const auto& who = lock_->holder();
+    fail("{}: another stl train{} is writing here", path_.string(), who.empty() ? "" : " (" + who + ")");
+}
+
+void RunFolder::require_own() {
+    if (lock_ == nullptr || lock_->in_place()) return;
+    require_there();
+    lock();
+}
+
+void RunFolder::require_there() const {
+    if (lock_ != nullptr && identity_of(path_ / ".") != identity_)
+        fail("{}: was removed or replaced while it was trained; nothing more is written to it",
+             path_.string());
 }
 
 fs::path RunFolder::existing_checkpoint(const std::string& which) const {
@@ -215,19 +245,43 @@ std::optional<Json> RunFolder::run_record() const {
 
 void RunFolder::append_metrics(const Json& line) const {
     std::ofstream out(metrics_file(), std::ios::app);
-    out << to_line(line) << '\n';
+    out << checked_line(line);
     out.flush();
-    if (!out) fail("{}: cannot be written (is the disk full?)", metrics_file().string());
+    if (out) return;
+    require_there();
+    fail("{}: cannot be written (is the disk full?)", metrics_file().string());
+}
+
+Metrics read_metrics_file(const fs::path& file) {
+    Metrics found;
+    std::istringstream in(read_text(file));
+    std::string text;
+    for (std::int64_t number = 1; std::getline(in, text); ++number) {
+        auto line = metrics_line(text);
+        const bool cut_short = in.eof();
+        const bool checked = !line.is_null() && line.contains(check_key);
+        if (!line.is_null() && (!checked || take_check(line))) {
+            found.unchecked += checked ? 0 : 1;
+            found.lines.push_back(std::move(line));
+        } else if (!cut_short) {
+            found.damaged.push_back(number);
+        }
+    }
+    return found;
 }
 
 std::vector<Json> RunFolder::read_metrics() const {
-    std::vector<Json> lines;
-    if (!fs::exists(metrics_file())) return lines;
-    std::istringstream in(read_text(metrics_file()));
-    for (std::string text; std::getline(in, text);) {
-        if (auto line = metrics_line(text); !line.is_null()) lines.push_back(std::move(line));
-    }
-    return lines;
+    if (!fs::exists(metrics_file())) return {};
+    return read_metrics_file(metrics_file()).lines;
+}
+
+std::string RunFolder::damaged_metrics() const {
+    if (!fs::exists(metrics_file())) return "";
+    const auto damaged = read_metrics_file(metrics_file()).damaged;
+    if (damaged.empty()) return "";
+    const bool one = damaged.size() == 1;
+    return fmt::format("{}: {} {} {} damaged and left out", metrics_file().string(), one ? "line" : "lines",
+                       fmt::join(damaged, ", "), one ? "is" : "are");
 }
 
 void RunFolder::drop_metrics_after(std::int64_t step, bool epoch_too) const {
@@ -237,7 +291,7 @@ void RunFolder::drop_metrics_after(std::int64_t step, bool epoch_too) const {
     for (const auto& line : read_metrics()) {
         const bool keep = line.contains("step") ? line["step"].get<std::int64_t>() <= step
                                                 : line.value("steps", std::int64_t{0}) <= last_epoch;
-        if (keep) kept += to_line(line) + "\n";
+        if (keep) kept += checked_line(line);
     }
     write_text(metrics_file(), kept);
 }

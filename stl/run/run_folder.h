@@ -9,9 +9,20 @@
 #include <string>
 #include <vector>
 
+#include "stl/core/file_lock.h"
 #include "stl/core/json.h"
 
 namespace stl {
+
+/// The lines of a metrics.jsonl.
+struct Metrics {
+    std::vector<Json> lines;
+    std::vector<std::int64_t> damaged;  ///< the numbers, from 1, of lines that are left out
+    std::int64_t unchecked = 0;         ///< lines without a check, as earlier versions wrote them
+};
+/// A last line that a process began to write when it was killed is left out, and not called damaged. Error: it cannot
+/// be read.
+Metrics read_metrics_file(const fs::path& file);
 
 class RunFolder {
   public:
@@ -46,28 +57,38 @@ class RunFolder {
     std::vector<fs::path> last_checkpoints() const;
     /// write() replaces the last checkpoint atomically (AtomicFile); the previous one becomes last.1, last.1 becomes
     /// last.2 and so on, `keep` in all. What is written, the log before it included, has reached the disk when this
-    /// returns. If write() throws, all checkpoints stay as they were.
-    void replace_last(std::int64_t keep, const std::function<void()>& write) const;
+    /// returns. If write() throws, all checkpoints stay as they were. Error: the folder is no longer this run's
+    /// (require_own()).
+    void replace_last(std::int64_t keep, const std::function<void()>& write);
 
     /// run.json; nothing where it is missing.
     std::optional<Json> run_record() const;
 
+    /// Of a folder that is trained in. Error: it was removed or replaced meanwhile, or another process has taken its
+    /// lock after the lock's file was removed. A lock that was removed and nothing more is taken again.
+    void require_own();
+
+    /// With a check, by which read_metrics() finds damage; other programs see one key more.
     void append_metrics(const Json& line) const;
     /// Removes the lines after `step`, which a run wrote between its last checkpoint and its end. With
     /// `epoch_too`, also the line of the epoch that ends with `step`, which will be written again.
     void drop_metrics_after(std::int64_t step, bool epoch_too = false) const;
-    /// Leaves out incomplete lines, such as those of a process that was killed while writing. Error: the file cannot be
-    /// read.
+    /// Error: it cannot be read.
     std::vector<Json> read_metrics() const;
+    /// "RUN/metrics.jsonl: line 12 is damaged and left out"; empty where none is.
+    std::string damaged_metrics() const;
 
   private:
     explicit RunFolder(fs::path path) : path_(std::move(path)) {}
     /// Error if another process has the lock.
     void lock();
-    /// Removes what a killed process left; does nothing without the lock.
+    /// Error: it was removed or replaced since it was locked.
+    void require_there() const;
+    /// What a killed process left.
     void remove_half_written() const;
 
     fs::path path_;
+    std::optional<FileIdentity> identity_;  ///< of the folder, when it was locked
     std::shared_ptr<const FileLock> lock_;  ///< null: not opened for training
 };
 

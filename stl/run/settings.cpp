@@ -7,6 +7,44 @@
 #include "stl/run/experiment.h"
 
 namespace stl {
+namespace {
+
+Json without_free_settings(Json experiment) {
+    for_each_path(experiment,
+                  [](std::string& path) { path = fs::absolute(path).lexically_normal().string(); });
+    const auto train = experiment.find("train");
+    if (train == experiment.end() || !train->is_object()) return experiment;
+    for (const char* key :
+         {"save_every", "save_minutes", "keep", "log_every", "patience", "threads", "checkpoint_activations"})
+        train->erase(key);
+    return experiment;
+}
+
+/// The value there, for a message.
+std::string shown(const Json& experiment, const Json::json_pointer& place) {
+    if (!experiment.contains(place)) return "absent";
+    const auto text = to_line(experiment.at(place));
+    constexpr std::size_t longest = 80;
+    return text.size() <= longest ? text : text.substr(0, longest) + "...";
+}
+
+}  // namespace
+
+std::vector<SettingChange> setting_changes(const Json& before, const Json& now, Compared compared) {
+    const auto was = without_free_settings(before), is = without_free_settings(now);
+    std::vector<SettingChange> changes;
+    for (const auto& change : Json::diff(was, is)) {
+        const auto operation = change.value("op", "");
+        if (compared != Compared::all && operation == "add") continue;
+        if (compared == Compared::common && operation == "remove") continue;
+        const auto path = change.value("path", "");
+        auto key = path.substr(1);
+        std::ranges::replace(key, '/', '.');
+        const Json::json_pointer place(path);
+        changes.push_back({std::move(key), shown(was, place), shown(is, place)});
+    }
+    return changes;
+}
 
 void for_each_path(Json& experiment, const std::function<void(std::string& path)>& function) {
     for (const auto& [object, key] : {std::pair{"dataset", "path"},

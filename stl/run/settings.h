@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "stl/core/json.h"
 
@@ -13,6 +14,19 @@ namespace stl {
 void for_each_path(Json& experiment, const std::function<void(std::string& path)>& function);
 /// Makes the names of existing files absolute, so that they are found from any working directory.
 void make_paths_absolute(Json& experiment);
+
+/// A setting that is another one: of "train.lr" what it was and what it is, as JSON on one short line ("absent").
+struct SettingChange {
+    std::string key, before, now;
+};
+enum class Compared {
+    all,      ///< keys that one of the two lacks, too
+    earlier,  ///< without keys that are new, as later versions add some
+    common,   ///< of keys that both have
+};
+/// Between two experiments, without the settings that leave the mathematics as they are (the last bits follow
+/// train.threads), and with one spelling of each path.
+std::vector<SettingChange> setting_changes(const Json& before, const Json& now, Compared compared);
 
 /// The full key that `name` abbreviates: "train.lr" for "lr", "train.batch_size" for "batch"; dashes may stand for
 /// underscores. Empty if there is none, or more than one.

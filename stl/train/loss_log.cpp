@@ -18,7 +18,8 @@ double shown(double value) {
 
 void require_finite_loss(double loss, std::int64_t step, const RunFolder& folder) {
     if (std::isfinite(loss)) return;
-    fail("step {}: the loss is {}; {}", step, shown(loss), what_stays(folder));
+    fail("step {}: the loss is {} (--detect-anomaly finds where it begins); {}", step, shown(loss),
+         what_stays(folder));
 }
 
 LossLog::LossLog(const RunFolder& folder, Settings settings)

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "stl/core/error.h"
+#include "stl/core/memory.h"
 #include "stl/core/names.h"
 #include "stl/train/loss_log.h"
 #include "stl/train/resume.h"
@@ -74,12 +75,53 @@ Standing read_standing(const Checkpoint& checkpoint, std::int64_t total_steps, c
     s.seconds = stored.get<double>("seconds", s.seconds);
     s.best_loss = stored.get<double>("best_loss", s.best_loss);
     s.validation_pending = stored.get<bool>("validation_pending", s.validation_pending);
+    s.since_best = stored.get<std::int64_t>("since_best", s.since_best);
     return s;
+}
+
+/// Before the names of the weights in training, where the checkpoint's own weights are their average.
+constexpr std::string_view raw = "raw.";
+
+NamedTensors raw_weights(const Checkpoint& checkpoint) {
+    NamedTensors weights;
+    for (const auto& [name, tensor] : checkpoint.extra) {
+        if (name.starts_with(raw)) weights.emplace_back(name.substr(raw.size()), tensor);
+    }
+    return weights;
+}
+
+/// On the CPU, in memory of its own.
+torch::Tensor copy_of(const torch::Tensor& tensor) {
+    if (!tensor.defined()) return tensor;
+    const auto values = tensor.detach();
+    return values.is_cpu() ? values.clone(torch::MemoryFormat::Contiguous) : values.cpu().contiguous();
+}
+
+/// Calls function(tensor) for all tensors of a checkpoint.
+template <class Function>
+void for_each_tensor(Checkpoint& checkpoint, Function function) {
+    for (auto* named : {&checkpoint.state, &checkpoint.extra}) {
+        for (auto& [name, tensor] : *named) function(tensor);
+    }
+    if (!checkpoint.optimizer) return;
+    for (auto& one : checkpoint.optimizer->parameters) {
+        function(one.exp_avg);
+        function(one.exp_avg_sq);
+    }
+}
+
+/// Whether the machine has memory for a copy, with as much again left.
+bool has_room(Checkpoint& checkpoint) {
+    std::uint64_t bytes = 0;
+    for_each_tensor(checkpoint,
+                    [&](const torch::Tensor& tensor) { bytes += tensor.defined() ? tensor.nbytes() : 0; });
+    return available_memory().bytes / 2 > bytes;
 }
 
 }  // namespace
 
 bool RunState::restore(const RunFolder& folder, Reporter& reporter) {
+    if (const auto line = folder.damaged_metrics(); !line.empty()) reporter.warn(line);
     const auto found = newest_checkpoint(folder, reporter);
     if (!found) {
         const auto path = folder.checkpoint("last").string();
@@ -97,7 +139,11 @@ bool RunState::restore(const RunFolder& folder, Reporter& reporter) {
     const auto& [path, checkpoint] = *found;
     if (!checkpoint.optimizer) fail("{}: has no training state to continue from", path.string());
     require_own(checkpoint, record["experiment"], path.string());
-    load_weights(*model, checkpoint.state, path.string());
+    // Another program's checkpoint has no average.
+    const auto in_training = raw_weights(checkpoint);
+    load_weights(*model, in_training.empty() ? checkpoint.state : in_training, path.string());
+    if (average && in_training.empty()) average->restart();
+    if (average && !in_training.empty()) average->load(checkpoint.state, path.string());
     optimizer->load(*checkpoint.optimizer, path.string());
     now = read_standing(checkpoint, schedule.total_steps, path.string());
     if (checkpoint.stl.is_object()) {
@@ -127,23 +173,43 @@ Checkpoint RunState::checkpoint(const RunFolder& folder) const {
     made.stl["seconds"] = seconds();
     if (std::isfinite(now.best_loss)) made.stl["best_loss"] = now.best_loss;
     if (now.validation_pending) made.stl["validation_pending"] = true;
+    if (now.since_best > 0) made.stl["since_best"] = now.since_best;
     return made;
 }
 
-void RunState::save_best(const RunFolder& folder) const {
-    const torch::NoGradGuard no_grad;
-    write_checkpoint(folder.checkpoint("best"), checkpoint(folder));
+void RunState::save(Checkpoint made, const std::function<void(const Checkpoint&)>& write) {
+    if (!has_room(made)) {
+        wait_for_checkpoints();
+        return write(made);
+    }
+    // Training goes on to change the tensors.
+    for_each_tensor(made, [](torch::Tensor& tensor) { tensor = copy_of(tensor); });
+    background.add([write, copy = std::make_shared<const Checkpoint>(std::move(made))] { write(*copy); });
 }
 
-void RunState::save_last(const RunFolder& folder, std::int64_t keep) {
+void RunState::save_best(RunFolder& folder) {
+    const torch::NoGradGuard no_grad;
+    save(checkpoint(folder), [&folder](const Checkpoint& made) {
+        folder.require_own();
+        write_checkpoint(folder.checkpoint("best"), made);
+    });
+}
+
+void RunState::save_last(RunFolder& folder, std::int64_t keep) {
     const torch::NoGradGuard no_grad;
     auto made = checkpoint(folder);
+    if (average) {
+        for (auto& [name, tensor] : made.state) made.extra.emplace_back(std::string(raw) + name, tensor);
+        made.state = average->state();
+    }
     made.optimizer = optimizer->state();
     made.scheduler = torch_scheduler_state(schedule, now.step, made.optimizer->group);
     made.extra.emplace_back("rng", default_generator(device).get_state());
     // What is damaged does not take the place of an earlier one that is whole.
     if (std::exchange(last_is_damaged, false)) keep = 1;
-    folder.replace_last(keep, [&] { write_checkpoint(folder.checkpoint("last"), made); });
+    save(std::move(made), [&folder, keep](const Checkpoint& written) {
+        folder.replace_last(keep, [&] { write_checkpoint(folder.checkpoint("last"), written); });
+    });
     saved = Clock::now();
 }
 

@@ -6,20 +6,11 @@
 #include <cstring>
 #include <protozero/pbf_builder.hpp>
 
+#include "stl/core/digest.h"
 #include "stl/core/error.h"
 
 namespace stl {
 namespace {
-
-constexpr std::array<std::uint32_t, 256> crc_table = [] {
-    std::array<std::uint32_t, 256> table{};
-    for (std::uint32_t i = 0; i < 256; ++i) {
-        std::uint32_t value = i;
-        for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) != 0 ? 0x82f63b78U : 0U);
-        table[i] = value;
-    }
-    return table;
-}();
 
 template <class T>
 std::string little_endian(T value) {
@@ -27,6 +18,10 @@ std::string little_endian(T value) {
     std::string bytes(sizeof(T), '\0');
     std::memcpy(bytes.data(), &value, sizeof(T));
     return bytes;
+}
+
+std::uint32_t masked(std::string_view bytes) {
+    return std::rotr(crc32c(bytes), 15) + 0xa282ead8U;
 }
 
 // Fields of the protocol buffers in event.proto and summary.proto.
@@ -54,12 +49,6 @@ std::string event_of(Fill fill) {
 
 }  // namespace
 
-std::uint32_t crc32c(std::string_view bytes) {
-    std::uint32_t crc = 0xffffffffU;
-    for (const char c : bytes) crc = crc_table[(crc ^ static_cast<unsigned char>(c)) & 0xff] ^ (crc >> 8);
-    return crc ^ 0xffffffffU;
-}
-
 TensorBoardWriter::TensorBoardWriter(const fs::path& folder) {
     const auto path = folder / fmt::format("events.out.tfevents.{}.stl", static_cast<std::int64_t>(now()));
     out_.open(path, std::ios::binary | std::ios::app);
@@ -69,10 +58,6 @@ TensorBoardWriter::TensorBoardWriter(const fs::path& folder) {
 }
 
 void TensorBoardWriter::write_record(const std::string& event) {
-    const auto masked = [](std::string_view bytes) {
-        const auto crc = crc32c(bytes);
-        return std::rotr(crc, 15) + 0xa282ead8U;
-    };
     const auto length = little_endian(static_cast<std::uint64_t>(event.size()));
     out_ << length << little_endian(masked(length)) << event << little_endian(masked(event));
     out_.flush();
@@ -96,6 +81,29 @@ void TensorBoardWriter::add(std::int64_t step, const std::vector<std::pair<std::
             value.add_float(ValueField::number, static_cast<float>(number));
         }
     }));
+}
+
+EventCheck check_events(const fs::path& file) {
+    constexpr std::size_t length_size = 8, crc_size = 4;
+    const auto text = read_text(file);
+    std::string_view rest(text);
+    EventCheck found;
+    const auto is = [&](std::size_t at, std::string_view of) {
+        return rest.substr(at, crc_size) == little_endian(masked(of));
+    };
+    for (; !rest.empty(); ++found.whole) {
+        if (rest.size() < length_size + crc_size) return found;
+        std::uint64_t length = 0;
+        std::memcpy(&length, rest.data(), length_size);
+        found.damaged = !is(length_size, rest.substr(0, length_size));
+        const auto data = length_size + crc_size;
+        if (found.damaged || length > rest.size() - data || rest.size() - data - length < crc_size)
+            return found;
+        found.damaged = !is(data + length, rest.substr(data, length));
+        if (found.damaged) return found;
+        rest.remove_prefix(data + length + crc_size);
+    }
+    return found;
 }
 
 }  // namespace stl

@@ -27,8 +27,12 @@ class TensorBoardWriter {
     void write_record(const std::string& event);
     std::ofstream out_;
 };
-
-/// CRC-32C (Castagnoli) of `bytes`; RFC 3720 appendix B.4 gives test values.
-std::uint32_t crc32c(std::string_view bytes);
+/// The records of an event file that are whole, up to the first that is not; and whether it is so damaged, rather than
+/// cut short by the end of a process that wrote it.
+struct EventCheck {
+    std::int64_t whole = 0;
+    bool damaged = false;
+};
+EventCheck check_events(const fs::path& file);
 
 }  // namespace stl

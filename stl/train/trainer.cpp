@@ -9,18 +9,22 @@
 
 #include "stl/core/clock.h"
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/core/version.h"
+#include "stl/cpu/isa.h"
 #include "stl/gpu/plugin.h"
 #include "stl/run/normalizer.h"
 #include "stl/run/run_folder.h"
 #include "stl/run/settings.h"
 #include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
+#include "stl/train/anomaly.h"
 #include "stl/train/batches.h"
 #include "stl/train/data_record.h"
 #include "stl/train/graph_step.h"
 #include "stl/train/loss_log.h"
 #include "stl/train/plan.h"
+#include "stl/train/repeat.h"
 #include "stl/train/resume.h"
 #include "stl/train/run_state.h"
 #include "stl/train/step.h"
@@ -38,10 +42,14 @@ std::string utc_now() {
     return text.data();
 }
 
+bool is_finite(const TrainBatch& batch) {
+    return torch::isfinite(batch.input).all().item<bool>() &&
+           torch::isfinite(batch.target).all().item<bool>();
+}
+
 /// Tells a loss that the data spoil from one that diverges.
 void require_finite_data(const TrainBatch& batch, double loss, std::int64_t step, const RunFolder& folder) {
-    if (torch::isfinite(batch.input).all().item<bool>() && torch::isfinite(batch.target).all().item<bool>())
-        return;
+    if (is_finite(batch)) return;
     fail("step {}: the loss is {}, because the training sequences contain values that are not finite; {}",
          step, shown(loss), what_stays(folder));
 }
@@ -62,9 +70,12 @@ class Trainer {
     void end_epoch(const StopRequested& stop);
     std::optional<Validation> validate_unless(const StopRequested& stop);
     void save_last();
+    Json run_record(const std::string& state) const;
     void write_run_file(const std::string& state) const;
+    /// As train.patience has it.
+    bool out_of_patience() const;
     /// What ended training is to be told, whatever comes in between.
-    void note_failure() const;
+    void note_failure();
     void report_progress();
     bool stop_asked();
     /// Asked to, or out of time.
@@ -79,6 +90,7 @@ class Trainer {
     Reporter& reporter_;
     const StopRequested& stop_;
     const std::string started_at_ = utc_now();
+    std::optional<RunFolder> folder_;
     RunState state_;
 
     const bool resumes_;          ///< a run that exists
@@ -86,8 +98,8 @@ class Trainer {
     std::unique_ptr<Dataset> train_data_, validation_data_;
     Json trained_on_;  ///< data_record.h
     Normalizer normalizer_;
+    std::optional<AnomalyWatch> watch_;
     std::unique_ptr<TrainStep> train_step_;
-    std::optional<RunFolder> folder_;
     std::unique_ptr<LossLog> losses_;
 
     bool interrupted_ = false;
@@ -114,6 +126,8 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
 
     build_network();
     validation_data_ = make_dataset(experiment.dataset, Split::validation, options_.seed);
+    if (options_.patience && validation_data_ == nullptr)
+        fail("{}: train.patience: the data mark no sequences for validation", experiment.file);
     trained_on_ = data_record(*train_data_, validation_data_.get());
     state_.record = {{"version", version()},
                      {"revision", revision()},
@@ -144,7 +158,13 @@ void Trainer::build_network() {
     }
     if (state_.device.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);
     set_recompute(*model, options_.checkpoint_activations);
-    train_step_ = make_train_step(model, *state_.optimizer, options_, reporter_);
+    if (options_.ema) state_.average.emplace(model, *options_.ema);
+    if (request_.detect_anomaly) {
+        watch_.emplace(model, ops::fast_operations(state_.device));
+        train_step_ = make_plain_step(model, *state_.optimizer, options_);
+    } else {
+        train_step_ = make_train_step(model, *state_.optimizer, options_, reporter_);
+    }
 }
 
 Json Trainer::resolved_experiment(const Normalization& normalization) const {
@@ -163,12 +183,18 @@ void Trainer::open_folder() {
         folder_ = RunFolder::go_on(request_.run);
         warn_of_other_data();
         require_settings(*folder_, resolved);
-        if (!state_.restore(*folder_, reporter_))
+        if (!state_.restore(*folder_, reporter_)) {
             load_initial_weights(*state_.model, request_.experiment, reporter_);
+            if (state_.average) state_.average->restart();
+        }
     } else {
         folder_ = RunFolder::create(request_.run, request_.force);
     }
     // Behind all that may refuse the run, whose line then stands alone.
+    if (!request_.repeats.empty()) {
+        const auto before = RunFolder::open(request_.repeats).run_record().value_or(Json());
+        for (const auto& line : run_differences(before, run_record("running"))) reporter_.warn(line);
+    }
     warn_about_data(request_.experiment, *train_data_, validation_data_.get(), reporter_);
     write_json(folder_->experiment_file(), resolved);
     tell_plan(request_.experiment, *train_data_, validation_data_.get(), *state_.model, state_.schedule,
@@ -186,9 +212,11 @@ void Trainer::warn_of_other_data() const {
 TrainOutcome Trainer::run() {
     open_folder();
     write_run_file("running");
-    if (state_.now.step < state_.schedule.total_steps || state_.now.validation_pending) {
+    if (!out_of_patience() &&
+        (state_.now.step < state_.schedule.total_steps || state_.now.validation_pending)) {
         try {
             train_until_stopped();
+            state_.wait_for_checkpoints();
         } catch (const std::exception& error) {
             reporter_.progress_end();
             note_failure();
@@ -204,6 +232,7 @@ TrainOutcome Trainer::run() {
                          .total_steps = state_.schedule.total_steps,
                          .seconds = state_.seconds(),
                          .interrupted = interrupted_,
+                         .out_of_patience = out_of_patience(),
                          .validation_pending = state_.now.validation_pending,
                          .validation = validation_};
     write_run_file(outcome.finished() ? "finished" : "stopped");
@@ -215,7 +244,7 @@ void Trainer::train_until_stopped() {
         // Whatever the time limit: a run in short pieces would never get through it.
         end_epoch([this] { return stop_asked(); });
         save_last();
-        if (state_.now.validation_pending) return;
+        if (state_.now.validation_pending || out_of_patience()) return;
     }
     const auto batches =
         open_batches(*train_data_, {.batch_size = options_.batch_size,
@@ -243,7 +272,7 @@ void Trainer::train_until_stopped() {
         }
         save_last();
         saved_at = state_.now.step;
-        if (stop_now || state_.now.validation_pending || must_stop()) break;
+        if (stop_now || state_.now.validation_pending || out_of_patience() || must_stop()) break;
     }
     if (saved_at != state_.now.step) save_last();
 }
@@ -254,11 +283,15 @@ void Trainer::make_step(const TrainBatch& batch) {
     if (state_.device.is_cpu()) {
         check = [this, &batch](const torch::Tensor& loss) {
             const auto value = loss.item<double>();
-            if (!std::isfinite(value)) require_finite_data(batch, value, state_.now.step + 1, *folder_);
+            if (std::isfinite(value)) return;
+            state_.wait_for_checkpoints();  // the message names them
+            require_finite_data(batch, value, state_.now.step + 1, *folder_);
             require_finite_loss(value, state_.now.step + 1, *folder_);
         };
     }
+    if (watch_ && is_finite(batch)) watch_->begin(state_.now.step + 1, what_stays(*folder_));
     const auto loss = (*train_step_)(normalized(batch, normalizer_), settings, check);
+    if (state_.average) state_.average->update();
     ++state_.now.step;
     losses_->add(state_.now.step, settings.lr, loss);
 }
@@ -294,6 +327,8 @@ void Trainer::end_epoch(const StopRequested& stop) {
     const auto steps_of_epoch = (state_.now.step - 1) % state_.schedule.steps_per_epoch + 1;
     Json line = {{"train_loss", losses_->epoch_sum() / static_cast<double>(steps_of_epoch)}};
     if (validation_data_ != nullptr) {
+        std::optional<WeightAverage::InModel> averaged;
+        if (state_.average) averaged.emplace(*state_.average);
         const auto result = validate_unless(stop);
         state_.now.validation_pending = !result;
         if (!result) return;
@@ -306,7 +341,9 @@ void Trainer::end_epoch(const StopRequested& stop) {
                 fmt::format("step {}: the validation loss is {}, so these weights are not saved as the best",
                             state_.now.step, shown(result->loss)));
         }
+        ++state_.now.since_best;
         if (result->loss < state_.now.best_loss) {
+            state_.now.since_best = 0;
             state_.now.best_loss = result->loss;
             state_.now.epoch_sum = losses_->epoch_sum();
             state_.save_best(*folder_);
@@ -324,6 +361,14 @@ void Trainer::end_epoch(const StopRequested& stop) {
             text += fmt::format(", {} {:.{}f}", v.metric.title, shown(v.overall), v.metric.digits);
     }
     reporter_.info(text);
+    if (out_of_patience()) {
+        reporter_.info(fmt::format("no smaller validation loss in {} (train.patience): training ends here",
+                                   counted(state_.now.since_best, "validation")));
+    }
+}
+
+bool Trainer::out_of_patience() const {
+    return options_.patience && state_.now.since_best >= *options_.patience && !state_.now.validation_pending;
 }
 
 void Trainer::save_last() {
@@ -342,32 +387,42 @@ void Trainer::report_progress() {
                                     losses_->last(), settings.lr, losses_->sequences_per_second())});
 }
 
-void Trainer::write_run_file(const std::string& state) const {
-    write_json(folder_->run_file(), {{"state", state},
-                                     {"command", request_.command},
-                                     {"version", version()},
-                                     {"revision", revision()},
-                                     {"libtorch", TORCH_VERSION},
-                                     {"device", state_.device.str()},
-                                     {"precision", name_of(options_.precision)},
-                                     {"threads", at::get_num_threads()},
-                                     {"seed", options_.seed},
-                                     {"data", train_data_->describe()},
-                                     {"trained_on", trained_on_},
-                                     {"parameters", state_.model->parameter_count()},
-                                     {"started", started_at_},
-                                     {"written", utc_now()},
-                                     {"steps", state_.now.step},
-                                     {"total_steps", state_.schedule.total_steps},
-                                     {"seconds", state_.seconds()}});
+Json Trainer::run_record(const std::string& state) const {
+    return {{"state", state},
+            {"command", request_.command},
+            {"version", version()},
+            {"revision", revision()},
+            {"libtorch", TORCH_VERSION},
+            {"processor", cpu::processor_name()},
+            {"device", state_.device.str()},
+            {"precision", name_of(options_.precision)},
+            {"threads", at::get_num_threads()},
+            {"seed", options_.seed},
+            {"data", train_data_->describe()},
+            {"trained_on", trained_on_},
+            {"parameters", state_.model->parameter_count()},
+            {"started", started_at_},
+            {"written", utc_now()},
+            {"steps", state_.now.step},
+            {"total_steps", state_.schedule.total_steps},
+            {"out_of_patience", out_of_patience()},
+            {"seconds", state_.seconds()}};
 }
 
-void Trainer::note_failure() const {
-    try {
-        write_run_file("failed");
-    } catch (const Error& error) {
-        reporter_.warn(error.what());
-    }
+void Trainer::write_run_file(const std::string& state) const {
+    write_json(folder_->run_file(), run_record(state));
+}
+
+void Trainer::note_failure() {
+    const auto attempt = [this](auto&& action) {
+        try {
+            action();
+        } catch (const std::exception& error) {
+            reporter_.warn(error.what());
+        }
+    };
+    attempt([this] { state_.wait_for_checkpoints(); });
+    attempt([this] { write_run_file("failed"); });
 }
 
 std::int64_t Trainer::fitting_batch() {

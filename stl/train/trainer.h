@@ -17,8 +17,10 @@ struct TrainRequest {
     bool resume = false;  ///< continue the run if it exists, else start it
     bool force = false;   ///< replace an existing run
     std::string device = "auto";
-    double max_minutes = 0;  ///< save and stop after this many minutes; 0: no limit
-    std::string command;     ///< for run.json
+    fs::path repeats{};  ///< a run that this one repeats: what differs is a warning each; empty: none
+    bool detect_anomaly = false;  ///< look at every value and gradient (anomaly.h)
+    double max_minutes = 0;       ///< stop after so long, saved; 0: no limit
+    std::string command;          ///< for run.json
 };
 
 struct TrainOutcome {
@@ -26,15 +28,17 @@ struct TrainOutcome {
     std::int64_t total_steps = 0;
     double seconds = 0;                      ///< spent on all steps, over all calls
     bool interrupted = false;                ///< `stop` returned true
+    bool out_of_patience = false;            ///< train.patience ended it
     bool validation_pending = false;         ///< stopped inside the validation of its last epoch
     std::optional<MetricValues> validation;  ///< the last one
 
-    bool finished() const { return steps >= total_steps && !validation_pending; }
+    bool finished() const { return out_of_patience || (steps >= total_steps && !validation_pending); }
 };
 
-/// Trains until the schedule ends, the time limit is reached or `stop` returns true, which is also checked during
-/// validation (a resumed run then repeats the epoch's validation). In every case, the last good state is saved. With a
-/// fixed number of threads on a CPU, a run that was stopped and resumed gives the same losses, bit for bit.
+/// Trains until the schedule's end, the time limit or `stop`, which is asked in validation too (a resumed run
+/// does the epoch's validation again), or until train.patience is at its end. Whatever ends it, the last good state is
+/// saved. With a fixed number of
+/// threads on a CPU, a run that was stopped and resumed gives the same losses, bit for bit.
 ///
 /// If a run was interrupted before its first checkpoint, resuming starts it over; if its last checkpoint is damaged, it
 /// continues from an earlier one. It warns in both cases.

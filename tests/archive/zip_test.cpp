@@ -136,5 +136,15 @@ TEST(Zip, RefusesWhatItCannotRead) {
     EXPECT_THAT(refusal(by_hand("content", 0, ~std::uint64_t{0}, 0, true)), HasSubstr("damaged zip file"));
 }
 
+TEST(Zip, EntriesThatOverlapAreRefused) {
+    const TemporaryFolder folder;
+    auto file = written(folder, {{"a", std::string(5000, 'a')}, {"b", std::string(5000, 'b')}});
+    EXPECT_NO_THROW(ZipReader(bytes_of(file)));
+    const auto second = file.rfind("PK\x01\x02");
+    constexpr std::size_t place_of_offset = 42;
+    file.replace(second + place_of_offset, 4, 4, '\0');  // where the first one lies
+    EXPECT_THAT(error_of([&] { ZipReader(bytes_of(file)); }), HasSubstr("two entries overlap"));
+}
+
 }  // namespace
 }  // namespace stl

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "stl/core/digest.h"
 #include "tests/checkpoint/support.h"
 
 namespace stl {

@@ -11,6 +11,8 @@
 #include <fstream>
 #include <thread>
 
+#include "stl/core/digest.h"
+#include "stl/core/file_lock.h"
 #include "stl/core/utf8.h"
 #include "tests/support/files.h"
 
@@ -193,54 +195,6 @@ TEST(TemporaryFiles, WhatHasNoNameLeavesNothing) {
     EXPECT_EQ(errno, ENOENT);
 }
 
-TEST(FileLock, IsHeldOnceAndEndsWithItsObject) {
-    const test::TemporaryFolder folder;
-    {
-        const FileLock first(folder / ".lock");
-        EXPECT_EQ(first.state(), FileLock::State::held);
-        const FileLock second(folder / ".lock");
-        EXPECT_EQ(second.state(), FileLock::State::taken);
-        EXPECT_EQ(second.holder(), ::getpid());
-    }
-    EXPECT_EQ(FileLock(folder / ".lock").state(), FileLock::State::held);
-    EXPECT_THAT(error_of([&] { FileLock(folder / "none/.lock"); }),
-                HasSubstr("none/.lock: cannot be written"));
-}
-
-TEST(FileLock, EndsWithAKilledProcess) {
-    const test::TemporaryFolder folder;
-    std::array<int, 2> pipe{};
-    ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
-    const pid_t child = ::fork();
-    if (child == 0) {
-        ::alarm(60);  // where the test itself ends early
-        const FileLock lock(folder / ".lock");
-        [[maybe_unused]] const auto told = ::write(pipe[1], "x", 1);
-        for (;;) ::pause();
-    }
-    char told = 0;
-    ASSERT_EQ(::read(pipe[0], &told, 1), 1);
-    {
-        const FileLock other(folder / ".lock");
-        EXPECT_EQ(other.state(), FileLock::State::taken);
-        EXPECT_EQ(other.holder(), child);
-    }
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
-    EXPECT_EQ(FileLock(folder / ".lock").state(), FileLock::State::held);
-    for (const int end : pipe) ::close(end);
-}
-
-TEST(FileLock, DoesWithoutItsProcessIdOnAFullDisk) {
-    const test::TemporaryFolder folder;
-    const test::FullDisk full(0);
-    const FileLock first(folder / ".lock");
-    EXPECT_EQ(first.state(), FileLock::State::held);
-    const FileLock second(folder / ".lock");
-    EXPECT_EQ(second.state(), FileLock::State::taken);
-    EXPECT_EQ(second.holder(), 0);
-}
-
 TEST(File, ExistingOnesAreRefusedWithoutForce) {
     const test::TemporaryFolder folder;
     EXPECT_NO_THROW(refuse_existing(folder / "a", false));
@@ -283,14 +237,6 @@ TEST(File, AShortageIsToldFromABadFile) {
     EXPECT_THROW(AtomicFile(folder / "b"), Shortage);
 }
 
-TEST(File, DigestIsSha256) {
-    const test::TemporaryFolder folder;
-    write_text(folder / "a", "abc");
-    EXPECT_EQ(sha256_file(folder / "a"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    write_text(folder / "b", "");
-    EXPECT_EQ(sha256_file(folder / "b"), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-}
-
 TEST(File, GzipIsUnpackedAndPlainTextIsNot) {
     const test::TemporaryFolder folder;
     const std::string text(100'000, 'x');
@@ -318,29 +264,6 @@ TEST(MappedFile, ShowsTheBytesAndMoves) {
     EXPECT_THAT(MappedFile(folder / "empty").bytes(), IsEmpty());
     EXPECT_THAT(error_of([&] { MappedFile(folder / "none"); }), HasSubstr("none: no such file"));
     EXPECT_THAT(error_of([&] { MappedFile(folder.path()); }), HasSubstr("is a folder"));
-}
-
-TEST(Files, ASampleFindsAnotherFile) {
-    const test::TemporaryFolder folder;
-    const auto file = folder / "a";
-    const auto digest = [&](const std::string& bytes) {
-        write_text(file, bytes);
-        return sample_digest(file);
-    };
-    for (const std::size_t size :
-         {std::size_t{0}, std::size_t{1}, std::size_t{1} << 16, std::size_t{5} << 20}) {
-        SCOPED_TRACE(size);
-        std::string bytes(size, 'x');
-        const auto whole = digest(bytes);
-        EXPECT_EQ(digest(bytes), whole);
-        EXPECT_NE(digest(bytes + "x"), whole);
-        if (size == 0) continue;
-        for (const std::size_t at : {std::size_t{0}, size - 1}) {
-            auto other = bytes;
-            other[at] = 'y';
-            EXPECT_NE(digest(other), whole) << at;
-        }
-    }
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Moving-glyph files: what is in them, and that nothing is left of those that failed.
 #include "stl/data/generate.h"
+#include "stl/core/digest.h"
 
 #include "stl/data/sets/moving.h"
 #include "stl/formats/npy_file.h"

@@ -3,6 +3,7 @@
 
 #include <zlib.h>
 
+#include "stl/core/digest.h"
 #include "stl/core/locate.h"
 #include "stl/media/png.h"
 #include "tests/support/environment.h"
@@ -107,6 +108,15 @@ TEST(Glyphs, DamagedFilesAreRefused) {
     EXPECT_THAT(error_of([&] { load_glyphs(folder / "missing"); }), HasSubstr("missing: no such file"));
     fs::create_directory(folder / "empty");
     EXPECT_THAT(error_of([&] { load_glyphs(folder / "empty"); }), HasSubstr("no PNG"));
+}
+
+TEST(Glyphs, NoMoreIsUnpackedThanTheHeaderPromises) {
+    const test::TemporaryFolder folder;
+    gzip(folder / "bomb.gz", idx(0x803, 3, 2, 4, 50'000'000));
+    EXPECT_LT(fs::file_size(folder / "bomb.gz"), 1'000'000U);
+    EXPECT_THAT(error_of([&] { load_glyphs(folder / "bomb.gz"); }), HasSubstr("bytes when unpacked"));
+    gzip(folder / "labels.gz", idx(0x801, 3, 0, 0, 5000));
+    EXPECT_THAT(error_of([&] { load_glyphs(folder / "labels.gz"); }), HasSubstr("holds labels"));
 }
 
 TEST(Locate, SearchesTheFolderThatIsNamedFirst) {

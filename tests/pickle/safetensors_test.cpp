@@ -41,6 +41,53 @@ TEST(SafeTensors, WhatIsWrittenReadsBackInItsOrder) {
     EXPECT_EQ(file.metadata.at("stl"), "{\"x\": 1}");
 }
 
+std::string digested(const fs::path& path) {
+    write_safetensors(path, "b",
+                      {whole("z", DType::bf16, {3}, "abcdef"), whole("a", DType::i64, {}, "12345678")},
+                      {{"stl", "{\"x\": 1}"}, {"format", "pt"}});
+    return read_text(path);
+}
+
+TEST(SafeTensors, NoByteIsAnotherOneInSilence) {
+    const TemporaryFolder folder;
+    const auto path = folder / "b.safetensors";
+    const auto bytes = digested(path);
+    EXPECT_THAT(bytes, HasSubstr("stl_digests"));
+    const SafeTensors good(path);
+    const std::map<std::string, std::string> metadata{{"stl", "{\"x\": 1}"}, {"format", "pt"}};
+    EXPECT_EQ(good.metadata, metadata) << "digests are not the user's";
+    for (std::size_t at = 0; at < bytes.size(); ++at) {
+        auto other = bytes;
+        other[at] = static_cast<char>(other[at] ^ (1 << at % 8));
+        write_text(path, other);
+        try {
+            const SafeTensors file(path);
+            if (!std::ranges::all_of(file.tensors, &SafeTensor::whole)) continue;
+            // The name of the digests themselves, or spaces.
+            ASSERT_EQ(file.tensors.size(), 2U) << at;
+            EXPECT_EQ(std::memcmp(file.tensors[0].bytes.data(), "abcdef", 6), 0) << at;
+            EXPECT_EQ(std::memcmp(file.tensors[1].bytes.data(), "12345678", 8), 0) << at;
+            EXPECT_EQ(file.tensors[0].dtype, DType::bf16) << at;
+            for (const auto& [key, value] : metadata) EXPECT_EQ(file.metadata.at(key), value) << at;
+        } catch (const Error&) {
+        }
+    }
+}
+
+TEST(SafeTensors, AnotherProgramMayWriteTheHeaderAnew) {
+    const TemporaryFolder folder;
+    const auto path = folder / "b.safetensors";
+    const auto bytes = digested(path);
+    std::size_t size = 0;
+    std::memcpy(&size, bytes.data(), 8);
+    const auto header = nlohmann::json::parse(bytes.substr(8, size));  // keys in the order of the alphabet
+    const auto text = header.dump(2);
+    write_text(path, little_endian(text.size(), 8) + text + bytes.substr(8 + size));
+    const SafeTensors file(path);
+    EXPECT_TRUE(std::ranges::all_of(file.tensors, &SafeTensor::whole));
+    EXPECT_TRUE(file.tensors[0].digest.has_value());
+}
+
 TEST(SafeTensors, RefusesDamage) {
     EXPECT_THAT(refusal("[]", ""), HasSubstr("header: expected"));
     EXPECT_THAT(refusal("{\"a\": {\"dtype\": {}}}", ""), HasSubstr("a.dtype: expected"));

@@ -7,6 +7,7 @@
 #include "stl/gpu/emulated/emulated_kernels.h"
 #include "stl/gpu/plugin.h"
 #include "tests/support/distance.h"
+#include "tests/support/notes.h"
 #include "tests/support/small_run.h"
 
 namespace stl {
@@ -136,6 +137,29 @@ TEST(Predictor, OfARunStandsForItsLastWeights) {
     options.weights = "best";
     EXPECT_EQ(Predictor(options).epoch(), 3);
     EXPECT_EQ(Predictor(options).checkpoint(), folder / "run/checkpoints/best.pth");
+}
+
+TEST(Predictor, AnExperimentThatWasChangedIsToldOf) {
+    const TemporaryFolder folder;
+    write_small_run(folder / "run");
+    const auto warnings = [&](const std::string& key, const Json& value) {
+        const auto file = folder / "run/experiment.json";
+        const auto before = read_json(file);
+        auto changed = before;
+        changed[Json::json_pointer(key)] = value;
+        write_json(file, changed);
+        test::Notes notes;
+        Predictor(plain(folder / "run"), notes);
+        write_json(file, before);
+        return notes.warnings;
+    };
+    const auto epochs = read_json(folder / "run/experiment.json")["train"]["epochs"].get<int>();
+    EXPECT_THAT(warnings("/train/epochs", epochs), ::testing::IsEmpty());
+    EXPECT_THAT(warnings("/train/epochs", 8),
+                ::testing::ElementsAre(
+                    HasSubstr("experiment.json: train.epochs is 8, but the network was trained with 7")));
+    EXPECT_THAT(warnings("/dataset/path", "elsewhere.h5"), ::testing::IsEmpty()) << "it may have moved";
+    EXPECT_THAT(warnings("/train/threads", 3), ::testing::IsEmpty());
 }
 
 TEST(Predictor, TakesTheFrameSizeFromTheDataWhereNothingElseTellsIt) {

@@ -10,6 +10,7 @@
 #include "stl/run/run_folder.h"
 #include "stl/runtime/device.h"
 #include "stl/runtime/precision.h"
+#include "stl/train/repeat.h"
 #include "tests/support/notes.h"
 
 namespace stl {
@@ -780,6 +781,128 @@ TEST_F(TrainerTest, Bf16FollowsFp32) {
     EXPECT_EQ(read_json(b.run / "run.json")["precision"], "bf16");
     EXPECT_NE(x, y);
     for (std::size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(x[i], y[i], 0.05 * x[i]) << "step " << i + 1;
+}
+
+TEST_F(TrainerTest, AnAverageOfTheWeightsIsEvaluatedSavedAndResumedExactly) {
+    split_ = nine_and_three_;
+    write_data("data.h5", 12, 0.25F);
+    const Json settings = {{"ema", 0.9}, {"epochs", 2}};
+    auto whole = request(settings);
+    whole.run = folder_ / "whole";
+    const auto outcome = train(whole, silent_);
+    auto plain = request({{"epochs", 2}});
+    plain.run = folder_ / "plain";
+    const auto plain_outcome = train(plain, silent_);
+    EXPECT_EQ(losses(whole.run), losses(plain.run)) << "it does not change training";
+    const auto leading = leading_metric().key;
+    EXPECT_NE((*outcome.validation)[leading], (*plain_outcome.validation)[leading])
+        << "the average is validated";
+
+    const auto last = read_checkpoint(whole.run / "checkpoints/last.pth");
+    const auto plain_last = read_checkpoint(plain.run / "checkpoints/last.pth");
+    const auto best = read_checkpoint(whole.run / "checkpoints/best.pth");
+    EXPECT_FALSE(torch::equal(last.state[0].second, plain_last.state[0].second));
+    EXPECT_TRUE(torch::equal(best.state[0].second, last.state[0].second)) << "of the last epoch, the best";
+    const auto raw = std::ranges::find(last.extra, "raw." + last.state[0].first,
+                                       [](const auto& one) { return one.first; });
+    ASSERT_NE(raw, last.extra.end());
+    EXPECT_TRUE(torch::equal(raw->second, plain_last.state[0].second));
+
+    auto parts = request(settings);
+    train(parts, silent_, [] { return true; });
+    parts.resume = true;
+    for (int i = 0; i < 10 && !train(parts, silent_, [] { return true; }).finished(); ++i) {
+    }
+    EXPECT_EQ(losses(parts.run), losses(whole.run));
+    const auto again = read_checkpoint(parts.run / "checkpoints/last.pth");
+    for (std::size_t t = 0; t < again.state.size(); ++t)
+        EXPECT_TRUE(torch::equal(again.state[t].second, last.state[t].second)) << again.state[t].first;
+}
+
+TEST_F(TrainerTest, PatienceEndsARunThatNoLongerImproves) {
+    split_ = nine_and_three_;
+    write_data("data.h5", 12, 0.25F);
+    // Without a step worth the name the loss stays as it is.
+    const Json settings = {{"lr", 1e-30}, {"schedule", "constant"}, {"epochs", 8}, {"patience", 2}};
+    test::Notes notes;
+    const auto outcome = train(request(settings), notes);
+    EXPECT_TRUE(outcome.finished());
+    EXPECT_TRUE(outcome.out_of_patience);
+    EXPECT_EQ(outcome.steps, 9) << "an epoch with the best loss and two without";
+    EXPECT_THAT(notes.infos, testing::Contains(HasSubstr("no smaller validation loss in 2 validations")));
+    const auto record = read_json(folder_ / "run/run.json");
+    EXPECT_EQ(record["state"], "finished");
+    EXPECT_EQ(record["out_of_patience"], true);
+    auto again = request(settings);
+    again.resume = true;
+    EXPECT_EQ(train(again, silent_).steps, 9) << "it is finished";
+    auto patient = request({{"lr", 1e-30}, {"schedule", "constant"}, {"epochs", 8}, {"patience", 3}});
+    patient.resume = true;
+    EXPECT_EQ(train(patient, silent_).steps, 12) << "one more";
+    split_.clear();
+    write_data("data.h5", 12, 0.25F);
+    auto without = request(settings);
+    without.run = folder_ / "without";
+    EXPECT_THAT([&] { train(without, silent_); }, ThrowsMessage<Error>(HasSubstr("train.patience: ")));
+}
+
+TEST_F(TrainerTest, AnAnomalyIsNamedByLayerAndOperation) {
+    auto diverging = request({{"lr", 1e30}, {"schedule", "constant"}});
+    EXPECT_THAT([&] { train(diverging, silent_); }, ThrowsMessage<Error>(HasSubstr("--detect-anomaly")));
+    diverging.detect_anomaly = diverging.force = true;
+    EXPECT_THAT([&] { train(diverging, silent_); },
+                ThrowsMessage<Error>(testing::MatchesRegex(
+                    "step [0-9]+: the first value that is not finite is in the result of [a-z0-9_]+ in "
+                    "[a-z]+[a-zA-Z0-9._]+.*; no checkpoint was made yet")));
+    auto whole = request({{"epochs", 1}}), watched = whole;
+    whole.force = watched.force = watched.detect_anomaly = true;
+    train(whole, silent_);
+    const auto expected = losses(whole.run);
+    train(watched, silent_);
+    EXPECT_EQ(losses(watched.run), expected) << "looking changes nothing";
+}
+
+TEST_F(TrainerTest, ARunCanBeRepeatedExactly) {
+    train(request(), silent_);
+    const auto first = RunFolder::open(folder_ / "run");
+    TrainRequest again;
+    again.experiment = experiment_of(first);
+    EXPECT_EQ(again.experiment.train.threads, 1);
+    again.run = folder_ / "again";
+    again.repeats = first.path();
+    again.device = "cpu";
+    test::Notes notes;
+    train(again, notes);
+    EXPECT_THAT(notes.warnings, testing::Each(testing::Not(HasSubstr("now"))));
+    EXPECT_EQ(first_other_loss(first, RunFolder::open(again.run)), std::nullopt);
+
+    auto record = read_json(first.run_file());
+    record["version"] = "0.0.1";
+    record["processor"] = "Z80";
+    write_json(first.run_file(), record);
+    write_data("data.h5", 12, 0.5F);
+    again.force = true;
+    test::Notes told;
+    train(again, told);
+    EXPECT_THAT(told.warnings,
+                testing::IsSupersetOf({HasSubstr("version: 0.0.1, now "), HasSubstr("processor: Z80, now "),
+                                       HasSubstr("data.h5: other contents")}));
+    EXPECT_EQ(first_other_loss(first, RunFolder::open(again.run)), 1);
+}
+
+TEST_F(TrainerTest, AnotherSplitIsNoticed) {
+    split_ = nine_and_three_;
+    write_data("data.h5", 12, 0.25F);
+    train(request(), silent_, [] { return true; });
+    std::ranges::reverse(split_);
+    write_data("data.h5", 12, 0.25F);
+    auto again = request();
+    again.resume = true;
+    test::Notes notes;
+    train(again, notes, [] { return true; });
+    EXPECT_THAT(
+        notes.warnings,
+        testing::Contains(HasSubstr("other sequences are marked for training and testing than the run was")));
 }
 
 }  // namespace

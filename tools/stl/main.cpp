@@ -29,6 +29,7 @@ void add_render(CLI::App& app, Console& console);
 void add_report(CLI::App& app, Console& console);
 void add_convert(CLI::App& app, Console& console);
 void add_export(CLI::App& app, Console& console);
+void add_verify(CLI::App& app, Console& console);
 void add_info(CLI::App& app, Console& console);
 void add_list(CLI::App& app, Console& console);
 void add_bench(CLI::App& app, Console& console);
@@ -42,8 +43,8 @@ namespace {
 const std::vector<stl::tools::AddCommand> commands{
     stl::tools::add_generate, stl::tools::add_import,  stl::tools::add_inspect, stl::tools::add_train,
     stl::tools::add_evaluate, stl::tools::add_predict, stl::tools::add_metrics, stl::tools::add_render,
-    stl::tools::add_report,   stl::tools::add_convert, stl::tools::add_export,  stl::tools::add_info,
-    stl::tools::add_list,     stl::tools::add_bench,   stl::tools::add_doctor,
+    stl::tools::add_report,   stl::tools::add_convert, stl::tools::add_export,  stl::tools::add_verify,
+    stl::tools::add_info,     stl::tools::add_list,    stl::tools::add_bench,   stl::tools::add_doctor,
 };
 
 /// LibTorch's messages carry a stack trace after the first line.

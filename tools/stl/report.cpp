@@ -45,6 +45,7 @@ void run_report(const ReportArguments& a, Console& console) {
     std::vector<LearningCurve> curves;
     for (const auto& run : a.runs) {
         const auto folder = RunFolder::open(run);
+        if (const auto line = folder.damaged_metrics(); !line.empty()) console.warn(line);
         curves.push_back({run, folder.read_metrics()});
         if (!fs::exists(folder.evaluation_file())) continue;
         auto record = read_run_record(run);

@@ -64,6 +64,7 @@ void write_run_report(const fs::path& run, Reporter& reporter) {
     const auto path = run / "report.html";
     try {
         const auto folder = RunFolder::open(run);
+        if (const auto line = folder.damaged_metrics(); !line.empty()) reporter.warn(line);
         std::vector<Record> records;
         if (fs::exists(folder.evaluation_file())) records.push_back(read_run_record(run));
         std::vector<ReportTable> tables;

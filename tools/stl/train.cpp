@@ -7,6 +7,7 @@
 #include "stl/core/names.h"
 #include "stl/eval/published.h"
 #include "stl/run/run_folder.h"
+#include "stl/train/repeat.h"
 #include "tools/stl/checks.h"
 #include "tools/stl/clip_experiment.h"
 #include "tools/stl/command.h"
@@ -29,14 +30,26 @@ struct TrainArguments {
     std::string device = "auto";
     double max_minutes = 0;
     std::int64_t seeds = 1;
+    std::string repeat;  ///< a run
+    bool detect_anomaly = false;
     ExternalFiles external;
 };
+
+/// Whether a repetition gave what it repeats.
+void tell_losses(const TrainRequest& request, Console& console) {
+    const auto before = RunFolder::open(request.repeats), now = RunFolder::open(request.run);
+    const auto other = first_other_loss(before, now);
+    console.info(other ? fmt::format("step {} is the first whose loss is another than in {}", *other,
+                                     before.path().string())
+                       : fmt::format("the same losses as in {}, bit for bit", before.path().string()));
+}
 
 /// False: its time is up.
 bool run_one(const TrainArguments& arguments, TrainRequest request, Console& console) {
     const auto how = resuming_line(console.arguments());
     request.force = arguments.force;
-    request.device = arguments.device;
+    request.detect_anomaly = arguments.detect_anomaly;
+    if (request.device == "auto") request.device = arguments.device;
     request.command = command_line(console.arguments());
 
     const auto outcome = [&] {
@@ -57,6 +70,7 @@ bool run_one(const TrainArguments& arguments, TrainRequest request, Console& con
                                  arguments.max_minutes, outcome.steps, outcome.total_steps, how));
         return false;
     }
+    if (!request.repeats.empty()) tell_losses(request, console);
     console.info(fmt::format("trained {} in {:.0f} s; evaluate with: {}", counted(outcome.steps, "step"),
                              outcome.seconds, command_line({"evaluate", request.run.string()})));
     return true;
@@ -90,9 +104,9 @@ void choose_experiment(const TrainArguments& arguments, const std::vector<Settin
                        TrainRequest& request, Console& console) {
     const bool own = !arguments.data.empty();
     if (own == !arguments.experiment.empty())
-        throw UsageError(own ? "train: EXPERIMENT or --data, not both"
-                             : "train: EXPERIMENT is required (or --data FILE.h5)");
-    if (!own && !arguments.scale.empty()) throw UsageError("train: --scale is for --data");
+        throw UsageError(own ? "train: give EXPERIMENT or --data, not both"
+                             : "train: EXPERIMENT is required (or --data FILE, or --repeat RUN)");
+    if (!own && !arguments.scale.empty()) throw UsageError("train: --scale requires --data");
     request.run = without_last_slashes(arguments.run);
     if (!own) {
         request.experiment = load_experiment(find_experiment(arguments.experiment), settings);
@@ -110,7 +124,32 @@ void choose_experiment(const TrainArguments& arguments, const std::vector<Settin
     }
 }
 
+/// As the run was, except for --run and --device.
+TrainRequest repetition(const TrainArguments& arguments) {
+    if (!arguments.experiment.empty() || !arguments.settings.empty() || !arguments.own.empty() ||
+        arguments.external.allowed || arguments.seeds > 1 || !arguments.data.empty()) {
+        throw UsageError(
+            "--repeat repeats a run with its own experiment; leave out EXPERIMENT, --data and settings");
+    }
+    const auto run = RunFolder::open(without_last_slashes(arguments.repeat));
+    TrainRequest request;
+    request.experiment = experiment_of(run);
+    request.repeats = run.path();
+    request.run = arguments.run.empty() ? run.path().string() + "-repeat" : arguments.run;
+    const auto record = run.run_record();
+    const auto device = record && record->is_object() ? record->value("device", Json()) : Json();
+    if (arguments.device == "auto" && device.is_string()) request.device = device.get<std::string>();
+    return request;
+}
+
 void run_train(const TrainArguments& arguments, Console& console) {
+    if (!arguments.repeat.empty()) {
+        auto request = repetition(arguments);
+        request.resume = arguments.resume;
+        request.max_minutes = arguments.max_minutes;
+        run_one(arguments, std::move(request), console);
+        return;
+    }
     TrainRequest request;
     std::vector<Setting> settings;
     for (const auto& text : arguments.settings) settings.push_back(parse_setting(text));
@@ -194,6 +233,12 @@ void add_train(CLI::App& app, Console& console) {
                      "train this many runs with consecutive seeds from train.seed on, in RUN-seed<SEED>")
         ->check(positive)
         ->capture_default_str();
+    command
+        ->add_option(
+            "--repeat", arguments->repeat,
+            "train a run's experiment again, into RUN-repeat unless --run says otherwise; lists what "
+            "differs (version, machine, data)")
+        ->check(not_empty);
     begin_group(*command, "Experiment");
     command
         ->add_option("--set", arguments->settings,
@@ -221,6 +266,9 @@ void add_train(CLI::App& app, Console& console) {
             own.push_back({"train.checkpoint_activations", true, "--checkpoint-activations"});
         },
         "recompute activations in the backward pass instead of storing them: less memory, more time");
+    command->add_flag(
+        "--detect-anomaly", arguments->detect_anomaly,
+        "name the layer and operation of the first value or gradient that is not finite (slow)");
     add_examples(
         *command,
         {"stl train mmnist/gsta", "stl train --data clips.h5 --scale small",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "stl/core/digest.h"
 #include "stl/core/error.h"
 #include "stl/core/locate.h"
 #include "stl/data/registry.h"
@@ -53,6 +54,18 @@ class StoredDataset : public Dataset {
 
     Normalization normalization() const override { return stored_normalization(reader_->info(), path_); }
     bool marks_split() const override { return marks_rows(*reader_); }
+    Json split_record() const override {
+        if (!marks_split()) return nullptr;
+        Json record = Json::object();
+        std::uint32_t crc = 0;
+        for (const auto split : {Split::train, Split::validation, Split::test}) {
+            const auto rows = reader_->rows(split);
+            record[split_name(split)] = rows.size();
+            crc = crc32c(std::as_bytes(std::span(rows)), crc);
+        }
+        record["digest"] = crc_text(crc);
+        return record;
+    }
     std::vector<std::string> warnings() const override {
         auto lines = reader_->info().warnings;
         const auto& slow = reader_->info().slow_at_random;

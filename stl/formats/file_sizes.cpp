@@ -1,4 +1,4 @@
-#include "stl/formats/hdf5_sizes.h"
+#include "stl/formats/file_sizes.h"
 
 #include <sys/stat.h>
 
@@ -9,7 +9,7 @@
 #include "stl/core/error.h"
 #include "stl/core/memory.h"
 
-namespace stl::hdf5 {
+namespace stl {
 
 void FileSizes::add(const fs::path& path) {
     struct stat now {};
@@ -33,4 +33,4 @@ void FileSizes::require_whole() const {
     }
 }
 
-}  // namespace stl::hdf5
+}  // namespace stl

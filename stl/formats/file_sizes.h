@@ -1,5 +1,5 @@
-// The sizes of the files that a dataset's values lie in. HDF5 reads zeros beyond the end of a file that was cut short
-// after it was opened. For the files of this folder alone.
+// The sizes of the files that values lie in. HDF5 reads zeros beyond the end of a file that was cut short after it was
+// opened, and so does a memory map up to the end of a page. For the files of this folder alone.
 #pragma once
 
 #include <sys/types.h>
@@ -9,7 +9,7 @@
 
 #include "stl/core/file.h"
 
-namespace stl::hdf5 {
+namespace stl {
 
 class FileSizes {
   public:
@@ -29,4 +29,4 @@ class FileSizes {
     std::vector<File> files_;
 };
 
-}  // namespace stl::hdf5
+}  // namespace stl
