@@ -106,6 +106,17 @@ VideoOptions video_options(const SequenceShape& shape, const std::string& input,
     return options;
 }
 
+/// Of frames that keep their own numbers (VideoOptions::deep): whether those are what the network knows.
+void warn_of_values(const torch::Tensor& frames, const std::optional<ValueRange>& range,
+                    const std::string& input, Reporter& reporter) {
+    if (!range) return;
+    const double far = ((to_unit(frames, *range) - 0.5).abs() > 1).to(torch::kFloat32).mean().item<double>();
+    if (far <= 0.01) return;
+    reporter.warn(
+        fmt::format("{}: {:.0f} % of the values lie far outside {}, which the network was trained on", input,
+                    100 * far, to_string(*range)));
+}
+
 /// Where windows of `frames` frames end that begin every so many frames; none runs over a gap.
 class Windows {
   public:
@@ -160,6 +171,7 @@ class LastFramesSource : public PredictionSource {
         for (const auto& frame : frames)
             tensors.push_back(to_tensor(frame, source.trained_range.value_or(ValueRange{})));
         window_ = torch::stack(tensors).unsqueeze(0);
+        warn_of_values(window_, source.trained_range, input, reporter);
         shape_ = {shape.frames, shape.channels, window_.size(3), window_.size(4)};
     }
 
@@ -183,6 +195,7 @@ class SlidingSource : public PredictionSource {
           shape_(shape),
           every_(options.every),
           windows_(shape.frames, options.every),
+          trained_range_(options.trained_range),
           range_(options.trained_range.value_or(ValueRange{})),
           resampled_(options.fps.has_value()),
           reporter_(reporter),
@@ -247,7 +260,7 @@ class SlidingSource : public PredictionSource {
             frames_.push_back(to_tensor(*frame, range_));
             if (std::ssize(frames_) > shape_.frames) frames_.pop_front();
             if (!windows_.end_with(frame->after_gap)) continue;
-            ++made_;
+            if (made_++ == 0) warn_of_values(frames_.back(), trained_range_, input_, reporter_);
             return true;
         }
         return false;
@@ -258,6 +271,7 @@ class SlidingSource : public PredictionSource {
     std::int64_t every_;
     Windows windows_;
     std::int64_t read_ = 0, made_ = 0;  ///< frames and windows
+    std::optional<ValueRange> trained_range_;
     ValueRange range_;
     bool resampled_;
     Reporter& reporter_;

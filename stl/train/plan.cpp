@@ -165,9 +165,9 @@ std::string time_text(double seconds) {
 void TimeToTheEnd::note(std::int64_t step, torch::Device device, Reporter& reporter) {
     if (noted_ > steps_to_measure) return;
     if (++noted_ == 1) second_ = Clock::now();
-    if (noted_ <= steps_to_measure) return;
+    if (noted_ <= steps_to_measure || step >= total_steps_) return;
     const double rest = seconds_since(second_) / steps_to_measure * static_cast<double>(total_steps_ - step);
-    reporter.info(fmt::format("about {} to the end, without validation", time_text(rest)));
+    reporter.info(fmt::format("about {} to the end, validation not counted", time_text(rest)));
     constexpr double day = 24 * 3600;
     if (rest <= day) return;
     reporter.warn(

@@ -1,6 +1,7 @@
 #include "tests/fuzz/seeds.h"
 
 #include <hdf5.h>
+#include <tiffio.h>
 #include <zlib.h>
 
 #include <memory>
@@ -166,8 +167,43 @@ std::vector<std::string> png_seeds() {
     return {encode_png(picture(1)), encode_png(picture(2)), encode_png(picture(3)), encode_png(picture(4))};
 }
 
+/// Two pages of 16x16 floats.
+std::string tiff(const char* mode, const char* description, bool tiled) {
+    const auto path = work_folder() / "seed.tif";
+    const std::unique_ptr<TIFF, void (*)(TIFF*)> file(TIFFOpen(path.c_str(), mode), TIFFClose);
+    std::vector<float> pixels(16 * 16, 0.5F);
+    for (int page = 0; page < 2; ++page) {
+        TIFF* t = file.get();
+        for (const auto& [tag, value] : std::initializer_list<std::pair<std::uint32_t, int>>{
+                 {TIFFTAG_IMAGEWIDTH, 16},
+                 {TIFFTAG_IMAGELENGTH, 16},
+                 {TIFFTAG_BITSPERSAMPLE, 32},
+                 {TIFFTAG_SAMPLESPERPIXEL, 1},
+                 {TIFFTAG_SAMPLEFORMAT, SAMPLEFORMAT_IEEEFP},
+                 {TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK},
+                 {TIFFTAG_COMPRESSION, COMPRESSION_LZW},
+                 {tiled ? TIFFTAG_TILEWIDTH : TIFFTAG_ROWSPERSTRIP, 16}})
+            TIFFSetField(t, tag, value);
+        if (tiled) TIFFSetField(t, TIFFTAG_TILELENGTH, 16);
+        if (page == 0) TIFFSetField(t, TIFFTAG_IMAGEDESCRIPTION, description);
+        const auto bytes = static_cast<tmsize_t>(pixels.size() * sizeof(float));
+        if (tiled)
+            TIFFWriteEncodedTile(t, 0, pixels.data(), bytes);
+        else
+            TIFFWriteEncodedStrip(t, 0, pixels.data(), bytes);
+        TIFFWriteDirectory(t);
+    }
+    TIFFFlush(file.get());
+    return read_text(path);
+}
+
 std::vector<std::string> video_seeds() {
-    std::vector<std::string> seeds{encode_png(picture(3))};
+    std::vector<std::string> seeds{encode_png(picture(3)),
+                                   tiff("w", "ImageJ=1.5\nimages=2\nchannels=2\nframes=1\n", false),
+                                   tiff("w8",
+                                        "<OME><Pixels DimensionOrder=\"XYZCT\" SizeT=\"2\"><TiffData "
+                                        "FirstT=\"1\" IFD=\"0\"/></Pixels></OME>",
+                                        true)};
     for (const auto* name : {"seed.mp4", "seed.mkv", "seed.gif", "seed.apng", "seed.webm"})
         seeds.push_back(video(name));
     return seeds;

@@ -371,6 +371,152 @@ TEST_F(ImportTest, TheRangeOfArraysIsKept) {
                                                    HasSubstr("c.h5"), HasSubstr("--range"))));
 }
 
+/// Frame t of sequence n is 20 n + t, of [N,T,1,2,2] with a frame rate (or none).
+class ImportArrays : public ImportTest {
+  protected:
+    std::string array(const std::string& name, std::int64_t count, std::int64_t frames, double fps) const {
+        std::vector<std::uint8_t> values;
+        for (std::int64_t n = 0; n < count; ++n) {
+            for (std::int64_t t = 0; t < frames; ++t)
+                values.insert(values.end(), 4, static_cast<std::uint8_t>(20 * n + t));
+        }
+        const auto writer =
+            create_sequences(DataFile(file(name)), count, {frames, 1, 2, 2}, {.fps = fps, .force = true});
+        writer->append(std::span<const std::uint8_t>(values));
+        writer->finish();
+        return file(name);
+    }
+    /// The frames of the written rows, as numbers.
+    std::vector<std::vector<int>> rows() const {
+        const auto reader = open_sequences(file("out.h5"));
+        std::vector<std::vector<int>> out;
+        for (std::int64_t row = 0; row < reader->info().count; ++row) {
+            std::vector<float> values(static_cast<std::size_t>(reader->info().shape.elements()));
+            reader->read(row, 1, values);
+            auto& numbers = out.emplace_back();
+            for (std::size_t i = 0; i < values.size(); i += 4)
+                numbers.push_back(static_cast<int>(values[i] * 255 + 0.5F));
+        }
+        return out;
+    }
+    ImportOptions options_of(const std::string& input) const {
+        auto o = options({input});
+        o.height = o.width = 2;
+        o.force = true;
+        return o;
+    }
+};
+
+TEST_F(ImportArrays, AnotherRateTakesOtherFrames) {
+    auto o = options_of(array("a.h5", 2, 9, 30));
+    o.fps = 10;
+    o.length = 3;
+    import_sequences(o, notes_);
+    EXPECT_THAT(rows(), ElementsAre(ElementsAre(0, 3, 6), ElementsAre(20, 23, 26)));
+    EXPECT_EQ(open_sequences(o.output)->info().fps, 10);
+    o.fps = 60;
+    o.length = 4;
+    import_sequences(o, notes_);
+    EXPECT_THAT(rows().front(), ElementsAre(0, 0, 1, 1));
+    EXPECT_THAT(notes_.warnings, ElementsAre());
+    // Nobody knows how many frames a second there were.
+    o = options_of(array("b.h5", 1, 9, 0));
+    o.fps = 10;
+    o.length = 3;
+    import_sequences(o, notes_);
+    EXPECT_THAT(rows().front(), ElementsAre(0, 1, 2));
+    EXPECT_THAT(notes_.warnings,
+                ElementsAre(HasSubstr("b.h5: says no frame rate; its frames are taken as 10 per second")));
+}
+
+TEST_F(ImportArrays, TimesAreThoseOfEverySequence) {
+    auto o = options_of(array("a.h5", 2, 9, 10));
+    o.start = 0.2;
+    o.end = 0.6;
+    o.length = 2;
+    import_sequences(o, notes_);
+    EXPECT_THAT(rows(),
+                ElementsAre(ElementsAre(2, 3), ElementsAre(4, 5), ElementsAre(22, 23), ElementsAre(24, 25)));
+    o.inputs = {array("b.h5", 2, 9, 0)};
+    EXPECT_THAT(error_of([&] { import_sequences(o, notes_); }),
+                HasSubstr("b.h5: says no frame rate, so --start and --end"));
+    o = options_of(file("a.h5"));
+    o.stream = 1;
+    EXPECT_THAT(error_of([&] { import_sequences(o, notes_); }), HasSubstr("--stream is for videos"));
+}
+
+TEST_F(ImportArrays, ValuesWithoutARangeAreTold) {
+    std::vector<float> kelvin(8, 280.0F);
+    kelvin[0] = 250;
+    const auto writer = create_sequences(DataFile(file("k.h5")), 1, {2, 1, 2, 2}, {.dtype = DType::f32});
+    writer->append(std::span<const float>(kelvin));
+    writer->finish();
+    auto o = options_of(file("k.h5"));
+    o.length = 2;
+    import_sequences(o, notes_);
+    EXPECT_THAT(notes_.warnings,
+                ElementsAre(AllOf(HasSubstr("values reach from 250 to 280"), HasSubstr("--range"))));
+    notes_.warnings.clear();
+    o.range = ValueRange{250, 300};
+    import_sequences(o, notes_);
+    EXPECT_THAT(notes_.warnings, ElementsAre());
+}
+
+TEST_F(ImportTest, TwelveBitsInSixteenAreTold) {
+    ffmpeg(
+        "-f lavfi -i color=black:size=16x16:rate=5:duration=1 -vf format=gray16le,geq=lum='16*Y+X+3000' "
+        "-pix_fmt "
+        "gray16be " +
+        file("%d.png"));
+    auto o = options({file("*.png")});
+    o.length = 1;
+    import_sequences(o, notes_);
+    EXPECT_THAT(notes_.infos,
+                testing::Contains(AllOf(HasSubstr("a camera of 12 bits"), HasSubstr("--range 0,4095"))));
+    notes_.infos.clear();
+    o.force = true;
+    o.range = ValueRange{0, 4095};
+    import_sequences(o, notes_);
+    EXPECT_THAT(notes_.infos, Not(testing::Contains(HasSubstr("a camera of"))));
+}
+
+TEST_F(ImportTest, FewSourcesAreDividedInTime) {
+    counting_clip("a.mkv", 60);
+    auto o = options({file("a.mkv")});
+    o.split_by = SplitBy::usual;
+    o.length = 5;
+    o.stride = 1;
+    const auto report = import_sequences(o, notes_);
+    EXPECT_TRUE(report.split);
+    EXPECT_THAT(report.per_split, ElementsAre(48 - 4, 6 - 4, 6 - 4)) << "none overlaps the next part";
+    const auto reader = open_sequences(o.output);
+    const Json& noted = reader->info().attributes;
+    EXPECT_EQ(noted["split"]["by"], "time");
+    EXPECT_EQ(noted["split"]["train"], 0.8);
+    EXPECT_EQ(noted["parts"].size(), 3U);
+    EXPECT_EQ(noted["parts"][2]["source"], file("a.mkv"));
+    EXPECT_EQ(noted["parts"][2]["split"], "test");
+    EXPECT_EQ(noted["parts"][2]["sequences"], 2);
+    EXPECT_EQ(noted["options"]["size"], Json({16, 16}));
+
+    // Too short to be divided: a tenth of it holds no sequence, and none is lost to a border.
+    o.force = true;
+    o.length = 7;
+    const auto whole = import_sequences(o, notes_);
+    EXPECT_FALSE(whole.split);
+    EXPECT_EQ(whole.sequences, 60 - 6);
+    EXPECT_THAT(notes_.warnings, ElementsAre());
+    // Three sources are divided by source.
+    counting_clip("b.mkv", 10);
+    counting_clip("c.mkv", 10);
+    o.inputs = {file("a.mkv"), file("b.mkv"), file("c.mkv")};
+    o.length = 5;
+    o.stride = 5;
+    import_sequences(o, notes_);
+    EXPECT_EQ(open_sequences(o.output)->info().attributes["split"]["by"], "source");
+    EXPECT_EQ(open_sequences(o.output)->info().attributes["split"]["seed"], 0);
+}
+
 TEST_F(ImportTest, FramesOfArraysThatLackValuesAreGaps) {
     const SequenceShape shape{8, 1, 2, 2};
     auto writer = create_sequences(file("a.npy"), 1, shape, {.dtype = DType::f32});

@@ -278,6 +278,31 @@ TEST_F(PredictTest, NoWindowRunsOverAGap) {
                 testing::Contains(HasSubstr("the 6 frames before the prediction run over a gap")));
 }
 
+TEST_F(PredictTest, WhatWasSeenComesBeforeWhatIsPredicted) {
+    write_clip("in.mp4", 8);
+    const auto source = open_source(path("in.mp4"), {3, 1, 16, 16}, {}, silent_);
+    const auto stored = open_sink(path("out.h5"), 1, {5, 1, 16, 16}, {.fps = 25, .inputs = 3});
+    predict_all(*source, *stored, with_input(copy_last(2)), 1, silent_);
+    const auto pixels = first_pixels("out.h5");
+    ASSERT_EQ(pixels.size(), 5U);
+    for (const auto& [frame, value] : {std::pair{0, 50}, {1, 60}, {2, 70}, {3, 70}, {4, 70}})
+        EXPECT_NEAR(pixels[static_cast<std::size_t>(frame)], value / 255.0, 2 / 255.0) << frame;
+
+    const auto again = open_source(path("in.mp4"), {3, 1, 16, 16}, {}, silent_);
+    const auto shown = open_sink(path("out.apng"), 1, {5, 1, 16, 16}, {.fps = 25, .inputs = 3});
+    predict_all(*again, *shown, with_input(copy_last(2)), 1, silent_);
+    VideoReader reader(path("out.apng"));
+    EXPECT_EQ(reader.info().fps, 5) << "slow enough to be looked at";
+    std::vector<std::vector<std::uint8_t>> corners;
+    while (const auto frame = reader.next()) {
+        EXPECT_EQ(frame->image.height, 264) << "enlarged, with a border";
+        corners.emplace_back(frame->image.pixels.begin(), frame->image.pixels.begin() + 3);
+    }
+    ASSERT_EQ(corners.size(), 5U);
+    EXPECT_EQ(corners[2], (std::vector<std::uint8_t>{48, 48, 48}));
+    EXPECT_EQ(corners[3], (std::vector<std::uint8_t>{255, 140, 0})) << "predicted";
+}
+
 TEST_F(PredictTest, OfValuesThatAVideoCannotShowItWarns) {
     write_clip("in.mp4", 8);
     const auto warnings = [&](const std::string& output, float value) {

@@ -209,5 +209,24 @@ TEST(SvgPlot, LeavesOutWhatHasNoPlace) {
     EXPECT_EQ(svg_plot(plot), "");
 }
 
+TEST(Report, HtmlSaysWhatWasMeasuredAndShowsTheBaselines) {
+    auto mine = record("a", 26.0, 1);
+    mine.document.update({{"weights", "best"},
+                          {"epoch", 7},
+                          {"precision", "bf16"},
+                          {"input_frames", 10},
+                          {"output_frames", 30}});
+    mine.document["baselines"] = {{"copy", {{"mse", 20.0}}}, {"mean", {{"mse", 40.0}}}};
+    const std::vector<Record> records{mine};
+    const auto html = report_html(make_tables(records, experiments, "mmnist"), {});
+    EXPECT_THAT(
+        html,
+        HasSubstr(
+            "a: the weights 'best' after epoch 7; 30 frames predicted from 10; computed in bf16 on cpu"));
+    EXPECT_THAT(html, HasSubstr("<td>copy of the last frame</td><td>20.00</td>"));
+    EXPECT_THAT(html, HasSubstr("The network does not beat: copy of the last frame."));
+    EXPECT_THAT(html, Not(HasSubstr("the last epoch, measured once")));
+}
+
 }  // namespace
 }  // namespace stl

@@ -198,6 +198,46 @@ TEST_F(VideoJourneyTest, SeveralRunsSideBySide) {
     EXPECT_TRUE(holds(read_png(folder_ / "frames/frame_0003.png"), stored[3])) << "input";
 }
 
+TEST_F(VideoJourneyTest, OnesOwnClipsNeedNoExperimentFile) {
+    import_clips();
+    const auto told =
+        good("train --data clips.h5 --scale small --device cpu --set train.steps=4 --set train.threads=1")
+            .err;
+    EXPECT_THAT(told, HasSubstr("clips.h5: "));
+    EXPECT_THAT(told, HasSubstr("to the end"));
+    const auto experiment = read_json(folder_ / "runs/clips/experiment.json");
+    EXPECT_EQ(experiment["dataset"]["path"], (folder_ / "clips.h5").string());
+    EXPECT_EQ(experiment["dataset"]["input_frames"], 4);
+    EXPECT_EQ(experiment["model"]["hid_S"], 16);
+    // The run keeps its scale, whichever would be chosen now.
+    good("train --data clips.h5 --resume --device cpu --set train.steps=4 --set train.threads=1");
+    EXPECT_THAT(
+        good("train --data clips.h5 --run timed --device cpu --set train.steps=1 --set train.threads=1").err,
+        HasSubstr("scale small: about"));
+    refused("train --data clips.h5 clips.json", 2, "--data");
+    refused("train --scale small clips.json", 2, "--scale is for --data");
+    refused("train", 2, "EXPERIMENT is required");
+    refused("train --data clips/test.mp4", 1, "test.mp4");
+    refused("import runs/clips --output a.h5", 1, "it is a run");
+
+    good("predict runs/clips --input clips/test.mp4 --output look.mp4 --with-input");
+    EXPECT_EQ(probed("look.mp4"), "h264 264 264 yuv420p 5/1 8");
+    good("predict runs/clips --input clips/test.mp4 --output look.h5 --with-input");
+    EXPECT_EQ(open_sequences((folder_ / "look.h5").string())->info().shape.frames, 8);
+    good("predict runs/clips --input clips/test.mp4 --output tiles.h5 --with-input --tile");
+    EXPECT_EQ(open_sequences((folder_ / "tiles.h5").string())->info().shape, (SequenceShape{8, 1, 64, 96}));
+}
+
+TEST_F(VideoJourneyTest, TheBenchmarksExperimentsHaveNames) {
+    refused("train mmnist/gstaa", 1, "mmnist/gstaa: no such file");
+    EXPECT_THAT(good("train mmnist/gsta --run small --device cpu --set model.hid_S=2 --set model.hid_T=8 "
+                     "--set model.N_S=2 "
+                     "--set model.N_T=2 --set train.steps=1 --set train.batch_size=1 --set train.threads=1 "
+                     "--set dataset.train_sequences=2 --set dataset.val_sequences=1")
+                    .err,
+                HasSubstr("trained 1 step"));
+}
+
 TEST_F(VideoJourneyTest, AnInterruptedImportLeavesNothing) {
     const auto before = std::distance(fs::directory_iterator(folder_), {});
     // A thousand frames a second of a clip of three seconds: long enough to be interrupted.

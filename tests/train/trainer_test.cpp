@@ -365,6 +365,59 @@ TEST_F(TrainerTest, ARunGoesOnWithItsOwnSettingsOnly) {
     EXPECT_THAT([&] { train(other, silent_); }, ThrowsMessage<Error>(HasSubstr("is not an object")));
 }
 
+TEST_F(TrainerTest, MoreEpochsFollowWhereTheScheduleAllowsThem) {
+    for (const std::string schedule : {"constant", "step"}) {
+        auto whole = request({{"schedule", schedule}, {"epochs", 3}});
+        whole.run = folder_ / ("whole-" + schedule);
+        train(whole, silent_);
+        auto parts = request({{"schedule", schedule}, {"epochs", 1}});
+        parts.run = folder_ / ("parts-" + schedule);
+        train(parts, silent_);
+        auto longer = request({{"schedule", schedule}, {"epochs", 3}});
+        longer.run = parts.run;
+        longer.resume = true;
+        const auto outcome = train(longer, silent_);
+        EXPECT_TRUE(outcome.finished());
+        EXPECT_EQ(outcome.total_steps, 12);
+        EXPECT_EQ(losses(parts.run), losses(whole.run)) << schedule;
+        parts.resume = true;
+        EXPECT_THAT(
+            [&] { train(parts, silent_); },
+            ThrowsMessage<Error>(HasSubstr("train.epochs is not what the run was started with (3, now 1)")));
+    }
+    auto bound = request({{"schedule", "cosine"}, {"epochs", 1}});
+    train(bound, silent_);
+    bound = request({{"schedule", "cosine"}, {"epochs", 2}});
+    bound.resume = true;
+    EXPECT_THAT(
+        [&] { train(bound, silent_); },
+        ThrowsMessage<Error>(AllOf(HasSubstr("train.epochs is not what"), HasSubstr("constant or step"))));
+}
+
+TEST_F(TrainerTest, BeginsWithWhatIsTrained) {
+    split_ = nine_and_three_;
+    write_data("data.h5", 12, 0.25F);
+    test::Notes notes;
+    train(request({{"epochs", 3}}), notes);
+    EXPECT_THAT(notes.infos,
+                testing::Contains(AllOf(HasSubstr("data.h5: 9 training sequences, 3 for validation"),
+                                        HasSubstr("8 frames of 1x16x16"))));
+    EXPECT_THAT(notes.infos,
+                testing::Contains(AllOf(HasSubstr("moganet"), HasSubstr("on cpu (1 thread) in fp32"),
+                                        HasSubstr("3 epochs of 3 steps, 3 sequences a step"))));
+    EXPECT_EQ(std::ranges::count_if(notes.infos,
+                                    [](const auto& line) { return line.find("to the end") != line.npos; }),
+              1);
+}
+
+TEST(Plan, TimesAreRounded) {
+    EXPECT_EQ(time_text(0.2), "1 s");
+    EXPECT_EQ(time_text(89), "89 s");
+    EXPECT_EQ(time_text(25 * 60 + 20), "25 min");
+    EXPECT_EQ(time_text(3 * 3600 + 20 * 60), "3 h 20 min");
+    EXPECT_EQ(time_text(90.0 * 24 * 3600), "90 days");
+}
+
 TEST_F(TrainerTest, ANonFiniteLossStopsNamesTheStepAndKeepsTheCheckpoint) {
     train(request({{"lr", 1e30}, {"schedule", "constant"}, {"epochs", 1}, {"steps", 1}}), silent_);
     const auto kept = read_text(folder_ / "run/checkpoints/last.pth");

@@ -18,10 +18,11 @@ namespace {
 struct Scale {
     std::string name;
     int hid_S, hid_T, N_S, N_T;
+    std::int64_t sequences;  ///< fewer are learned by heart
 };
 /// From the smallest on; the last is that of the published tables.
-const std::array scales{Scale{"small", 16, 64, 2, 2}, Scale{"medium", 32, 128, 4, 4},
-                        Scale{"large", 64, 512, 4, 8}};
+const std::array scales{Scale{"small", 16, 64, 2, 2, 0}, Scale{"medium", 32, 128, 4, 4, 200},
+                        Scale{"large", 64, 512, 4, 8, 2000}};
 
 Json experiment_json(const ClipTraining& t, const SequenceInfo& info, std::int64_t training,
                      const Scale& scale) {
@@ -35,6 +36,7 @@ Json experiment_json(const ClipTraining& t, const SequenceInfo& info, std::int64
                  {"input_frames", input},
                  {"output_frames", info.shape.frames - input}};
     if (t.external.allowed) dataset["allow_external"] = true;
+    if (!t.layout.empty()) dataset["layout"] = t.layout;
     return {{"dataset", dataset},
             {"model",
              {{"translator", "gsta"},
@@ -62,7 +64,7 @@ double seconds_per_step(const Experiment& experiment, const SequenceShape& shape
 }  // namespace
 
 Experiment clip_experiment(const ClipTraining& t, const std::vector<Setting>& settings, Reporter& reporter) {
-    const auto reader = open_sequences(t.data, {.external = t.external});
+    const auto reader = open_sequences(t.data, {.layout = t.layout, .external = t.external});
     const SequenceInfo& info = reader->info();
     const std::string where = t.data.string();
     if (info.shape.frames < 2)
@@ -86,7 +88,8 @@ Experiment clip_experiment(const ClipTraining& t, const std::vector<Setting>& se
     for (auto scale = scales.rbegin(); scale != scales.rend(); ++scale) {
         const Experiment experiment = experiment_for(*scale);
         const double expected = step * macs_of(experiment, info.shape) / macs * static_cast<double>(steps);
-        if (expected > patience && scale->name != scales.front().name) continue;
+        const bool fits = expected <= patience && training >= scale->sequences;
+        if (!fits && scale->name != scales.front().name) continue;
         reporter.info(fmt::format("scale {}: about {} on {} (--scale small, medium or large chooses another)",
                                   scale->name, time_text(expected), device.str()));
         return experiment;

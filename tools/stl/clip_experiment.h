@@ -12,7 +12,9 @@ namespace stl::tools {
 
 struct ClipTraining {
     DataFile data;
-    std::string scale{};  ///< small, medium or large; empty: the largest that trains in about an hour
+    std::string
+        scale{};  ///< small, medium or large; empty: the largest for so many sequences that trains in about an hour
+    std::string layout{};  ///< of an array, where its shape does not tell
     std::string device = "auto";
     ExternalFiles external{};
 };

@@ -83,7 +83,7 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
         if (marked) json["splits"] = {{"train", splits[0]}, {"validation", splits[1]}, {"test", splits[2]}};
         return console.print(json);
     }
-    console.print(fmt::format("{}: {} sequences of {}, {}{}", a.file.string(), info.count,
+    console.print(fmt::format("{}: {} of {}, {}{}", a.file.string(), counted(info.count, "sequence"),
                               to_string(info.shape), dtype_name(info.dtype),
                               info.fps > 0 ? fmt::format(", {:g} frames/s", info.fps) : ""));
     console.print(

@@ -21,7 +21,7 @@ namespace {
 struct TrainArguments {
     std::string experiment;
     DataFile data;
-    std::string scale;
+    std::string scale, layout;
     std::vector<std::string> settings;
     std::vector<Setting> own;  ///< of the keys that have an option
     std::string run;
@@ -107,6 +107,8 @@ void choose_experiment(const TrainArguments& arguments, const std::vector<Settin
         throw UsageError(own ? "train: give EXPERIMENT or --data, not both"
                              : "train: EXPERIMENT is required (or --data FILE, or --repeat RUN)");
     if (!own && !arguments.scale.empty()) throw UsageError("train: --scale requires --data");
+    if (!own && !arguments.layout.empty())
+        throw UsageError("train: --layout requires --data (or use --set dataset.layout)");
     request.run = without_last_slashes(arguments.run);
     if (!own) {
         request.experiment = load_experiment(find_experiment(arguments.experiment), settings);
@@ -120,7 +122,8 @@ void choose_experiment(const TrainArguments& arguments, const std::vector<Settin
     } else {
         RunFolder::require_available(request.run, arguments.resume, arguments.force);
         request.experiment = clip_experiment(
-            {arguments.data, arguments.scale, arguments.device, arguments.external}, settings, console);
+            {arguments.data, arguments.scale, arguments.layout, arguments.device, arguments.external},
+            settings, console);
     }
 }
 
@@ -213,8 +216,10 @@ void add_train(CLI::App& app, Console& console) {
     command
         ->add_option(
             "--scale", arguments->scale,
-            "with --data: small, medium or large (default: the largest that trains in about an hour here)")
+            "with --data: small, medium or large (default: the largest for so many sequences that trains in "
+            "about an hour here)")
         ->check(CLI::IsMember({"small", "medium", "large"}));
+    command->add_option("--layout", arguments->layout, "with --data: axes of an array, e.g. NTHW");
     begin_group(*command, "Run");
     command
         ->add_option("--run", arguments->run,

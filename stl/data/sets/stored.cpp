@@ -5,6 +5,7 @@
 #include "stl/core/digest.h"
 #include "stl/core/error.h"
 #include "stl/core/locate.h"
+#include "stl/core/names.h"
 #include "stl/data/registry.h"
 
 namespace stl {
@@ -77,7 +78,7 @@ class StoredDataset : public Dataset {
     std::vector<fs::path> files() const override { return {DataFile(path_).path}; }
 
     std::string describe() const override {
-        return fmt::format("{}, {} {} sequences", path_, size(), split_name(split_));
+        return fmt::format("{}, {}", path_, counted(size(), fmt::format("{} sequence", split_name(split_))));
     }
 
   private:
