@@ -48,6 +48,12 @@ Json shape_of(const SimVPOptions& model, std::int64_t frames) {
     return {"batch", frames, model.channels, model.height, model.width};
 }
 
+/// Not where it lies: the file goes to other people.
+std::string source_of(const TrainedNetwork& trained) {
+    const auto name = trained.file.filename();
+    return trained.run ? (fs::path(trained.run->name()) / name).string() : name.string();
+}
+
 /// What is known of the network and of the file.
 Json record_of(const TrainedNetwork& trained, const ExportOptions& options, std::int64_t frames) {
     const auto& model = trained.network->options();
@@ -63,7 +69,7 @@ Json record_of(const TrainedNetwork& trained, const ExportOptions& options, std:
                 {"parameters", trained.network->parameter_count()},
                 {"folded", options.fold},
                 {"half", options.half},
-                {"checkpoint", trained.file.string()},
+                {"checkpoint", source_of(trained)},
                 {"epoch", trained.epoch},
                 {"metrics", metrics_of(trained)},
                 {"experiment", trained.experiment}};

@@ -47,7 +47,7 @@ bool is_argument(const jit::Node& node) {
 void convert(OnnxGraph& graph, const jit::Node& node, const jit::Module& module, Results& results) {
     if (is_argument(node)) return;
     if (node.kind() == c10::prim::ListUnpack) {
-        const auto& names = results.at(node.input());
+        const auto names = results.at(node.input());
         for (std::size_t i = 0; i < node.outputs().size(); ++i) results[node.output(i)] = {names.at(i)};
         return;
     }

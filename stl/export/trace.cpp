@@ -159,7 +159,7 @@ std::optional<Attribute> attribute_of(const jit::Value& value, const jit::Module
     if (node->kind() == c10::prim::Param && value.offset() == 0) return Attribute{"", module._ivalue()};
     if (node->kind() != c10::prim::GetAttr) return std::nullopt;
     const auto owner = attribute_of(*node->input(), module);
-    const auto& name = node->s(c10::attr::name);
+    const auto name = node->s(c10::attr::name);
     return Attribute{owner->name.empty() ? name : owner->name + "." + name,
                      owner->value.toObject()->getAttr(name)};
 }

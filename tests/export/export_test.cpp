@@ -76,6 +76,7 @@ TEST(Export, TheRecordIsReadBack) {
         EXPECT_EQ(record["output"]["shape"], (Json{"batch", 5, 1, 16, 16}));
         EXPECT_EQ(record["model"], testing::small_model().to_json());
         EXPECT_EQ(record["epoch"], 3);
+        EXPECT_EQ(record["checkpoint"], "run/best.pth");
         EXPECT_EQ(record["experiment"], read_json(folder / "run/experiment.json"));
         EXPECT_EQ(record["half"], true);
         EXPECT_EQ(record["folded"], false);

@@ -55,7 +55,7 @@ TEST_P(OnnxGraphTest, EveryNodeReadsWhatIsThereAndIsRead) {
 }
 
 TEST_P(OnnxGraphTest, TakesAndGivesFramesOfAnyBatch) {
-    const auto model = onnx_of(network, 5);
+    const auto model = onnx_of(network, 2);
     ASSERT_EQ(model.inputs.size(), 1U);
     EXPECT_EQ(model.inputs[0].name, "frames");
     const auto& o = network->options();
@@ -63,7 +63,7 @@ TEST_P(OnnxGraphTest, TakesAndGivesFramesOfAnyBatch) {
     EXPECT_EQ(to_string(model.inputs[0].shape), "[batch, 3, " + size);
     ASSERT_EQ(model.outputs.size(), 1U);
     EXPECT_EQ(model.outputs[0].name, "prediction");
-    EXPECT_EQ(to_string(model.outputs[0].shape), "[batch, 5, " + size);
+    EXPECT_EQ(to_string(model.outputs[0].shape), "[batch, 2, " + size);
 }
 
 TEST_P(OnnxGraphTest, HoldsTheWeightsOnceByTheirNames) {
@@ -94,16 +94,21 @@ TEST_P(OnnxGraphTest, FoldedItHasNoBatchNorm) {
     EXPECT_LE(operations.count("BatchNormalization"), GetParam() == "convmixer" ? 1U : 0U);
 }
 
-/// What these opsets changed.
-TEST_P(OnnxGraphTest, AxesOfMeansAreAnInputFromOpset18On) {
-    for (const auto& [opset, inputs] : {std::pair{17, 1U}, {18, 2U}}) {
-        for (const auto& node : onnx_of(network, 2, opset).nodes)
-            EXPECT_TRUE(node.operation != "ReduceMean" || node.inputs.size() == inputs) << opset;
-    }
-}
-
 INSTANTIATE_TEST_SUITE_P(Translators, OnnxGraphTest, testing::ValuesIn(test::translator_names()),
                          [](const auto& info) { return info.param; });
+
+TEST(OnnxGraph, AxesOfMeansAreAnInputFromOpset18On) {
+    auto network = test::network_to_export("moganet");
+    for (const auto& [opset, inputs] : {std::pair{17, 1U}, {18, 2U}}) {
+        std::size_t means = 0;
+        for (const auto& node : onnx_of(network, 1, opset).nodes) {
+            if (node.operation != "ReduceMean") continue;
+            ++means;
+            EXPECT_EQ(node.inputs.size(), inputs) << opset;
+        }
+        EXPECT_GT(means, 0U);
+    }
+}
 
 // Of networks that are none.
 

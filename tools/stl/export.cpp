@@ -34,7 +34,7 @@ void run_export(const ExportArguments& a, Console& console) {
     export_network(std::move(trained), output, options);
     const auto frames = options.frames > 0 ? options.frames : model.predicted_frames();
     console.info(fmt::format(
-        "{}: {} in {}, {} frames of {}x{}x{} to {}, any batch size; {}", a.output, model.translator,
+        "{}: {} in {}; {} frames of {}x{}x{} in, {} out, any batch size; {}", a.output, model.translator,
         format == ExportFormat::onnx ? fmt::format("ONNX (opset {})", options.opset) : "TorchScript",
         model.frames, model.channels, model.height, model.width, frames, bytes_text(fs::file_size(output))));
 }
@@ -59,7 +59,7 @@ void add_export(CLI::App& app, Console& console) {
         ->add_option("--frames", a.options.frames,
                      "frames to predict (default: the model's; more are predicted from its own predictions)")
         ->check(positive);
-    auto* opset = command->add_option("--opset", a.options.opset, "ONNX: version of the operators, 17 to 21")
+    auto* opset = command->add_option("--opset", a.options.opset, "version of ONNX's operators")
                       ->check(CLI::Range(oldest_opset, newest_opset))
                       ->capture_default_str();
     command->add_flag("--half", a.options.half,
