@@ -95,7 +95,22 @@ std::string reason() {
 Handle create_file(const fs::path& path) {
     const Handle access = lockless_access();
     H5Pset_libver_bounds(access.get(), H5F_LIBVER_V110, H5F_LIBVER_V110);
-    return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose};
+    const Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
+    H5Pset_obj_track_times(creation.get(), false);
+    return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose};
+}
+
+void create_groups(hid_t file, const std::string& dataset) {
+    const Handle creation(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
+    H5Pset_obj_track_times(creation.get(), false);
+    for (auto slash = dataset.find('/', 1); slash != std::string::npos;
+         slash = dataset.find('/', slash + 1)) {
+        const auto name = dataset.substr(0, slash);
+        if (H5Lexists(file, name.c_str(), H5P_DEFAULT) > 0) continue;
+        const Handle group(H5Gcreate2(file, name.c_str(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
+                           H5Gclose);
+        if (!group.valid()) return;  // the dataset's creation tells
+    }
 }
 
 Handle checked_creation(std::span<const hsize_t> chunk, int compression) {

@@ -56,6 +56,8 @@ Handle open_for_reading(const fs::path& path);
 /// An empty file for writing, in which HDF5 has a checksum on all that says where the data lie and what they are: the
 /// format of HDF5 1.10. Invalid where it cannot be made.
 Handle create_file(const fs::path& path);
+/// Those that a dataset of this name, "group/name", is to lie in, without the time of their making.
+void create_groups(hid_t file, const std::string& dataset);
 /// To create a dataset with: in chunks that have a checksum (Fletcher-32) each, packed by deflate where `compression` is a
 /// level over 0, and without the time of its making, so that the same data give the same file.
 Handle checked_creation(std::span<const hsize_t> chunk, int compression = 0);

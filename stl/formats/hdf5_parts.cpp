@@ -127,11 +127,10 @@ void RowWriter::create_dataset() {
     // Whole chunks are written once: without a cache they go straight to the file.
     const Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
     H5Pset_chunk_cache(access.get(), 1, 0, 1.0);
-    const Handle groups(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
-    H5Pset_create_intermediate_group(groups.get(), 1);
+    create_groups(file_.get(), layout_.dataset);
     const Handle space(H5Screate_simple(rank, size.data(), largest.data()), H5Sclose);
     const hid_t type = layout_.dtype == DType::u8 ? H5T_STD_U8LE : H5T_IEEE_F32LE;
-    dataset_ = Handle(H5Dcreate2(file_.get(), layout_.dataset.c_str(), type, space.get(), groups.get(),
+    dataset_ = Handle(H5Dcreate2(file_.get(), layout_.dataset.c_str(), type, space.get(), H5P_DEFAULT,
                                  creation.get(), access.get()),
                       H5Dclose);
     if (!dataset_.valid()) fail("{}: dataset '{}' cannot be made ({})", where_, layout_.dataset, reason());
