@@ -169,6 +169,8 @@ BenchCase make_save(const BenchOptions& options, Path path) {
     training->run = RunFolder::create(training->folder.path / "run", false);
     BenchCase made;
     made.path = path;
+    for (const auto& parameter : state.model->parameters())
+        made.bytes += 3 * static_cast<double>(parameter.nbytes());  // with Adam's two moments
     made.prepare = [training] { training->state.wait_for_checkpoints(); };
     made.run = [training, waits = path == Path::plain] {
         training->state.save_last(*training->run, 1);

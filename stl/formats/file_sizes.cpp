@@ -27,7 +27,7 @@ void FileSizes::require_whole() const {
         struct stat now {};
         if (::stat(path.c_str(), &now) != 0 || now.st_dev != device || now.st_ino != number) continue;
         if (now.st_size >= size) continue;
-        fail("{}: was cut short while it was read: {}, it had {}", path.string(),
+        fail("{}: cut short while it was being read: {} of {} are left", path.string(),
              bytes_text(static_cast<std::uint64_t>(now.st_size)),
              bytes_text(static_cast<std::uint64_t>(size)));
     }

@@ -253,7 +253,9 @@ void FileDecoder::measure_time() {
         backward_ = back ? backward_ + 1 : 0;
         stale_ = back && damaged_ > 0 && backward_ <= most_stale_in_a_row;
         const bool jumped = time_ > previous + longest_sure_pause && !is_pause(previous, raw);
-        if (!stale_ && timed_ && (jumped || time_ < previous - 1)) {
+        // Joined files begin again where the first one did.
+        const bool begins_again = raw < duration_ && time_ < previous - 3 * duration_;
+        if (!stale_ && timed_ && (jumped || begins_again || time_ < previous - 1)) {
             shift_ = raw - (previous + previous_duration);  // the clock jumped: go on from where we were
             time_ = raw - shift_;
             jumped_ = true;

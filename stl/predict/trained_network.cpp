@@ -3,6 +3,7 @@
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/checkpoint/infer.h"
 #include "stl/core/error.h"
+#include "stl/run/experiment.h"
 #include "stl/run/settings.h"
 
 namespace stl {
@@ -46,9 +47,15 @@ double fps_of(const Checkpoint& checkpoint) {
     return fps.is_number() ? std::max(0.0, fps.get<double>()) : 0;
 }
 
-/// Compares a run's experiment.json with what its checkpoint recorded. Files may have moved.
+/// Compares a run's experiment.json with what its checkpoint recorded. Files may have moved. An experiment that cannot be
+/// read is left to those who need it, whose errors say more.
 void warn_of_changes(const Json& experiment, Json trained, const fs::path& file, Reporter& reporter) {
     if (!trained.is_object() || !experiment.is_object()) return;
+    try {
+        load_experiment(file);
+    } catch (const Error&) {
+        return;
+    }
     auto now = experiment;
     for (auto* one : {&trained, &now}) for_each_path(*one, [](std::string& path) { path.clear(); });
     for (const auto& [key, was, is] : setting_changes(trained, now, Compared::earlier))

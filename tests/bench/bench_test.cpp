@@ -119,7 +119,7 @@ TEST(Bench, Fp16IsForInferenceOnAGpu) {
         EXPECT_THAT(test::error_of([&] { find_bench_work("infer").make(options, path); }),
                     testing::HasSubstr("precision fp16 needs a GPU"));
         EXPECT_THAT(test::error_of([&] { find_bench_work("train").make(options, path); }),
-                    testing::HasSubstr("fp16 is for inference"));
+                    testing::HasSubstr("fp16 is only for inference"));
     }
 }
 

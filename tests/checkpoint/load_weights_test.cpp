@@ -138,9 +138,8 @@ TEST(ReadOptimizer, OtherOptimizersAndSeveralGroupsAreRefusedOnlyWhenAskedFor) {
         out.json({{{"lr", 0.1}, {"params", {0}}}});
         out.end_dict();
     });
-    EXPECT_THAT(
-        error_of([&] { read_checkpoint(rmsprop); }),
-        HasSubstr("made.pth: optimizer.state[0]: 'square_avg': neither the state of Adam nor of SGD"));
+    EXPECT_THAT(error_of([&] { read_checkpoint(rmsprop); }),
+                HasSubstr("made.pth: optimizer.state[0]: 'square_avg': a state of neither Adam nor SGD"));
     EXPECT_EQ(read_checkpoint(rmsprop, false).state.size(), 1u);
 
     const auto groups = with_optimizer(folder, [](pickle::Writer& out) {

@@ -174,7 +174,7 @@ TEST(RoundTrip, WhatIsNoCheckpointSaysSo) {
     write_text(folder / "a.pth", "");
     EXPECT_THAT(error_of([&] { read_checkpoint(folder / "a.pth"); }), HasSubstr("a.pth: is empty"));
     write_text(folder / "a.pth", "hello");
-    EXPECT_THAT(error_of([&] { read_checkpoint(folder / "a.pth"); }), HasSubstr("a.pth: no checkpoint"));
+    EXPECT_THAT(error_of([&] { read_checkpoint(folder / "a.pth"); }), HasSubstr("a.pth: not a checkpoint"));
     write_text(folder / "a.safetensors", "hello");
     EXPECT_THAT(error_of([&] { read_checkpoint(folder / "a.safetensors"); }),
                 HasSubstr("a.safetensors: not a safetensors"));

@@ -88,7 +88,7 @@ TEST(Json, WhatIsNoUtf8IsReplaced) {
 }
 
 TEST(Json, KeysStandOnce) {
-    EXPECT_THAT(parse_error(R"({"a": 1, "a": 2})"), HasSubstr("a.json: key 'a' stands twice"));
+    EXPECT_THAT(parse_error(R"({"a": 1, "a": 2})"), HasSubstr("a.json: key 'a' appears twice"));
     EXPECT_NO_THROW(parse_json(R"({"a": {"b": 1}, "c": {"b": 1}})", "a.json"));
 }
 

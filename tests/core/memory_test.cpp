@@ -32,7 +32,7 @@ class AvailableMemoryTest : public testing::Test {
 TEST_F(AvailableMemoryTest, IsTheMachinesWhereNothingElseBoundsIt) {
     write("proc/self/cgroup", "0::/\n");
     EXPECT_EQ(found().bytes, 4096 * mib);
-    EXPECT_EQ(found().limit, "the machine's");
+    EXPECT_EQ(found().limit, "the machine's memory");
 }
 
 TEST_F(AvailableMemoryTest, IsWhatTheContainersLimitLeaves) {
@@ -40,11 +40,11 @@ TEST_F(AvailableMemoryTest, IsWhatTheContainersLimitLeaves) {
     write("sys/fs/cgroup/memory.max", "536870912\n");
     write("sys/fs/cgroup/memory.current", "209715200\n");
     EXPECT_EQ(found().bytes, 312 * mib);
-    EXPECT_EQ(found().limit, "the container's");
+    EXPECT_EQ(found().limit, "the container's memory");
     write("sys/fs/cgroup/memory.stat", "anon 1\ninactive_file 104857600\nactive_file 5\n");
     EXPECT_EQ(found().bytes, 412 * mib) << "file caches are given back";
     write("sys/fs/cgroup/memory.max", "max\n");
-    EXPECT_EQ(found().limit, "the machine's");
+    EXPECT_EQ(found().limit, "the machine's memory");
 }
 
 TEST_F(AvailableMemoryTest, IsTheLeastOfAllGroupsAroundTheProcess) {

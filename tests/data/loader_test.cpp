@@ -182,7 +182,7 @@ TEST(Loader, TooFewSequencesAreRefused) {
     const Counting data(3);
     EXPECT_THAT(test::error_of([&] { Loader(data, {.batch_size = 4, .drop_last = true}); }),
                 HasSubstr("3 sequences make no batch of 4"));
-    EXPECT_THAT(test::error_of([&] { Loader(data, {.batch_size = 0}); }), HasSubstr("a batch of 0"));
+    EXPECT_THAT(test::error_of([&] { Loader(data, {.batch_size = 0}); }), HasSubstr("batch size 0"));
 }
 
 }  // namespace

@@ -127,7 +127,7 @@ TEST(Npy, AFileThatIsCutShortWhileItIsReadIsNoticed) {
     const auto reader = open_sequences(file.string());
     EXPECT_NO_THROW(read_all(*reader));
     fs::resize_file(file, fs::file_size(file) - 10);  // the rest of its page reads as zeros
-    EXPECT_THAT(error_of([&] { read_all(*reader); }), HasSubstr("a.npy: was cut short while it was read"));
+    EXPECT_THAT(error_of([&] { read_all(*reader); }), HasSubstr("a.npy: cut short while it was being read"));
 }
 
 }  // namespace

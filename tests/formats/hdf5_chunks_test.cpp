@@ -74,8 +74,9 @@ TEST(Chunks, OfMoreThanTheDatasetAreRefused) {
         H5Pclose(creation);
         H5Sclose(space);
         H5Fclose(file);
-        EXPECT_THAT(error_of([&] { open_sequences(path.string()); }),
-                    HasSubstr("a.h5: dataset 'sequences': chunks of 256.0 MiB for 4 bytes of values"));
+        EXPECT_THAT(
+            error_of([&] { open_sequences(path.string()); }),
+            HasSubstr("a.h5: dataset 'sequences': damaged: chunks of 256.0 MiB for only 4 bytes of values"));
     }
 }
 

@@ -347,8 +347,9 @@ TEST(FilesCutShort, AreNoticedWhileTheyAreRead) {
         std::vector<float> row(one);
         reader->read(1, 1, row);
         fs::resize_file(part, fs::file_size(part) - one / 2);
-        EXPECT_THAT(error_of([&] { reader->read(1, 1, row); }),
-                    AllOf(HasSubstr(part.filename().string()), HasSubstr("was cut short while it was read")))
+        EXPECT_THAT(
+            error_of([&] { reader->read(1, 1, row); }),
+            AllOf(HasSubstr(part.filename().string()), HasSubstr("cut short while it was being read")))
             << file;
     };
     {

@@ -128,9 +128,9 @@ TEST(Sequences, DoubtfulAxesAreRefused) {
     };
     EXPECT_THAT(
         refusal({2, 4, 8, 8, 1}, DType::f32),
-        HasSubstr(
-            "a.npy: shape [2, 4, 8, 8, 1] looks as if channels came last; say which axis is which, e.g. "
-            "--layout NTHWC (or NTCHW)"));
+        HasSubstr("a.npy: shape [2, 4, 8, 8, 1] looks as if the channels came last; give the order of the "
+                  "axes, e.g. "
+                  "--layout NTHWC (or NTCHW)"));
     EXPECT_THAT(refusal({2, 4, 8, 8, 3}, DType::f64), HasSubstr("--layout NTHWC"));
     EXPECT_THAT(refusal({20, 8, 8, 3}, DType::u8), HasSubstr("--layout THWC (or TNHW)"));
     EXPECT_EQ(open_sequences(zeros(folder / "a.npy", {2, 4, 8, 8, 1}, DType::f32), {.layout = "NTHWC"})
@@ -327,9 +327,10 @@ TEST(Sequences, RangesAreChecked) {
     for (const auto* file : {"h5py.h5", "ntchw_u8.npy"}) {
         const auto reader = open_sequences(stored(file));
         std::vector<float> room(2 * 4 * 2 * 5 * 6);
-        EXPECT_THAT(error_of([&] { reader->read(2, 2, room); }), HasSubstr("rows 2 to 4 of 3 sequences"));
+        EXPECT_THAT(error_of([&] { reader->read(2, 2, room); }),
+                    HasSubstr("rows 2 to 4 requested, but there are 3 sequences"));
         EXPECT_THAT(error_of([&] { reader->read(-1, 2, room); }), HasSubstr("rows -1"));
-        EXPECT_THAT(error_of([&] { reader->read(0, 1, room); }), HasSubstr("room for 480 values"));
+        EXPECT_THAT(error_of([&] { reader->read(0, 1, room); }), HasSubstr("buffer for 480 values"));
     }
 }
 

@@ -150,7 +150,7 @@ TEST(Hdf5Array, RowsTextsAndMistakes) {
     EXPECT_THAT(hdf5_dataset_names(path), ElementsAre("a", "one"));
     EXPECT_THAT(read_hdf5_texts(path, "one"), ElementsAre("5"));
     EXPECT_THAT(error_of([&] { Hdf5Array(path, "b"); }), HasSubstr("no dataset 'b'"));
-    EXPECT_THAT(error_of([&] { Hdf5Array(path, "one"); }), HasSubstr("one value, expected an array"));
+    EXPECT_THAT(error_of([&] { Hdf5Array(path, "one"); }), HasSubstr("a scalar, expected an array"));
     EXPECT_THAT(error_of([&] { Hdf5Array(folder / "none.h5", "b"); }), HasSubstr("none.h5: no such file"));
 }
 

@@ -272,7 +272,7 @@ TEST(Hdf5Writer, GrowsAndMarksSplits) {
     EXPECT_THAT(error_of([&] { empty->finish(); }), HasSubstr("0 of some sequences"));
     EXPECT_THAT(
         error_of([&] { create_sequences((folder / "c.npy").string(), unknown_count, sequence_shape, {}); }),
-        HasSubstr("expected a .h5 file"));
+        HasSubstr("this must be a .h5 file"));
 }
 
 TEST(NpyWriter, WritesMovingMnistsLayout) {

@@ -186,7 +186,7 @@ TEST(MovingGlyphs, ThreadsAndLayoutsGiveTheSamePixels) {
         }
     std::vector<std::uint8_t> small(100);
     EXPECT_THAT(error_of([&] { render_sequences(plans, {}, glyphs, sequence_major({}), 1, small); }),
-                HasSubstr("room for 100"));
+                HasSubstr("the buffer has 100"));
 }
 
 /// What the reference's get_random_trajectory gives: uniform starts and directions, `step` of the free way a

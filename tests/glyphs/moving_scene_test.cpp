@@ -158,7 +158,8 @@ TEST_F(CifarScene, ThreadsMakeNoDifference) {
     it.render(plans, 1, one);
     it.render(plans, 5, many);
     EXPECT_EQ(one, many);
-    EXPECT_THAT(error_of([&] { it.render(plans, 2, std::span(one).first(5)); }), HasSubstr("room for 5"));
+    EXPECT_THAT(error_of([&] { it.render(plans, 2, std::span(one).first(5)); }),
+                HasSubstr("the buffer has 5"));
 }
 
 TEST_F(CifarScene, EveryPictureIsDrawnAsOften) {

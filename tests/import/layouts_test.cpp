@@ -123,7 +123,8 @@ TEST(Layouts, UnknownOnesAndFoldersAreNamed) {
     EXPECT_THAT(error_of([&] { import_layout(o, notes); }),
                 AllOf(HasSubstr("none: no such folder"), HasSubstr("dataset.npz")));
     o.variable = "t2m";
-    EXPECT_THAT(error_of([&] { import_layout(o, notes); }), HasSubstr("taxibj has neither variables"));
+    EXPECT_THAT(error_of([&] { import_layout(o, notes); }),
+                HasSubstr("--variable and --first-year do not apply to taxibj"));
 }
 
 TEST(Layouts, SequencesEndWithTheRun) {
@@ -515,7 +516,7 @@ TEST_F(KittiLayout, FilmsOfTheAuthors) {
     write_file(in("caltech/set06/V000.seq"), test::seq({pictures[0] + std::string(50, 'x')}, 60));
     EXPECT_THAT(error(short_ones()), HasSubstr("V000.seq: damaged after picture 1"));
     write_file(in("caltech/set06/V000.seq"), test::seq({"no picture at all"}));
-    EXPECT_THAT(error(short_ones()), HasSubstr("V000.seq: holds no JPEG"));
+    EXPECT_THAT(error(short_ones()), HasSubstr("V000.seq: no JPEG follows the header"));
     write_file(in("caltech/set06/V000.seq"), "short");
     EXPECT_THAT(error(short_ones()), HasSubstr("V000.seq: not a Norpix .seq file"));
 }
@@ -687,7 +688,7 @@ TEST_F(WeatherLayout, UnitsOfVariableLengthCountMoreThanTheFilesName) {
     fs::remove(folder_ / "out.h5");
     Hdf5File(file(2013), H5F_ACC_RDWR).attribute("time", "units", "hours since \xff");
     EXPECT_THAT(error(short_ones()),
-                HasSubstr("dataset 'time': its attribute 'units' is not a text in UTF-8"));
+                HasSubstr("dataset 'time': its attribute 'units' is not a UTF-8 string"));
 }
 
 TEST_F(WeatherLayout, PackedValuesAreUnpacked) {

@@ -42,15 +42,15 @@ class InputFileTest : public ::testing::Test {
 TEST_F(InputFileTest, AnHlsPlaylistIsReportedAsOne) {
     playlist("clip.m3u8");
     playlist("clip.mp4");
-    EXPECT_THAT(refusal("clip.mp4"), HasSubstr("is an HLS playlist, which names other files"));
-    EXPECT_THAT(refusal("clip.m3u8"), HasSubstr("is an HLS playlist, which names other files"));
+    EXPECT_THAT(refusal("clip.mp4"), HasSubstr("is an HLS playlist, which refers to other files"));
+    EXPECT_THAT(refusal("clip.m3u8"), HasSubstr("is an HLS playlist, which refers to other files"));
     EXPECT_EQ(frames_allowed("clip.m3u8"), 10U);
 }
 
 TEST_F(InputFileTest, AListOfClipsIsReportedAsOne) {
     clip("part.mp4");
     write_text(file("clip.mp4"), "ffconcat version 1.0\nfile part.mp4\nfile part.mp4\n");
-    EXPECT_THAT(refusal("clip.mp4"), HasSubstr("is a list of clips (ffconcat), which names other files"));
+    EXPECT_THAT(refusal("clip.mp4"), HasSubstr("is a list of clips (ffconcat), which refers to other files"));
     EXPECT_EQ(frames_allowed("clip.mp4"), 20U);
 }
 

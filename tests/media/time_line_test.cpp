@@ -137,7 +137,7 @@ TEST_F(TimeLine, ASecondFilmBehindTheFirstIsTold) {
         const Told told = told_by(file("two-" + name));
         EXPECT_EQ(told.damage.second_film, std::ssize(bytes)) << name;
         EXPECT_THAT(to_string(told.damage, name),
-                    HasSubstr(fmt::format("{} bytes behind the film's end", bytes.size())));
+                    HasSubstr(fmt::format("{} bytes after the end of the video", bytes.size())));
         write_text(file("tail-" + name), bytes + std::string(100, '\0'));
         EXPECT_EQ(told_by(file("tail-" + name)).damage.second_film, 0) << name;
     }

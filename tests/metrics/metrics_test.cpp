@@ -261,7 +261,7 @@ TEST(Metrics, SayWhatDoesNotFit) {
                 HasSubstr("prediction [1, 2, 3, 8, 8] and truth [1, 2, 3, 8, 9]"));
     EXPECT_THAT(error_of([&] { MetricAccumulator().add(x[0], x[0]); }), HasSubstr("[B,T,C,H,W]"));
     EXPECT_THAT(error_of([&] { MetricAccumulator().add(x.to(torch::kInt32), x); }),
-                HasSubstr("floating point"));
+                HasSubstr("floating-point values"));
     EXPECT_THAT(error_of([] { MetricAccumulator().value(); }), HasSubstr("no sequences"));
     EXPECT_THAT(error_of([&] {
                     MetricAccumulator metrics;
@@ -274,7 +274,8 @@ TEST(Metrics, SayWhatDoesNotFit) {
     EXPECT_THAT(error_of([&] { MetricAccumulator(two_names).add(x, x); }), HasSubstr("3 channels"));
     MetricOptions only_mean;
     only_mean.mean = 0.5;
-    EXPECT_THAT(error_of([&] { MetricAccumulator{only_mean}; }), HasSubstr("belong together"));
+    EXPECT_THAT(error_of([&] { MetricAccumulator{only_mean}; }),
+                HasSubstr("mean and std require each other"));
     EXPECT_THAT(error_of([] { parse_ssim_mode("gauss"); }), HasSubstr("openstl or standard"));
 }
 

@@ -223,7 +223,7 @@ TEST(SimVPOptions, NamesSizesThatATranslatorCanNotHave) {
     EXPECT_EQ(check_message("incepu", [](auto& o) { o.frames = 5, o.hid_S = 6; }),
               "a.json: model.hid_S: 5 frames of 6 are 30 channels, not divisible by 8 (groups)");
     EXPECT_EQ(check_message("gsta", [](auto& o) { o.hid_T = 4, o.mlp_ratio = 0.2; }),
-              "a.json: model.mlp_ratio: 0.2 of 4 channels is less than one hidden channel");
+              "a.json: model.mlp_ratio: 0.2 times 4 channels is less than one hidden channel");
     EXPECT_EQ(check_message("incepu", [](auto& o) { o.mlp_ratio = 0.001; }), "no error");
     EXPECT_EQ(check_message("gsta", [](auto& o) { o.hid_S = 7; }),
               "a.json: model.hid_S: 7 is odd (GroupNorm has 2 groups)");
@@ -245,7 +245,7 @@ TEST(BatchNorm2d, RefusesToTrainOnOneValueAChannel) {
     norm->train();
     EXPECT_NE(message_of([&] {
                   norm->forward(torch::ones({1, 3, 1, 1}));
-              }).find("one value a channel ([1, 3, 1, 1])"),
+              }).find("one value per channel ([1, 3, 1, 1])"),
               std::string::npos);
     EXPECT_EQ(norm->num_batches_tracked.item<std::int64_t>(), 0);
     norm->forward(torch::ones({2, 3, 1, 1}));

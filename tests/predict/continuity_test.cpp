@@ -70,19 +70,6 @@ void a_pause(const fs::path& path) {
     for (int k = 0; k < 15; ++k) made.times.push_back(100 * k + (k < 10 ? 0 : 30000));
     test::write_clip(path, "matroska", made);
 }
-void lost_by_the_container(const fs::path& path) {
-    test::TimedClip made{{}, 100, 10, 0};
-    for (int k = 0; k < 24; ++k) made.times.push_back(100 * k);
-    test::write_clip(path, "matroska", made);
-    std::string bytes = read_text(path);
-    std::size_t at = 0;
-    for (int k = 0; k < 13; ++k) {
-        at = bytes.find("\x89PNG", at + 1);
-        if (k >= 10) std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(at) - 6, 6, '\0');
-    }
-    write_text(path, bytes);
-}
-
 struct Gap {
     const char* name;
     Make make;
@@ -200,8 +187,7 @@ INSTANTIATE_TEST_SUITE_P(Readers, Continuity,
                                          Gap{"DamagedPicture", damaged_picture},
                                          Gap{"UnknownKind", unknown_kind},
                                          Gap{"JoinedFiles", joined_files, "in.mkv"},
-                                         Gap{"Pause", a_pause, "in.mkv"},
-                                         Gap{"LostByTheContainer", lost_by_the_container, "in.mkv"}),
+                                         Gap{"Pause", a_pause, "in.mkv"}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -250,7 +250,7 @@ TEST(Comparison, RefusesWhatDoesNotFitTogether) {
     EXPECT_THAT(error_of([&] { Comparison(e.sequences, Example::shape, options); }),
                 HasSubstr("can't be shown"));
     EXPECT_THAT(error_of([&] { Comparison(e.sequences, Example::shape, {}).frame(5); }),
-                HasSubstr("frame 5 of 5"));
+                HasSubstr("frame 5 does not exist, there are 5"));
     e.sequences[1].models[0].mse = {1};
     EXPECT_THAT(error_of([&] { Comparison(e.sequences, Example::shape, {}); }),
                 HasSubstr("1 scores for 3 frames"));

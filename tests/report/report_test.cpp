@@ -162,7 +162,7 @@ TEST(Report, RefusesWhatIsNoRecord) {
     EXPECT_TRUE(read_records(folder / "nothing").empty());
     EXPECT_THAT(error_of([&] { make_tables(records, experiments, "minst"); }), HasSubstr("data set 'minst'"));
     testing::write_small_run(folder / "run");
-    EXPECT_THAT(error_of([&] { read_run_record(folder / "run"); }), HasSubstr("not evaluated yet"));
+    EXPECT_THAT(error_of([&] { read_run_record(folder / "run"); }), HasSubstr("has not been evaluated yet"));
     write_json(folder / "run/evaluation.json", record("a", 26, 1).document);
     EXPECT_EQ(read_run_record(folder / "run/.").name, "run");
 }

@@ -70,7 +70,7 @@ Json another(const std::string& key, const Json& value) {
 }
 
 TEST_F(ExperimentTest, EveryKeyOfTrainIsReadAndWritten) {
-    auto e = load(simple_, {"train.steps=7", "train.init=a.pth"});
+    auto e = load(simple_, {"train.steps=7", "train.init=a.pth", "train.ema=0.5", "train.patience=3"});
     auto changed = write_options(e.train);
     std::set<std::string> written, listed;
     for (auto& [key, value] : changed.items()) {
@@ -224,7 +224,7 @@ TEST_F(ExperimentTest, RefusesWithTheKeyTheFileAndTheNearestName) {
                 ThrowsMessage<Error>("--set tarin.lr=1: unknown key (did you mean 'train'?)"));
     EXPECT_THAT([&] { load("{"); }, ThrowsMessage<Error>(HasSubstr("a.json: line 1: not valid JSON")));
     EXPECT_THAT([&] { load(R"({"base": "none.json"})"); }, ThrowsMessage<Error>(HasSubstr("does not exist")));
-    EXPECT_THAT([&] { load(R"({"base": "a.json"})"); }, ThrowsMessage<Error>(HasSubstr("a circle?")));
+    EXPECT_THAT([&] { load(R"({"base": "a.json"})"); }, ThrowsMessage<Error>(HasSubstr("a cycle?")));
     EXPECT_THAT([&] { load(R"({"train": {"lr": 1, "lr": 2}})"); }, ThrowsMessage<Error>(HasSubstr("twice")));
 }
 

@@ -40,7 +40,7 @@ TEST(Precision, OnAGpuIsTheOneThatIsAskedFor) {
     }
     EXPECT_THAT(
         error_of([] { resolve_precision(Precision::fp16, Work::training, torch::kCUDA, Path::fast); }),
-        HasSubstr("fp16 is for inference"));
+        HasSubstr("fp16 is only for inference"));
 }
 
 TEST(Precision, OnACpuIsFp32WhereItHasNoOther) {

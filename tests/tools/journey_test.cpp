@@ -206,7 +206,8 @@ TEST_F(JourneyTest, WrongCommandsAreRefusedInOneLine) {
     refused("predict --input a.h5 --output b.h5", 2, "RUN or CHECKPOINT");
     refused("predict run --input a.h5 --output b.h5 --stream 1", 2, "--stream is for videos");
     refused("predict run --input a.mp4 --output b.h5 --layout NTCHW", 2, "--layout is for sequence files");
-    refused("generate mmnist --sequences 1 --output a.npy --compress 1", 2, "--compression goes with .h5");
+    refused("generate mmnist --sequences 1 --output a.npy --compress 1", 2,
+            "--compression applies only to .h5");
     good("generate mmnist --split test --sequences 1 --output s.h5 --seed 18446744073709551615");
     for (const std::string beyond : {"18446744073709551616", "99999999999999999999"})
         refused("generate mmnist --output b.h5 --seed " + beyond, 2, "--seed: " + beyond + " is too large");
@@ -438,7 +439,7 @@ TEST_F(JourneyTest, HelpIsInGroups) {
             EXPECT_EQ(heading == "Options:", text.find("--help") != std::string::npos) << name << text;
         }
     }
-    EXPECT_EQ(commands, 15);
+    EXPECT_EQ(commands, 16);
     EXPECT_GT(options, 100);
 }
 
@@ -468,7 +469,7 @@ TEST_F(JourneyTest, TheDoctorTellsWhichInstructionsAreUsed) {
 TEST_F(JourneyTest, WithoutBfloat16TrainingIsInFp32AndSaysSo) {
     if (cpu::available_isas().back() == cpu::Isa::plain) GTEST_SKIP() << "holds a processor to AVX2";
     const EnvironmentVariable some("ATEN_CPU_CAPABILITY", "avx2");
-    EXPECT_THAT(good("doctor").out, HasSubstr("no bfloat16 arithmetic: prediction and training asked for"));
+    EXPECT_THAT(good("doctor").out, HasSubstr("no bfloat16 arithmetic; recommended: fp32"));
     const auto told =
         good("train tiny.json --run run --device cpu --set train.steps=2 --set train.precision=bf16");
     EXPECT_THAT(told.err, HasSubstr("no bfloat16 arithmetic; training in fp32"));

@@ -87,7 +87,7 @@ TEST_F(RangeJourney, PicturesAreBroughtToIt) {
     fs::create_directories(folder_ / "clip");
     for (int k = 0; k < 3; ++k) write_png(folder_ / fmt::format("clip/{}.png", k), Image(16, 16, 1, 43));
     const auto outcome = good("predict run --input clip --output clip.h5");
-    EXPECT_THAT(outcome.err, HasSubstr("black and white of 8-bit frames are taken as 250 to 310"));
+    EXPECT_THAT(outcome.err, HasSubstr("8-bit frames are scaled to 250 to 310 (black to white)"));
     const auto mean = json("inspect clip.h5 --json")["statistics"]["mean"].get<double>();
     EXPECT_GT(mean, 230);
     EXPECT_LT(mean, 330);

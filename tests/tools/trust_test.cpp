@@ -41,7 +41,7 @@ TEST_F(TrustTest, ARunIsRepeatedToTheLastBit) {
     const auto again = good("train --repeat r/");
     EXPECT_THAT(again.err, HasSubstr("the same losses as in r, bit for bit"));
     EXPECT_TRUE(fs::exists(folder_ / "r-repeat/checkpoints/last.pth"));
-    refused("train", 2, "EXPERIMENT is missing (or --repeat RUN)");
+    refused("train", 2, "EXPERIMENT is required (or --data FILE, or --repeat RUN)");
     refused("train tiny.json --repeat r", 2, "--repeat repeats a run with its own experiment");
     refused("train --repeat tiny.json", 1, "tiny.json: not a run folder");
 }

@@ -204,7 +204,7 @@ TEST_F(VideoJourneyTest, OnesOwnClipsNeedNoExperimentFile) {
         good("train --data clips.h5 --scale small --device cpu --set train.steps=4 --set train.threads=1")
             .err;
     EXPECT_THAT(told, HasSubstr("clips.h5: "));
-    EXPECT_THAT(told, HasSubstr("to the end"));
+    EXPECT_THAT(told, HasSubstr("2 epochs of 2 steps"));
     const auto experiment = read_json(folder_ / "runs/clips/experiment.json");
     EXPECT_EQ(experiment["dataset"]["path"], (folder_ / "clips.h5").string());
     EXPECT_EQ(experiment["dataset"]["input_frames"], 4);
@@ -215,7 +215,7 @@ TEST_F(VideoJourneyTest, OnesOwnClipsNeedNoExperimentFile) {
         good("train --data clips.h5 --run timed --device cpu --set train.steps=1 --set train.threads=1").err,
         HasSubstr("scale small: about"));
     refused("train --data clips.h5 clips.json", 2, "--data");
-    refused("train --scale small clips.json", 2, "--scale is for --data");
+    refused("train --scale small clips.json", 2, "--scale requires --data");
     refused("train", 2, "EXPERIMENT is required");
     refused("train --data clips/test.mp4", 1, "test.mp4");
     refused("import runs/clips --output a.h5", 1, "it is a run");
@@ -298,7 +298,8 @@ TEST_F(VideoJourneyTest, BadVideosAreRefusedInOneLine) {
                 "huge.png: not one frame can be decoded (Picture size 1048576x1048576 is invalid)");
         refused(with("nothing"), 1, "nothing");
     }
-    refused("predict run --input one.mp4 --output out.mp4", 1, "one.mp4: 1 frame, the model expects 4");
+    refused("predict run --input one.mp4 --output out.mp4", 1,
+            "one.mp4: 1 frame at 12 frames per second (--fps chooses another rate), the model expects 4");
     refused("predict run --input clips.h5 --output out.mp4 --full-size", 2, "--full-size is for videos");
     refused("predict run --input clips.h5 --output out.mp4 --every 2", 2, "--every is for videos");
     refused("predict run --input clips/test.mp4 --output out.txt", 1, "expected .h5, .npy, .mp4");

@@ -171,7 +171,7 @@ std::string products_text(const Json& products) {
 
 void print_report(const Json& report, Console& console) {
     const auto line = [&](const std::string& key, const std::string& value) {
-        console.print(fmt::format("{:<13}{}", key, value));
+        console.print(fmt::format("{:<16}{}", key, value));
     };
     line("stl",
          fmt::format("{} ({})", report["stl"].get<std::string>(), report["revision"].get<std::string>()));

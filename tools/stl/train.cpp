@@ -207,6 +207,7 @@ void add_train(CLI::App& app, Console& console) {
     auto* experiment =
         command->add_option("EXPERIMENT", arguments->experiment,
                             "experiment file, or one of the benchmark's by name, e.g. mmnist/gsta");
+    begin_group(*command, "Data");
     command
         ->add_option("--data", arguments->data,
                      "FILE[:DATASET] of your own sequences (stl import): train a network on them without an "
