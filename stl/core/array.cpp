@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include <cmath>
+
 #include "stl/core/error.h"
 
 namespace stl {
@@ -63,6 +65,18 @@ const char* dtype_name(DType type) {
             return "float64";
     }
     return "?";
+}
+
+double half_to_double(std::uint16_t bits) {
+    const int exponent = bits >> 10 & 0x1f;
+    const double mantissa = bits & 0x3ff;
+    double value = 0;
+    if (exponent == 31) {
+        value = mantissa == 0 ? HUGE_VAL : NAN;
+    } else {
+        value = exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(mantissa + 1024, exponent - 25);
+    }
+    return bits >> 15 ? -value : value;
 }
 
 std::string to_string(const Shape& shape) {

@@ -16,6 +16,9 @@ bool is_float(DType type);
 /// "uint8", "float32", ...
 const char* dtype_name(DType type);
 
+/// The value of a half-precision number (IEEE 754 binary16).
+double half_to_double(std::uint16_t bits);
+
 using Shape = std::vector<std::int64_t>;
 
 /// "[10, 1, 64, 64]"

@@ -220,6 +220,16 @@ void require_readable_file(const fs::path& path) {
     const Descriptor fd(path, O_RDONLY);
 }
 
+std::string start_of_file(const fs::path& path, std::size_t count) {
+    std::error_code ec;
+    if (!fs::is_regular_file(path, ec)) return "";
+    std::ifstream in(path, std::ios::binary);
+    std::string start(count, '\0');
+    in.read(start.data(), static_cast<std::streamsize>(count));
+    start.resize(static_cast<std::size_t>(in.gcount()));
+    return start;
+}
+
 std::string read_text(const fs::path& path, std::uint64_t limit) {
     require_no_folder(path);
     const Descriptor fd(path, O_RDONLY);

@@ -24,6 +24,9 @@ void require_regular_file(const fs::path& path);
 /// The same, and Error if it cannot be opened.
 void require_readable_file(const fs::path& path);
 
+/// The first `count` bytes of a file, or as many as it has; none of what is not a regular file or cannot be read.
+std::string start_of_file(const fs::path& path, std::size_t count);
+
 /// The whole file as text; it may be a pipe. Error if it can't be read, or holds more than `limit` bytes.
 std::string read_text(const fs::path& path, std::uint64_t limit = std::uint64_t{1} << 30);
 

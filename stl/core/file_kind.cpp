@@ -1,7 +1,6 @@
 #include "stl/core/file_kind.h"
 
 #include <algorithm>
-#include <fstream>
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
@@ -10,17 +9,6 @@ namespace stl {
 namespace {
 
 constexpr std::size_t looked_at = 512;
-
-/// The first bytes of a file; empty where there are none to be had.
-std::string start_of(const fs::path& path) {
-    std::error_code ec;
-    if (!fs::is_regular_file(path, ec)) return "";
-    std::ifstream in(path, std::ios::binary);
-    std::string start(looked_at, '\0');
-    in.read(start.data(), looked_at);
-    start.resize(static_cast<std::size_t>(in.gcount()));
-    return start;
-}
 
 /// By the name of its first entry, from byte 30 on.
 FileKind kind_of_zip(std::string_view start) {
@@ -62,7 +50,7 @@ std::string stand_in(std::span<const std::byte> start) {
 }
 
 void refuse_stand_in(const fs::path& path) {
-    const auto start = start_of(path);
+    const auto start = start_of_file(path, looked_at);
     if (const auto what = stand_in(std::as_bytes(std::span(start))); !what.empty())
         fail("{}: {}", path.string(), what);
 }
@@ -71,7 +59,7 @@ FileKind kind_of_file(const fs::path& path) {
     std::error_code ec;
     if (fs::is_directory(path, ec))
         return fs::is_regular_file(path / "experiment.json", ec) ? FileKind::run : FileKind::unknown;
-    const auto text = start_of(path);
+    const auto text = start_of_file(path, looked_at);
     const std::string_view start(text);
     if (start.starts_with("PK\x03\x04")) return kind_of_zip(start);
     if (start.starts_with("\x89HDF\r\n\x1a\n") || start.starts_with("\x93NUMPY")) return FileKind::sequences;

@@ -153,6 +153,10 @@ void write_json(const fs::path& path, const Json& json, bool replace) {
     write_text(path, to_text(json) + "\n", replace);
 }
 
+Json value_of(const Json& json, const char* key) {
+    return json.is_object() ? json.value(key, Json()) : Json();
+}
+
 std::string key_path(const std::string& where, const std::string& key) {
     return where + (where.find(": ") == std::string::npos ? ": " : ".") + key;
 }

@@ -30,6 +30,9 @@ std::string to_line(const Json& json);
 /// Writes indented JSON atomically.
 void write_json(const fs::path& path, const Json& json, bool replace = true);
 
+/// The value under `key`; null if there is none, or `json` is not an object. For what any program may have written.
+Json value_of(const Json& json, const char* key);
+
 /// "a.json: model" and "hid_T" -> "a.json: model.hid_T"; "a.json" and "model" -> "a.json: model".
 std::string key_path(const std::string& where, const std::string& key);
 

@@ -20,14 +20,6 @@ Index rounded_up(Index n, Index step) {
     return (n + step - 1) / step * step;
 }
 
-int panels(int columns) {
-    return (columns + panel_columns - 1) / panel_columns;
-}
-
-int columns_of(int panel, int columns) {
-    return std::min(panel_columns, columns - panel * panel_columns);
-}
-
 // Forward. A group of a picture is laid out with zeros around it: a filter line's pixels and channels are then
 // contiguous, and the convolution is a product with one tap a filter line.
 
@@ -61,7 +53,7 @@ class GroupOfPicture {
         const int together = lines_together(s_);
         for (int line = 0; line < s_.height; line += together) {
             const int lines = std::min(together, s_.height - line);
-            for (int panel = 0; panel < panels(s_.outputs); ++panel) multiply(line, lines, panel);
+            for (int panel = 0; panel < panel_count(s_.outputs); ++panel) multiply(line, lines, panel);
             round(line, lines);
         }
     }
@@ -86,9 +78,9 @@ class GroupOfPicture {
         p.tap_count = s_.kernel;
         p.depth = s_.kernel * plane_.pixel();
         const Index depth = Index{p.tap_count} * p.depth;
-        p.w = c_.filters + (Index{group_} * panels(s_.outputs) + panel) * depth * panel_columns;
+        p.w = c_.filters + (Index{group_} * panel_count(s_.outputs) + panel) * depth * panel_columns;
         p.rows = s_.width;
-        p.columns = columns_of(panel, s_.outputs);
+        p.columns = panel_width(panel, s_.outputs);
         p.lines = lines;
         p.a_line = plane_.line();
         p.out = sums_ + panel * panel_columns;
@@ -152,7 +144,7 @@ class GroupOfPart {
           planes_(s_),
           turned_(f.scratch + size(thread_index()) * f.scratch_floats()),
           grads_(turned_ + s_.kernel * planes_.shift),
-          ones_(grads_ + panels(s_.outputs) * planes_.panel),
+          ones_(grads_ + panel_count(s_.outputs) * planes_.panel),
           sums_(sums) {
         auto* one = reinterpret_cast<std::uint16_t*>(ones_);
         constexpr std::uint16_t one_in_bfloat16 = 0x3f80;
@@ -166,7 +158,7 @@ class GroupOfPart {
             for (int line = 0; line < s_.height; line += planes_.together) {
                 const int lines = std::min(planes_.together, s_.height - line);
                 const bool is_first = picture == first_ && line == 0;
-                for (int panel = 0; panel < panels(s_.outputs); ++panel) {
+                for (int panel = 0; panel < panel_count(s_.outputs); ++panel) {
                     for (int kx = 0; kx < s_.kernel; ++kx) add(line, lines, panel, kx, is_first);
                     if (f_.bias_out) add_to_bias(line, lines, panel, is_first);
                 }
@@ -210,13 +202,13 @@ class GroupOfPart {
         const auto* from = f_.grad + Index{picture} * s_.pixels() * pixel + group_ * s_.outputs;
         const bool dense = s_.width == 2 * planes_.line;  // no gaps behind the lines
         const int runs = dense ? 1 : s_.height;
-        for (int panel = 0; panel < panels(s_.outputs); ++panel) {
+        for (int panel = 0; panel < panel_count(s_.outputs); ++panel) {
             for (int y = 0; y < runs; ++y) {
                 kernels_.pair_columns(
                     {.in = from + Index{y} * s_.width * pixel + panel * panel_columns,
                      .in_row = pixel,
                      .rows = s_.pixels() / runs,
-                     .columns = columns_of(panel, s_.outputs),
+                     .columns = panel_width(panel, s_.outputs),
                      .out = grads_ + panel * planes_.panel + y * planes_.line * panel_columns,
                      .out_row = panel_columns});
             }
@@ -251,7 +243,7 @@ class GroupOfPart {
         Product p{.precision = Type::bfloat16};
         p.depth = lines * static_cast<int>(planes_.line);
         p.w = grads_ + panel * planes_.panel + line * planes_.line * panel_columns;
-        p.columns = columns_of(panel, s_.outputs);
+        p.columns = panel_width(panel, s_.outputs);
         p.out_row = s_.outputs;
         return p;
     }
@@ -278,7 +270,7 @@ class GroupOfPart {
 std::size_t Filters::packed_floats() const {
     const auto& s = shape;
     const int in = turned ? s.outputs : s.inputs, out = turned ? s.inputs : s.outputs;
-    return size(Index{s.groups} * panels(out) * s.kernel * s.kernel * (in / 2) * panel_columns);
+    return size(Index{s.groups} * panel_count(out) * s.kernel * s.kernel * (in / 2) * panel_columns);
 }
 
 void Filters::pack(const Kernels& kernels, float* to) const {
@@ -288,8 +280,9 @@ void Filters::pack(const Kernels& kernels, float* to) const {
     // From one input or output to the next, as the convolution has them.
     const Index in_step = turned ? filter : taps, out_step = turned ? taps : filter;
     const Index tap_step = Index{in / 2} * panel_columns;
-    parallel(shape.groups * panels(out), [&](int unit) {
-        const int group = unit / panels(out), panel = unit % panels(out), columns = columns_of(panel, out);
+    parallel(shape.groups * panel_count(out), [&](int unit) {
+        const int group = unit / panel_count(out), panel = unit % panel_count(out),
+                  columns = panel_width(panel, out);
         const float* from = weight + group * shape.outputs * filter + panel * panel_columns * out_step;
         float* const packed = to + unit * taps * tap_step;
         Buffer pairs(size(Index{panel_columns} * taps));  // of two inputs: [output][tap]
@@ -340,7 +333,7 @@ std::size_t FilterGradient::sums_floats() const {
 
 std::size_t FilterGradient::scratch_floats() const {
     const TurnedPlanes planes(shape);
-    return size(shape.kernel * planes.shift + panels(shape.outputs) * planes.panel +
+    return size(shape.kernel * planes.shift + panel_count(shape.outputs) * planes.panel +
                 planes.together * planes.line);
 }
 

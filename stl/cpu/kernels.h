@@ -19,6 +19,15 @@ namespace stl::cpu {
 inline constexpr int column_step = 16;
 inline constexpr int panel_columns = 32;  ///< of packed weights (packing.h)
 
+inline constexpr int panel_count(int columns) {
+    return (columns + panel_columns - 1) / panel_columns;
+}
+/// Columns of one of the panels of `columns`; the last may have fewer.
+inline constexpr int panel_width(int panel, int columns) {
+    const int left = columns - panel * panel_columns;
+    return left < panel_columns ? left : panel_columns;
+}
+
 inline constexpr int padded(int columns) {
     return (columns + column_step - 1) / column_step * column_step;
 }

@@ -48,7 +48,7 @@ struct Block {
         Index row;
     };
 
-    int columns(int p) const { return std::min(panel_columns, product.columns - p * panel_columns); }
+    int columns(int p) const { return panel_width(p, product.columns); }
     bool is_direct() const { return product.stored == Type::float32; }
     /// Where the sums of a panel are, and from one row to the next.
     float* sums(int p) const {
@@ -118,18 +118,17 @@ struct Block {
 }  // namespace
 
 std::size_t RightFactor::packed_floats() const {
-    return static_cast<std::size_t>(groups(columns, panel_columns)) *
-           static_cast<std::size_t>(groups(depth, 2)) * panel_columns;
+    return static_cast<std::size_t>(panel_count(columns)) * static_cast<std::size_t>(groups(depth, 2)) *
+           panel_columns;
 }
 
 void RightFactor::pack(const Kernels& kernels, float* to) const {
-    const int words = groups(depth, 2), panels = groups(columns, panel_columns);
-    const auto wide = [&](int panel) { return std::min(panel_columns, columns - panel * panel_columns); };
+    const int words = groups(depth, 2), panels = panel_count(columns);
     if (source == Source::turned_float32) {
         parallel(panels, [&](int panel) {
             kernels.narrow_turned({.in = at<float>(in, panel * panel_columns * in_row),
                                    .in_row = in_row,
-                                   .rows = wide(panel),
+                                   .rows = panel_width(panel, columns),
                                    .columns = depth,
                                    .out = to + Index{panel} * words * panel_columns,
                                    .out_row = panel_columns});
@@ -147,14 +146,14 @@ void RightFactor::pack(const Kernels& kernels, float* to) const {
                 kernels.narrow_columns({.in = at<float>(in, from),
                                         .in_row = in_row,
                                         .rows = rows,
-                                        .columns = wide(panel),
+                                        .columns = panel_width(panel, columns),
                                         .out = out,
                                         .out_row = panel_columns});
             } else {
                 kernels.pair_columns({.in = at<std::uint16_t>(in, from),
                                       .in_row = in_row,
                                       .rows = rows,
-                                      .columns = wide(panel),
+                                      .columns = panel_width(panel, columns),
                                       .out = out,
                                       .out_row = panel_columns});
             }
@@ -163,7 +162,7 @@ void RightFactor::pack(const Kernels& kernels, float* to) const {
 }
 
 void MatrixProduct::run(const Kernels& kernels) const {
-    const int panels = groups(columns, panel_columns);
+    const int panels = panel_count(columns);
     const int tall = turned ? turned_row_block : row_block, down = groups(rows, tall);
     // What has been turned serves as many panels as leaves enough blocks for all threads.
     constexpr int blocks_a_thread = 4;

@@ -27,14 +27,11 @@ class Panels {
     Type precision() const { return precision_; }
     int outputs() const { return outputs_; }  ///< padded to column_step
     int depth() const { return depth_; }      ///< values or pairs, as Product counts
-    int count() const { return (outputs_ + panel_columns - 1) / panel_columns; }
+    int count() const { return panel_count(outputs_); }
     const float* panel(int i) const {
         return data_.data() + static_cast<std::size_t>(i) * depth_ * panel_columns;
     }
-    int columns(int i) const {
-        const int left = outputs_ - i * panel_columns;
-        return left < panel_columns ? left : panel_columns;
-    }
+    int columns(int i) const { return panel_width(i, outputs_); }
 
   private:
     Buffer data_;

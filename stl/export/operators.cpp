@@ -240,10 +240,10 @@ Sizes each_axis(const Sizes& given, std::size_t axes) {
 }
 
 /// Before each axis, then behind each.
-Sizes both_ends(Sizes padding) {
-    padding.insert(padding.end(), padding.begin(),
-                   padding.begin() + static_cast<std::ptrdiff_t>(padding.size()));
-    return padding;
+Sizes both_ends(const Sizes& padding) {
+    auto ends = padding;
+    ends.insert(ends.end(), padding.begin(), padding.end());
+    return ends;
 }
 
 Name convolution(const Call& c) {

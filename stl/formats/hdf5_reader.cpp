@@ -36,7 +36,7 @@ class Hdf5Reader : public SequenceReader {
         packing_ = hdf5::read_packing(dataset_.get(), where_);
         const bool floats = packing_.scaled() || stored != DType::u8;
         const auto as_read = floats ? DType::f32 : stored;
-        array_ = describe_array(hdf5::dataset_shape(dataset_.get()), as_read, FileKind::hdf5, options.layout,
+        array_ = describe_array(hdf5::dataset_shape(dataset_.get()), as_read, ArrayFile::hdf5, options.layout,
                                 where_);
         info_ = {.count = array_.count(),
                  .shape = array_.sequence(),

@@ -38,8 +38,8 @@ struct Axes {
     std::string guess{};
 };
 
-Axes default_layout(const Shape& shape, DType dtype, FileKind kind, const std::string& where) {
-    const bool numpy = kind == FileKind::numpy;
+Axes default_layout(const Shape& shape, DType dtype, ArrayFile kind, const std::string& where) {
+    const bool numpy = kind == ArrayFile::numpy;
     const auto rank = shape.size();
     // Rows and columns are many, channels few.
     const bool channels_last = rank >= 3 && channel_like(shape[rank - 1]) && shape[rank - 3] > 4;
@@ -134,7 +134,7 @@ std::optional<ValueRange> range_of_type(DType stored, bool divided) {
     return stored == DType::u16 ? std::optional(ValueRange{0, 65535}) : std::nullopt;
 }
 
-StoredArray describe_array(const Shape& shape, DType dtype, FileKind kind, const std::string& layout,
+StoredArray describe_array(const Shape& shape, DType dtype, ArrayFile kind, const std::string& layout,
                            const std::string& where) {
     if (dtype == DType::boolean || dtype == DType::bf16) {
         fail("{}: {} values, expected integers or floats", where, dtype_name(dtype));
@@ -147,7 +147,7 @@ StoredArray describe_array(const Shape& shape, DType dtype, FileKind kind, const
         fail("{}: shape {} is empty, expected sequences", where, to_string(shape));
     // A 4-D NPY with a sequence axis is the Moving MNIST convention, in whichever order.
     const bool moving_mnist =
-        kind == FileKind::numpy && shape.size() == 4 && array.layout.find('C') == std::string::npos;
+        kind == ArrayFile::numpy && shape.size() == 4 && array.layout.find('C') == std::string::npos;
     array.divide = dtype == DType::u8 || (moving_mnist && is_float(dtype));
     const auto elements = static_cast<std::uint64_t>(array.sequence().elements());
     if (elements > (std::uint64_t{1} << 60)) fail("{}: impossible shape {}", where, to_string(shape));

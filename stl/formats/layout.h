@@ -35,11 +35,11 @@ struct StoredArray {
 /// What the type says of the values as they are read: 0 to 1 where they are divided, all of uint16; absent: nothing.
 std::optional<ValueRange> range_of_type(DType stored, bool divided);
 
-enum class FileKind { hdf5, numpy };
+enum class ArrayFile { hdf5, numpy };
 
 /// Applies the rules above, or `layout` where it isn't empty. Error: wrong rank, type, layout, doubtful axes, no sequences,
 /// or one sequence that doesn't fit into the memory.
-StoredArray describe_array(const Shape& shape, DType dtype, FileKind kind, const std::string& layout,
+StoredArray describe_array(const Shape& shape, DType dtype, ArrayFile kind, const std::string& layout,
                            const std::string& where);
 
 /// Strides in bytes of a dense array, last axis fastest (C) or first axis fastest (Fortran).

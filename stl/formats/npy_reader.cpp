@@ -16,7 +16,7 @@ class NpyReader : public SequenceReader {
         : file_(std::move(file)), where_(std::move(where)), marks_(std::move(marks)) {
         if (fs::is_regular_file(file_->path())) sizes_.add(file_->path());  // what was unpacked has no name
         const auto header = parse_npy(bytes, where_);
-        array_ = describe_array(header.shape, header.dtype, FileKind::numpy, layout, where_);
+        array_ = describe_array(header.shape, header.dtype, ArrayFile::numpy, layout, where_);
         values_ = bytes.data() + header.data_offset;
         strides_ = dense_strides(header.shape, dtype_size(header.dtype), header.fortran_order);
         if (const auto axis = array_.layout.find('N'); axis != std::string::npos)

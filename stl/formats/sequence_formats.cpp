@@ -3,8 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
-#include <fstream>
 
 #include "stl/core/file_kind.h"
 #include "stl/core/names.h"
@@ -37,12 +35,10 @@ const SequenceFormat* format_of_file(const fs::path& path) {
     if (const auto* named = format_of_name(path)) return named;
     std::error_code ec;
     if (!fs::is_regular_file(path, ec)) return nullptr;  // what is read of a pipe is gone
-    std::array<char, 8> start{};
-    std::ifstream in(path, std::ios::binary);
-    in.read(start.data(), start.size());
-    const std::string_view bytes(start.data(), static_cast<std::size_t>(in.gcount()));
+    constexpr std::size_t looked_at = 8;
+    const auto start = start_of_file(path, looked_at);
     for (const auto& format : sequence_formats()) {
-        if (!bytes.starts_with(format.first_bytes)) continue;
+        if (!start.starts_with(format.first_bytes)) continue;
         return format.is_zip && kind_of_file(path) == FileKind::checkpoint ? nullptr : &format;
     }
     return nullptr;

@@ -9,6 +9,7 @@
 #include "stl/core/error.h"
 #include "stl/core/memory.h"
 #include "stl/formats/sequences.h"
+#include "stl/media/colors.h"
 #include "stl/media/resize.h"
 
 namespace stl {
@@ -231,7 +232,7 @@ class ArrayStream : public FrameStream {
         const std::int64_t stored = reader_->info().shape.channels;
         if (stored == format_.channels) return resized_[static_cast<std::size_t>(c) * plane + i];
         if (stored == 1) return resized_[i];
-        return 0.299F * resized_[i] + 0.587F * resized_[plane + i] + 0.114F * resized_[2 * plane + i];
+        return luma(resized_[i], resized_[plane + i], resized_[2 * plane + i]);
     }
 
     std::string name_;

@@ -14,6 +14,11 @@ constexpr ColorMatrix bt601{0.299F, 0.114F};
 constexpr ColorMatrix bt709{0.2126F, 0.0722F};
 constexpr ColorMatrix bt2020{0.2627F, 0.0593F};
 
+/// BT.601's, of values as they are.
+inline float luma(float red, float green, float blue) {
+    return 0.299F * red + 0.587F * green + 0.114F * blue;
+}
+
 /// Stored code values to Y in [0,1] and Cb, Cr in [-0.5, 0.5], all of them times `white`: y = (code - y_zero) * y_scale, and so on.
 struct CodeRange {
     float y_zero, y_scale, c_zero, c_scale;

@@ -94,18 +94,6 @@ int white_of(const AVPixFmtDescriptor& d) {
     return (is_rgb(d) || is_gray(d)) && d.comp[0].depth > 8 ? (1 << d.comp[0].depth) - 1 : 255;
 }
 
-template <class Value>
-BasicImage<Value> padded(const BasicImage<Value>& image, int height, int width) {
-    if (image.height == height && image.width == width) return image;
-    BasicImage<Value> out(height, width, image.channels);
-    const int left = (width - image.width) / 2;
-    for (int y = 0; y < image.height; ++y) {
-        std::copy_n(image.row(y), image.row_size(),
-                    out.row(y + (height - image.height) / 2) + left * image.channels);
-    }
-    return out;
-}
-
 }  // namespace
 
 Orientation orientation_of(const std::int32_t* m) {

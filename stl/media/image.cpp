@@ -72,6 +72,21 @@ BasicImage<Value> oriented(const BasicImage<Value>& image, const Orientation& o)
 template Image oriented(const Image& image, const Orientation& o);
 template DeepImage oriented(const DeepImage& image, const Orientation& o);
 
+template <class Value>
+BasicImage<Value> padded(const BasicImage<Value>& image, int height, int width) {
+    if (image.height == height && image.width == width) return image;
+    BasicImage<Value> out(height, width, image.channels);
+    const int left = (width - image.width) / 2;
+    for (int y = 0; y < image.height; ++y) {
+        std::copy_n(image.row(y), image.row_size(),
+                    out.row(y + (height - image.height) / 2) + left * image.channels);
+    }
+    return out;
+}
+
+template Image padded(const Image& image, int height, int width);
+template DeepImage padded(const DeepImage& image, int height, int width);
+
 Image enlarge(const Image& image, int factor) {
     if (factor == 1) return image;
     Image out(image.height * factor, image.width * factor, image.channels);

@@ -63,6 +63,10 @@ struct Orientation {
 template <class Value>
 BasicImage<Value> oriented(const BasicImage<Value>& image, const Orientation& orientation);
 
+/// In the middle of a black picture that is as large or larger.
+template <class Value>
+BasicImage<Value> padded(const BasicImage<Value>& image, int height, int width);
+
 /// Every pixel becomes factor x factor equal ones.
 Image enlarge(const Image& image, int factor);
 

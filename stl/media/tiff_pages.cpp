@@ -10,10 +10,12 @@
 #include <limits>
 #include <utility>
 
+#include "stl/core/array.h"
 #include "stl/core/byte_order.h"
 #include "stl/core/error.h"
 #include "stl/core/memory.h"
 #include "stl/core/names.h"
+#include "stl/media/colors.h"
 #include "stl/media/ffmpeg.h"
 #include "stl/media/fit.h"
 #include "stl/media/frame_scaler.h"
@@ -145,38 +147,14 @@ class Samples {
   public:
     Samples(TIFF& tiff, const PageForm& form)
         : form_(form), bytes_(form.pixels() * form.samples * form.sample_bytes()) {
-        const bool separate = form.planar == PLANARCONFIG_SEPARATE && form.samples > 1;
-        const bool tiled = TIFFIsTiled(&tiff) != 0;
-        const auto columns = tiled ? tag<std::uint32_t>(tiff, TIFFTAG_TILEWIDTH, 0) : form.width;
-        const auto rows =
-            tiled ? tag<std::uint32_t>(tiff, TIFFTAG_TILELENGTH, 0)
-                  : std::min(tag<std::uint32_t>(tiff, TIFFTAG_ROWSPERSTRIP, form.height), form.height);
-        if (columns == 0 || rows == 0) fail("tiles of no size");
-        const std::size_t together = separate ? 1 : form.samples;
-        // A tile larger than the page is legal, but not one of any size.
-        constexpr std::uint64_t largest_piece = std::uint64_t{1} << 30;
-        const std::uint64_t piece_bytes = std::uint64_t{columns} * rows * together * form.sample_bytes();
-        if (piece_bytes > std::max<std::uint64_t>(largest_piece, bytes_.size()))
-            fail("tiles of {}x{}", columns, rows);
-        std::vector<unsigned char> piece(static_cast<std::size_t>(piece_bytes));
-        for (std::uint16_t plane = 0; plane < (separate ? form.samples : 1); ++plane) {
-            for (std::uint32_t y = 0; y < form.height; y += rows) {
-                for (std::uint32_t x = 0; x < form.width; x += columns) {
-                    const auto height = std::min(rows, form.height - y),
-                               width = std::min(columns, form.width - x);
-                    const auto wanted =
-                        tiled ? piece.size() : std::size_t{height} * columns * together * form.sample_bytes();
-                    const auto size = static_cast<tmsize_t>(wanted);
-                    const auto got = tiled
-                                         ? TIFFReadEncodedTile(&tiff, TIFFComputeTile(&tiff, x, y, 0, plane),
-                                                               piece.data(), size)
-                                         : TIFFReadEncodedStrip(&tiff, TIFFComputeStrip(&tiff, y, plane),
-                                                                piece.data(), size);
-                    if (got != size) fail("damaged");
-                    for (std::uint32_t row = 0; row < height; ++row) {
-                        copy_row(piece.data() + std::size_t{row} * columns * together * form.sample_bytes(),
-                                 width, x, y + row, plane, together);
-                    }
+        const Pieces pieces(tiff, form, bytes_.size());
+        std::vector<unsigned char> piece(pieces.bytes());
+        for (std::uint16_t plane = 0; plane < pieces.planes; ++plane) {
+            for (std::uint32_t y = 0; y < form.height; y += pieces.rows) {
+                for (std::uint32_t x = 0; x < form.width; x += pieces.columns) {
+                    const auto height = std::min(pieces.rows, form.height - y);
+                    read(tiff, pieces, x, y, height, plane, piece);
+                    copy(piece, pieces, x, y, height, plane);
                 }
             }
         }
@@ -200,7 +178,7 @@ class Samples {
             case 8:
                 return with_sign ? at<std::int8_t>(index) : at<std::uint8_t>(index);
             case 16:
-                if (real) return half(at<std::uint16_t>(index));
+                if (real) return static_cast<float>(half_to_double(at<std::uint16_t>(index)));
                 return with_sign ? at<std::int16_t>(index) : at<std::uint16_t>(index);
             case 32:
                 if (real) return at<float>(index);
@@ -214,15 +192,57 @@ class Samples {
     }
 
   private:
-    void copy_row(const unsigned char* from, std::uint32_t width, std::uint32_t x, std::uint32_t y,
-                  std::size_t plane, std::size_t together) {
-        const std::size_t size = form_.sample_bytes() * together, step = form_.sample_bytes() * form_.samples;
-        unsigned char* to =
-            bytes_.data() + (std::size_t{y} * form_.width + x) * step + plane * form_.sample_bytes();
-        if (size == step) {
-            std::copy_n(from, size * width, to);
-        } else {
-            for (std::uint32_t i = 0; i < width; ++i) std::copy_n(from + i * size, size, to + i * step);
+    /// Tiles, or strips as wide as the page.
+    struct Pieces {
+        Pieces(TIFF& tiff, const PageForm& form, std::size_t page_bytes)
+            : tiled(TIFFIsTiled(&tiff) != 0), columns(form.width) {
+            const bool separate = form.planar == PLANARCONFIG_SEPARATE && form.samples > 1;
+            planes = separate ? form.samples : 1;
+            pixel_bytes = form.sample_bytes() * (separate ? 1 : form.samples);
+            if (tiled) {
+                columns = tag<std::uint32_t>(tiff, TIFFTAG_TILEWIDTH, 0);
+                rows = tag<std::uint32_t>(tiff, TIFFTAG_TILELENGTH, 0);
+            } else {
+                rows = std::min(tag<std::uint32_t>(tiff, TIFFTAG_ROWSPERSTRIP, form.height), form.height);
+            }
+            if (columns == 0 || rows == 0) fail("tiles of no size");
+            // A tile larger than the page is legal, but not one of any size.
+            constexpr std::size_t largest = std::size_t{1} << 30;
+            if (row_bytes() > std::max(largest, page_bytes) / rows) fail("tiles of {}x{}", columns, rows);
+        }
+        std::size_t row_bytes() const { return columns * pixel_bytes; }
+        std::size_t bytes() const { return rows * row_bytes(); }
+
+        bool tiled;
+        std::uint32_t columns, rows = 0;
+        std::uint16_t planes = 1;     ///< more than one: each sample has pieces of its own
+        std::size_t pixel_bytes = 0;  ///< in a piece
+    };
+
+    static void read(TIFF& tiff, const Pieces& pieces, std::uint32_t x, std::uint32_t y, std::uint32_t height,
+                     std::uint16_t plane, std::vector<unsigned char>& piece) {
+        const auto size = static_cast<tmsize_t>(pieces.tiled ? piece.size() : height * pieces.row_bytes());
+        const auto got =
+            pieces.tiled
+                ? TIFFReadEncodedTile(&tiff, TIFFComputeTile(&tiff, x, y, 0, plane), piece.data(), size)
+                : TIFFReadEncodedStrip(&tiff, TIFFComputeStrip(&tiff, y, plane), piece.data(), size);
+        if (got != size) fail("damaged");
+    }
+
+    /// What of a piece lies on the page.
+    void copy(const std::vector<unsigned char>& piece, const Pieces& pieces, std::uint32_t x, std::uint32_t y,
+              std::uint32_t height, std::size_t plane) {
+        const std::size_t size = pieces.pixel_bytes, step = form_.sample_bytes() * form_.samples;
+        const std::size_t width = std::min(pieces.columns, form_.width - x);
+        for (std::uint32_t row = 0; row < height; ++row) {
+            const unsigned char* from = piece.data() + row * pieces.row_bytes();
+            unsigned char* to = bytes_.data() + (std::size_t{y + row} * form_.width + x) * step +
+                                plane * form_.sample_bytes();
+            if (size == step) {
+                std::copy_n(from, size * width, to);
+            } else {
+                for (std::size_t i = 0; i < width; ++i) std::copy_n(from + i * size, size, to + i * step);
+            }
         }
     }
     template <class T>
@@ -230,14 +250,6 @@ class Samples {
         T value;
         std::memcpy(&value, bytes_.data() + index * sizeof(T), sizeof(T));
         return value;
-    }
-    static float half(std::uint16_t bits) {
-        const float sign = (bits & 0x8000U) != 0 ? -1.0F : 1.0F;
-        const int exponent = bits >> 10 & 0x1F;
-        const auto fraction = static_cast<float>(bits & 0x3FFU);
-        if (exponent == 31) return fraction > 0 ? std::numeric_limits<float>::quiet_NaN() : sign * INFINITY;
-        return sign *
-               (exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(fraction + 1024, exponent - 25));
     }
 
     PageForm form_;
@@ -282,8 +294,7 @@ Picture stored_picture(const Samples& samples, const PageForm& page, const Pictu
         for (int c = 0; c < 3; ++c)
             color[static_cast<std::size_t>(c)] =
                 samples.value(i * page.samples + static_cast<std::size_t>(std::min(c, colors - 1)));
-        if (form.channels == 1 && colors == 3)
-            color[0] = 0.299F * color[0] + 0.587F * color[1] + 0.114F * color[2];
+        if (form.channels == 1 && colors == 3) color[0] = luma(color[0], color[1], color[2]);
         for (int c = 0; c < form.channels; ++c) {
             const float v = color[static_cast<std::size_t>(c)];
             if (!std::isfinite(v)) fail("holds values that are not finite");
@@ -296,22 +307,15 @@ Picture stored_picture(const Samples& samples, const PageForm& page, const Pictu
     const FitPlan plan = plan_fit(form.fit, upright.height, upright.width, 1, form.height, form.width);
     const AxisTaps vertical = make_taps(upright.height, plan.top, plan.bottom, plan.height);
     const AxisTaps horizontal = make_taps(upright.width, plan.left, plan.right, plan.width);
-    DeepImage out(form.height, form.width, form.channels);
-    std::vector<float> plane(pixels), scratch;
-    std::vector<float> small(static_cast<std::size_t>(plan.height) * static_cast<std::size_t>(plan.width));
-    for (int c = 0; c < form.channels; ++c) {
-        for (std::size_t i = 0; i < pixels; ++i)
-            plane[i] =
-                upright.pixels[i * static_cast<std::size_t>(form.channels) + static_cast<std::size_t>(c)];
+    DeepImage resized(plan.height, plan.width, form.channels);
+    const auto channels = static_cast<std::size_t>(form.channels);
+    std::vector<float> plane(pixels), scratch, small(resized.pixels.size() / channels);
+    for (std::size_t c = 0; c < channels; ++c) {
+        for (std::size_t i = 0; i < pixels; ++i) plane[i] = upright.pixels[i * channels + c];
         resize_floats(plane, upright.width, vertical, horizontal, scratch, small);
-        for (int y = 0; y < plan.height; ++y) {
-            for (int x = 0; x < plan.width; ++x) {
-                out.at(y + (form.height - plan.height) / 2, x + (form.width - plan.width) / 2, c) =
-                    small[static_cast<std::size_t>(y * plan.width + x)];
-            }
-        }
+        for (std::size_t i = 0; i < small.size(); ++i) resized.pixels[i * channels + c] = small[i];
     }
-    return {{}, std::move(out), 0};
+    return {{}, padded(resized, form.height, form.width), 0};
 }
 
 /// Parts of a file, from any thread. It is not mapped: a file that is cut short under our hands must not end the

@@ -29,10 +29,6 @@ cpu::RightFactor right_factor(const Tensor& matrix, Source source) {
             .columns = turned ? rows : columns};
 }
 
-const std::uint16_t* halves(const Tensor& x) {
-    return static_cast<const std::uint16_t*>(x.const_data_ptr());
-}
-
 /// product, of `right`, into a new matrix of `type`.
 Tensor multiply(const cpu::Kernels& kernels, cpu::MatrixProduct product, const cpu::RightFactor& right,
                 torch::Dtype type) {
@@ -55,8 +51,6 @@ cpu::MatrixProduct product_of(const Tensor& x) {
     return {.left = halves(x), .left_row = x.size(1), .rows = static_cast<int>(x.size(0))};
 }
 
-const char* const kernels_key = "kernels";
-
 struct LinearFunction : torch::autograd::Function<LinearFunction> {
     /// x: [rows][inputs]
     static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight_,
@@ -64,7 +58,7 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
         const auto rows = x.to(torch::kBFloat16).contiguous(), weight = weight_.contiguous();
         const auto bias = bias_ ? bias_->contiguous() : Tensor();
         context->save_for_backward({rows, weight});
-        context->saved_data[kernels_key] = reinterpret_cast<std::int64_t>(kernels);
+        save_kernels(*context, *kernels);
         context->saved_data["bias"] = bias.defined();
         context->saved_data["type"] = x.scalar_type();
         auto product = product_of(rows);
@@ -75,8 +69,7 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
     static Gradients backward(AutogradContext* context, const Gradients& grads) {
         const auto saved = context->get_saved_variables();
         const auto &rows = saved[0], &weight = saved[1];
-        const auto& kernels =
-            *reinterpret_cast<const cpu::Kernels*>(context->saved_data[kernels_key].toInt());
+        const auto& kernels = saved_kernels(*context);
         const auto grad = grads[0].to(torch::kBFloat16).contiguous();
         Gradients found(4);
         if (context->needs_input_grad(0)) {

@@ -27,6 +27,19 @@ inline std::byte* bytes(const Tensor& x) {
     return static_cast<std::byte*>(x.mutable_data_ptr());
 }
 
+/// A bfloat16 tensor's values.
+inline const std::uint16_t* halves(const Tensor& x) {
+    return static_cast<const std::uint16_t*>(x.const_data_ptr());
+}
+
+/// The kernels of a forward pass, for the backward one.
+inline void save_kernels(AutogradContext& context, const cpu::Kernels& kernels) {
+    context.saved_data["kernels"] = reinterpret_cast<std::int64_t>(&kernels);
+}
+inline const cpu::Kernels& saved_kernels(AutogradContext& context) {
+    return *reinterpret_cast<const cpu::Kernels*>(context.saved_data["kernels"].toInt());
+}
+
 /// Scratch memory for each thread of a parallel call.
 class Scratch {
   public:

@@ -18,10 +18,6 @@ cpu::ConvolutionShape shape_of(const Tensor& x, const Tensor& weight, std::int64
             .kernel = static_cast<int>(weight.size(2))};
 }
 
-const std::uint16_t* halves(const Tensor& x) {
-    return static_cast<const std::uint16_t*>(x.const_data_ptr());
-}
-
 /// in: [B,groups * inputs,H,W] bfloat16, channels last.
 Tensor convolved(const Tensor& in, const cpu::Filters& filters, const Tensor& bias,
                  const cpu::Kernels& kernels) {
@@ -59,14 +55,12 @@ std::pair<Tensor, Tensor> filter_gradient(const Tensor& in, const Tensor& grad, 
     return {out, bias};
 }
 
-const char* const kernels_key = "kernels";
-
 struct TiledConvolutionFunction : torch::autograd::Function<TiledConvolutionFunction> {
     static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight_,
                           const Tensor& bias, std::int64_t groups, const cpu::Kernels* kernels) {
         const auto in = x.to(torch::kBFloat16).contiguous(channels_last), weight = weight_.contiguous();
         context->save_for_backward({in, weight});
-        context->saved_data[kernels_key] = reinterpret_cast<std::int64_t>(kernels);
+        save_kernels(*context, *kernels);
         context->saved_data["groups"] = groups;
         context->saved_data["type"] = x.scalar_type();
         return convolved(in,
@@ -77,8 +71,7 @@ struct TiledConvolutionFunction : torch::autograd::Function<TiledConvolutionFunc
     static Gradients backward(AutogradContext* context, const Gradients& grads) {
         const auto saved = context->get_saved_variables();
         const auto &in = saved[0], &weight = saved[1];
-        const auto& kernels =
-            *reinterpret_cast<const cpu::Kernels*>(context->saved_data[kernels_key].toInt());
+        const auto& kernels = saved_kernels(*context);
         const auto groups = context->saved_data["groups"].toInt();
         const auto shape = shape_of(in, weight, groups);
         const auto grad = grads[0].to(torch::kBFloat16).contiguous(channels_last);

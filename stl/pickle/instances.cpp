@@ -85,18 +85,6 @@ T load(Bytes bytes) {
     return value;
 }
 
-double half_to_double(std::uint16_t bits) {
-    const int exponent = bits >> 10 & 0x1f;
-    const double mantissa = bits & 0x3ff;
-    double value = 0;
-    if (exponent == 31) {
-        value = mantissa == 0 ? HUGE_VAL : NAN;
-    } else {
-        value = exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(mantissa + 1024, exponent - 25);
-    }
-    return bits >> 15 ? -value : value;
-}
-
 /// numpy.core.multiarray.scalar(dtype, bytes): the number, or an inert object where it is none of the usual.
 Value make_numpy_scalar(Arena& arena, const Global& type, Value arguments) {
     const auto inert = [&] { return arena.make({Object{type, arguments, {}}}); };

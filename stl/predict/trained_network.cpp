@@ -37,13 +37,8 @@ Json hints_of(const PredictorOptions& options, const Checkpoint& checkpoint, con
     return hints;
 }
 
-/// What stl recorded in the checkpoint under a key; null where it did not.
-Json recorded(const Checkpoint& checkpoint, const char* key) {
-    return checkpoint.stl.is_object() ? checkpoint.stl.value(key, Json(nullptr)) : Json(nullptr);
-}
-
 double fps_of(const Checkpoint& checkpoint) {
-    const auto fps = recorded(checkpoint, "fps");
+    const auto fps = value_of(checkpoint.stl, "fps");
     return fps.is_number() ? std::max(0.0, fps.get<double>()) : 0;
 }
 
@@ -51,14 +46,16 @@ double fps_of(const Checkpoint& checkpoint) {
 /// read is left to those who need it, whose errors say more.
 void warn_of_changes(const Json& experiment, Json trained, const fs::path& file, Reporter& reporter) {
     if (!trained.is_object() || !experiment.is_object()) return;
+    auto now = experiment;
+    for (auto* one : {&trained, &now}) for_each_path(*one, [](std::string& path) { path.clear(); });
+    const auto changes = setting_changes(trained, now, Compared::earlier);
+    if (changes.empty()) return;
     try {
-        load_experiment(file);
+        parse_experiment(experiment, file.string());
     } catch (const Error&) {
         return;
     }
-    auto now = experiment;
-    for (auto* one : {&trained, &now}) for_each_path(*one, [](std::string& path) { path.clear(); });
-    for (const auto& [key, was, is] : setting_changes(trained, now, Compared::earlier))
+    for (const auto& [key, was, is] : changes)
         reporter.warn(
             fmt::format("{}: {} is {}, but the network was trained with {}", file.string(), key, is, was));
 }
@@ -88,9 +85,9 @@ TrainedNetwork load_trained(const PredictorOptions& options, Reporter& reporter)
     for (auto& parameter : t.network->parameters()) parameter.requires_grad_(false);
     t.epoch = checkpoint.epoch;
     t.fps = fps_of(checkpoint);
-    t.range = ValueRange::from_json(recorded(checkpoint, "range"));
+    t.range = ValueRange::from_json(value_of(checkpoint.stl, "range"));
     t.experiment_file = t.run ? t.run->experiment_file() : t.file;
-    t.experiment = recorded(checkpoint, "experiment");
+    t.experiment = value_of(checkpoint.stl, "experiment");
     if (t.run) {
         const auto trained_with = std::move(t.experiment);
         t.experiment = read_json(t.experiment_file);

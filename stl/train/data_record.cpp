@@ -25,11 +25,6 @@ void add_files(Json& files, const Dataset& data) {
     }
 }
 
-/// A record of another program may hold anything.
-Json value_of(const Json& record, const char* key) {
-    return record.is_object() ? record.value(key, Json()) : Json();
-}
-
 Json files_of(const Json& record) {
     auto files = value_of(record, "files");
     return files.is_array() ? files : Json::array();
@@ -75,8 +70,7 @@ Json data_record(const Dataset& training, const Dataset* validation) {
 }
 
 Json stored_data_record(const RunFolder& run) {
-    const auto record = run.run_record();
-    return record ? value_of(*record, "trained_on") : Json();
+    return value_of(run.run_record().value_or(Json()), "trained_on");
 }
 
 std::string data_difference(const Json& before, const Json& now) {

@@ -16,9 +16,7 @@ std::string text_of(const Json& value) {
 
 Experiment experiment_of(const RunFolder& run) {
     auto experiment = load_experiment(run.experiment_file());
-    const auto record = run.run_record();
-    if (!record || !record->is_object()) return experiment;
-    const auto threads = record->value("threads", Json());
+    const auto threads = value_of(run.run_record().value_or(Json()), "threads");
     if (threads.is_number_integer() && experiment.train.threads == 0)
         experiment.train.threads = threads.get<int>();
     check_options(experiment.train, run.run_file().string());
@@ -27,14 +25,13 @@ Experiment experiment_of(const RunFolder& run) {
 
 std::vector<std::string> run_differences(const Json& before, const Json& now) {
     std::vector<std::string> lines;
-    if (!before.is_object()) return lines;
     for (const char* key :
          {"version", "revision", "libtorch", "processor", "device", "precision", "threads"}) {
-        const auto was = before.value(key, Json()), is = now.value(key, Json());
+        const auto was = value_of(before, key), is = value_of(now, key);
         if (!was.is_null() && was != is)
             lines.push_back(fmt::format("{}: {}, now {}", key, text_of(was), text_of(is)));
     }
-    if (auto data = data_difference(before.value("trained_on", Json()), now.value("trained_on", Json()));
+    if (auto data = data_difference(value_of(before, "trained_on"), value_of(now, "trained_on"));
         !data.empty())
         lines.push_back(std::move(data));
     return lines;

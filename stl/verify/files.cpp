@@ -3,14 +3,15 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <fstream>
 #include <functional>
 
 #include "stl/archive/zip.h"
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/core/utf8.h"
 #include "stl/formats/hdf5_check.h"
+#include "stl/formats/sequence_formats.h"
 #include "stl/formats/sequences.h"
 #include "stl/media/png.h"
 #include "stl/pickle/safetensors.h"
@@ -22,14 +23,6 @@ namespace stl {
 namespace {
 
 constexpr std::size_t looked_at = 64;
-
-std::string start_of(const fs::path& file) {
-    std::string start(looked_at, '\0');
-    std::ifstream in(file, std::ios::binary);
-    in.read(start.data(), static_cast<std::streamsize>(start.size()));
-    start.resize(static_cast<std::size_t>(in.gcount()));
-    return start;
-}
 
 /// "3 to 5, 9": numbers that grow, shortened when there are many ranges.
 std::string ranges_text(const std::vector<std::int64_t>& numbers) {
@@ -129,13 +122,13 @@ Verdict verify_npz(const fs::path& file, Reporter& /*reporter*/, const StopReque
 std::string checkpoint_text(const fs::path& file) {
     const auto checkpoint = read_checkpoint(file);
     auto text = fmt::format("checkpoint, {}", counted(std::ssize(checkpoint.state), "tensor"));
-    const auto step = checkpoint.stl.is_object() ? checkpoint.stl.value("step", Json()) : Json();
+    const auto step = value_of(checkpoint.stl, "step");
     if (step.is_number_integer()) text += fmt::format(", step {}", step.get<std::int64_t>());
     return text;
 }
 
 Verdict verify_torch(const fs::path& file, Reporter& /*reporter*/, const StopRequested& stop) {
-    const bool zip = start_of(file).starts_with("PK");
+    const bool zip = start_of_file(file, looked_at).starts_with("PK");
     const bool checked = zip && read_entries(file, stop);
     auto text = checkpoint_text(file);
     if (checked) return {file, Condition::whole, text};
@@ -190,14 +183,25 @@ Verdict verify_json(const fs::path& file, Reporter& /*reporter*/, const StopRequ
     return {file, Condition::unchecked, "JSON, which has no digest"};
 }
 
+using Check = Verdict (*)(const fs::path& file, Reporter& reporter, const StopRequested& stop);
+
 struct Kind {
     std::vector<std::string> extensions;
     std::function<bool(std::string_view start)> begins;  ///< with its first bytes, whatever its name
-    Verdict (*check)(const fs::path& file, Reporter& reporter, const StopRequested& stop);
+    Check check;
 };
 
 std::function<bool(std::string_view)> with(std::string bytes) {
     return [bytes = std::move(bytes)](std::string_view start) { return start.starts_with(bytes); };
+}
+
+Kind sequences(const char* format_name, Check check) {
+    const auto& format = find_named(sequence_formats(), format_name, "format");
+    const auto never = [](std::string_view) { return false; };
+    return {
+        format.extensions,
+        format.is_zip ? std::function<bool(std::string_view)>(never) : with(std::string(format.first_bytes)),
+        check};
 }
 
 bool begins_torch(std::string_view start) {
@@ -211,9 +215,9 @@ bool begins_safetensors(std::string_view start) {
 /// By the extension, which a damaged file still has, else by the first bytes.
 const std::vector<Kind>& kinds() {
     static const std::vector<Kind> list{
-        {{".npz"}, [](std::string_view) { return false; }, verify_npz},
-        {{".h5", ".hdf5"}, with("\x89HDF\r\n\x1a\n"), verify_hdf5},
-        {{".npy"}, with("\x93NUMPY"), verify_npy},
+        sequences("NPZ", verify_npz),
+        sequences("HDF5", verify_hdf5),
+        sequences("NPY", verify_npy),
         {{".png"}, with("\x89PNG"), verify_png},
         {{".pth", ".pt", ".ckpt"}, begins_torch, verify_torch},
         {{".safetensors"}, begins_safetensors, verify_safetensors},
@@ -226,7 +230,7 @@ const Kind* kind_of(const fs::path& file) {
     for (const auto& kind : kinds()) {
         if (has_extension(file, kind.extensions)) return &kind;
     }
-    const auto start = start_of(file);
+    const auto start = start_of_file(file, looked_at);
     const auto found = std::ranges::find_if(kinds(), [&](const Kind& kind) { return kind.begins(start); });
     return found == kinds().end() ? nullptr : &*found;
 }

@@ -30,7 +30,7 @@ bool is_damaged(const Verdict& verdict) {
 
 /// experiment.json has no digest of its own: every checkpoint holds what it was trained with.
 void check_experiment(Verdict& verdict, const Checkpoint& checkpoint, const fs::path& file) {
-    const auto recorded = checkpoint.stl.is_object() ? checkpoint.stl.value("experiment", Json()) : Json();
+    const auto recorded = value_of(checkpoint.stl, "experiment");
     if (is_damaged(verdict) || !recorded.is_object()) return;
     const auto changes = setting_changes(recorded, read_json(verdict.file), Compared::earlier);
     if (changes.empty()) {

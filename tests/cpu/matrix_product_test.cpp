@@ -148,9 +148,7 @@ class MatrixProductTest : public testing::TestWithParam<Source> {};
 
 TEST_P(MatrixProductTest, EqualsTheSums) {
     for (const auto& s : sizes) {
-        std::vector<const Kernels*> all{&test::emulated_tiles()};
-        for (const auto isa : available_isas()) all.push_back(&kernels(isa));
-        for (const auto* each : all) {
+        for (const auto* each : test::all_kernels()) {
             expect_sums(*each, s, GetParam(), Type::float32, false);
             expect_sums(*each, s, GetParam(), Type::bfloat16, false);
             expect_sums(*each, s, GetParam(), Type::float32, true);

@@ -309,12 +309,6 @@ const std::vector<TiledCase> tiled_cases{{3, 32, 64, 7, 5, 3, 2},   {1, 16, 48, 
                                          {1, 96, 32, 9, 33, 5, 2},  {11, 32, 32, 4, 20, 3, 1},
                                          {2, 128, 128, 3, 3, 7, 8}, {1, 16, 80, 19, 64, 3, 1}};
 
-std::vector<const cpu::Kernels*> all_kernels() {
-    std::vector<const cpu::Kernels*> all{&test::emulated_tiles()};
-    for (const auto isa : cpu::available_isas()) all.push_back(&cpu::kernels(isa));
-    return all;
-}
-
 TEST(CpuOperations, TiledConvolutionIsTheConvolution) {
     torch::manual_seed(29);
     for (const auto& c : tiled_cases) {
@@ -323,7 +317,7 @@ TEST(CpuOperations, TiledConvolutionIsTheConvolution) {
         const std::vector<Tensor> inputs{torch::randn({c.batch, c.inputs, c.height, c.width}),
                                          torch::randn({c.outputs, c.inputs / c.groups, c.kernel, c.kernel}),
                                          torch::randn({c.outputs})};
-        for (const auto* kernels : all_kernels()) {
+        for (const auto* kernels : test::all_kernels()) {
             expect_as_exact(
                 inputs, 1.1,
                 [&](const auto& t) {

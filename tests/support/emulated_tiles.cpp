@@ -14,4 +14,10 @@ const cpu::Kernels& emulated_tiles() {
     return cpu::emulated::table;
 }
 
+std::vector<const cpu::Kernels*> all_kernels() {
+    std::vector<const cpu::Kernels*> all{&emulated_tiles()};
+    for (const auto isa : cpu::available_isas()) all.push_back(&cpu::kernels(isa));
+    return all;
+}
+
 }  // namespace stl::test

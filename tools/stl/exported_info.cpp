@@ -8,11 +8,6 @@
 namespace stl::tools {
 namespace {
 
-/// A value of the record, which anyone may have written; null where it is not.
-Json value_of(const Json& record, const char* key) {
-    return record.is_object() ? record.value(key, Json(nullptr)) : Json(nullptr);
-}
-
 std::string text_of(const Json& value) {
     return on_one_line(value.is_string() ? value.get<std::string>() : value.dump());
 }

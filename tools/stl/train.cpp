@@ -94,11 +94,6 @@ fs::path find_experiment(const std::string& given) {
     return given;
 }
 
-/// "clips" of "data/clips.h5": runs are named after it.
-std::string stem_of(const DataFile& data) {
-    return data.path.stem().string();
-}
-
 /// What is to be trained, and the run's folder.
 void choose_experiment(const TrainArguments& arguments, const std::vector<Setting>& settings,
                        TrainRequest& request, Console& console) {
@@ -115,7 +110,7 @@ void choose_experiment(const TrainArguments& arguments, const std::vector<Settin
         if (request.run.empty()) request.run = fs::path("runs") / request.experiment.default_run_name();
         return;
     }
-    if (request.run.empty()) request.run = fs::path("runs") / stem_of(arguments.data);
+    if (request.run.empty()) request.run = fs::path("runs") / arguments.data.path.stem();
     // A run keeps the scale that it was started with, however fast the machine is now.
     if (arguments.resume && RunFolder::is_run(request.run)) {
         request.experiment = load_experiment(RunFolder::open(request.run).experiment_file(), settings);
@@ -139,8 +134,7 @@ TrainRequest repetition(const TrainArguments& arguments) {
     request.experiment = experiment_of(run);
     request.repeats = run.path();
     request.run = arguments.run.empty() ? run.path().string() + "-repeat" : arguments.run;
-    const auto record = run.run_record();
-    const auto device = record && record->is_object() ? record->value("device", Json()) : Json();
+    const auto device = value_of(run.run_record().value_or(Json()), "device");
     if (arguments.device == "auto" && device.is_string()) request.device = device.get<std::string>();
     return request;
 }
