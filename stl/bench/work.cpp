@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <memory>
-#include <thread>
 
 #include "stl/bench/peaks.h"
 #include "stl/bench/record.h"
 #include "stl/core/clock.h"
+#include "stl/core/cores.h"
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/data/loader.h"
@@ -185,7 +185,7 @@ DatasetOptions dataset_options(const BenchOptions& options) {
 }
 
 int loader_threads(const BenchOptions& options) {
-    return options.threads > 0 ? options.threads : static_cast<int>(std::thread::hardware_concurrency());
+    return options.threads > 0 ? options.threads : available_cores();
 }
 
 BenchCase make_data(const BenchOptions& options, Path path) {

@@ -2,11 +2,13 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <optional>
 #include <sstream>
 
+#include "stl/core/control_groups.h"
 #include "stl/core/error.h"
 
 namespace stl {
@@ -52,34 +54,10 @@ std::uint64_t free_in(const fs::path& group, const CgroupFiles& files) {
     return difference(*limit, difference(*usage, cache));
 }
 
-/// Of the group and all that hold it. In a container the path may be the host's, of which only the end, or nothing
-/// but the top, is visible.
-std::uint64_t free_in_groups(const fs::path& top, const fs::path& path, const CgroupFiles& files) {
-    auto least = free_in(top, files);
-    auto group = top;
-    for (const auto& part : path.relative_path()) {
-        group /= part;
-        least = std::min(least, free_in(group, files));
-    }
-    return least;
-}
-
-std::uint64_t free_in_cgroups(const fs::path& root) {
-    const auto top = root / "sys/fs/cgroup";
-    std::ifstream in(root / "proc/self/cgroup");
+std::uint64_t free_in_groups(const fs::path& root) {
     auto least = unlimited;
-    for (std::string line; std::getline(in, line);) {
-        // "<number>:<controllers>:<path>"; version 2 has no controllers.
-        const auto first = line.find(':'), second = line.find(':', first + 1);
-        if (second == std::string::npos) continue;
-        const auto controllers = fmt::format(",{},", line.substr(first + 1, second - first - 1));
-        const fs::path path = line.substr(second + 1);
-        if (controllers == ",,") {
-            least = std::min(least, free_in_groups(top, path, version_2));
-        } else if (controllers.find(",memory,") != std::string::npos) {
-            least = std::min(least, free_in_groups(top / "memory", path, version_1));
-        }
-    }
+    for (const auto& group : control_groups("memory", root))
+        least = std::min(least, free_in(group.folder, group.version == 2 ? version_2 : version_1));
     return least;
 }
 
@@ -99,7 +77,7 @@ AvailableMemory available_memory(const fs::path& root) {
     const auto consider = [&](std::uint64_t bytes, const char* limit) {
         if (bytes < least.bytes) least = {bytes, limit};
     };
-    consider(free_in_cgroups(root), "the container's memory");
+    consider(free_in_groups(root), "the container's memory");
     consider(free_of_limit(RLIMIT_AS, root, "VmSize:"), "the process's limit (ulimit -v)");
     consider(free_of_limit(RLIMIT_DATA, root, "VmData:"), "the process's limit (ulimit -d)");
     return least;

@@ -1,4 +1,5 @@
 #include "stl/import/ahead.h"
+#include "stl/core/cores.h"
 
 #include <algorithm>
 
@@ -9,7 +10,7 @@ constexpr std::size_t most_bytes_ahead = std::size_t{16} << 20;  // of each sour
 
 /// Every one holds a decoder's pictures, so not as many as there are cores.
 std::size_t sources_at_once() {
-    return std::clamp<std::size_t>(std::thread::hardware_concurrency() / 2, 2, 4);
+    return static_cast<std::size_t>(std::clamp(available_cores() / 2, 2, 4));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "stl/import/channel_statistics.h"
 #include "stl/import/clips.h"
 #include "stl/import/frame_stream.h"
+#include "stl/import/inspect.h"
 #include "stl/import/row_queue.h"
 #include "stl/import/sources.h"
 #include "stl/import/splits.h"
@@ -386,15 +387,8 @@ class Importer {
                 "will be no SSIM or PSNR; --range LOW,HIGH says it, --range percentile measures it",
                 values->low, values->high));
         }
-        // Cameras of 10, 12 and 14 bits store 16.
-        constexpr double sixteen_bits = 65535, fourteen_bits = 16383;
-        if (range_ && range_->high == sixteen_bits && values->high <= fourteen_bits && values->low >= 0) {
-            const int bits = std::max(1, static_cast<int>(std::ceil(std::log2(values->high + 1))));
-            reporter_.info(
-                fmt::format("values reach {:g} of 65535, as of a camera of {} bits: everything is nearly "
-                            "black; --range 0,{} makes {} white",
-                            values->high, bits, (1 << bits) - 1, (1 << bits) - 1));
-        }
+        if (const auto line = few_bits(values->low, values->high, range_); !line.empty())
+            reporter_.info(line);
     }
 
     /// What the file is to say of the values that stand for black and white; nothing where they are 0 and 1.

@@ -85,8 +85,13 @@ class FileSource : public FrameSource {
         const bool resized = sizes_.changes(frame->height, frame->width);
         evenness_.add(decoder_->time(), !decoder_->after_gap());
         const std::shared_ptr<AVFrame> copy(ffmpeg::required(av_frame_clone(frame)), ffmpeg::Closer());
-        return SourceFrame{decoder_->time(), decoder_->frame_duration(), decoder_->after_gap() || resized,
-                           [this, copy, turn = decoder_->orientation(), aspect = decoder_->pixel_aspect()] {
+        const auto turn = decoder_->orientation();
+        return SourceFrame{.time = decoder_->time(),
+                           .duration = decoder_->frame_duration(),
+                           .after_gap = decoder_->after_gap() || resized,
+                           .height = turn.transpose ? frame->width : frame->height,
+                           .width = turn.transpose ? frame->height : frame->width,
+                           .picture = [this, copy, turn, aspect = decoder_->pixel_aspect()] {
                                return scaler_.scale(*copy, turn, aspect);
                            }};
     }

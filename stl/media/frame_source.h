@@ -15,6 +15,7 @@ namespace stl {
 struct SourceFrame {
     double time = 0, duration = 0;  ///< seconds
     bool after_gap = false;
+    int height = 0, width = 0;  ///< as shown (turned); in a folder, as scaled to the first
     std::function<Picture()> picture;
 };
 

@@ -2,8 +2,8 @@
 #include <deque>
 #include <functional>
 #include <future>
-#include <thread>
 
+#include "stl/core/cores.h"
 #include "stl/core/error.h"
 #include "stl/core/file_kind.h"
 #include "stl/core/names.h"
@@ -31,8 +31,7 @@ class PictureSource : public FrameSource {
         : path_(path), options_(options), film_(std::move(film)) {
         if (!(options.folder_fps > 0))
             fail("{}: {} pictures per second is not a valid rate", path.string(), options.folder_fps);
-        const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-        ahead_ = static_cast<std::size_t>(options.threads > 0 ? options.threads : static_cast<int>(cores));
+        ahead_ = static_cast<std::size_t>(options.threads > 0 ? options.threads : available_cores());
         if (options.start) {
             const double first =
                 *options.start * options.folder_fps;  // one more picture before it for the rate
@@ -53,8 +52,12 @@ class PictureSource : public FrameSource {
             try {
                 DecodedPicture got = picture.get();
                 gap_ = sizes_.changes(got.file_height, got.file_width) || gap_;
-                return SourceFrame{time, 1 / options_.folder_fps, std::exchange(gap_, false),
-                                   [picture = std::move(got.picture)] { return picture; }};
+                return SourceFrame{.time = time,
+                                   .duration = 1 / options_.folder_fps,
+                                   .after_gap = std::exchange(gap_, false),
+                                   .height = got.picture.height(),
+                                   .width = got.picture.width(),
+                                   .picture = [picture = std::move(got.picture)] { return picture; }};
             } catch (const Interrupted&) {
                 throw;
             } catch (const Shortage&) {

@@ -101,6 +101,10 @@ class VideoReader::Impl {
     Damage damage() const { return source_->damage(); }
     Timing timing() const { return source_->timing(); }
     std::optional<Frame> next() { return options_.fps > 0 ? next_slot() : next_stored(); }
+    std::optional<FrameOutline> skip() {
+        if (auto frame = next_source()) return FrameOutline{frame->time, frame->height, frame->width};
+        return std::nullopt;
+    }
 
   private:
     static constexpr double tiny = 1e-6;
@@ -119,13 +123,19 @@ class VideoReader::Impl {
     }
 
     std::optional<Frame> next_stored() {
+        if (auto frame = next_source()) return Frame{frame->picture(), frame->time, frame->after_gap};
+        return std::nullopt;
+    }
+
+    std::optional<SourceFrame> next_source() {
         while (!ended_) {
             auto frame = source_->next();
             if (!frame || (options_.end && frame->time >= *options_.end - tiny)) break;
             const bool paused = last_time_ && is_pause(frame->time - *last_time_);
             last_time_ = frame->time;
             if (frame->time < options_.start.value_or(0) - tiny) continue;
-            return Frame{frame->picture(), frame->time, frame->after_gap || paused};
+            frame->after_gap = frame->after_gap || paused;
+            return frame;
         }
         end();
         return std::nullopt;
@@ -191,6 +201,9 @@ const VideoInfo& VideoReader::info() const {
 }
 std::optional<Frame> VideoReader::next() {
     return impl_->next();
+}
+std::optional<FrameOutline> VideoReader::skip() {
+    return impl_->skip();
 }
 Damage VideoReader::damage() const {
     return impl_->damage();

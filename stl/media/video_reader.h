@@ -67,6 +67,12 @@ struct Frame : Picture {
     bool after_gap = false;
 };
 
+/// What is known of a frame without its picture.
+struct FrameOutline {
+    double time = 0;            ///< as Frame::time
+    int height = 0, width = 0;  ///< its own, as shown (turned)
+};
+
 /// What could not be read, or not as it was meant.
 struct Damage {
     std::int64_t frames = 0;      ///< damaged or missing, as far as can be told
@@ -99,6 +105,8 @@ class VideoReader {
     const VideoInfo& info() const;
     /// The next frame; empty at the end. Damaged frames are left out.
     std::optional<Frame> next();
+    /// As next(), without the cost of the picture: for those who count. Only without `fps`.
+    std::optional<FrameOutline> skip();
     /// After the end: what was lost on the way.
     Damage damage() const;
     /// After the end: of files; folders of pictures have no time stamps.

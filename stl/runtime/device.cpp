@@ -13,6 +13,7 @@
 #include <system_error>
 #include <thread>
 
+#include "stl/core/cores.h"
 #include "stl/core/error.h"
 #include "stl/core/file.h"
 #include "stl/core/names.h"
@@ -163,7 +164,7 @@ torch::Device open_device(const std::string& name) {
 
 void set_threads(int threads) {
     if (threads < 0) fail("threads: {} is negative", threads);
-    const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    const int cores = available_cores();
     const int most = std::max(64, 4 * cores);
     if (threads > most) fail("threads: {}, expected at most {} on {}", threads, most, counted(cores, "core"));
     if (threads == 0) {

@@ -1,8 +1,8 @@
 #include "stl/train/batches.h"
 
 #include <algorithm>
-#include <thread>
 
+#include "stl/core/cores.h"
 #include "stl/train/device_glyphs.h"
 
 namespace stl {
@@ -81,7 +81,7 @@ std::function<std::shared_ptr<float[]>(std::int64_t)> batch_allocator(torch::Dev
 
 int loader_threads(torch::Device device) {
     if (!device.is_cuda()) return 1;
-    return std::max(1, static_cast<int>(std::thread::hardware_concurrency() / 2));
+    return std::max(1, available_cores() / 2);
 }
 
 std::unique_ptr<BatchSource> open_batches(const Dataset& data, const BatchPlan& plan) {

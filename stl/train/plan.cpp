@@ -164,16 +164,49 @@ std::string time_text(double seconds) {
 
 void TimeToTheEnd::note(std::int64_t step, torch::Device device, Reporter& reporter) {
     if (noted_ > steps_to_measure) return;
-    if (++noted_ == 1) second_ = Clock::now();
+    if (++noted_ == 1) {
+        second_ = Clock::now();
+        before_ = cpu_time();
+    }
     if (noted_ <= steps_to_measure || step >= total_steps_) return;
     const double rest = seconds_since(second_) / steps_to_measure * static_cast<double>(total_steps_ - step);
-    reporter.info(fmt::format("about {} to the end, validation not counted", time_text(rest)));
+    constexpr double nearly_all = 0.9;
+    const double share = device.is_cpu() ? share_between(before_, cpu_time()) : 1;
+    const auto busy =
+        share < nearly_all
+            ? fmt::format("; its threads get {:.0f} % of the time that they could use", 100 * share)
+            : "";
+    reporter.info(fmt::format("about {} to the end, validation not counted{}", time_text(rest), busy));
     constexpr double day = 24 * 3600;
     if (rest <= day) return;
     reporter.warn(
         fmt::format("training is expected to take {} on {}: {}a smaller network (model.hid_S, hid_T, N_T) or "
                     "fewer epochs (train.epochs) take less",
                     time_text(rest), device.str(), device.is_cpu() ? "a GPU, " : ""));
+}
+
+void BusyMachine::note(torch::Device device, Reporter& reporter) {
+    if (warned_ || !device.is_cpu() || seconds_since(since_) < seconds_to_measure) return;
+    const auto now = cpu_time();
+    if (const auto line = warning(share_between(before_, now), at::get_num_threads()); !line.empty()) {
+        reporter.warn(line);
+        warned_ = true;
+    }
+    before_ = now;
+    since_ = Clock::now();
+}
+
+std::string BusyMachine::warning(double share, int threads) {
+    constexpr double enough = 0.6;
+    if (share >= enough) return "";
+    const int fair = std::max(1, static_cast<int>(share * threads));
+    const auto advice =
+        fair < threads ? fmt::format("; --threads {} leaves them their part", fair) : std::string();
+    return fmt::format(
+        "other programs or a quota hold the cores: this training's {} {} {:.0f} % of the time "
+        "that {} could use{}",
+        counted(threads, "thread"), threads == 1 ? "gets" : "get", 100 * share, threads == 1 ? "it" : "they",
+        advice);
 }
 
 }  // namespace stl

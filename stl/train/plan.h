@@ -5,6 +5,7 @@
 #include <string>
 
 #include "stl/core/clock.h"
+#include "stl/core/cpu_time.h"
 #include "stl/core/reporter.h"
 #include "stl/data/dataset.h"
 #include "stl/models/simvp.h"
@@ -40,7 +41,8 @@ void tell_plan(const Experiment& experiment, const Dataset& training, const Data
 /// "25 min", "3 h 20 min", "90 days"
 std::string time_text(double seconds);
 
-/// Tells once, after a few steps, how long the rest takes at their pace, and warns of more than a day.
+/// Tells once, after a few steps, how long the rest takes at their pace, with the share of the cores' time that the
+/// process got of them if other programs took much, and warns of more than a day.
 class TimeToTheEnd {
   public:
     explicit TimeToTheEnd(std::int64_t total_steps) : total_steps_(total_steps) {}
@@ -52,6 +54,23 @@ class TimeToTheEnd {
     std::int64_t total_steps_;
     int noted_ = 0;
     Clock::time_point second_;  ///< the first step prepares memory
+    CpuTime before_;            ///< at the same time
+};
+
+/// Warns once when, for some time, other programs or a quota leave a training on the CPU less than 60 % of the time that
+/// its threads could use.
+class BusyMachine {
+  public:
+    /// After each step.
+    void note(torch::Device device, Reporter& reporter);
+    /// The warning; "" where the threads get enough.
+    static std::string warning(double share, int threads);
+
+  private:
+    static constexpr double seconds_to_measure = 20;
+    Clock::time_point since_ = Clock::now();
+    CpuTime before_ = cpu_time();
+    bool warned_ = false;
 };
 
 }  // namespace stl

@@ -259,9 +259,11 @@ void Trainer::train_until_stopped() {
     state_.model->train();
     std::int64_t saved_at = -1;
     TimeToTheEnd time_to_the_end(state_.schedule.total_steps);
+    BusyMachine busy_machine;
     while (state_.now.step < state_.schedule.total_steps) {
         make_step(batches->next());
         time_to_the_end.note(state_.now.step, state_.device, reporter_);
+        busy_machine.note(state_.device, reporter_);
         report_progress();
         const bool last = state_.now.step == state_.schedule.total_steps;
         const bool stop_now = !last && must_stop();
@@ -357,8 +359,11 @@ void Trainer::end_epoch(const StopRequested& stop) {
                             shown(line["train_loss"].get<double>()));
     if (validation_) {
         text += fmt::format(", validation loss {:.5f}", shown(line["val_loss"].get<double>()));
-        for (const auto& v : validation_->values)
-            text += fmt::format(", {} {:.{}f}", v.metric.title, shown(v.overall), v.metric.digits);
+        for (const auto& v : validation_->values) {
+            // Not a number where the metric needs a range that the data do not have.
+            if (!std::isnan(v.overall))
+                text += fmt::format(", {} {:.{}f}", v.metric.title, v.overall, v.metric.digits);
+        }
     }
     reporter_.info(text);
     if (out_of_patience()) {

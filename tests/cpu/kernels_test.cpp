@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "stl/cpu/packing.h"
-#include "stl/cpu/parallel.h"
 #include "stl/cpu/winograd.h"
 
 namespace stl::cpu {
@@ -660,14 +659,6 @@ TEST_P(KernelsTest, WinogradGivesTheFiltersGradient) {
             }
         }
     }
-}
-
-TEST(Parallel, EveryUnitOnce) {
-    std::vector<int> runs(1000, 0);
-    parallel(1000, [&](int unit) { ++runs[static_cast<std::size_t>(unit)]; });
-    EXPECT_THAT(runs, testing::Each(1));
-    EXPECT_GE(thread_count(), 1);
-    EXPECT_EQ(thread_index(), 0);
 }
 
 /// Sum over a filter's taps, zeros around, in double.

@@ -462,6 +462,20 @@ TEST_F(ImportArrays, ValuesWithoutARangeAreTold) {
     EXPECT_THAT(notes_.warnings, ElementsAre());
 }
 
+TEST(FewBits, AreToldOfSixteenAlone) {
+    const ValueRange sixteen{0, 65535};
+    EXPECT_EQ(few_bits(12, 4000, sixteen),
+              "values reach 4000 of 65535, as of a camera of 12 bits: everything is nearly black; --range "
+              "0,4095 makes "
+              "4095 white");
+    EXPECT_THAT(few_bits(0, 16383, sixteen), HasSubstr("14 bits"));
+    EXPECT_EQ(few_bits(0, 16384, sixteen), "");
+    EXPECT_EQ(few_bits(-1, 4000, sixteen), "");
+    EXPECT_EQ(few_bits(0, 200, ValueRange{0, 255}), "");
+    EXPECT_EQ(few_bits(0, 200, std::nullopt), "");
+    EXPECT_EQ(few_bits(NAN, NAN, sixteen), "");
+}
+
 TEST_F(ImportTest, TwelveBitsInSixteenAreTold) {
     ffmpeg(
         "-f lavfi -i color=black:size=16x16:rate=5:duration=1 -vf format=gray16le,geq=lum='16*Y+X+3000' "

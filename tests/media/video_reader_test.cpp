@@ -193,6 +193,25 @@ TEST_F(VideoReaderTest, TurnsWhatIsMarkedAsTurned) {
     }
 }
 
+TEST_F(VideoReaderTest, SkippedFramesAreThoseThatAreRead) {
+    ffmpeg(moving + "-pix_fmt yuv444p -qp 0 " + file("a.mp4"));
+    ASSERT_NO_FATAL_FAILURE(mark_as_turned(file("a.mp4"), file("turned.mp4"), 1));
+    fs::create_directory(file("pictures"));
+    ffmpeg(moving + "-frames:v 3 " + file("pictures/%d.png"));
+    for (const auto& path : {file("turned.mp4"), file("pictures/1.png"), file("pictures")}) {
+        VideoReader read(path), skipped(path);
+        while (const auto frame = read.next()) {
+            const auto outline = skipped.skip();
+            ASSERT_TRUE(outline) << path;
+            EXPECT_EQ(outline->time, frame->time) << path;
+            EXPECT_EQ(outline->height, frame->height()) << path;
+            EXPECT_EQ(outline->width, frame->width()) << path;
+        }
+        EXPECT_FALSE(skipped.skip()) << path;
+        EXPECT_EQ(skipped.info().duration, read.info().duration) << path;
+    }
+}
+
 TEST_F(VideoReaderTest, FitsInThreeWays) {
     // White with a black left third, 90 x 30.
     Image image(30, 90, 1, 255);

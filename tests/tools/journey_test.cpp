@@ -462,6 +462,9 @@ TEST_F(JourneyTest, TheDoctorTellsWhichInstructionsAreUsed) {
                           : tiles == cpu::TileSupport::refused ? "refused by the system"
                                                                : "missing");
     EXPECT_GT(cpu["products"]["fp32"].get<double>(), 1e8);
+    EXPECT_GT(cpu["core_share"].get<double>(), 0);
+    EXPECT_LE(cpu["core_share"].get<double>(), 1);
+    EXPECT_EQ(cpu["openmp_waiting"], "GOMP_SPINCOUNT=500");
     EXPECT_EQ(cpu["products"]["bf16"].is_null(), !cpu::multiplies_bfloat16(isas.back()));
     EXPECT_THAT(good("doctor").out, HasSubstr("GFLOP/s in fp32"));
 }

@@ -5,10 +5,10 @@
 #include <torch/version.h>
 #include <unistd.h>
 
-#include <thread>
-
 #include "stl/bench/peaks.h"
 #include "stl/core/array.h"
+#include "stl/core/cores.h"
+#include "stl/core/cpu_time.h"
 #include "stl/core/error.h"
 #include "stl/core/memory.h"
 #include "stl/core/version.h"
@@ -69,15 +69,27 @@ Json products() {
     return {{"fp32", fp32}, {"bf16", bf16}, {"advised", bf16 > worth_it * fp32 ? "bf16" : "fp32"}};
 }
 
+/// The environment's setting by which OpenMP's threads wait for each other: "GOMP_SPINCOUNT=500".
+Json waiting() {
+    for (const auto* name : {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}) {
+        if (const char* value = std::getenv(name)) return fmt::format("{}={}", name, value);
+    }
+    return nullptr;
+}
+
 Json devices() {
     Json list = Json::array();
+    const auto before = cpu_time();
+    auto measured = products();
     list.push_back(
         {{"device", "cpu"},
-         {"name", fmt::format("{} cores, {}", std::thread::hardware_concurrency(), at::get_cpu_capability())},
+         {"name", fmt::format("{}, {}", counted(available_cores(), "core"), at::get_cpu_capability())},
          {"kernels", cpu::isa_name(cpu::best_isa())},
          {"amx", amx()},
          {"caches", caches()},
-         {"products", products()},
+         {"products", std::move(measured)},
+         {"openmp_waiting", waiting()},
+         {"core_share", share_between(before, cpu_time())},
          {"free_bytes", available_memory().bytes}});
     int index = 0;
     for (const auto& gpu : list_gpus()) {
@@ -180,12 +192,18 @@ void print_report(const Json& report, Console& console) {
     for (const auto& device : report["devices"]) {
         const auto kernels = device.value("kernels", std::string());
         line("device",
-             fmt::format("{}: {}{}, {} free", device["device"].get<std::string>(),
-                         device["name"].get<std::string>(),
-                         kernels.empty() ? "" : fmt::format(" (stl's own CUDA kernels: {})", kernels),
-                         bytes_text(device["free_bytes"].get<std::uint64_t>())));
+             fmt::format(
+                 "{}: {}{}, {} free", device["device"].get<std::string>(), device["name"].get<std::string>(),
+                 kernels.empty()
+                     ? ""
+                     : fmt::format(" ({}: {})",
+                                   device["device"] == "cpu" ? "stl's kernels" : "stl's own CUDA kernels",
+                                   kernels),
+                 bytes_text(device["free_bytes"].get<std::uint64_t>())));
     }
     const auto& cpu = report["devices"].front();
+    line("cores", fmt::format("{:.0f} % of the time that stl's threads could use just now was theirs",
+                              100 * cpu["core_share"].get<double>()));
     line("amx", cpu["amx"].get<std::string>());
     line("caches", caches_text(cpu["caches"]));
     line("matrix products", products_text(cpu["products"]));

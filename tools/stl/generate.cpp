@@ -2,9 +2,8 @@
 
 #include <fmt/ranges.h>
 
-#include <thread>
-
 #include "stl/core/clock.h"
+#include "stl/core/cores.h"
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/data/generate.h"
@@ -68,8 +67,7 @@ void run_generate(GenerateArguments arguments, Console& console) {
     options.sequences = arguments.sequences.value_or(usual_sequences(options.split));
     options.seed = arguments.seed;
     options.dtype = arguments.dtype == "float32" ? DType::f32 : DType::u8;
-    if (options.threads == 0)
-        options.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    if (options.threads == 0) options.threads = available_cores();
     set_own_options(arguments);
     const auto* format = format_of_name(arguments.output.path);
     if (options.compression > 0 && format != nullptr && !format->compresses) {

@@ -66,6 +66,7 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
     const SequenceInfo& info = reader->info();
     for (const auto& line : info.warnings) console.warn(line);
     const SequenceStatistics s = measure(*reader, a.rows, console, interrupted);
+    const auto bits = few_bits(s.minimum, s.maximum, info.range);
     const auto splits = count_splits(*reader);
     const bool marked = splits[0] + splits[1] + splits[2] > 0;
     if (!a.sheet.empty()) write_sheet(a, *reader, s);
@@ -80,6 +81,7 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
                   {"statistics", numbers(s)},
                   {"attributes", info.attributes},
                   {"warnings", info.warnings}};
+        if (!bits.empty()) json["warnings"].push_back(bits);
         if (marked) json["splits"] = {{"train", splits[0]}, {"validation", splits[1]}, {"test", splits[2]}};
         return console.print(json);
     }
@@ -89,14 +91,15 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
     console.print(
         marked ? fmt::format("splits: {} train, {} validation, {} test", splits[0], splits[1], splits[2])
                : "splits: none marked; every sequence is used for training and testing");
-    console.print(fmt::format("values: {:.4g} to {:.4g}, mean {:.4g}, deviation {:.4g} (of {} sequences{})",
-                              s.minimum, s.maximum, s.mean, s.deviation, s.rows,
+    console.print(fmt::format("values: {:.4g} to {:.4g}, mean {:.4g}, deviation {:.4g} (of {}{})", s.minimum,
+                              s.maximum, s.mean, s.deviation, counted(s.rows, "sequence"),
                               s.non_finite > 0 ? fmt::format("; {} not finite", s.non_finite) : ""));
     if (const auto range = other_than_unit(info.range))
         console.print(fmt::format("range: {} stand for black and white", to_string(*range)));
     else if (!info.range && (s.minimum < -0.5 || s.maximum > 1.5))
         console.print(
             "range: not known, so no SSIM or PSNR (stl import --range says what stands for black and white)");
+    if (!bits.empty()) console.print(bits + " (stl import with that option)");
     console.print(
         fmt::format("motion: mean absolute change {:.4g} from frame to frame; {:.1f} % of the frames equal "
                     "the one before",
@@ -124,10 +127,12 @@ void inspect_video(const InspectArguments& a, Console& console) {
     std::int64_t frames = 0;
     int height = 0, width = 0;
     double last = 0;
-    while (const auto frame = reader.next()) {
+    while (const auto frame = reader.skip()) {
         if (interrupted()) throw Interrupted("inspect: interrupted");
-        height = frame->height();
-        width = frame->width();
+        if (frames == 0) {
+            height = frame->height;
+            width = frame->width;
+        }
         last = frame->time;
         console.progress({++frames, reader.info().frames, "frames", ""});
     }
