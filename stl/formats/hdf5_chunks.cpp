@@ -107,6 +107,10 @@ std::uint64_t bytes_of(Shape shape, std::size_t element, const std::string& wher
 
 }  // namespace
 
+std::uint32_t chunk_checksum(std::span<const std::byte> bytes) {
+    return fletcher32(bytes);
+}
+
 void require_reasonable_chunks(hid_t dataset, const std::string& where) {
     const Handle creation(H5Dget_create_plist(dataset), H5Pclose), type(H5Dget_type(dataset), H5Tclose);
     const auto all = dataset_shape(dataset);

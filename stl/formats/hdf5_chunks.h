@@ -19,6 +19,9 @@ namespace stl::hdf5 {
 /// than the dataset.
 void require_reasonable_chunks(hid_t dataset, const std::string& where);
 
+/// HDF5's checksum of a chunk (Fletcher-32); its four bytes, the lowest first, stand behind the chunk.
+std::uint32_t chunk_checksum(std::span<const std::byte> bytes);
+
 /// Leaves new elements as their memory is: they are written before they are read.
 template <class T>
 struct Uninitialized : std::allocator<T> {

@@ -1,6 +1,7 @@
 #include "stl/formats/hdf5_parts.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -145,6 +146,11 @@ void RowWriter::append(const void* values, std::int64_t rows) {
     const Lock lock;
     if (layout_.count == unknown_count && H5Dset_extent(dataset_.get(), extent(rows_ + rows).data()) < 0)
         fail_writing(where_);
+    if (layout_.compression == 0 && std::ranges::equal(layout_.chunk, extent(1))) {
+        write_chunks(static_cast<const std::byte*>(values), rows);
+        rows_ += rows;
+        return;
+    }
     const Handle there(H5Dget_space(dataset_.get()), H5Sclose);
     const Handle here(H5Screate_simple(static_cast<int>(size.size()), size.data(), nullptr), H5Sclose);
     if (H5Sselect_hyperslab(there.get(), H5S_SELECT_SET, start.data(), nullptr, size.data(), nullptr) < 0 ||
@@ -152,6 +158,23 @@ void RowWriter::append(const void* values, std::int64_t rows) {
         fail_writing(where_);
     }
     rows_ += rows;
+}
+
+void RowWriter::write_chunks(const std::byte* values, std::int64_t rows) const {
+    static_assert(std::endian::native == std::endian::little, "values are stored as they are");
+    auto start = extent(0);
+    std::size_t bytes = dtype_size(layout_.dtype);
+    for (const auto size : layout_.row) bytes *= static_cast<std::size_t>(size);
+    std::vector<std::byte> chunk(bytes + sizeof(std::uint32_t));
+    std::ranges::fill(start, 0);
+    for (std::int64_t i = 0; i < rows; ++i, values += bytes) {
+        std::memcpy(chunk.data(), values, bytes);
+        const auto checksum = chunk_checksum({values, bytes});
+        std::memcpy(chunk.data() + bytes, &checksum, sizeof checksum);
+        start[0] = static_cast<hsize_t>(rows_ + i);
+        if (H5Dwrite_chunk(dataset_.get(), H5P_DEFAULT, 0, start.data(), chunk.size(), chunk.data()) < 0)
+            fail_writing(where_);
+    }
 }
 
 void RowWriter::close() {
