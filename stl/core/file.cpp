@@ -17,38 +17,15 @@
 #include <random>
 #include <vector>
 
+#include "stl/core/descriptor.h"
 #include "stl/core/error.h"
 
 namespace stl {
 namespace {
 
-/// Of a system call that a signal ended; nothing but the wish to stop is caught here.
-[[noreturn]] void stop_reading(const fs::path& path) {
-    throw Interrupted(fmt::format("{}: interrupted while it was read", path.string()));
-}
-
-[[noreturn]] void fail_opening(const fs::path& path, int code) {
-    if (code == EINTR) stop_reading(path);
-    fail_call(code, "{}: cannot be opened ({})", path.string(), std::strerror(code));
-}
-
 [[noreturn]] void fail_writing(const fs::path& path, int code) {
     fail_call(code, "{}: cannot be written ({})", path.string(), std::strerror(code));
 }
-
-class Descriptor {
-  public:
-    Descriptor(const fs::path& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC)) {
-        if (fd_ < 0) fail_opening(path, errno);
-    }
-    ~Descriptor() { ::close(fd_); }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    int get() const { return fd_; }
-
-  private:
-    int fd_;
-};
 
 /// "a device" for what is neither a file nor a folder, else "".
 std::string special_kind(const fs::file_status& status) {
@@ -217,7 +194,7 @@ void require_regular_file(const fs::path& path) {
 
 void require_readable_file(const fs::path& path) {
     require_regular_file(path);
-    const Descriptor fd(path, O_RDONLY);
+    Descriptor::for_reading(path);
 }
 
 std::string start_of_file(const fs::path& path, std::size_t count) {
@@ -232,13 +209,13 @@ std::string start_of_file(const fs::path& path, std::size_t count) {
 
 std::string read_text(const fs::path& path, std::uint64_t limit) {
     require_no_folder(path);
-    const Descriptor fd(path, O_RDONLY);
+    const auto fd = Descriptor::for_reading(path);
     std::string text;
     constexpr std::size_t block = 1 << 18;
     for (std::size_t size = 0;; text.resize(size)) {
         text.resize(size + block);
         const auto n = ::read(fd.get(), text.data() + size, block);
-        if (n < 0 && errno == EINTR) stop_reading(path);
+        if (n < 0 && errno == EINTR) fail_opening(path, errno);
         if (n < 0) fail_call(errno, "{}: cannot be read ({})", path.string(), std::strerror(errno));
         size += static_cast<std::size_t>(n);
         if (size > limit) fail("{}: holds more than {} bytes", path.string(), limit);
@@ -281,7 +258,7 @@ void refuse_existing(const fs::path& path, bool force) {
 }
 
 MappedFile::MappedFile(const fs::path& path)
-    : MappedFile((require_regular_file(path), Descriptor(path, O_RDONLY)).get(), path) {}
+    : MappedFile((require_regular_file(path), Descriptor::for_reading(path)).get(), path) {}
 
 MappedFile::MappedFile(int descriptor, fs::path path) : path_(std::move(path)) {
     struct stat info {};
@@ -330,7 +307,7 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::commit() {
-    if (const int code = flushed(Descriptor(temporary_, O_RDONLY)); code != 0) fail_writing(final_, code);
+    if (const int code = flushed(Descriptor::for_reading(temporary_)); code != 0) fail_writing(final_, code);
     int code = 0;
     if (replace_) {
         code = ::rename(temporary_.c_str(), final_.c_str()) == 0 ? 0 : errno;
@@ -355,7 +332,7 @@ std::optional<FileIdentity> identity_of(int descriptor) {
 }
 
 void flush_to_disk(const fs::path& path) {
-    const int code = flushed(Descriptor(path, O_RDONLY));
+    const int code = flushed(Descriptor::for_reading(path));
     if (code != 0 && code != EINVAL && code != ENOTSUP && code != EROFS) fail_writing(path, code);
 }
 

@@ -16,6 +16,7 @@
 #include <optional>
 #include <thread>
 
+#include "stl/core/descriptor.h"
 #include "stl/core/error.h"
 #include "stl/core/json.h"
 
@@ -125,18 +126,19 @@ class FileLock::Way {
 class FileLock::Flock : public FileLock::Way {
   public:
     explicit Flock(const fs::path& path)
-        : path_(path), fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644)) {
-        if (fd_ < 0) fail_making(path);
+        : path_(path), file_(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644)) {
+        if (!file_.is_open()) fail_making(path);
         int result = 0;
         do {
-            result = ::flock(fd_, LOCK_EX | LOCK_NB);
+            result = ::flock(file_.get(), LOCK_EX | LOCK_NB);
         } while (result != 0 && errno == EINTR);
         if (result == 0) {
             state = State::held;
             // For whoever comes next; on a full disk the lock does without.
             const auto process = std::to_string(::getpid());
             [[maybe_unused]] const bool written =
-                ::ftruncate(fd_, 0) == 0 && ::pwrite(fd_, process.data(), process.size(), 0) > 0;
+                ::ftruncate(file_.get(), 0) == 0 &&
+                ::pwrite(file_.get(), process.data(), process.size(), 0) > 0;
         } else if (errno == EWOULDBLOCK) {
             const auto process = first_line_of(path.c_str());
             if (!process.empty() && process.find_first_not_of("0123456789") == std::string::npos)
@@ -145,16 +147,12 @@ class FileLock::Flock : public FileLock::Way {
             supported_ = false;
         }
     }
-    ~Flock() override { ::close(fd_); }
-    Flock(const Flock&) = delete;
-    Flock& operator=(const Flock&) = delete;
-
     bool supported() const { return supported_; }
-    bool in_place() const override { return identity_of(path_) == identity_of(fd_); }
+    bool in_place() const override { return identity_of(path_) == identity_of(file_.get()); }
 
   private:
     fs::path path_;
-    int fd_;
+    Descriptor file_;
     bool supported_ = true;
 };
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <functional>
 
+#include "stl/core/descriptor.h"
 #include "stl/core/error.h"
 #include "stl/core/memory.h"
 #include "stl/formats/file_checks.h"
@@ -17,16 +18,13 @@ namespace {
 class OutputFile {
   public:
     OutputFile(const fs::path& path, std::string name)
-        : fd_(::open(path.c_str(), O_WRONLY | O_CLOEXEC)), name_(std::move(name)) {
-        if (fd_ < 0) fail("{}: cannot be written ({})", name_, std::strerror(errno));
+        : file_(::open(path.c_str(), O_WRONLY | O_CLOEXEC)), name_(std::move(name)) {
+        if (!file_.is_open()) fail("{}: cannot be written ({})", name_, std::strerror(errno));
     }
-    ~OutputFile() { ::close(fd_); }
-    OutputFile(const OutputFile&) = delete;
-    OutputFile& operator=(const OutputFile&) = delete;
 
     /// Takes the place on disk now, so that a full one is found out before the work.
     void reserve(std::int64_t bytes) const {
-        if (::fallocate(fd_, 0, 0, bytes) != 0 && errno != EOPNOTSUPP && errno != ENOSYS) {
+        if (::fallocate(file_.get(), 0, 0, bytes) != 0 && errno != EOPNOTSUPP && errno != ENOSYS) {
             fail("{}: cannot be written ({} needed: {})", name_,
                  bytes_text(static_cast<std::uint64_t>(bytes)), std::strerror(errno));
         }
@@ -34,7 +32,7 @@ class OutputFile {
     void write(const void* data, std::size_t bytes, std::int64_t offset) const {
         const auto* p = static_cast<const char*>(data);
         while (bytes > 0) {
-            const auto n = ::pwrite(fd_, p, bytes, offset);
+            const auto n = ::pwrite(file_.get(), p, bytes, offset);
             if (n < 0 && errno == EINTR) continue;
             if (n <= 0) fail("{}: cannot be written ({})", name_, std::strerror(errno));
             p += n;
@@ -44,7 +42,7 @@ class OutputFile {
     }
 
   private:
-    int fd_;
+    Descriptor file_;
     std::string name_;
 };
 

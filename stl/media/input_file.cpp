@@ -93,13 +93,11 @@ InputFile::InputFile(fs::path path, ExternalFiles external, StopRequested stop)
     std::error_code ec;
     if (fs::file_size(path_, ec) == 0 && !ec) fail("{}: is empty, expected a video", path_.string());
     if (external_.allowed) return;
-    descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor_ < 0) fail_call(errno, "{}: cannot be opened ({})", path_.string(), std::strerror(errno));
+    descriptor_ = Descriptor::for_reading(path_);
 }
 
 InputFile::~InputFile() {
     free_view(view_);
-    if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 ffmpeg::Input InputFile::open(int& code) {
@@ -137,7 +135,7 @@ const AVInputFormat* InputFile::recognise(int& code) {
     // Newer versions of FFmpeg do not recognise one whose name does not end as a playlist's.
     constexpr std::string_view playlist = "#EXTM3U";
     std::array<char, playlist.size()> begin{};
-    const auto size = ::pread(descriptor_, begin.data(), begin.size(), 0);
+    const auto size = ::pread(descriptor_.get(), begin.data(), begin.size(), 0);
     if (size == std::ssize(begin) && std::string_view(begin.data(), begin.size()) == playlist)
         refuse(formats_that_name_files.front().what);
     if (code < 0) return nullptr;
@@ -182,7 +180,7 @@ int InputFile::read(void* view, std::uint8_t* to, int size) {
     auto& v = *static_cast<View*>(view);
     for (;;) {
         if (stopped(const_cast<InputFile*>(v.file)) != 0) return AVERROR_EXIT;
-        const auto n = ::pread(v.file->descriptor_, to, static_cast<std::size_t>(size), v.position);
+        const auto n = ::pread(v.file->descriptor_.get(), to, static_cast<std::size_t>(size), v.position);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return AVERROR(errno);
         v.position += n;
@@ -193,7 +191,7 @@ int InputFile::read(void* view, std::uint8_t* to, int size) {
 std::int64_t InputFile::seek(void* view, std::int64_t offset, int whence) {
     auto& v = *static_cast<View*>(view);
     struct stat info {};
-    if (::fstat(v.file->descriptor_, &info) != 0) return AVERROR(errno);
+    if (::fstat(v.file->descriptor_.get(), &info) != 0) return AVERROR(errno);
     switch (whence & ~AVSEEK_FORCE) {
         case AVSEEK_SIZE:
             return info.st_size;

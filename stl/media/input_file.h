@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "stl/core/descriptor.h"
 #include "stl/core/external_files.h"
 #include "stl/core/file.h"
 #include "stl/core/reporter.h"
@@ -46,7 +47,7 @@ class InputFile {
     std::string name_;  ///< what FFmpeg is told
     ExternalFiles external_;
     StopRequested stop_;
-    int descriptor_ = -1;
+    Descriptor descriptor_;  ///< not open if FFmpeg opens the file itself
     AVIOContext* view_ = nullptr;
     std::string refused_;  ///< the first other file that FFmpeg asked for
 };

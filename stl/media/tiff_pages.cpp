@@ -1,8 +1,6 @@
 #include "stl/media/tiff_pages.h"
 
-#include <fcntl.h>
 #include <tiffio.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -12,6 +10,7 @@
 
 #include "stl/core/array.h"
 #include "stl/core/byte_order.h"
+#include "stl/core/descriptor.h"
 #include "stl/core/error.h"
 #include "stl/core/memory.h"
 #include "stl/core/names.h"
@@ -318,36 +317,12 @@ Picture stored_picture(const Samples& samples, const PageForm& page, const Pictu
     return {{}, padded(resized, form.height, form.width), 0};
 }
 
-/// Parts of a file, from any thread. It is not mapped: a file that is cut short under our hands must not end the
-/// program.
-class OpenFile {
-  public:
-    explicit OpenFile(const fs::path& path) : descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-        if (descriptor_ < 0) fail("{}: cannot be opened ({})", path.string(), std::strerror(errno));
-    }
-    ~OpenFile() { ::close(descriptor_); }
-    OpenFile(const OpenFile&) = delete;
-    OpenFile& operator=(const OpenFile&) = delete;
-
-    bool read(std::uint64_t from, std::span<unsigned char> to) const {
-        while (!to.empty()) {
-            const auto got = ::pread(descriptor_, to.data(), to.size(), static_cast<off_t>(from));
-            if (got <= 0) return false;
-            from += static_cast<std::uint64_t>(got);
-            to = to.subspan(static_cast<std::size_t>(got));
-        }
-        return true;
-    }
-
-  private:
-    int descriptor_;
-};
-
 }  // namespace
 
 TiffPages::TiffPages(const fs::path& path, int film) : path_(path), stack_(stack_of(path)) {
-    const auto file = std::make_shared<const OpenFile>(path);
-    read_ = [file](std::uint64_t from, std::span<unsigned char> to) { return file->read(from, to); };
+    // Not mapped: a file that is cut short under our hands must not end the program.
+    const auto file = std::make_shared<const Descriptor>(Descriptor::for_reading(path));
+    read_ = [file](std::uint64_t from, std::span<unsigned char> to) { return file->read_at(from, to); };
     size_ = fs::file_size(path);
     choose_film(film);
 }
