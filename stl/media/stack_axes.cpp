@@ -1,9 +1,11 @@
 #include "stl/media/stack_axes.h"
 
+#include <pugixml.hpp>
+
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <optional>
+#include <set>
 
 namespace stl {
 namespace {
@@ -70,50 +72,18 @@ std::optional<StackAxes> imagej_axes(std::string_view text, std::int64_t pages) 
     return axes;
 }
 
-/// An element's start tag of XML, as far as OME's is concerned: no entities, no '>' in attributes.
-class Tag {
-  public:
-    explicit Tag(std::string_view text) : text_(text) {}
-    std::optional<std::string_view> attribute(std::string_view name) const {
-        for (auto at = text_.find(name); at != std::string_view::npos; at = text_.find(name, at + 1)) {
-            const auto behind = at + name.size();
-            const bool begins =
-                at > 0 && (text_[at - 1] == ' ' || text_[at - 1] == '\n' || text_[at - 1] == '\t');
-            if (!begins || behind + 1 >= text_.size() || text_[behind] != '=') continue;
-            const char quote = text_[behind + 1];
-            const auto end = text_.find(quote, behind + 2);
-            if (end == std::string_view::npos) return std::nullopt;
-            return text_.substr(behind + 2, end - behind - 2);
-        }
-        return std::nullopt;
-    }
-    std::optional<std::int64_t> number(std::string_view name) const {
-        const auto text = attribute(name);
-        return text ? whole_number(*text) : std::nullopt;
-    }
+/// Of an element or an attribute, without the prefix of its namespace.
+std::string_view local_name(std::string_view name) {
+    return name.substr(name.find(':') + 1);  // npos + 1 is 0
+}
 
-  private:
-    std::string_view text_;
-};
+/// The first element of this name below `node`; null if there is none.
+pugi::xml_node find_element(pugi::xml_node node, std::string_view name) {
+    return node.find_node([&](pugi::xml_node one) { return local_name(one.name()) == name; });
+}
 
-/// The tag of the next element `name` (with or without a prefix of its namespace) from `at` on, which then is behind it.
-std::optional<Tag> next_tag(std::string_view xml, std::string_view name, std::size_t& at) {
-    while ((at = xml.find(name, at)) != std::string_view::npos) {
-        const auto behind = at + name.size();
-        const char before = at > 0 ? xml[at - 1] : ' ';
-        const char after = behind < xml.size() ? xml[behind] : ' ';
-        const bool opens = before == '<' || before == ':';
-        const bool ends = after == ' ' || after == '>' || after == '/' || after == '\n' || after == '\t';
-        if (!opens || !ends || (before == ':' && xml.rfind("</", at) == xml.rfind('<', at))) {
-            at = behind;
-            continue;
-        }
-        const auto end = std::min(xml.find('>', at), xml.size());
-        const Tag tag(xml.substr(at, end - at));
-        at = end;
-        return tag;
-    }
-    return std::nullopt;
+std::optional<std::int64_t> number(pugi::xml_node element, const char* name) {
+    return whole_number(element.attribute(name).value());
 }
 
 /// Which page a plane is, as <TiffData> says: those from a plane on, in the order of the dimensions.
@@ -152,52 +122,50 @@ bool is_order(std::string_view order) {
 
 /// Source: OME-TIFF specification, "the TiffData element".
 std::optional<StackAxes> ome_axes(std::string_view xml, std::int64_t pages, std::string_view file_name) {
-    std::size_t at = 0;
-    const auto pixels = next_tag(xml, "Pixels", at);
-    if (!pixels) return std::nullopt;
+    // Of a text that is cut off or damaged, the tree is what comes before.
+    pugi::xml_document document;
+    document.load_buffer(xml.data(), xml.size());
+    if (local_name(document.document_element().name()) != "OME") return std::nullopt;
     // Further pictures of the same file are other recordings.
-    xml = xml.substr(0, xml.find("Pixels>", at));
-    const auto size = [&](std::string_view name) { return pixels->number(name).value_or(1); };
+    const auto pixels = find_element(document, "Pixels");
+    if (!pixels) return std::nullopt;
+    const auto size = [&](const char* name) { return number(pixels, name).value_or(1); };
     Sizes sizes{size("SizeZ"), size("SizeC"), size("SizeT")};
-    std::size_t behind = at;
     // Colours that lie in one page count as channels there.
-    if (const auto channel = next_tag(xml, "Channel", behind)) {
-        const auto together = channel->number("SamplesPerPixel").value_or(1);
-        if (together > 1 && sizes.c % together == 0) sizes.c /= together;
-    }
-    const auto order = pixels->attribute("DimensionOrder").value_or("XYZCT");
+    const auto together = number(find_element(pixels, "Channel"), "SamplesPerPixel").value_or(1);
+    if (together > 1 && sizes.c % together == 0) sizes.c /= together;
+    const std::string_view order = pixels.attribute("DimensionOrder").as_string("XYZCT");
     if (!sizes.valid() || order.size() != 5 || !is_order(order.substr(2))) return std::nullopt;
 
     const OmePlanes planes(sizes, order.substr(2));
     StackAxes axes = empty_axes(sizes);
-    // A name alone may be an older one of this file.
-    bool set_of_files = false;
-    std::string_view first_name;
-    for (behind = at; const auto uuid = next_tag(xml, "UUID", behind);) {
-        const auto name = uuid->attribute("FileName").value_or("");
-        if (first_name.empty()) first_name = name;
-        set_of_files = set_of_files || name != first_name;
+    std::vector<pugi::xml_node> data;
+    for (const auto& child : pixels.children()) {
+        if (local_name(child.name()) == "TiffData") data.push_back(child);
     }
-    bool any = false;
-    for (behind = at; const auto data = next_tag(xml, "TiffData", behind);) {
-        any = true;
-        if (set_of_files) {
-            auto uuid_at = behind;
-            const auto uuid = next_tag(xml.substr(0, xml.find("TiffData", behind)), "UUID", uuid_at);
-            if (uuid && uuid->attribute("FileName").value_or("") != file_name) continue;
-        }
-        const auto value = [&](std::string_view name) {
-            return std::clamp<std::int64_t>(data->number(name).value_or(0), 0, most_planes);
+    const auto file_of = [](pugi::xml_node one) -> std::string_view {
+        return find_element(one, "UUID").attribute("FileName").value();
+    };
+    std::set<std::string_view> files;
+    for (const auto& one : data) files.insert(file_of(one));
+    files.erase("");  // of those that name no file
+    // A name alone may be an older one of this file.
+    const bool set_of_files = files.size() > 1;
+    for (const auto& one : data) {
+        const auto name = file_of(one);
+        if (set_of_files && !name.empty() && name != file_name) continue;
+        const auto value = [&](const char* name) {
+            return std::clamp<std::int64_t>(number(one, name).value_or(0), 0, most_planes);
         };
         const Plane first{value("FirstZ"), value("FirstC"), value("FirstT")};
         const auto page = value("IFD");
-        const auto all = data->number("IFD") ? 1 : pages;
-        const auto count = std::min(data->number("PlaneCount").value_or(all), pages - page);
+        const auto all = number(one, "IFD") ? 1 : pages;
+        const auto count = std::min(number(one, "PlaneCount").value_or(all), pages - page);
         const auto from = planes.number_of(first);
         for (std::int64_t i = 0; i < count && from + i < sizes.planes(); ++i)
             place(axes, planes.plane(from + i), page + i);
     }
-    for (std::int64_t i = 0; !any && i < std::min(pages, sizes.planes()); ++i)
+    for (std::int64_t i = 0; data.empty() && i < std::min(pages, sizes.planes()); ++i)
         place(axes, planes.plane(i), i);
     return axes;
 }
@@ -207,10 +175,9 @@ std::optional<StackAxes> ome_axes(std::string_view xml, std::int64_t pages, std:
 StackAxes stack_axes(std::string_view description, std::int64_t pages, std::string_view file_name) {
     description = description.substr(0, description.find('\0'));
     std::optional<StackAxes> described;
-    if (description.starts_with("ImageJ=")) described = imagej_axes(description, pages);
-    const auto begin = description.substr(0, 2048);
-    if (begin.find("<OME") != std::string_view::npos || begin.find("<ome:OME") != std::string_view::npos ||
-        begin.find(":OME ") != std::string_view::npos)
+    if (description.starts_with("ImageJ="))
+        described = imagej_axes(description, pages);
+    else
         described = ome_axes(description, pages, file_name);
     return described ? *described : every_page_a_frame(pages);
 }

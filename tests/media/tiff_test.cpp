@@ -237,5 +237,19 @@ TEST(StackAxesTest, PlanesOfOmeAreWhereTheFileSays) {
         1U);
 }
 
+TEST(StackAxesTest, OmeIsReadAsXml) {
+    const auto films = [](const std::string& text) { return stack_axes(text, 4, "a.tif").films.size(); };
+    const std::string pixels = R"(<Pixels DimensionOrder="XYCZT" SizeC="2" SizeT="2"/>)";
+    EXPECT_EQ(films("<OME>" + pixels + "</OME>"), 2U);
+    EXPECT_EQ(films("\xef\xbb\xbf<?xml version='1.0'?><!-- <Pixels SizeT='4'/> --><OME>" + pixels + "</OME>"),
+              2U);
+    EXPECT_EQ(films("<ome:OME xmlns:ome='urn:ome'><ome:Pixels Name='a > b' DimensionOrder='XYCZT' SizeC='2' "
+                    "SizeT='&#50;'/></ome:OME>"),
+              2U);
+    // Cut off behind what says where the planes are.
+    EXPECT_EQ(films("<OME><Image>" + pixels + "<StructuredAnnotations><XML"), 2U);
+    EXPECT_EQ(films("<Other>" + pixels + "</Other>"), 1U);
+}
+
 }  // namespace
 }  // namespace stl
