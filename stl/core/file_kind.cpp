@@ -61,8 +61,9 @@ FileKind kind_of_file(const fs::path& path) {
         return fs::is_regular_file(path / "experiment.json", ec) ? FileKind::run : FileKind::unknown;
     const auto text = start_of_file(path, looked_at);
     const std::string_view start(text);
-    if (start.starts_with("PK\x03\x04")) return kind_of_zip(start);
-    if (start.starts_with("\x89HDF\r\n\x1a\n") || start.starts_with("\x93NUMPY")) return FileKind::sequences;
+    if (start.starts_with(first_bytes::zip)) return kind_of_zip(start);
+    if (std::ranges::any_of(first_bytes::arrays, [&](auto bytes) { return start.starts_with(bytes); }))
+        return FileKind::sequences;
     // torch.save before zip: a pickle of its magic number.
     if (start.substr(0, 40).find("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19") != start.npos ||
         is_safetensors(start))

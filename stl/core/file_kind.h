@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "stl/core/file.h"
 
@@ -17,6 +18,14 @@ std::string stand_in(std::span<const std::byte> start);
 void refuse_stand_in(const fs::path& path);
 
 enum class FileKind { unknown, run, checkpoint, sequences, json, video, onnx };
+
+/// What a file of arrays begins with; a format of formats/sequence_formats.h takes its first_bytes from here.
+namespace first_bytes {
+inline constexpr std::string_view hdf5 = "\x89HDF\r\n\x1a\n";
+inline constexpr std::string_view npy = "\x93NUMPY";
+inline constexpr std::string_view zip = "PK\x03\x04";  ///< NPZ, but checkpoints too
+inline constexpr std::string_view arrays[] = {hdf5, npy};
+}  // namespace first_bytes
 
 /// A guess for messages: by the first bytes or, for a folder, by the experiment.json in it. Never throws an Error.
 FileKind kind_of_file(const fs::path& path);

@@ -12,7 +12,7 @@
 namespace stl {
 namespace {
 
-constexpr std::string_view magic = "\x93NUMPY";
+constexpr auto magic = first_bytes::npy;
 
 /// The header's text: a Python dictionary of literals, e.g. {'descr': '<f4', 'fortran_order': False, 'shape':
 /// (2, 3), }

@@ -15,10 +15,10 @@ namespace stl {
 const std::vector<SequenceFormat>& sequence_formats() {
     // clang-format off
     static const std::vector<SequenceFormat> list{
-        {.name = "HDF5", .extensions = {".h5", ".hdf5"}, .other_extensions = {".hkl", ".nc"}, .first_bytes = "\x89HDF\r\n\x1a\n",
+        {.name = "HDF5", .extensions = {".h5", ".hdf5"}, .other_extensions = {".hkl", ".nc"}, .first_bytes = first_bytes::hdf5,
          .named_arrays = true, .attributes = true, .streams = true, .compresses = true, .open = open_hdf5, .create = create_hdf5},
-        {.name = "NPY", .extensions = {".npy"}, .first_bytes = "\x93NUMPY", .layouts = true, .open = open_npy, .create = create_npy},
-        {.name = "NPZ", .extensions = {".npz"}, .first_bytes = "PK\x03\x04", .is_zip = true, .named_arrays = true, .open = open_npz},
+        {.name = "NPY", .extensions = {".npy"}, .first_bytes = first_bytes::npy, .layouts = true, .open = open_npy, .create = create_npy},
+        {.name = "NPZ", .extensions = {".npz"}, .first_bytes = first_bytes::zip, .is_zip = true, .named_arrays = true, .open = open_npz},
     };
     // clang-format on
     return list;

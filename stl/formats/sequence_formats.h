@@ -1,10 +1,12 @@
-// The formats of sequence files, one list. Adding one takes two things and nothing else:
+// The formats of sequence files, one list. To add one:
 //
 //   1. <name>_file.h and .cpp: a SequenceReader, and a SequenceWriter where files are to be written.
-//   2. one line in the list of sequence_formats.cpp.
+//   2. its first bytes in first_bytes (core/file_kind.h).
+//   3. its include and one line in the list of sequence_formats.cpp.
+//   4. a row in the table of formats in docs/files.md, and one in the table of arrays if its axes have rules of their own.
+//   5. files of another program in tests/fixtures/sequences, and their values in tests/formats/sequences_test.cpp.
 //
-// Reading, writing, messages, --help and `stl list` take it from the list; docs/files.md has a row for each, which a
-// test demands.
+// Reading, writing, messages, --help, `stl list`, the tests of writers and the fuzz targets take it from the list.
 #pragma once
 
 #include <functional>

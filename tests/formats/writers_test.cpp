@@ -8,7 +8,9 @@
 #include <numeric>
 #include <thread>
 
+#include "stl/core/names.h"
 #include "stl/formats/npy_file.h"
+#include "stl/formats/sequence_formats.h"
 #include "tests/support/files.h"
 
 namespace stl {
@@ -173,12 +175,24 @@ TEST_P(Writers, WrongAmountsAndTypesAreRefused) {
                 HasSubstr("float64"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, Writers, testing::Values("a.h5", "a.npy"));
+/// A file of every format that is written.
+std::vector<std::string> written_files() {
+    auto names = sequence_extensions(&SequenceFormat::writes);
+    for (auto& name : names) name = "a" + name;
+    return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, Writers, testing::ValuesIn(written_files()));
 
 TEST(Writer, OtherKindsOfFilesAreRefused) {
+    std::vector<std::string> written;
+    for (const auto& format : sequence_formats()) {
+        if (format.writes())
+            written.insert(written.end(), format.extensions.begin(), format.extensions.end());
+    }
     for (const auto* name : {"a.npz", "a.mp4", "a"}) {
         EXPECT_THAT(error_of([&] { create_sequences(name, 1, sequence_shape, {}); }),
-                    HasSubstr(".h5, .hdf5 or .npy"));
+                    HasSubstr("ends in " + listed(written, "or")));
     }
 }
 

@@ -1,15 +1,15 @@
 #include "tests/fuzz/seeds.h"
 
-#include <hdf5.h>
 #include <tiffio.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <memory>
 #include <numeric>
 
 #include "stl/archive/zip.h"
 #include "stl/core/error.h"
-#include "stl/formats/sequences.h"
+#include "stl/core/names.h"
 #include "stl/media/png.h"
 #include "stl/media/video_writer.h"
 #include "stl/onnx/model.h"
@@ -35,8 +35,8 @@ std::string gzip(const std::string& bytes) {
     return read_text(path);
 }
 
-std::string sequences(const std::string& name, WriteOptions options) {
-    const auto path = work_folder() / name;
+std::string sequences(const SequenceFormat& format, WriteOptions options) {
+    const auto path = work_folder() / ("seed" + format.extensions.front());
     options.force = true;
     const auto writer = create_sequences(path.string(), count, shape, options);
     const auto elements = static_cast<std::size_t>(count * shape.elements());
@@ -48,8 +48,7 @@ std::string sequences(const std::string& name, WriteOptions options) {
         std::vector<float> values(elements, 0.25F);
         writer->append(values);
     }
-    if (path.extension() == ".h5")
-        writer->set_splits(std::vector{Split::train, Split::validation, Split::test});
+    if (format.attributes) writer->set_splits(std::vector{Split::train, Split::validation, Split::test});
     writer->finish();
     return read_text(path);
 }
@@ -111,24 +110,6 @@ std::string zip(const std::vector<std::pair<std::string, std::string>>& entries)
     return read_text(path);
 }
 
-/// The file with attributes as h5py writes them: texts of variable length, in the file's heap.
-std::string with_variable_texts(const std::string& file) {
-    const auto path = (work_folder() / "seed_texts.h5").string();
-    write_text(path, file);
-    const hid_t id = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
-    const hid_t type = H5Tcopy(H5T_C_S1), scalar = H5Screate(H5S_SCALAR);
-    H5Tset_size(type, H5T_VARIABLE);
-    for (const auto& [name, text] : {std::pair("source", "clip.mp4"), std::pair("settings", "{\"a\": 1}")}) {
-        const hid_t attribute = H5Acreate2(id, name, type, scalar, H5P_DEFAULT, H5P_DEFAULT);
-        H5Awrite(attribute, type, &text);
-        H5Aclose(attribute);
-    }
-    H5Sclose(scalar);
-    H5Tclose(type);
-    H5Fclose(id);
-    return read_text(path);
-}
-
 }  // namespace
 
 std::vector<std::string> idx_seeds() {
@@ -137,30 +118,20 @@ std::vector<std::string> idx_seeds() {
     return {file, gzip(file)};
 }
 
-std::vector<std::string> npy_seeds() {
-    return {sequences("seed.npy", {.layout = "NTCHW"}),
-            sequences("seed.npy", {.dtype = DType::f32, .layout = "TNHW"}),
-            reference("sequences/ntchw_f64_fortran.npy"),
-            reference("sequences/python2.npy"),
-            reference("sequences/tnhwc_u8.npy"),
-            reference("sequences/version2.npy")};
-}
-
-std::vector<std::string> npz_seeds() {
-    const auto array = sequences("seed.npy", {.layout = "NTCHW"});
-    std::string marks("\x93NUMPY\x01\x00\x76\x00", 10);
-    marks += "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }";
-    marks.resize(127, ' ');
-    marks += std::string("\n\x00\x01\x02", 4);
-    return {zip({{"sequences.npy", array}, {"split.npy", marks}}), reference("sequences/deflated.npz"),
-            reference("sequences/stored.npz")};
-}
-
-std::vector<std::string> hdf5_seeds() {
-    const Json attributes = {{"source", "seed"}, {"seed", 5}};
-    return {with_variable_texts(sequences("seed.h5", {.fps = 10})),
-            sequences("seed.h5", {.fps = 10, .attributes = attributes}),
-            sequences("seed.h5", {.dtype = DType::f32, .attributes = attributes, .compression = 4})};
+std::vector<std::string> sequence_seeds(const SequenceFormat& format) {
+    std::vector<std::string> seeds;
+    for (const auto& entry : fs::directory_iterator(fs::path(STL_TEST_DATA) / "sequences")) {
+        if (has_extension(entry.path(), format.extensions)) seeds.push_back(read_text(entry.path()));
+    }
+    std::ranges::sort(seeds);  // a folder has no order
+    if (!format.writes()) return seeds;
+    const WriteOptions usual{.fps = 10, .attributes = {{"source", "seed"}, {"seed", 5}}};
+    auto floats = usual;
+    floats.dtype = DType::f32;
+    if (format.layouts) floats.layout = "TNHW";
+    if (format.compresses) floats.compression = 4;
+    for (const auto& options : {usual, floats}) seeds.push_back(sequences(format, options));
+    return seeds;
 }
 
 std::vector<std::string> png_seeds() {

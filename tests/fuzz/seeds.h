@@ -5,12 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "stl/formats/sequence_formats.h"
+
 namespace stl::fuzz {
 
 std::vector<std::string> idx_seeds();
-std::vector<std::string> npy_seeds();
-std::vector<std::string> npz_seeds();
-std::vector<std::string> hdf5_seeds();
+/// What the format's own writer makes, and the files of tests/fixtures/sequences with its extensions.
+std::vector<std::string> sequence_seeds(const SequenceFormat& format);
 std::vector<std::string> png_seeds();
 std::vector<std::string> video_seeds();
 std::vector<std::string> pickle_seeds();

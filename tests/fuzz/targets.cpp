@@ -9,8 +9,9 @@
 
 #include "stl/core/byte_order.h"
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/data/dataset.h"
-#include "stl/formats/sequences.h"
+#include "stl/formats/sequence_formats.h"
 #include "stl/glyphs/glyphs.h"
 #include "stl/media/png.h"
 #include "stl/media/video_reader.h"
@@ -69,6 +70,7 @@ void read_sequences(const fs::path& path) {
     }
 }
 
+/// Sequences, their marks and attributes.
 int fuzz_sequences(const std::string& name, Input file) {
     return expect_no_more_than_an_error([&] { read_sequences(put_file(name, text_of(file))); });
 }
@@ -86,25 +88,13 @@ std::string with_right_checksums(std::string png) {
     return png;
 }
 
-}  // namespace
-
+/// Glyphs, plain or gzip.
 int fuzz_idx(Input file) {
     expect_no_more_than_an_error([&] { parse_idx(text_of(file), "input"); });
     return expect_no_more_than_an_error([&] { load_glyphs(put_file("input.idx", text_of(file))); });
 }
 
-int fuzz_npy(Input file) {
-    return fuzz_sequences("input.npy", file);
-}
-
-int fuzz_npz(Input file) {
-    return fuzz_sequences("input.npz", file);
-}
-
-int fuzz_hdf5(Input file) {
-    return fuzz_sequences("input.h5", file);
-}
-
+/// As it is, and with its checksums made right.
 int fuzz_png(Input file) {
     const std::string bytes(text_of(file));
     for (const auto& variant : {bytes, with_right_checksums(bytes)}) {
@@ -117,6 +107,7 @@ int fuzz_png(Input file) {
     return 0;
 }
 
+/// Anything that FFmpeg takes for a video or a picture.
 int fuzz_video(Input file) {
     return expect_no_more_than_an_error([&] {
         // No name that tells the format: FFmpeg goes by the content.
@@ -133,6 +124,7 @@ int fuzz_video(Input file) {
     });
 }
 
+/// A bare pickle, without the file around it.
 int fuzz_pickle(Input pickle) {
     return expect_no_more_than_an_error([&] {
         pickle::Arena arena;
@@ -143,6 +135,7 @@ int fuzz_pickle(Input pickle) {
     });
 }
 
+/// .pth and .ckpt, zip and legacy, and their tensors' bytes.
 int fuzz_torch(Input file) {
     return expect_no_more_than_an_error([&] {
         const auto path = put_file("input.pth", text_of(file));
@@ -162,6 +155,7 @@ int fuzz_torch(Input file) {
     });
 }
 
+/// With the tensors' bytes.
 int fuzz_safetensors(Input file) {
     return expect_no_more_than_an_error([&] {
         const pickle::SafeTensors read(put_file("input.safetensors", text_of(file)));
@@ -169,6 +163,7 @@ int fuzz_safetensors(Input file) {
     });
 }
 
+/// What describes a file.
 int fuzz_onnx(Input file) {
     return expect_no_more_than_an_error([&] {
         const auto read = onnx::read_summary(put_file("input.onnx", text_of(file)));
@@ -178,6 +173,7 @@ int fuzz_onnx(Input file) {
     });
 }
 
+/// An experiment's `dataset`.
 int fuzz_json(Input text) {
     return expect_no_more_than_an_error([&] {
         Fields experiment(parse_json(text_of(text), "input"), "input");
@@ -189,20 +185,26 @@ int fuzz_json(Input text) {
     });
 }
 
-const std::vector<Target>& targets() {
-    static const std::vector<Target> list{
-        {"idx", fuzz_idx, idx_seeds},
-        {"npy", fuzz_npy, npy_seeds},
-        {"npz", fuzz_npz, npz_seeds},
-        {"hdf5", fuzz_hdf5, hdf5_seeds},
-        {"png", fuzz_png, png_seeds},
-        {"video", fuzz_video, video_seeds},
-        {"pickle", fuzz_pickle, pickle_seeds},
-        {"torch", fuzz_torch, torch_seeds},
-        {"safetensors", fuzz_safetensors, safetensors_seeds},
-        {"onnx", fuzz_onnx, onnx_seeds},
-        {"json", fuzz_json, json_seeds},
+std::vector<Target> all_targets() {
+    std::vector<Target> list{
+        {"idx", fuzz_idx, idx_seeds},       {"png", fuzz_png, png_seeds},
+        {"video", fuzz_video, video_seeds}, {"pickle", fuzz_pickle, pickle_seeds},
+        {"torch", fuzz_torch, torch_seeds}, {"safetensors", fuzz_safetensors, safetensors_seeds},
+        {"onnx", fuzz_onnx, onnx_seeds},    {"json", fuzz_json, json_seeds},
     };
+    for (const auto& format : sequence_formats()) {
+        list.push_back(
+            {lower_case(format.name),
+             [&format](Input file) { return fuzz_sequences("input" + format.extensions.front(), file); },
+             [&format] { return sequence_seeds(format); }});
+    }
+    return list;
+}
+
+}  // namespace
+
+const std::vector<Target>& targets() {
+    static const auto list = all_targets();
     return list;
 }
 

@@ -5,10 +5,13 @@
 // A function returns 0 for every input. stl::Error with one line is the only thing a reader may throw;
 // anything else (a crash, another exception, an error of several lines) ends the program.
 //
-// To add a reader: its function here and in targets.cpp, its seeds in seeds.cpp, one line in the list.
+// To add a reader: its function and its line in targets.cpp, its seeds in seeds.h and seeds.cpp. A format of sequence
+// files needs neither: its target is made from the list of formats, its seeds by its own writer and from
+// tests/fixtures/sequences.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,23 +20,11 @@ namespace stl::fuzz {
 
 using Input = std::span<const std::uint8_t>;
 
-int fuzz_idx(Input file);          ///< glyphs, plain or gzip
-int fuzz_npy(Input file);          ///< sequences
-int fuzz_npz(Input file);          ///< sequences, and their marks
-int fuzz_hdf5(Input file);         ///< sequences, their marks and attributes
-int fuzz_png(Input file);          ///< as it is, and with its checksums made right
-int fuzz_video(Input file);        ///< anything FFmpeg takes for a video or a picture
-int fuzz_pickle(Input pickle);     ///< a bare pickle, without the file around it
-int fuzz_torch(Input file);        ///< .pth and .ckpt, zip and legacy, and their tensors' bytes
-int fuzz_safetensors(Input file);  ///< with the tensors' bytes
-int fuzz_onnx(Input file);         ///< what describes a file
-int fuzz_json(Input text);         ///< an experiment's `dataset`
-
 struct Target {
     std::string name;
-    int (*run)(Input);
+    std::function<int(Input)> run;
     /// Small valid files, most of them made by the program's own writers.
-    std::vector<std::string> (*seeds)();
+    std::function<std::vector<std::string>()> seeds;
 };
 const std::vector<Target>& targets();
 /// Error that names the known ones.

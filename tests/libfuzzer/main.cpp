@@ -1,6 +1,5 @@
-// The libFuzzer program: STL_FUZZ_TARGET names the reader, the first folder on the command line gets its
-// seeds
-// (`tools/fuzz` calls it).
+// The libFuzzer program, which tools/fuzz calls: STL_FUZZ_TARGET names the reader ("list" prints the names), and the
+// first folder on the command line receives its seeds.
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -24,9 +23,14 @@ void write_seeds(const stl::fs::path& folder) {
 }  // namespace
 
 extern "C" int LLVMFuzzerInitialize(int* count, char*** arguments) {
-    const char* name = std::getenv("STL_FUZZ_TARGET");
+    const char* setting = std::getenv("STL_FUZZ_TARGET");
+    const std::string name = setting == nullptr ? "" : setting;
+    if (name == "list") {
+        for (const auto& target : stl::fuzz::targets()) std::cout << target.name << '\n';
+        std::exit(0);
+    }
     try {
-        chosen = &stl::fuzz::find_target(name == nullptr ? "" : name);
+        chosen = &stl::fuzz::find_target(name);
         for (int i = 1; i < *count; ++i) {
             const std::string_view argument = (*arguments)[i];
             if (argument.starts_with('-') || !stl::fs::is_directory(argument)) continue;

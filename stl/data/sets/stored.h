@@ -18,7 +18,8 @@ struct StoredOptions {
 
     template <class Options, class Visit>
     static void each(Options& o, Visit&& key) {
-        key("path", o.path, Rule{.required = true}, "an .h5, .npy or .npz file, FILE or FILE:DATASET");
+        key("path", o.path, Rule{.required = true},
+            "a file of sequences, FILE or FILE:DATASET (stl list shows the formats)");
         key("val_path", o.val_path, Rule{}, "a separate file for validation");
         key("test_path", o.test_path, Rule{}, "a separate file for testing");
         key("layout", o.layout, Rule{}, "the axes of an array, e.g. NTHWC");
