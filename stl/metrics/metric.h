@@ -1,11 +1,12 @@
-// The list of metrics. Adding one takes two things and nothing else:
+// The list of metrics. To add one:
 //
 //   1. <name>.h and .cpp: a function that measures frames (Metric::measure). What can be derived from the frames'
 //      sums (frame_sums.h) needs no further pass over the pixels.
-//   2. one line in the list of metric.cpp.
+//   2. its include and one line in the list of metric.cpp.
+//   3. a row in the table of docs/metrics.md, which a test demands.
+//   4. its values in tests/metrics/metrics_test.cpp.
 //
-// Tables, messages, evaluation records, validation lines, reports, `stl list` and --help take it from the list;
-// docs/metrics.md must have a row for each, which a test checks.
+// Tables, messages, evaluation records, validation lines, reports, `stl list` and --help take it from the list.
 #pragma once
 
 #include <span>
