@@ -34,7 +34,7 @@ Json metrics_of(const TrainedNetwork& trained) {
             return metrics;
         }
     }
-    for (auto line : trained.run->read_metrics()) {
+    for (auto line : trained.run->read_metrics().lines) {
         if (!line.contains("val_loss") || line.value("epoch", Json(nullptr)) != Json(trained.epoch)) continue;
         line.erase("epoch");
         Json metrics{{"of", "validation"}};

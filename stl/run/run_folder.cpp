@@ -253,7 +253,7 @@ void RunFolder::append_metrics(const Json& line) const {
 }
 
 Metrics read_metrics_file(const fs::path& file) {
-    Metrics found;
+    Metrics found{.file = file};
     std::istringstream in(read_text(file));
     std::string text;
     for (std::int64_t number = 1; std::getline(in, text); ++number) {
@@ -270,25 +270,23 @@ Metrics read_metrics_file(const fs::path& file) {
     return found;
 }
 
-std::vector<Json> RunFolder::read_metrics() const {
-    if (!fs::exists(metrics_file())) return {};
-    return read_metrics_file(metrics_file()).lines;
-}
-
-std::string RunFolder::damaged_metrics() const {
-    if (!fs::exists(metrics_file())) return "";
-    const auto damaged = read_metrics_file(metrics_file()).damaged;
+std::string Metrics::damage() const {
     if (damaged.empty()) return "";
     const bool one = damaged.size() == 1;
-    return fmt::format("{}: {} {} {} damaged and left out", metrics_file().string(), one ? "line" : "lines",
+    return fmt::format("{}: {} {} {} damaged and left out", file.string(), one ? "line" : "lines",
                        fmt::join(damaged, ", "), one ? "is" : "are");
 }
 
-void RunFolder::drop_metrics_after(std::int64_t step, bool epoch_too) const {
+Metrics RunFolder::read_metrics() const {
+    if (!fs::exists(metrics_file())) return {.file = metrics_file()};
+    return read_metrics_file(metrics_file());
+}
+
+void RunFolder::drop_metrics_after(const Metrics& read, std::int64_t step, bool epoch_too) const {
     if (!fs::exists(metrics_file())) return;
     const auto last_epoch = epoch_too ? step - 1 : step;
     std::string kept;
-    for (const auto& line : read_metrics()) {
+    for (const auto& line : read.lines) {
         const bool keep = line.contains("step") ? line["step"].get<std::int64_t>() <= step
                                                 : line.value("steps", std::int64_t{0}) <= last_epoch;
         if (keep) kept += checked_line(line);

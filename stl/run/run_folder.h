@@ -16,9 +16,13 @@ namespace stl {
 
 /// The lines of a metrics.jsonl.
 struct Metrics {
-    std::vector<Json> lines;
-    std::vector<std::int64_t> damaged;  ///< the numbers, from 1, of lines that are left out
-    std::int64_t unchecked = 0;         ///< lines without a check, as earlier versions wrote them
+    fs::path file;
+    std::vector<Json> lines{};
+    std::vector<std::int64_t> damaged{};  ///< the numbers, from 1, of lines that are left out
+    std::int64_t unchecked = 0;           ///< lines without a check, as earlier versions wrote them
+
+    /// "RUN/metrics.jsonl: line 12 is damaged and left out"; empty where none is.
+    std::string damage() const;
 };
 /// A last line that a process began to write when it was killed is left out, and not called damaged. Error: it cannot
 /// be read.
@@ -70,13 +74,12 @@ class RunFolder {
 
     /// With a check, by which read_metrics() finds damage; other programs see one key more.
     void append_metrics(const Json& line) const;
-    /// Removes the lines after `step`, which a run wrote between its last checkpoint and its end. With
-    /// `epoch_too`, also the line of the epoch that ends with `step`, which will be written again.
-    void drop_metrics_after(std::int64_t step, bool epoch_too = false) const;
-    /// Error: it cannot be read.
-    std::vector<Json> read_metrics() const;
-    /// "RUN/metrics.jsonl: line 12 is damaged and left out"; empty where none is.
-    std::string damaged_metrics() const;
+    /// No lines where the file is missing. Error: it cannot be read.
+    Metrics read_metrics() const;
+    /// Keeps those of the lines that were read that are not after `step`: the others a run wrote between its last
+    /// checkpoint and its end. With `epoch_too`, also drops the line of the epoch that ends with `step`, which will be
+    /// written again.
+    void drop_metrics_after(const Metrics& read, std::int64_t step, bool epoch_too = false) const;
 
   private:
     explicit RunFolder(fs::path path) : path_(std::move(path)) {}

@@ -39,10 +39,10 @@ std::vector<std::string> run_differences(const Json& before, const Json& now) {
 
 std::optional<std::int64_t> first_other_loss(const RunFolder& before, const RunFolder& now) {
     std::unordered_map<std::int64_t, Json> losses;
-    for (const auto& line : before.read_metrics()) {
+    for (const auto& line : before.read_metrics().lines) {
         if (line.contains("step")) losses[line["step"].get<std::int64_t>()] = line.value("loss", Json());
     }
-    for (const auto& line : now.read_metrics()) {
+    for (const auto& line : now.read_metrics().lines) {
         if (!line.contains("step")) continue;
         const auto step = line["step"].get<std::int64_t>();
         if (const auto found = losses.find(step);

@@ -51,9 +51,9 @@ void require_own(const Checkpoint& checkpoint, const Json& resolved, const std::
              changes.front().key);
 }
 
-bool may_start_over(const RunFolder& folder) {
-    const auto lines = folder.read_metrics();
-    const auto epochs = std::ranges::count_if(lines, [](const Json& line) { return line.contains("steps"); });
+bool may_start_over(const RunFolder& folder, const Metrics& metrics) {
+    const auto epochs =
+        std::ranges::count_if(metrics.lines, [](const Json& line) { return line.contains("steps"); });
     if (epochs > 1) return false;
     // A run that stopped by itself has saved.
     const auto record = folder.run_record();

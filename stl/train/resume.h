@@ -20,7 +20,7 @@ void require_own(const Checkpoint& checkpoint, const Json& resolved, const std::
 
 /// Whether a run without a last checkpoint may start over: it was interrupted before writing its first one, and has at
 /// most the best weights and the log line of the first epoch.
-bool may_start_over(const RunFolder& folder);
+bool may_start_over(const RunFolder& folder, const Metrics& metrics);
 
 struct LastCheckpoint {
     fs::path path;

@@ -37,9 +37,9 @@ void restore_random_numbers(torch::Device device, const Checkpoint& checkpoint, 
 }
 
 /// Of the steps in the log that the checkpoint, of `step`, does not have.
-void warn_of_lost_steps(const RunFolder& folder, std::int64_t step, Reporter& reporter) {
+void warn_of_lost_steps(const Metrics& log, std::int64_t step, Reporter& reporter) {
     std::int64_t reached = step;
-    for (const auto& line : folder.read_metrics())
+    for (const auto& line : log.lines)
         reached = std::max(reached, line.value("step", line.value("steps", std::int64_t{0})));
     const auto lost = reached - step;
     reporter.warn(fmt::format("continuing from step {}; {} {} lost and done again", step,
@@ -121,11 +121,12 @@ bool has_room(Checkpoint& checkpoint) {
 }  // namespace
 
 bool RunState::restore(const RunFolder& folder, Reporter& reporter) {
-    if (const auto line = folder.damaged_metrics(); !line.empty()) reporter.warn(line);
+    const auto log = folder.read_metrics();
+    if (!log.damaged.empty()) reporter.warn(log.damage());
     const auto found = newest_checkpoint(folder, reporter);
     if (!found) {
         const auto path = folder.checkpoint("last").string();
-        if (!may_start_over(folder)) {
+        if (!may_start_over(folder, log)) {
             fail(
                 "{}: missing, although the run has completed an epoch; use --force to start over, or start a "
                 "new run from its best weights with --set train.init={}",
@@ -133,7 +134,7 @@ bool RunState::restore(const RunFolder& folder, Reporter& reporter) {
         }
         reporter.warn(
             path + ": missing; the run was interrupted before its first complete checkpoint and starts over");
-        folder.drop_metrics_after(0);
+        folder.drop_metrics_after(log, 0);
         return false;
     }
     const auto& [path, checkpoint] = *found;
@@ -153,9 +154,9 @@ bool RunState::restore(const RunFolder& folder, Reporter& reporter) {
             fmt::format("{}: not written by stl; continuing after step {}", path.string(), now.step));
     }
     last_is_damaged = path != folder.checkpoint("last");
-    if (last_is_damaged) warn_of_lost_steps(folder, now.step, reporter);
+    if (last_is_damaged) warn_of_lost_steps(log, now.step, reporter);
     // A run that was killed after the pending validation may have written its line.
-    folder.drop_metrics_after(now.step, now.validation_pending);
+    folder.drop_metrics_after(log, now.step, now.validation_pending);
     return true;
 }
 

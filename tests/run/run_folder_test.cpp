@@ -165,15 +165,15 @@ TEST_F(RunFolderTest, DropsTheLinesAfterAStep) {
         run.append_metrics({{"step", step}});
         if (step != 4) run.append_metrics({{"steps", step}, {"epoch", 1}});
     }
-    run.drop_metrics_after(3);
-    const auto lines = run.read_metrics();
+    run.drop_metrics_after(run.read_metrics(), 3);
+    const auto lines = run.read_metrics().lines;
     ASSERT_EQ(lines.size(), 6U);
     EXPECT_EQ(lines[4]["step"], 3);
     EXPECT_EQ(lines[5]["steps"], 3);
     // Whose validation is still to be done.
-    run.drop_metrics_after(3, /*epoch_too=*/true);
-    EXPECT_EQ(run.read_metrics().size(), 5U);
-    EXPECT_EQ(run.read_metrics().back()["step"], 3);
+    run.drop_metrics_after(run.read_metrics(), 3, /*epoch_too=*/true);
+    EXPECT_EQ(run.read_metrics().lines.size(), 5U);
+    EXPECT_EQ(run.read_metrics().lines.back()["step"], 3);
 }
 
 TEST_F(RunFolderTest, LinesThatAreNoneArePassedOver) {
@@ -185,19 +185,19 @@ TEST_F(RunFolderTest, LinesThatAreNoneArePassedOver) {
         std::ofstream(run.metrics_file(), std::ios::app) << text << "\n";
     }
     run.append_metrics({{"step", 4}});
-    ASSERT_EQ(run.read_metrics().size(), 2U);
-    run.drop_metrics_after(4);
-    EXPECT_EQ(run.read_metrics().back()["step"], 4);
+    ASSERT_EQ(run.read_metrics().lines.size(), 2U);
+    run.drop_metrics_after(run.read_metrics(), 4);
+    EXPECT_EQ(run.read_metrics().lines.back()["step"], 4);
 }
 
 TEST_F(RunFolderTest, DamagedLinesAreFoundAndLeftOut) {
     const auto run = RunFolder::create(folder_, false);
     for (int step = 1; step <= 3; ++step)
         run.append_metrics({{"step", step}, {"epoch", 1}, {"loss", 0.1 * step}, {"lr", 1e-5}, {"name", "ü"}});
-    const auto lines = run.read_metrics();
+    const auto lines = run.read_metrics().lines;
     ASSERT_EQ(lines.size(), 3U);
     EXPECT_FALSE(lines[0].contains("crc"));
-    EXPECT_EQ(run.damaged_metrics(), "");
+    EXPECT_EQ(run.read_metrics().damage(), "");
     const auto text = read_text(run.metrics_file());
     const auto second = text.find('\n') + 1, third = text.find('\n', second) + 1;
     int passed_over = 0;
@@ -205,23 +205,23 @@ TEST_F(RunFolderTest, DamagedLinesAreFoundAndLeftOut) {
         auto other = text;
         other[at] = static_cast<char>(other[at] ^ 1);
         write_text(run.metrics_file(), other);
-        const auto found = run.read_metrics();
+        const auto found = run.read_metrics().lines;
         // Another name of the check itself takes nothing away from the line.
         passed_over += found.size() == 3 ? 1 : 0;
         if (found.size() == 3) {
             EXPECT_EQ(found[1]["loss"], lines[1]["loss"]) << at;
         } else {
-            EXPECT_THAT(run.damaged_metrics(), HasSubstr("line 2 is damaged")) << at;
+            EXPECT_THAT(run.read_metrics().damage(), HasSubstr("line 2 is damaged")) << at;
         }
     }
     EXPECT_LE(passed_over, 3);
     // What a process was writing when it was killed.
     write_text(run.metrics_file(), text.substr(0, text.size() - 20));
-    EXPECT_EQ(run.read_metrics().size(), 2U);
-    EXPECT_EQ(run.damaged_metrics(), "");
+    EXPECT_EQ(run.read_metrics().lines.size(), 2U);
+    EXPECT_EQ(run.read_metrics().damage(), "");
     // What earlier versions wrote.
     write_text(run.metrics_file(), "{\"step\": 1, \"loss\": 0.5}\n");
-    EXPECT_EQ(run.read_metrics().size(), 1U);
+    EXPECT_EQ(run.read_metrics().lines.size(), 1U);
 }
 
 TEST_F(RunFolderTest, ARunThatIsGoneOrAnotherIsNotWrittenTo) {
@@ -248,7 +248,8 @@ TEST_F(RunFolderTest, ARunThatIsGoneOrAnotherIsNotWrittenTo) {
 TEST_F(RunFolderTest, MetricsThatCannotBeReadStay) {
     const auto run = RunFolder::create(folder_, false);
     fs::create_symlink("/proc/self/mem", run.metrics_file());  // opens, and cannot be read, by root either
-    EXPECT_THAT([&] { run.drop_metrics_after(0); }, ThrowsMessage<Error>(HasSubstr("metrics.jsonl: ")));
+    EXPECT_THAT([&] { run.drop_metrics_after(run.read_metrics(), 0); },
+                ThrowsMessage<Error>(HasSubstr("metrics.jsonl: ")));
     EXPECT_TRUE(fs::is_symlink(run.metrics_file()));
 }
 
@@ -261,7 +262,7 @@ TEST_F(RunFolderTest, StepsAreCountedOverTheirOwnTime) {
     log.end_epoch(Json::object());
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     log.add(10, 0.1, loss);
-    EXPECT_LE(run.read_metrics().back()["seq_per_s"].get<double>(), 10.0) << "one step in 0.1 s";
+    EXPECT_LE(run.read_metrics().lines.back()["seq_per_s"].get<double>(), 10.0) << "one step in 0.1 s";
 }
 
 TEST_F(RunFolderTest, TensorBoardRecordsAreFramed) {

@@ -86,7 +86,7 @@ class TrainerTest : public testing::Test {
     }
     std::vector<double> losses(const fs::path& run) const {
         std::vector<double> out;
-        for (const auto& line : RunFolder::open(run).read_metrics()) {
+        for (const auto& line : RunFolder::open(run).read_metrics().lines) {
             if (line.contains("loss")) out.push_back(line["loss"].get<double>());
         }
         return out;
@@ -122,7 +122,7 @@ TEST_F(TrainerTest, WritesARunAndLearns) {
 
 TEST_F(TrainerTest, StepsAreCountedFromOneWithTheirOwnLossAndRate) {
     train(request(), silent_);
-    const auto lines = RunFolder::open(folder_ / "run").read_metrics();
+    const auto lines = RunFolder::open(folder_ / "run").read_metrics().lines;
     std::vector<Json> steps;
     std::vector<Json> epochs;
     for (const auto& line : lines) (line.contains("loss") ? steps : epochs).push_back(line);
@@ -177,7 +177,7 @@ TEST_F(TrainerTest, AStopInValidationIsHeardAndTheValidationDoneAgain) {
     train(whole, silent_);
     const auto epochs = [&](const fs::path& run) {
         std::vector<Json> lines;
-        for (auto line : RunFolder::open(run).read_metrics()) {
+        for (auto line : RunFolder::open(run).read_metrics().lines) {
             line.erase("seconds");
             line.erase("seq_per_s");
             lines.push_back(line);
@@ -215,7 +215,7 @@ TEST_F(TrainerTest, ARunThatIsKilledAfterAPendingValidationHasTheEpochsLineOnce)
     fs::copy_file(folder_ / "pending.pth", last, fs::copy_options::overwrite_existing);
     EXPECT_TRUE(train(r, silent_).finished());
     std::vector<std::int64_t> epochs;
-    for (const auto& line : RunFolder::open(folder_ / "run").read_metrics()) {
+    for (const auto& line : RunFolder::open(folder_ / "run").read_metrics().lines) {
         if (line.contains("steps")) epochs.push_back(line["epoch"].get<std::int64_t>());
     }
     EXPECT_THAT(epochs, testing::ElementsAre(1, 2, 3));
@@ -347,7 +347,7 @@ TEST_F(TrainerTest, ASecondOneInTheSameFolderIsRefused) {
         EXPECT_TRUE(train(first, intruder).finished());
         EXPECT_EQ(intruder.message, fmt::format("{}: another stl train (process {}) is writing here",
                                                 (folder_ / "run").string(), ::getpid()));
-        EXPECT_EQ(RunFolder::open(folder_ / "run").read_metrics().size(), 12U + 3U);
+        EXPECT_EQ(RunFolder::open(folder_ / "run").read_metrics().lines.size(), 12U + 3U);
     }
 }
 
@@ -518,14 +518,14 @@ TEST_F(TrainerTest, WhatItStartedFromIsNotNeededToGoOn) {
 
 TEST_F(TrainerTest, ARunWithAHistoryDoesNotStartAnewUnasked) {
     train(request({{"keep", 1}}), silent_);
-    const auto lines = RunFolder::open(folder_ / "run").read_metrics();
+    const auto lines = RunFolder::open(folder_ / "run").read_metrics().lines;
     fs::remove(folder_ / "run/checkpoints/last.pth");
     auto again = request();
     again.resume = true;
     EXPECT_THAT([&] { train(again, silent_); },
                 ThrowsMessage<Error>(
                     HasSubstr("last.pth: missing, although the run has completed an epoch; use --force")));
-    EXPECT_EQ(RunFolder::open(folder_ / "run").read_metrics(), lines);
+    EXPECT_EQ(RunFolder::open(folder_ / "run").read_metrics().lines, lines);
 }
 
 TEST_F(TrainerTest, ResumingStartsARunThatDoesNotExist) {
@@ -558,7 +558,7 @@ TEST_F(TrainerTest, ARunThatIsKilledBeforeItsFirstCheckpointStartsOver) {
     const auto whole = losses(folder_ / "run");
     const auto run = RunFolder::open(folder_ / "run");
     for (const auto& file : run.last_checkpoints()) fs::remove(file);
-    run.drop_metrics_after(3);
+    run.drop_metrics_after(run.read_metrics(), 3);
     auto record = read_json(run.run_file());
     record["state"] = "running";
     write_json(run.run_file(), record);
@@ -741,7 +741,7 @@ TEST_F(TrainerTest, ARunGoesOnFromTheReferencesOwnCheckpoint) {
     auto two_epochs = request({}, no_draws);
     two_epochs.run = folder_ / "other";
     train(two_epochs, silent_,
-          [this] { return RunFolder::open(folder_ / "other").read_metrics().size() >= 10; });
+          [this] { return RunFolder::open(folder_ / "other").read_metrics().lines.size() >= 10; });
     const auto last = folder_ / "other/checkpoints/last.pth";
     auto checkpoint = read_checkpoint(last);
     const auto done = checkpoint.stl["step"].get<std::size_t>();
@@ -881,7 +881,7 @@ TEST_F(TrainerTest, PatienceEndsARunThatNoLongerImproves) {
     // Without a step worth the name little but the statistics of batch norms changes.
     const auto since_best = [&] {
         std::vector<double> found;
-        for (const auto& line : RunFolder::open(folder_ / "run").read_metrics())
+        for (const auto& line : RunFolder::open(folder_ / "run").read_metrics().lines)
             if (line.contains("val_loss")) found.push_back(line["val_loss"]);
         return std::distance(std::ranges::min_element(found), found.end()) - 1;
     };

@@ -45,8 +45,9 @@ void run_report(const ReportArguments& a, Console& console) {
     std::vector<LearningCurve> curves;
     for (const auto& run : a.runs) {
         const auto folder = RunFolder::open(run);
-        if (const auto line = folder.damaged_metrics(); !line.empty()) console.warn(line);
-        curves.push_back({run, folder.read_metrics()});
+        auto metrics = folder.read_metrics();
+        if (!metrics.damaged.empty()) console.warn(metrics.damage());
+        curves.push_back({run, std::move(metrics.lines)});
         if (!fs::exists(folder.evaluation_file())) continue;
         auto record = read_run_record(run);
         const bool recorded = std::ranges::any_of(records, [&](const Record& other) {

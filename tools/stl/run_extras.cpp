@@ -64,7 +64,8 @@ void write_run_report(const fs::path& run, Reporter& reporter) {
     const auto path = run / "report.html";
     try {
         const auto folder = RunFolder::open(run);
-        if (const auto line = folder.damaged_metrics(); !line.empty()) reporter.warn(line);
+        const auto metrics = folder.read_metrics();
+        if (!metrics.damaged.empty()) reporter.warn(metrics.damage());
         std::vector<Record> records;
         if (fs::exists(folder.evaluation_file())) records.push_back(read_run_record(run));
         std::vector<ReportTable> tables;
@@ -72,7 +73,7 @@ void write_run_report(const fs::path& run, Reporter& reporter) {
             tables = make_tables(records, *experiments, "");
             keep_recorded(tables);
         }
-        write_text(path, report_html(tables, {{folder.name(), folder.read_metrics()}}));
+        write_text(path, report_html(tables, {{folder.name(), metrics.lines}}));
     } catch (const std::exception& error) {
         reporter.warn(fmt::format("{}: not written ({})", path.string(), error.what()));
     }
