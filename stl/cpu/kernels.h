@@ -5,6 +5,9 @@
 // channels (columns). Column counts are multiples of `column_step` except where a function says otherwise:
 // buffers are padded to it, what the padding holds does not matter. Every function exists once for each Isa
 // (variants/), from the same source.
+//
+// To add one: what it takes as a struct here (of training: in training.h), its line in kernels.def (training.def), the
+// function of that name in a header of variants/, which table.h includes, and its cases in tests/cpu/.
 #pragma once
 
 #include <cstddef>
@@ -170,29 +173,9 @@ struct WinogradOutputGradient {
 struct Kernels {
     Isa isa;
     bool has_tiles;  ///< for products in bfloat16, which are many times as quick as in float32 then
-    void (*product)(const Product&);
-    void (*narrow_rows)(const Narrow&);     ///< pairs within a row
-    void (*narrow_columns)(const Narrow&);  ///< pairs of two rows
-    void (*narrow_turned)(
-        const Narrow&);  ///< pairs within a row: out[c / 2 * out_row + r] of in[r][c], in[r][c + 1]
-    void (*pair_columns)(const Pair&);
-    void (*depthwise)(const Depthwise&);
-    void (*apply)(Op, const Elementwise&);
-    /// Adds to sums[c] the column's sum, or with `mean` the sum of (a - mean[c])^2. rows * columns.
-    void (*column_sums)(const float* a, Index a_row, int rows, int columns, const float* mean, double* sums);
-    /// (x - mean) / sqrt(variance + eps) over each row's `columns` values (any number).
-    void (*normalise_rows)(const float* a, Index a_row, int rows, int columns, float eps, float* out,
-                           Index out_row);
-    /// In place, over each row's `columns` values (any number).
-    void (*softmax_rows)(float* x, Index row, int rows, int columns);
-    /// out[r * out_row] = bias + sum over c of a[r][c] * w[c] (any number of columns).
-    void (*dot_rows)(const float* a, Index a_row, int rows, int columns, const float* w, float bias,
-                     float* out, Index out_row);
-    /// Mean over each pixel's 3x3 neighbours inside the picture, minus the pixel.
-    void (*pool_difference)(const Depthwise&);
-    void (*winograd_input)(const WinogradInput&);
-    void (*winograd_output)(const WinogradOutput&);
-    void (*winograd_output_gradient)(const WinogradOutputGradient&);
+#define STL_KERNEL(result, name, arguments) result(*name) arguments;
+#include "stl/cpu/kernels.def"
+#undef STL_KERNEL
     TrainingKernels training;
 };
 

@@ -143,22 +143,9 @@ struct SiluGateBackward {
 
 /// The kernels over them (kernels.h says how they are chosen).
 struct TrainingKernels {
-    void (*depthwise)(const PlaneDepthwise&);
-    void (*depthwise_weights)(const PlaneDepthwiseWeights&);
-    void (*group_norm_silu)(const GroupNormSilu&);
-    void (*group_norm_silu_backward)(const GroupNormSiluBackward&);
-    void (*blend)(const Blend&);
-    /// Sum of a * b.
-    double (*dot)(const float* a, const float* b, Index count);
-    /// Sum of bfloat16 values, in float32.
-    float (*sum)(const std::uint16_t* a, int count);
-    void (*gelu)(const Gelu&);
-    void (*gelu_backward)(const GeluBackward&);
-    void (*aggregation_backward)(const AggregationBackward&);
-    void (*decompose_silu)(const DecomposeSilu&);
-    void (*decompose_silu_backward)(const DecomposeSiluBackward&);
-    void (*silu_gate)(const SiluGate&);
-    void (*silu_gate_backward)(const SiluGateBackward&);
+#define STL_KERNEL(result, name, arguments) result(*name) arguments;
+#include "stl/cpu/training.def"
+#undef STL_KERNEL
 };
 
 }  // namespace stl::cpu

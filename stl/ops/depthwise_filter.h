@@ -23,34 +23,34 @@ class Filter {
     /// input and `grad_picture` in the gradient.
     void weights(const float* in, const float* grad, Index grad_picture, int channel, float* weight_grad,
                  float* bias_grad) {
-        cpu::kernels().training.depthwise_weights({.in = in,
-                                                   .grad = grad,
-                                                   .batch = planes_.batch,
-                                                   .in_step = planes_.picture,
-                                                   .grad_step = grad_picture,
-                                                   .height = planes_.height,
-                                                   .width = planes_.width,
-                                                   .kernel = kernel_,
-                                                   .dilation = dilation_,
-                                                   .w_grad = weight_grad + taps(channel),
-                                                   .bias_grad = bias_grad + channel,
-                                                   .scratch = scratch_.of_this_thread()});
+        cpu::kernels().training.plane_depthwise_weights({.in = in,
+                                                         .grad = grad,
+                                                         .batch = planes_.batch,
+                                                         .in_step = planes_.picture,
+                                                         .grad_step = grad_picture,
+                                                         .height = planes_.height,
+                                                         .width = planes_.width,
+                                                         .kernel = kernel_,
+                                                         .dilation = dilation_,
+                                                         .w_grad = weight_grad + taps(channel),
+                                                         .bias_grad = bias_grad + channel,
+                                                         .scratch = scratch_.of_this_thread()});
     }
 
   private:
     Index taps(int channel) const { return static_cast<Index>(channel) * kernel_ * kernel_; }
 
     void run(const float* in, int channel, bool flipped, float bias, float* out) {
-        cpu::kernels().training.depthwise({.in = in,
-                                           .w = weight_ + taps(channel),
-                                           .flipped = flipped,
-                                           .bias = bias,
-                                           .out = out,
-                                           .height = planes_.height,
-                                           .width = planes_.width,
-                                           .kernel = kernel_,
-                                           .dilation = dilation_,
-                                           .scratch = scratch_.of_this_thread()});
+        cpu::kernels().training.plane_depthwise({.in = in,
+                                                 .w = weight_ + taps(channel),
+                                                 .flipped = flipped,
+                                                 .bias = bias,
+                                                 .out = out,
+                                                 .height = planes_.height,
+                                                 .width = planes_.width,
+                                                 .kernel = kernel_,
+                                                 .dilation = dilation_,
+                                                 .scratch = scratch_.of_this_thread()});
     }
 
     const Planes planes_;

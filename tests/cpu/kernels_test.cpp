@@ -708,16 +708,16 @@ TEST_P(PlaneTest, DepthwiseFiltersAPlaneAndGivesItsGradient) {
         for (const bool flipped : {false, true}) {
             std::vector<float> out(size, -77.0F),
                 scratch(plane_scratch(height, width, kernel, dilation), 55.0F);
-            k.training.depthwise({.in = in.data(),
-                                  .w = w.data(),
-                                  .flipped = flipped,
-                                  .bias = 0.25F,
-                                  .out = out.data(),
-                                  .height = height,
-                                  .width = width,
-                                  .kernel = kernel,
-                                  .dilation = dilation,
-                                  .scratch = scratch.data()});
+            k.training.plane_depthwise({.in = in.data(),
+                                        .w = w.data(),
+                                        .flipped = flipped,
+                                        .bias = 0.25F,
+                                        .out = out.data(),
+                                        .height = height,
+                                        .width = width,
+                                        .kernel = kernel,
+                                        .dilation = dilation,
+                                        .scratch = scratch.data()});
             const float* filter = flipped ? reversed.data() : w.data();
             for (int y = 0; y < height; ++y) {
                 for (int x = 0; x < width; ++x) {
@@ -742,18 +742,18 @@ TEST_P(PlaneTest, DepthwiseWeightsAreCorrelationsOfInputAndGradient) {
         std::vector<float> w_grad(static_cast<std::size_t>(kernel * kernel), -77.0F),
             scratch(plane_scratch(height, width, kernel, dilation), 55.0F);
         float bias_grad = -77;
-        k.training.depthwise_weights({.in = in.data(),
-                                      .grad = grad.data(),
-                                      .batch = batch,
-                                      .in_step = step,
-                                      .grad_step = step,
-                                      .height = height,
-                                      .width = width,
-                                      .kernel = kernel,
-                                      .dilation = dilation,
-                                      .w_grad = w_grad.data(),
-                                      .bias_grad = &bias_grad,
-                                      .scratch = scratch.data()});
+        k.training.plane_depthwise_weights({.in = in.data(),
+                                            .grad = grad.data(),
+                                            .batch = batch,
+                                            .in_step = step,
+                                            .grad_step = step,
+                                            .height = height,
+                                            .width = width,
+                                            .kernel = kernel,
+                                            .dilation = dilation,
+                                            .w_grad = w_grad.data(),
+                                            .bias_grad = &bias_grad,
+                                            .scratch = scratch.data()});
         double bias = 0;
         for (int n = 0; n < batch; ++n) {
             for (int i = 0; i < size; ++i)

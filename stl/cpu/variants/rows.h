@@ -36,7 +36,7 @@ inline float row_sum(const Value* x, int columns, F f) {
     return sum(total) + rest;
 }
 
-float sum_run(const std::uint16_t* a, int count) {
+float sum(const std::uint16_t* a, int count) {
     return row_sum(reinterpret_cast<const Bfloat16*>(a), count, [](Vec v) { return v; });
 }
 

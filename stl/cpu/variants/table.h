@@ -36,36 +36,16 @@ void product(const Product& p) {
 }
 
 extern const Kernels table;
-const Kernels table{.isa = STL_ISA,
-                    .has_tiles = has_tiles,
-                    .product = product,
-                    .narrow_rows = narrow_rows,
-                    .narrow_columns = narrow_columns,
-                    .narrow_turned = narrow_turned,
-                    .pair_columns = pair_columns,
-                    .depthwise = depthwise,
-                    .apply = apply,
-                    .column_sums = column_sums,
-                    .normalise_rows = normalise_rows,
-                    .softmax_rows = softmax_rows,
-                    .dot_rows = dot_rows,
-                    .pool_difference = pool_difference,
-                    .winograd_input = winograd_input,
-                    .winograd_output = winograd_output,
-                    .winograd_output_gradient = winograd_output_gradient,
-                    .training = {.depthwise = plane_depthwise,
-                                 .depthwise_weights = plane_depthwise_weights,
-                                 .group_norm_silu = group_norm_silu,
-                                 .group_norm_silu_backward = group_norm_silu_backward,
-                                 .blend = blend,
-                                 .dot = dot,
-                                 .sum = sum_run,
-                                 .gelu = gelu,
-                                 .gelu_backward = gelu_backward,
-                                 .aggregation_backward = aggregation_backward,
-                                 .decompose_silu = decompose_silu,
-                                 .decompose_silu_backward = decompose_silu_backward,
-                                 .silu_gate = silu_gate,
-                                 .silu_gate_backward = silu_gate_backward}};
+#define STL_KERNEL(result, name, arguments) .name = name,
+const Kernels table{
+    .isa = STL_ISA,
+    .has_tiles = has_tiles,
+#include "stl/cpu/kernels.def"
+    .training =
+        {
+#include "stl/cpu/training.def"
+        },
+};
+#undef STL_KERNEL
 
 }  // namespace stl::cpu::STL_VARIANT
