@@ -1,28 +1,24 @@
 // The kernels of libstl_cuda.so as one table: what the program needs to know of it, and what the tests fill
 // with the same kernels emulated on the CPU (stl/gpu/emulated).
 //
-// Adding a kernel: its task and arithmetic in a header here, a .cu in stl/gpu/cuda, a line in kernels.def, its cases in
-// tests/gpu/kernels_test.cpp. Pointers are to the device's memory, at multiples of 16 bytes; work goes to `stream` and
-// is not waited for. Errors are exceptions.
+// To add a kernel: its task and arithmetic in a header here, a .cu in stl/gpu/cuda, a line in kernels.def, its cases in
+// tests/gpu/kernels_test.cpp. Who launches it includes its header.
+//
+// Pointers are to the device's memory, at multiples of 16 bytes; work goes to `stream` and is not waited for. Errors are
+// exceptions.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
-#include "stl/gpu/adam.h"
-#include "stl/gpu/batch_norm.h"
-#include "stl/gpu/channel_aggregation.h"
-#include "stl/gpu/decompose_silu.h"
-#include "stl/gpu/depthwise.h"
-#include "stl/gpu/group_norm_silu.h"
-#include "stl/gpu/moving_glyphs.h"
-#include "stl/gpu/residual.h"
-#include "stl/gpu/silu_gate.h"
+#include "stl/gpu/portable.h"
 
 namespace stl::gpu {
 
-/// Changes with every change of this file or of a task: a plugin of another build is not used.
-inline constexpr int kernels_version = 5;
+#define STL_KERNEL(name, Task) struct Task;
+#include "stl/gpu/kernels.def"
+#undef STL_KERNEL
 
 /// Work that is recorded once and then launched as a whole.
 class Graph {
@@ -41,7 +37,7 @@ inline constexpr int graph_warm_ups = 3;
 using Stream = void*;
 
 struct KernelTable {
-    int version = kernels_version;
+    std::uint64_t version = 0;  ///< kernels_version of the build: a plugin of another one is not used
     const char* name = "";
     Stream (*current_stream)() = nullptr;
     int (*parts)(Index blocks, Index most) = nullptr;  ///< into how many parts to cut work of so many blocks

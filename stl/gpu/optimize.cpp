@@ -1,6 +1,7 @@
 #include "stl/gpu/optimize.h"
 
 #include "stl/core/error.h"
+#include "stl/gpu/adam.h"
 
 namespace stl::gpu {
 namespace {

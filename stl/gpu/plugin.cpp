@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include "stl/core/error.h"
+#include "stl/gpu/kernels_version.h"
 
 namespace stl::gpu {
 namespace {
@@ -26,8 +27,8 @@ Opened open_plugin() {
     if (entry == nullptr) return {nullptr, fmt::format("{} has no {}", file.string(), plugin_entry)};
     const auto* kernels = entry();
     if (kernels->version != kernels_version) {
-        return {nullptr, fmt::format("{} has a different version ({}, expected {})", file.string(),
-                                     kernels->version, kernels_version)};
+        return {nullptr, fmt::format("{} has the kernels of another build ({:016x}, expected {:016x})",
+                                     file.string(), kernels->version, kernels_version)};
     }
     return {kernels, ""};
 }

@@ -1,3 +1,4 @@
+#include "stl/gpu/batch_norm.h"
 #include "stl/ops/gpu_operations.h"
 #include "stl/ops/gpu_tasks.h"
 

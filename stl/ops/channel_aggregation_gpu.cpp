@@ -1,3 +1,4 @@
+#include "stl/gpu/channel_aggregation.h"
 #include "stl/ops/gpu_operations.h"
 #include "stl/ops/gpu_tasks.h"
 

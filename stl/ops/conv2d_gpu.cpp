@@ -1,3 +1,4 @@
+#include "stl/gpu/depthwise.h"
 #include "stl/ops/gpu_operations.h"
 #include "stl/ops/gpu_tasks.h"
 #include "stl/ops/pointwise.h"

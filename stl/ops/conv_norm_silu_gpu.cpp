@@ -1,3 +1,4 @@
+#include "stl/gpu/group_norm_silu.h"
 #include "stl/ops/gpu_operations.h"
 #include "stl/ops/gpu_tasks.h"
 

@@ -1,3 +1,4 @@
+#include "stl/gpu/decompose_silu.h"
 #include "stl/ops/gpu_operations.h"
 #include "stl/ops/gpu_tasks.h"
 

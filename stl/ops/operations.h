@@ -7,9 +7,13 @@
 //   CpuOperations (cpu_operations.h)   vector kernels: float32, and bfloat16 under autocast
 //   GpuOperations (gpu_operations.h)   our own kernels, called through a table: float32, bfloat16, float16
 //
-// To add an operation: its declaration and definition here and in operations.cpp; its overrides in
-// NAME_cpu.cpp and NAME_gpu.cpp; its cases in tests/ops/cpu_operations_test.cpp and tests/gpu/operations_test.cpp,
-// which compare it with the definition.
+// To add an operation:
+//
+//   1. its declaration here, with its definition in the comment, and in code in operations.cpp.
+//   2. on a CPU: the override, declared in cpu_operations.h, in NAME_cpu.cpp. Its kernels: cpu/kernels.h says how.
+//      Its cases in tests/ops/cpu_operations_test.cpp, which compare it with the definition.
+//   3. on a GPU: the override, declared in gpu_operations.h, in NAME_gpu.cpp. Its kernels: gpu/kernel_table.h says how.
+//      Its cases in tests/gpu/operations_test.cpp.
 //
 // x: [B,C,H,W] unless stated otherwise. Results are equal up to rounding, gradients included, between back ends; their
 // memory order and, under autocast, their type may differ. Objects are stateless: threads may share them.

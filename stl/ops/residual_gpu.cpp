@@ -1,5 +1,6 @@
 #include <optional>
 
+#include "stl/gpu/residual.h"
 #include "stl/ops/gpu_operations.h"
 #include "stl/ops/gpu_tasks.h"
 

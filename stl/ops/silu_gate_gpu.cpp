@@ -1,3 +1,4 @@
+#include "stl/gpu/silu_gate.h"
 #include "stl/ops/gpu_operations.h"
 #include "stl/ops/gpu_tasks.h"
 

@@ -1,6 +1,7 @@
 #include "stl/train/device_glyphs.h"
 
 #include "stl/data/sets/moving.h"
+#include "stl/gpu/moving_glyphs.h"
 #include "stl/gpu/tensors.h"
 
 namespace stl {

@@ -7,7 +7,16 @@
 #include <algorithm>
 #include <cmath>
 
+#include "stl/gpu/adam.h"
+#include "stl/gpu/batch_norm.h"
+#include "stl/gpu/channel_aggregation.h"
+#include "stl/gpu/decompose_silu.h"
+#include "stl/gpu/depthwise.h"
 #include "stl/gpu/emulated/grid.h"
+#include "stl/gpu/group_norm_silu.h"
+#include "stl/gpu/moving_glyphs.h"
+#include "stl/gpu/residual.h"
+#include "stl/gpu/silu_gate.h"
 #include "stl/gpu/tensors.h"
 #include "tests/gpu/guarded.h"
 #include "tests/gpu/subject.h"

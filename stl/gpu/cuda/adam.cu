@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "stl/gpu/adam.h"
 #include "stl/gpu/cuda/launch.cuh"
 #include "stl/gpu/cuda/launches.h"
 

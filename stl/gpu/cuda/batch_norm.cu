@@ -1,3 +1,4 @@
+#include "stl/gpu/batch_norm.h"
 #include "stl/gpu/cuda/launch.cuh"
 #include "stl/gpu/cuda/launches.h"
 

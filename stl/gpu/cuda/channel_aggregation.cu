@@ -1,3 +1,4 @@
+#include "stl/gpu/channel_aggregation.h"
 #include "stl/gpu/cuda/launch.cuh"
 #include "stl/gpu/cuda/launches.h"
 

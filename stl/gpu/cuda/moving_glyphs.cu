@@ -1,5 +1,6 @@
 #include "stl/gpu/cuda/launch.cuh"
 #include "stl/gpu/cuda/launches.h"
+#include "stl/gpu/moving_glyphs.h"
 
 namespace stl::gpu::cuda {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "stl/gpu/cuda/graph.h"
 #include "stl/gpu/cuda/launches.h"
+#include "stl/gpu/kernels_version.h"
 
 namespace stl::gpu::cuda {
 namespace {
@@ -29,6 +30,7 @@ int parts(Index blocks, Index most) {
 }
 
 constexpr KernelTable table = with_launches({
+    .version = kernels_version,
     .name = "libstl_cuda",
     .current_stream = current_stream,
     .parts = parts,
