@@ -37,7 +37,13 @@ struct Rule {
     /// Error: "<where>: 7 is out of range, expected 1 to 6". For an array, called once for each number.
     std::function<void(const Json& value, const std::string& where)> check = [](const Json&, const auto&) {};
     bool required = false;
+    bool changeable = false;  ///< what was begun with one value may be continued with another
 };
+/// The same, for a key whose value may change in between.
+inline Rule changeable(Rule rule) {
+    rule.changeable = true;
+    return rule;
+}
 Rule at_least(std::int64_t least);
 Rule between(std::int64_t least, std::int64_t most);
 /// Above `bound`, and at most `most`.
@@ -56,6 +62,7 @@ struct OptionInfo {
     std::string name;
     Json by_default;  ///< null: none
     std::string expected, meaning;
+    bool changeable = false;
 };
 
 namespace options {
@@ -160,7 +167,7 @@ std::vector<OptionInfo> list_options() {
     std::vector<OptionInfo> list;
     const Options o;
     Options::each(o, [&](const char* name, const auto& value, const Rule& rule, const char* meaning) {
-        list.push_back({name, options::written(value), rule.expected, meaning});
+        list.push_back({name, options::written(value), rule.expected, meaning, rule.changeable});
     });
     return list;
 }

@@ -1,4 +1,17 @@
 // An experiment: data set, model and training settings, read strictly from a JSON file (docs/experiments.md).
+//
+// To add a setting of training:
+//
+//   1. in TrainOptions below, a member and its key() line, from which it is read, checked, written, listed and offered to
+//      --set; changeable() if a run may be resumed with another value. A setting of the optimizer or the schedule stands
+//      in run/optimizer.h or run/schedule.h.
+//   2. its use: compute_gradients() in train/step.cpp for what changes the loss or the gradients, which the captured step
+//      then has too; elsewhere in train/.
+//   3. its row in docs/experiments.md, which a test demands.
+//   4. if it deserves an option of its own, a line add_key_option() in tools/stl/train.cpp.
+//
+// A setting that changes the numbers is a std::optional that is off where it is unset: the runs of earlier versions lack
+// it, and can then still be resumed.
 #pragma once
 
 #include <array>
@@ -29,7 +42,6 @@ struct TrainOptions {
     bool shuffle = true;
     double alpha = 0.0;
     double clip_norm = 0.0;
-    // Optional: experiments of earlier versions go on without them.
     std::optional<double> ema;
     std::optional<std::int64_t> patience;
     std::int64_t save_every = 0;
@@ -61,16 +73,17 @@ struct TrainOptions {
         key("ema", o.ema, fraction(),
             "decay of an average of the weights, which is evaluated and saved beside them (0.999); unset: "
             "none");
-        key("patience", o.patience, at_least(1),
+        key("patience", o.patience, changeable(at_least(1)),
             "stop after so many validations without a smaller loss; unset: never");
-        key("save_every", o.save_every, at_least(0), "steps between checkpoints inside an epoch; 0: none");
-        key("save_minutes", o.save_minutes, not_negative(),
+        key("save_every", o.save_every, changeable(at_least(0)),
+            "steps between checkpoints inside an epoch; 0: none");
+        key("save_minutes", o.save_minutes, changeable(not_negative()),
             "minutes between checkpoints inside an epoch; 0: none by time");
-        key("keep", o.keep, at_least(1),
+        key("keep", o.keep, changeable(at_least(1)),
             "number of most recent checkpoints to keep: last.pth, last.1.pth, ...");
-        key("log_every", o.log_every, at_least(1), "steps between lines of metrics.jsonl");
-        key("threads", o.threads, between(0, 4096), "CPU threads; 0: all cores");
-        key("checkpoint_activations", o.checkpoint_activations, Rule{},
+        key("log_every", o.log_every, changeable(at_least(1)), "steps between lines of metrics.jsonl");
+        key("threads", o.threads, changeable(between(0, 4096)), "CPU threads; 0: all cores");
+        key("checkpoint_activations", o.checkpoint_activations, changeable(Rule{}),
             "recompute activations in the backward pass instead of storing them: less memory, more time");
     }
 };

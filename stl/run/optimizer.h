@@ -1,6 +1,7 @@
 // Optimizers over a model's parameters, in the order of its named parameters.
 //
-// Adding one: a line in optimizer.cpp's list with the function that makes one step.
+// To add one: a line in optimizer.cpp's list with the function that makes one step, and its name in the row `optimizer`
+// of docs/experiments.md.
 #pragma once
 
 #include <array>

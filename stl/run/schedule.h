@@ -1,6 +1,6 @@
 // Learning-rate schedules, each a pure function of the step.
 //
-// Adding one: a function in schedule.cpp and a line in its list.
+// To add one: a function in schedule.cpp, a line in its list, and its name in the row `schedule` of docs/experiments.md.
 #pragma once
 
 #include <cstdint>

@@ -14,9 +14,9 @@ Json without_free_settings(Json experiment) {
                   [](std::string& path) { path = fs::absolute(path).lexically_normal().string(); });
     const auto train = experiment.find("train");
     if (train == experiment.end() || !train->is_object()) return experiment;
-    for (const char* key :
-         {"save_every", "save_minutes", "keep", "log_every", "patience", "threads", "checkpoint_activations"})
-        train->erase(key);
+    for (const auto& key : list_options<TrainOptions>()) {
+        if (key.changeable) train->erase(key.name);
+    }
     return experiment;
 }
 

@@ -59,12 +59,8 @@ class GraphStep : public TrainStep {
     }
 
     void work() {
-        optimizer_.zero_grad();
-        const auto loss = forward_loss(model_, batch_, options_);
-        loss.backward();
-        if (options_.clip_norm > 0) optimizer_.clip_gradients(options_.clip_norm);
+        loss_ = compute_gradients(model_, optimizer_, batch_, options_);
         optimizer_.step_on_device(settings_, kernels_);
-        loss_ = loss.detach();
     }
 
     bool capture() {

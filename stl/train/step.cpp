@@ -14,13 +14,9 @@ class PlainStep : public TrainStep {
     torch::Tensor operator()(const TrainBatch& batch, const ScheduleValue& settings,
                              const LossCheck& check) override {
         const Tf32 tf32(options_.precision == Precision::tf32);
-        optimizer_.zero_grad();
-        const auto loss = forward_loss(model_, batch, options_);
-        if (check) check(loss);
-        loss.backward();
-        if (options_.clip_norm > 0) optimizer_.clip_gradients(options_.clip_norm);
+        auto loss = compute_gradients(model_, optimizer_, batch, options_, check);
         optimizer_.step(settings.lr, settings.beta1);
-        return loss.detach();
+        return loss;
     }
 
   private:
@@ -28,6 +24,12 @@ class PlainStep : public TrainStep {
     Optimizer& optimizer_;
     const TrainOptions& options_;
 };
+
+torch::Tensor forward_loss(SimVP& model, const TrainBatch& batch, const TrainOptions& options) {
+    const Autocast autocast(batch.input.device().type(), product_type(options.precision));
+    const auto prediction = model->predict(batch.input, batch.target.size(1));
+    return training_loss(prediction.to(torch::kFloat32), batch.target, options.alpha);
+}
 
 }  // namespace
 
@@ -41,10 +43,14 @@ torch::Tensor training_loss(const torch::Tensor& prediction, const torch::Tensor
     return loss;
 }
 
-torch::Tensor forward_loss(SimVP& model, const TrainBatch& batch, const TrainOptions& options) {
-    const Autocast autocast(batch.input.device().type(), product_type(options.precision));
-    const auto prediction = model->predict(batch.input, batch.target.size(1));
-    return training_loss(prediction.to(torch::kFloat32), batch.target, options.alpha);
+torch::Tensor compute_gradients(SimVP& model, Optimizer& optimizer, const TrainBatch& batch,
+                                const TrainOptions& options, const TrainStep::LossCheck& check) {
+    optimizer.zero_grad();
+    const auto loss = forward_loss(model, batch, options);
+    if (check) check(loss);
+    loss.backward();
+    if (options.clip_norm > 0) optimizer.clip_gradients(options.clip_norm);
+    return loss.detach();
 }
 
 std::unique_ptr<TrainStep> make_plain_step(SimVP model, Optimizer& optimizer, const TrainOptions& options) {

@@ -37,9 +37,11 @@ class TrainStep {
 /// Mean squared error over the target frames, plus train.alpha times TAU's term.
 torch::Tensor training_loss(const torch::Tensor& prediction, const torch::Tensor& target, double alpha);
 
-/// Forward and loss, with mixed precision where train.precision is bf16. TF32 is
-/// switched by the step, since the backward pass uses it too.
-torch::Tensor forward_loss(SimVP& model, const TrainBatch& batch, const TrainOptions& options);
+/// What every step does before the update: computes the gradients of the batch's loss, in mixed precision where
+/// train.precision is bf16, and clips them. Returns the loss. An option that changes the loss or its gradients belongs
+/// here, so that the captured step has it too. TF32 is switched by the step, since the update is in its scope.
+torch::Tensor compute_gradients(SimVP& model, Optimizer& optimizer, const TrainBatch& batch,
+                                const TrainOptions& options, const TrainStep::LossCheck& check = nullptr);
 
 /// The reference: eager, with automatic mixed precision where train.precision is bf16.
 std::unique_ptr<TrainStep> make_plain_step(SimVP model, Optimizer& optimizer, const TrainOptions& options);

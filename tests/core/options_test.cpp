@@ -32,7 +32,7 @@ struct Stove {
     static void each(Options& o, Visit&& key) {
         key("plates", o.plates, between(1, 6), "for pots");
         key("number", o.number, at_least(0), "");
-        key("heat", o.heat, fraction(), "");
+        key("heat", o.heat, changeable(fraction()), "");
         key("lit", o.lit, Rule{}, "");
         key("maker", o.maker, one_of("maker", {"none", "Acme"}), "");
         key("size", o.size, positive(), "");
@@ -94,6 +94,9 @@ TEST(Options, AreListed) {
     EXPECT_EQ(list[0].by_default, 4);
     EXPECT_EQ(list[0].expected, "1 to 6");
     EXPECT_EQ(list[0].meaning, "for pots");
+    EXPECT_EQ(list[2].expected, "at least 0 and less than 1");
+    EXPECT_TRUE(list[2].changeable);
+    EXPECT_FALSE(list[0].changeable);
     EXPECT_EQ(list[6].expected, "wood, coal");
     EXPECT_TRUE(list[7].by_default.is_null());
 }

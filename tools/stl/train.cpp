@@ -176,13 +176,28 @@ void run_train(const TrainArguments& arguments, Console& console) {
 }
 
 /// --save-every for train.save_every.
+std::string flag_of(std::string key) {
+    std::ranges::replace(key, '_', '-');
+    return "--" + key;
+}
+
+OptionInfo described_key(const std::string& key) {
+    return find_named(list_options<TrainOptions>(), key, "key");
+}
+
+/// A flag that makes a key of training true.
+void add_key_flag(CLI::App& command, std::vector<Setting>& settings, const std::string& key) {
+    const auto flag = flag_of(key);
+    const auto set = [&settings, key, flag] { settings.push_back({"train." + key, true, flag}); };
+    command.add_flag_callback(flag, set, described_key(key).meaning);
+}
+
+/// An option for a key of training.
 template <class T>
 void add_key_option(CLI::App& command, std::vector<Setting>& settings, const std::string& key,
                     const CLI::Validator& check) {
-    auto flag = "--" + key;
-    std::ranges::replace(flag, '_', '-');
-    const auto keys = list_options<TrainOptions>();
-    const auto& described = find_named(keys, key, "key");
+    const auto flag = flag_of(key);
+    const auto described = described_key(key);
     command
         .add_option_function<T>(
             flag,
@@ -260,12 +275,7 @@ void add_train(CLI::App& app, Console& console) {
     begin_group(*command, "Compute");
     add_device_option(*command, arguments->device);
     add_key_option<int>(*command, own, "threads", CLI::Range(0, 4096));
-    command->add_flag_callback(
-        "--checkpoint-activations",
-        [&own] {
-            own.push_back({"train.checkpoint_activations", true, "--checkpoint-activations"});
-        },
-        "recompute activations in the backward pass instead of storing them: less memory, more time");
+    add_key_flag(*command, own, "checkpoint_activations");
     command->add_flag(
         "--detect-anomaly", arguments->detect_anomaly,
         "name the layer and operation of the first value or gradient that is not finite (slow)");
