@@ -1,7 +1,6 @@
 #include "stl/checkpoint/infer.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -11,29 +10,10 @@
 
 #include "stl/core/error.h"
 #include "stl/core/utf8.h"
+#include "stl/models/registry.h"
 
 namespace stl {
 namespace {
-
-/// A translator by a weight that it has and those further down do not.
-struct Signature {
-    const char* translator;
-    const char* weight;
-};
-constexpr std::array<Signature, 12> signatures{{
-    {"incepu", "hid.enc.0.layers.0.conv.weight"},
-    {"tau", "hid.enc.0.block.attn.spatial_gating_unit.fc.0.weight"},
-    {"gsta", "hid.enc.0.block.attn.spatial_gating_unit.conv1.weight"},  // or van: see below
-    {"swin", "hid.enc.0.block.attn.relative_position_bias_table"},
-    {"uniformer", "hid.enc.0.block.pos_embed.weight"},
-    {"vit", "hid.enc.0.block.attn.qkv.weight"},
-    {"mlpmixer", "hid.enc.0.block.mlp_tokens.fc1.weight"},
-    {"moganet", "hid.enc.0.block.attn.sigma"},
-    {"hornet", "hid.enc.0.block.gnconv.proj_in.weight"},
-    {"convmixer", "hid.enc.0.block.conv_pw.weight"},
-    {"convnext", "hid.enc.0.block.conv_dw.weight"},
-    {"poolformer", "hid.enc.0.block.layer_scale_1"},
-}};
 
 constexpr const char* first_weight = "enc.enc.0.conv.conv.weight";
 
@@ -47,14 +27,14 @@ class Inference {
         const auto first = weight(first_weight, 4);
         const auto layers = count("enc.enc.");
         const auto last = weight(fmt::format("dec.dec.{}.conv.conv.weight", layers - 1), 4);
-        const auto translator = find_translator();
+        const auto& found = translator();
         const auto blocks = count("hid.enc.");
-        const auto [outer, inner] = channels(translator);
+        const auto [outer, inner] = channels(found.name);
         if (first[0] == 0 || outer % first[0] != 0) {
             fail("{}: the translator's {} channels are not a multiple of the encoder's {}", where_, outer,
                  first[0]);
         }
-        Json out{{"translator", translator},
+        Json out{{"translator", found.name},
                  {"in_shape", {outer / first[0], first[1]}},
                  {"hid_S", first[0]},
                  {"hid_T", inner},
@@ -62,7 +42,7 @@ class Inference {
                  {"N_T", blocks},
                  {"spatio_kernel_enc", first[2]},
                  {"spatio_kernel_dec", last[2]}};
-        if (const auto ratio = mlp_ratio(blocks, outer, inner)) out["mlp_ratio"] = *ratio;
+        if (const auto ratio = mlp_ratio(found.ratio_layer, blocks, outer, inner)) out["mlp_ratio"] = *ratio;
         return out;
     }
 
@@ -103,21 +83,32 @@ class Inference {
         return static_cast<std::int64_t>(numbers.size());
     }
 
-    std::string find_translator() const {
-        const auto found =
-            std::ranges::find_if(signatures, [&](const Signature& s) { return find(s.weight); });
-        if (found == signatures.end()) {
+    bool has(const TranslatorInfo& translator) const {
+        const auto& weights = translator.reference_weights;
+        return !weights.empty() && std::ranges::all_of(weights, [&](const std::string& name) {
+            return find("hid.enc.0." + name) != nullptr;
+        });
+    }
+
+    const TranslatorInfo& translator() const {
+        const TranslatorInfo* found = nullptr;
+        for (const auto& member : translators()) {
+            if (!has(member)) continue;
+            if (found == nullptr || member.reference_weights.size() > found->reference_weights.size())
+                found = &member;
+        }
+        if (found == nullptr) {
             fail(
                 "{}: the translator cannot be inferred from the weights' names; give the configuration with "
                 "--model",
                 where_);
         }
         // VAN's gate has one output a channel, gSTA's two; all their names are the same.
-        if (found->translator == std::string_view("gsta")) {
-            const auto gate = weight(found->weight, 4);
-            if (gate[0] == gate[1]) return "van";
+        if (found->name == "gsta") {
+            const auto gate = weight("hid.enc.0.block.attn.spatial_gating_unit.conv1.weight", 4);
+            if (gate[0] == gate[1]) return find_translator("van", where_);
         }
-        return found->translator;
+        return *found;
     }
 
     /// Channels outside (frames * hid_S) and inside (hid_T) of the translator.
@@ -140,22 +131,21 @@ class Inference {
         fail("{}: the translator's channels cannot be inferred from the weights", where_);
     }
 
-    std::optional<double> mlp_ratio(std::int64_t blocks, std::int64_t outer, std::int64_t inner) const;
+    std::optional<double> mlp_ratio(const std::string& layer, std::int64_t blocks, std::int64_t outer,
+                                    std::int64_t inner) const;
 
     const std::string& where_;
     std::unordered_map<std::string, Shape> shapes_;
 };
 
 /// The simplest ratio that makes the layers what they are: hidden = int(channels * ratio) in every block.
-std::optional<double> Inference::mlp_ratio(std::int64_t blocks, std::int64_t outer,
+std::optional<double> Inference::mlp_ratio(const std::string& layer, std::int64_t blocks, std::int64_t outer,
                                            std::int64_t inner) const {
+    if (layer.empty()) return std::nullopt;
     std::vector<std::pair<std::int64_t, std::int64_t>> sizes;  // channels, hidden
     for (std::int64_t block = 0; block < blocks; ++block) {
-        for (const char* layer : {"mlp.fc1", "mlp_channels.fc1", "pwconv1"}) {
-            const auto* shape = find(fmt::format("hid.enc.{}.block.{}.weight", block, layer));
-            if (shape != nullptr && !shape->empty())
-                sizes.emplace_back(block == 0 ? outer : inner, (*shape)[0]);
-        }
+        const auto* shape = find(fmt::format("hid.enc.{}.block.{}.weight", block, layer));
+        if (shape != nullptr && !shape->empty()) sizes.emplace_back(block == 0 ? outer : inner, (*shape)[0]);
     }
     double low = 0;
     double high = std::numeric_limits<double>::max();

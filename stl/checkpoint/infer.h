@@ -1,5 +1,6 @@
 // A model's configuration, told from the names and shapes of its weights: for the checkpoints of the
-// reference, which do not carry it. What stl writes does, so a new translator needs nothing here.
+// reference, which do not carry it. What stl writes does. By which weights a translator is recognised stands in the
+// list of translators (models/registry.h).
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
 #include "tests/checkpoint/support.h"
+#include "tests/support/translators.h"
 
 namespace stl {
 namespace {
@@ -130,8 +131,7 @@ TEST(ModelOptions, TheSimplestRatioThatFitsIsFound) {
 
 TEST(ModelOptions, EqualWidthsInsideAndOutsideAreTold) {
     // No reduction layers then: for every translator the width must be told from another weight.
-    for (const auto* translator : {"gsta", "van", "tau", "vit", "swin", "uniformer", "mlpmixer", "convmixer",
-                                   "poolformer", "convnext", "hornet", "moganet", "incepu"}) {
+    for (const auto& translator : test::peer_translators()) {
         SCOPED_TRACE(translator);
         const Json shape{4, 1, 32, 32};
         const Json model{{"translator", translator},

@@ -12,6 +12,7 @@
 #include "stl/archive/zip.h"
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/core/error.h"
+#include "stl/models/registry.h"
 #include "stl/pickle/writer.h"
 #include "tests/support/checks.h"
 

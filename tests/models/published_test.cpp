@@ -11,6 +11,7 @@
 #include "stl/models/complexity.h"
 #include "stl/models/registry.h"
 #include "stl/run/experiment.h"
+#include "tests/support/translators.h"
 
 namespace stl {
 namespace {
@@ -40,13 +41,13 @@ std::string difference(double count, double published) {
 TEST(Published, ColumnsDifferOnlyWhereKnown) {
     const auto published = read_json(STL_SOURCE_DIR "/experiments/published.json");
     std::map<std::string, std::string> differences;
-    int rows = 0;
+    std::map<std::string, int> tables;  // of each translator
     for (const auto& [data_set, lengths] : published.items()) {
         if (data_set == "_about") continue;
         std::map<std::string, LayerCost> costs;
         for (const auto& [epochs, table] : lengths.items()) {
             for (const auto& [translator, row] : table.items()) {
-                ++rows;
+                ++tables[translator];
                 if (!costs.contains(translator)) costs[translator] = benchmark_cost(data_set, translator);
                 const auto& cost = costs[translator];
                 const auto key = data_set + "/" + epochs + "/" + translator + " ";
@@ -59,7 +60,12 @@ TEST(Published, ColumnsDifferOnlyWhereKnown) {
             }
         }
     }
-    EXPECT_EQ(rows, 8 * 13);
+    const auto peers = test::peer_translators();
+    EXPECT_FALSE(tables.empty());
+    for (const auto& [translator, count] : tables) {
+        EXPECT_EQ(count, 8) << translator;
+        EXPECT_TRUE(peers.contains(translator)) << translator;
+    }
     const std::map<std::string, std::string> known{
         // Published of other configurations than the benchmark's own.
         {"human/50/uniformer multiply-adds (G)", "288.0, published 211"},
