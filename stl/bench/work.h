@@ -1,4 +1,4 @@
-// What `stl bench` can time. Adding one: a function that makes its cases and a line in the list of work.cpp.
+// What `stl bench` can time. To add one: a function that makes its cases and a line in the list of work.cpp.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
-// The data sets. Adding one takes three things and nothing else:
+// The data sets. To add one:
 //
 //   1. sets/<name>.h and .cpp: a class derived from Dataset (or a call of an existing one) and its keys.
-//   2. one line in the list of registry.cpp: name, help, keys, frame, constructor; source and data, if any.
+//   2. its include and one line in the list of registry.cpp: name, help, keys, frame, constructor; source and data, if any.
 //   3. datasets/<name>/README.md and spec.json.
 #pragma once
 

@@ -1,6 +1,6 @@
 // Trivial predictors: baselines without training that a trained network must beat.
 //
-// Adding one: a function and a line in the list of trivial.cpp.
+// To add one: a function and a line in the list of trivial.cpp.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // Checks files that stl writes and reads, all of their bytes, and runs with all that belongs to them.
 //
-// Adding a kind of file: a function that checks one, and a line in the list of files.cpp.
+// To add a kind of file: a function that checks one, and a line in the list of files.cpp.
 #pragma once
 
 #include <array>

@@ -1,8 +1,8 @@
 // What a subcommand is: a function that adds its options to the command line and, when chosen, runs.
 //
-// A member is one file, tools/stl/<name>.cpp, with `void add_<name>(CLI::App&, Console&)`, and one line in
-// main.cpp's list. Its options struct stands at the top of the file. Errors are thrown (stl/core/error.h);
-// main prints them.
+// To add one: a file tools/stl/<name>.cpp with `void add_<name>(CLI::App&, Console&)`, its declaration and entry in
+// main.cpp, and a row in the table of subcommands in README.md. Its options struct stands at the top of the file. Errors
+// are thrown (stl/core/error.h); main prints them.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -1,9 +1,9 @@
 // Published data sets in the layouts that their authors, or the reference (OpenSTL), keep them in. Each
 // becomes one file of sequences that share frames (stl/formats/hdf5_windows.h), with the reference's splits and
-// normalisation. Adding one takes four things and nothing else:
+// normalisation. To add one:
 //
 //   1. <name>.h and .cpp here, with one function `void import_<name>(LayoutJob& job)`.
-//   2. one line in the list of layout.cpp: name, help, files, length, function.
+//   2. its include and one line in the list of layout.cpp: name, help, files, length, function.
 //   3. datasets/<name>/README.md and spec.json.
 //   4. one line in the list of stl/data/registry.cpp: where people get it, and so that it can be trained on
 //      by its name.
