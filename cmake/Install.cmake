@@ -16,6 +16,9 @@ stl_install(stl DESTINATION bin RPATH "$ORIGIN/../lib")
 if(TARGET stl_cuda)
     stl_install(stl_cuda DESTINATION lib RPATH "$ORIGIN")
 endif()
+if(TARGET stl_mpi)
+    stl_install(stl_mpi DESTINATION lib RPATH "$ORIGIN")
+endif()
 install(DIRECTORY ${STL_TORCH_ROOT}/lib/ DESTINATION lib
         FILES_MATCHING PATTERN "*.so*"
         PATTERN "libtorch_python*" EXCLUDE PATTERN "libshm*" EXCLUDE PATTERN "libtorch_global_deps*" EXCLUDE)
