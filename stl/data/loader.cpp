@@ -71,11 +71,13 @@ class Loader::Impl {
         : dataset_(dataset), options_(std::move(options)), elements_(dataset.shape().elements()) {
         const auto size = options_.batch_size;
         if (size < 1) fail("loader: batch size {}, expected at least 1", size);
+        if (size % options_.parts != 0)
+            fail("loader: a batch of {} cannot be divided into {} equal parts", size, options_.parts);
         options_.shuffle = options_.shuffle && !dataset.generated();
         batches_ = options_.drop_last ? dataset.size() / size : (dataset.size() + size - 1) / size;
         if (batches_ < 1) fail("loader: {} sequences make no batch of {}", dataset.size(), size);
         claimed_ = given_ = first_epoch * batches_ + first_batch;
-        pool_ = std::make_shared<BufferPool>(size * elements_, options_.allocate);
+        pool_ = std::make_shared<BufferPool>(size / options_.parts * elements_, options_.allocate);
         const int threads = std::max(1, options_.threads);
         for (int i = 0; i < threads; ++i) workers_.emplace_back([this] { work(); });
     }
@@ -95,7 +97,7 @@ class Loader::Impl {
         std::unique_lock lock(mutex_);
         ready_.wait(lock, [this] { return done_.contains(given_); });
         auto result = std::move(done_.extract(given_).mapped());
-        ++given_;
+        given_ += options_.stride;
         lock.unlock();
         room_.notify_all();
         if (result.error) std::rethrow_exception(result.error);
@@ -114,10 +116,11 @@ class Loader::Impl {
             {
                 std::unique_lock lock(mutex_);
                 room_.wait(lock, [this] {
-                    return closing_ || claimed_ < given_ + std::max(1, options_.read_ahead);
+                    return closing_ || claimed_ < given_ + options_.stride * std::max(1, options_.read_ahead);
                 });
                 if (closing_) return;
-                number = claimed_++;
+                number = claimed_;
+                claimed_ += options_.stride;
             }
             Result result;
             try {
@@ -135,8 +138,10 @@ class Loader::Impl {
 
     Batch make(std::int64_t number) {
         Batch batch{.values = pool_->lend(), .epoch = number / batches_, .index = number % batches_};
-        const auto first = batch.index * options_.batch_size;
-        batch.size = std::min(options_.batch_size, dataset_.size() - first);
+        auto first = batch.index * options_.batch_size;
+        const auto whole = std::min(options_.batch_size, dataset_.size() - first);
+        batch.size = whole * (options_.part + 1) / options_.parts - whole * options_.part / options_.parts;
+        first += whole * options_.part / options_.parts;
         const auto order = options_.shuffle ? order_of(batch.epoch) : nullptr;
         for (std::int64_t i = 0; i < batch.size; ++i) {
             const auto index = order ? (*order)[static_cast<std::size_t>(first + i)] : first + i;

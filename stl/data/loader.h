@@ -24,6 +24,9 @@ struct LoaderOptions {
     std::uint64_t seed = 0;
     int threads = 1;
     int read_ahead = 4;  ///< batches
+    /// Of each batch's sequences only one of `parts` equal shares, the `part`-th (from 0).
+    std::int64_t part = 0, parts = 1;
+    std::int64_t stride = 1;  ///< deliver only every so-many-th batch
     /// Allocates the memory of one batch; null: ordinary memory, which is reused. (Training on a GPU passes
     /// pinned memory.)
     std::function<std::shared_ptr<float[]>(std::int64_t elements)> allocate{};
@@ -31,7 +34,7 @@ struct LoaderOptions {
 
 /// Delivers epoch after epoch from (first_epoch, first_batch) without end. Batch b of epoch e is the same
 /// whether or not the batches before it were requested. Data that are generated anew each epoch are not shuffled.
-/// Error: drop_last is set and the data do not fill one batch.
+/// Error: drop_last is set and the data do not fill one batch; batch_size is not a multiple of `parts`.
 class Loader {
   public:
     Loader(const Dataset& dataset, LoaderOptions options, std::int64_t first_epoch = 0,

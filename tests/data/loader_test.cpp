@@ -79,6 +79,43 @@ TEST(Loader, OrderDoesNotDependOnThreads) {
     EXPECT_EQ(run(3, 1), one);
 }
 
+TEST(Loader, PartsOfABatchMakeItUp) {
+    const Counting data(50);
+    const LoaderOptions whole{.batch_size = 8, .drop_last = true, .seed = 4, .threads = 2};
+    Loader all(data, whole);
+    std::vector<std::unique_ptr<Loader>> parts;
+    for (std::int64_t part = 0; part < 4; ++part) {
+        auto options = whole;
+        options.part = part;
+        options.parts = 4;
+        parts.push_back(std::make_unique<Loader>(data, options));
+        EXPECT_EQ(parts.back()->batches_per_epoch(), all.batches_per_epoch());
+    }
+    for (int batch = 0; batch < 13; ++batch) {
+        std::vector<float> joined;
+        for (const auto& part : parts) {
+            const auto own = values(part->next());
+            EXPECT_EQ(own.size(), 2U);
+            joined.insert(joined.end(), own.begin(), own.end());
+        }
+        EXPECT_EQ(joined, values(all.next()));
+    }
+    auto uneven = whole;
+    uneven.parts = 3;
+    EXPECT_THAT(
+        [&] { Loader(data, uneven); },
+        testing::ThrowsMessage<Error>(HasSubstr("a batch of 8 cannot be divided into 3 equal parts")));
+}
+
+TEST(Loader, AStrideTakesEverySoManyThBatch) {
+    const Counting data(11);
+    const LoaderOptions options{
+        .batch_size = 2, .shuffle = false, .threads = 3, .read_ahead = 2, .stride = 2};
+    Loader even(data, options), odd(data, options, 0, 1);
+    EXPECT_THAT(take(even, 3), ElementsAre(ElementsAre(0, 1), ElementsAre(4, 5), ElementsAre(8, 9)));
+    EXPECT_THAT(take(odd, 3), ElementsAre(ElementsAre(2, 3), ElementsAre(6, 7), ElementsAre(10)));
+}
+
 TEST(Loader, EveryEpochIsAnotherOrderOfAll) {
     const Counting data(50);
     Loader loader(data, {.batch_size = 50, .seed = 1, .threads = 2});
