@@ -141,6 +141,37 @@ class MetricAccumulator::Impl {
     MetricValues value() const;
     const MetricOptions& options() const { return options_; }
 
+    std::vector<double> state() const {
+        if (sequences_ == 0) return {};
+        std::vector<double> state(shape_.begin(), shape_.end());
+        state.insert(state.end(), {static_cast<double>(sequences_), static_cast<double>(nan_frames_),
+                                   bounds_.low, bounds_.high});
+        for (const auto& total : totals_) state.insert(state.end(), total.sums.begin(), total.sums.end());
+        return state;
+    }
+
+    void merge(std::span<const double> state) {
+        if (state.empty()) return;
+        constexpr std::size_t dimensions = 4, counts = 4;
+        std::size_t size = dimensions + counts;
+        for (const auto& total : totals_)
+            size += static_cast<std::size_t>(state.front()) * groups_of(total.metric);
+        const std::vector<std::int64_t> shape(state.begin(), state.begin() + dimensions);
+        if (state.size() != size || (!shape_.empty() && shape != shape_))
+            fail("metrics: measurements of other options or shapes cannot be merged");
+        shape_ = shape;
+        sequences_ += static_cast<std::int64_t>(state[dimensions]);
+        nan_frames_ += static_cast<std::int64_t>(state[dimensions + 1]);
+        bounds_.low = std::min(bounds_.low, state[dimensions + 2]);
+        bounds_.high = std::max(bounds_.high, state[dimensions + 3]);
+        auto rest = state.subspan(dimensions + counts);
+        for (auto& [metric, sums] : totals_) {
+            sums.resize(static_cast<std::size_t>(shape_[0]) * groups_of(metric));
+            for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += rest[i];
+            rest = rest.subspan(sums.size());
+        }
+    }
+
   private:
     void check(const torch::Tensor& prediction, const torch::Tensor& truth) const {
         const auto shape = [](const torch::Tensor& t) {
@@ -286,8 +317,21 @@ MetricValues MetricAccumulator::value() const {
 void MetricAccumulator::reset() {
     impl_ = std::make_unique<Impl>(impl_->options());
 }
+std::vector<double> MetricAccumulator::state() const {
+    return impl_->state();
+}
+void MetricAccumulator::merge(std::span<const double> state) {
+    impl_->merge(state);
+}
 const MetricOptions& MetricAccumulator::options() const {
     return impl_->options();
+}
+
+void merge_ranks(MetricAccumulator& metrics, const Group& group) {
+    const auto states = group.gather(metrics.state());
+    metrics.reset();
+    // In the ranks' order, so that all get the same.
+    for (const auto& state : states) metrics.merge(state);
 }
 
 const MetricValue& MetricValues::of(std::string_view key) const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include "stl/core/json.h"
 #include "stl/core/value_range.h"
+#include "stl/distributed/group.h"
 #include "stl/metrics/metric.h"
 #include "stl/runtime/torch.h"
 
@@ -80,11 +82,18 @@ class MetricAccumulator {
     void add(const torch::Tensor& prediction, const torch::Tensor& truth);
     MetricValues value() const;
     void reset();
+    /// What was added so far, as numbers that merge() of another process takes.
+    std::vector<double> state() const;
+    /// Adds what another accumulator with the same options was given. Error: it has other options or shapes.
+    void merge(std::span<const double> state);
     const MetricOptions& options() const;
 
   private:
     class Impl;
     std::unique_ptr<Impl> impl_;
 };
+
+/// Gives the accumulator of every rank what all of them were given. Collective.
+void merge_ranks(MetricAccumulator& metrics, const Group& group);
 
 }  // namespace stl

@@ -64,6 +64,38 @@ TEST(Metrics, MatchTheReferencePerFrame) {
     }
 }
 
+TEST(Metrics, MergedAccumulatorsGiveTheWhole) {
+    for (const auto& entry : reference_cases()) {
+        SCOPED_TRACE(entry.name);
+        MetricAccumulator whole, first, second, nothing;
+        whole.add(entry.prediction, entry.truth);
+        whole.add(entry.truth, entry.prediction);
+        first.add(entry.prediction, entry.truth);
+        second.add(entry.truth, entry.prediction);
+        for (const auto* one : {&second, &nothing}) first.merge(one->state());
+        const auto expected = whole.value(), merged = first.value();
+        EXPECT_EQ(merged.sequences, expected.sequences);
+        EXPECT_EQ(merged.nan_frames, expected.nan_frames);
+        EXPECT_EQ(merged.outside.has_value(), expected.outside.has_value());
+        for (std::size_t i = 0; i < expected.values.size(); ++i) {
+            const double value = expected.values[i].overall;
+            if (!std::isfinite(value)) {
+                EXPECT_FALSE(std::isfinite(merged.values[i].overall)) << i;
+            } else {
+                EXPECT_NEAR(merged.values[i].overall, value, 1e-12 * std::abs(value)) << i;
+            }
+        }
+        nothing.merge(whole.state());
+        EXPECT_EQ(nothing.value().to_json({}), expected.to_json({}));
+    }
+    MetricOptions grouped;
+    grouped.channel_names = {"u", "v"};
+    MetricAccumulator other(grouped), plain;
+    other.add(torch::rand({1, 2, 2, 16, 16}), torch::rand({1, 2, 2, 16, 16}));
+    EXPECT_THAT([&] { plain.merge(other.state()); },
+                ::testing::ThrowsMessage<Error>(::testing::HasSubstr("cannot be merged")));
+}
+
 TEST(Metrics, DeviceOperationsGiveWhatTheKernelGives) {
     for (const auto& entry : reference_cases()) {
         const auto frames = entry.prediction.flatten(0, 1), truth = entry.truth.flatten(0, 1);
