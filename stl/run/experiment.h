@@ -36,6 +36,10 @@ struct TrainOptions {
     std::int64_t epochs = 200;
     std::optional<std::int64_t> steps;
     std::int64_t batch_size = 16;
+    // Optional, here and below: experiments of earlier versions go on without them.
+    std::optional<std::int64_t> batch_per_device;
+    std::optional<std::int64_t> accumulate;
+    std::optional<bool> sync_batchnorm;
     std::uint64_t seed = 1;
     Precision precision = Precision::fp32;
     std::optional<std::string> init;
@@ -58,7 +62,14 @@ struct TrainOptions {
         key("epochs", o.epochs, at_least(1), "length of the run, in epochs");
         key("steps", o.steps, at_least(1), "length of the run in steps, instead of epochs");
         key("batch_size", o.batch_size, at_least(1),
-            "sequences per batch; the last partial batch of an epoch is dropped");
+            "sequences per step, on all devices together; the last partial batch of an epoch is dropped");
+        key("batch_per_device", o.batch_per_device, at_least(1),
+            "sequences per step and device, instead of batch_size: more devices make a larger batch");
+        key("accumulate", o.accumulate, at_least(1),
+            "compute each device's batch in so many parts, one after the other, and add up their gradients: "
+            "less memory, the same sum");
+        key("sync_batchnorm", o.sync_batchnorm, Rule{},
+            "batch norm with the statistics of all devices' sequences instead of each device's own");
         OptimizerOptions::each(o.optimizer, key);
         ScheduleOptions::each(o.schedule, key);
         key("precision", o.precision, one_of(training_precisions),

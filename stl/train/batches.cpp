@@ -19,6 +19,8 @@ class LoadedBatches : public BatchSource {
                    .drop_last = true,
                    .seed = plan.seed,
                    .threads = loader_threads(plan.device),
+                   .part = plan.part,
+                   .parts = plan.parts,
                    .allocate = batch_allocator(plan.device)},
                   plan.first_epoch, plan.first_batch) {}
 
@@ -46,7 +48,8 @@ class MadeBatches : public BatchSource {
             batch_ = 0;
             ++epoch_;
         }
-        const auto all = glyphs_->sequences(epoch_, batch_ * plan_.batch_size, plan_.batch_size);
+        const auto size = plan_.batch_size / plan_.parts;
+        const auto all = glyphs_->sequences(epoch_, batch_ * plan_.batch_size + plan_.part * size, size);
         ++batch_;
         return {all.narrow(1, 0, plan_.input_frames),
                 all.narrow(1, plan_.input_frames, all.size(1) - plan_.input_frames)};

@@ -34,6 +34,7 @@ class BatchSource {
 
 struct BatchPlan {
     std::int64_t batch_size = 1;
+    std::int64_t part = 0, parts = 1;  ///< as LoaderOptions'
     std::int64_t input_frames = 1;
     bool shuffle = true;  ///< applies to stored sequences
     std::uint64_t seed = 0;

@@ -6,8 +6,9 @@
 
 namespace stl {
 
-std::string what_stays(const RunFolder& folder) {
-    const auto kept = folder.checkpoint("last");
+std::string what_stays(const RunFolder* folder) {
+    if (folder == nullptr) return "the previous checkpoint, if there is one, is kept";
+    const auto kept = folder->checkpoint("last");
     return fs::exists(kept) ? "the previous checkpoint is kept: " + kept.string()
                             : "no checkpoint was made yet";
 }
@@ -16,19 +17,20 @@ double shown(double value) {
     return std::isnan(value) ? std::abs(value) : value;
 }
 
-void require_finite_loss(double loss, std::int64_t step, const RunFolder& folder) {
+void require_finite_loss(double loss, std::int64_t step, const RunFolder* folder) {
     if (std::isfinite(loss)) return;
     fail("step {}: the loss is {} (--detect-anomaly finds where it begins); {}", step, shown(loss),
          what_stays(folder));
 }
 
-LossLog::LossLog(const RunFolder& folder, Settings settings)
-    : folder_(folder), settings_(settings), events_(folder.path()) {}
+LossLog::LossLog(const RunFolder* folder, Settings settings) : folder_(folder), settings_(settings) {
+    if (folder_ != nullptr) events_.emplace(folder_->path());
+}
 
 void LossLog::start_at(std::int64_t step, double epoch_sum) {
     last_step_ = window_step_ = step;
     epoch_sum_ = epoch_sum;
-    if (step > 0) events_.restart_at(step + 1);
+    if (step > 0 && events_) events_->restart_at(step + 1);
     window_start_ = std::chrono::steady_clock::now();
 }
 
@@ -54,16 +56,16 @@ void LossLog::flush() {
         epoch_sum_ += last_;
         if (!due(pending.step)) continue;
         measure_rate();
-        write(pending.step, pending.lr, last_);
+        if (folder_ != nullptr) write(pending.step, pending.lr, last_);
     }
     pending_.clear();
 }
 
 void LossLog::write(std::int64_t step, double lr, double loss) {
     const auto epoch = (step - 1) / settings_.steps_per_epoch + 1;
-    folder_.append_metrics(
+    folder_->append_metrics(
         {{"step", step}, {"epoch", epoch}, {"loss", loss}, {"lr", lr}, {"seq_per_s", rate_}});
-    events_.add(step, {{"train/loss", loss}, {"train/lr", lr}, {"train/seq_per_s", rate_}});
+    events_->add(step, {{"train/loss", loss}, {"train/lr", lr}, {"train/seq_per_s", rate_}});
 }
 
 void LossLog::end_epoch(Json line) {
@@ -73,8 +75,10 @@ void LossLog::end_epoch(Json line) {
         whole[key] = value;
         if (value.is_number()) scalars.emplace_back("epoch/" + key, value.get<double>());
     }
-    folder_.append_metrics(whole);
-    events_.add(last_step_, scalars);
+    if (folder_ != nullptr) {
+        folder_->append_metrics(whole);
+        events_->add(last_step_, scalars);
+    }
     epoch_sum_ = 0;
     // Validation's time is no training time, and the steps before it have had theirs.
     window_step_ = last_step_;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,8 @@ class LossLog {
         std::int64_t batch_size = 1;
         std::int64_t steps_per_epoch = 1;
     };
-    LossLog(const RunFolder& folder, Settings settings);
+    /// folder: null where another rank writes the log.
+    LossLog(const RunFolder* folder, Settings settings);
 
     /// Continues after `step`; `epoch_sum` is the sum of this epoch's losses so far.
     void start_at(std::int64_t step, double epoch_sum);
@@ -46,9 +48,9 @@ class LossLog {
     void write(std::int64_t step, double lr, double loss);
     void measure_rate();
 
-    const RunFolder& folder_;
+    const RunFolder* folder_;
     Settings settings_;
-    TensorBoardWriter events_;
+    std::optional<TensorBoardWriter> events_;
     std::vector<Pending> pending_;
     double last_ = 0;
     double epoch_sum_ = 0;
@@ -59,13 +61,13 @@ class LossLog {
 };
 
 /// The end of a message: "the previous checkpoint is kept: RUN/checkpoints/last.pth" or, if there is
-/// none, "no checkpoint has been written yet".
-std::string what_stays(const RunFolder& folder);
+/// none, "no checkpoint has been written yet". folder: null where another rank writes.
+std::string what_stays(const RunFolder* folder);
 
 /// The value to print: a NaN without a sign.
 double shown(double value);
 
 /// Throws "step 12: the loss is nan; ..." unless `loss` is finite.
-void require_finite_loss(double loss, std::int64_t step, const RunFolder& folder);
+void require_finite_loss(double loss, std::int64_t step, const RunFolder* folder);
 
 }  // namespace stl

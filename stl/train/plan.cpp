@@ -19,13 +19,14 @@ namespace {
 /// What training holds at the least on a CPU: weights, their gradients and the optimizer's two moments, the
 /// batches that the loader makes ahead, and the first layer's maps, which the decoder's last layer needs.
 std::uint64_t least_bytes(double parameters, const SimVPOptions& m, const SequenceShape& shape,
-                          std::int64_t batch) {
+                          const StepParts& parts) {
     constexpr double most = 1e18;
     const double batches = LoaderOptions{}.read_ahead + 1;
     const double pixels = double(shape.height) * double(shape.width);
     const double sequence = double(shape.frames) * double(shape.channels) * pixels;
     const double maps = double(m.frames) * double(m.hid_S) * pixels;
-    const double values = 4 * parameters + double(batch) * (batches * sequence + maps);
+    const double values =
+        4 * parameters + double(parts.per_device()) * batches * sequence + double(parts.at_once()) * maps;
     return static_cast<std::uint64_t>(std::min(most, sizeof(float) * values));
 }
 
@@ -56,11 +57,32 @@ TrainOptions as_computed(TrainOptions asked, torch::Device device, Reporter& rep
     return asked;
 }
 
-ScheduleOptions planned_schedule(const Experiment& experiment, std::int64_t sequences) {
-    const auto batch = experiment.train.batch_size;
+StepParts step_parts(const Experiment& experiment, std::int64_t devices) {
+    const auto& train = experiment.train;
+    StepParts parts{train.batch_size, devices, train.accumulate.value_or(1)};
+    if (train.batch_per_device) {
+        constexpr std::int64_t most = std::int64_t{1} << 40;
+        if (*train.batch_per_device > most)
+            fail("{}: train.batch_per_device: {} is too large", experiment.file, *train.batch_per_device);
+        parts.batch = *train.batch_per_device * devices;
+    }
+    if (parts.batch % devices != 0) {
+        fail("{}: train.batch_size: {} sequences cannot be divided equally among {}", experiment.file,
+             parts.batch, counted(devices, "device"));
+    }
+    if (parts.parts > parts.per_device()) {
+        fail("{}: train.accumulate: {} parts of a batch of {}", experiment.file, parts.parts,
+             counted(parts.per_device(), "sequence"));
+    }
+    return parts;
+}
+
+ScheduleOptions planned_schedule(const Experiment& experiment, std::int64_t sequences, std::int64_t batch) {
     if (sequences < batch) {
-        fail("{}: {}, expected at least one batch (train.batch_size is {})", experiment.file,
-             counted(sequences, "training sequence"), batch);
+        const bool per_device = experiment.train.batch_per_device.has_value();
+        fail("{}: {}, expected at least one batch ({} is {})", experiment.file,
+             counted(sequences, "training sequence"),
+             per_device ? "with train.batch_per_device it" : "train.batch_size", batch);
     }
     auto schedule = experiment.train.schedule;
     schedule.steps_per_epoch = sequences / batch;
@@ -70,17 +92,19 @@ ScheduleOptions planned_schedule(const Experiment& experiment, std::int64_t sequ
 }
 
 void require_room(const Experiment& experiment, const SimVPImpl& model, const SequenceShape& shape,
-                  torch::Device device) {
+                  const StepParts& parts, torch::Device device) {
     const auto parameters = model.parameter_count();
     if (!device.is_cpu()) {
         // They are drawn in the machine's own memory.
         return require_memory(sizeof(float) * static_cast<std::uint64_t>(parameters),
                               fmt::format("{}: a model of {} parameters", experiment.file, parameters));
     }
-    const auto batch = experiment.train.batch_size;
-    require_memory(least_bytes(static_cast<double>(parameters), model.options(), shape, batch),
-                   fmt::format("{}: a model of {} parameters and batches of {} (train.batch_size) of {}",
-                               experiment.file, parameters, counted(batch, "sequence"), to_string(shape)));
+    require_memory(
+        least_bytes(static_cast<double>(parameters), model.options(), shape, parts),
+        fmt::format("{}: a model of {} parameters and batches of {} ({}) of {}", experiment.file, parameters,
+                    counted(parts.per_device(), "sequence"),
+                    experiment.train.batch_per_device ? "train.batch_per_device" : "train.batch_size",
+                    to_string(shape)));
 }
 
 void load_initial_weights(SimVPImpl& model, const Experiment& experiment, Reporter& reporter) {
@@ -135,7 +159,7 @@ void warn_about_data(const Experiment& experiment, const Dataset& training, cons
 
 void tell_plan(const Experiment& experiment, const Dataset& training, const Dataset* validation,
                const SimVPImpl& model, const ScheduleOptions& schedule, const TrainOptions& computed,
-               torch::Device device, Reporter& reporter) {
+               const StepParts& parts, torch::Device device, Reporter& reporter) {
     const auto files = training.files();
     const std::string name = files.empty() ? experiment.dataset.name : files.front().filename().string();
     const std::string validated =
@@ -144,11 +168,16 @@ void tell_plan(const Experiment& experiment, const Dataset& training, const Data
                               validated, to_string(training.shape())));
     const std::string threads =
         device.is_cpu() ? fmt::format(" ({})", counted(at::get_num_threads(), "thread")) : "";
-    reporter.info(fmt::format("{}, {:.3g} million parameters, on {}{} in {}: {} of {}, {} a step",
+    const auto on = parts.devices == 1
+                        ? device.str() + threads
+                        : fmt::format("{} ranks, each on {}{},", parts.devices, device.str(), threads);
+    auto step = counted(parts.batch, "sequence") + " a step";
+    if (parts.devices > 1) step += fmt::format(", {} a rank", parts.per_device());
+    if (parts.parts > 1) step += fmt::format(", in {} parts one after the other", parts.parts);
+    reporter.info(fmt::format("{}, {:.3g} million parameters, on {} in {}: {} of {}, {}",
                               experiment.model.translator, static_cast<double>(model.parameter_count()) / 1e6,
-                              device.str(), threads, name_of(computed.precision),
-                              counted(schedule.epochs, "epoch"), counted(schedule.steps_per_epoch, "step"),
-                              counted(computed.batch_size, "sequence")));
+                              on, name_of(computed.precision), counted(schedule.epochs, "epoch"),
+                              counted(schedule.steps_per_epoch, "step"), step));
 }
 
 std::string time_text(double seconds) {

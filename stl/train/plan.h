@@ -16,14 +16,26 @@ namespace stl {
 /// `asked` with the precision that `device` actually computes in; a different one is reported to `reporter`.
 TrainOptions as_computed(TrainOptions asked, torch::Device device, Reporter& reporter);
 
-/// The experiment's schedule with its numbers of steps, for this many training `sequences`. Error: fewer sequences than
-/// one batch; more steps than can be counted.
-ScheduleOptions planned_schedule(const Experiment& experiment, std::int64_t sequences);
+/// How a step's sequences are divided among devices and computed.
+struct StepParts {
+    std::int64_t batch = 1;    ///< of the whole step
+    std::int64_t devices = 1;  ///< each computes as many of them
+    std::int64_t parts = 1;    ///< in so many parts, one after the other (train.accumulate)
+
+    std::int64_t per_device() const { return batch / devices; }
+    std::int64_t at_once() const { return (per_device() + parts - 1) / parts; }
+};
+/// Error: a batch that cannot be divided so.
+StepParts step_parts(const Experiment& experiment, std::int64_t devices);
+
+/// The experiment's schedule with its numbers of steps, for this many training `sequences` in steps of `batch`. Error:
+/// fewer sequences than one batch; more steps than can be counted.
+ScheduleOptions planned_schedule(const Experiment& experiment, std::int64_t sequences, std::int64_t batch);
 
 /// Error: the model, its optimizer and batches of `shape` ([T,C,H,W], input and target) cannot fit in memory.
 /// On a CPU, the operating system kills a program that uses too much, so this is checked before the weights are set.
 void require_room(const Experiment& experiment, const SimVPImpl& model, const SequenceShape& shape,
-                  torch::Device device);
+                  const StepParts& parts, torch::Device device);
 
 /// Loads the weights that train.init names, if it is set.
 void load_initial_weights(SimVPImpl& model, const Experiment& experiment, Reporter& reporter);
@@ -36,7 +48,7 @@ void warn_about_data(const Experiment& experiment, const Dataset& training, cons
 /// The lines at the beginning of every training: data, splits, parameters, device, precision, length.
 void tell_plan(const Experiment& experiment, const Dataset& training, const Dataset* validation,
                const SimVPImpl& model, const ScheduleOptions& schedule, const TrainOptions& computed,
-               torch::Device device, Reporter& reporter);
+               const StepParts& parts, torch::Device device, Reporter& reporter);
 
 /// "25 min", "3 h 20 min", "90 days"
 std::string time_text(double seconds);

@@ -36,6 +36,22 @@ void restore_random_numbers(torch::Device device, const Checkpoint& checkpoint, 
     }
 }
 
+/// Of the random state of rank `i` + 1 in a checkpoint.
+std::string rank_random_name(std::size_t i) {
+    return fmt::format("rng.{}", i + 1);
+}
+
+/// Of all ranks but the first, as many as it has.
+std::vector<torch::Tensor> rank_random_of(const Checkpoint& checkpoint) {
+    std::vector<torch::Tensor> states;
+    for (;;) {
+        const auto stored = std::ranges::find(checkpoint.extra, rank_random_name(states.size()),
+                                              [](const auto& entry) { return entry.first; });
+        if (stored == checkpoint.extra.end()) return states;
+        states.push_back(stored->second.clone());
+    }
+}
+
 /// Of the steps in the log that the checkpoint, of `step`, does not have.
 void warn_of_lost_steps(const Metrics& log, std::int64_t step, Reporter& reporter) {
     std::int64_t reached = step;
@@ -77,6 +93,18 @@ Standing read_standing(const Checkpoint& checkpoint, std::int64_t total_steps, c
     s.validation_pending = stored.get<bool>("validation_pending", s.validation_pending);
     s.since_best = stored.get<std::int64_t>("since_best", s.since_best);
     return s;
+}
+
+/// Error: a step had another number of sequences (train.batch_per_device, and now another number of devices), so that
+/// the schedule and the epochs are others.
+void require_step_batch(const Json& before, const Json& now, const std::string& where) {
+    const auto was = before.find("step_batch"), is = now.find("step_batch");
+    if (was == before.end() || is == now.end() || *was == *is) return;
+    fail(
+        "{}: its steps had {} sequences, now {}: with train.batch_per_device a run continues on as many "
+        "devices as it "
+        "was started on",
+        where, was->dump(), is->dump());
 }
 
 /// Before the names of the weights in training, where the checkpoint's own weights are their average.
@@ -146,9 +174,11 @@ bool RunState::restore(const RunFolder& folder, Reporter& reporter) {
     if (average && in_training.empty()) average->restart();
     if (average && !in_training.empty()) average->load(checkpoint.state, path.string());
     optimizer->load(*checkpoint.optimizer, path.string());
+    if (checkpoint.stl.is_object()) require_step_batch(checkpoint.stl, record, path.string());
     now = read_standing(checkpoint, schedule.total_steps, path.string());
     if (checkpoint.stl.is_object()) {
         restore_random_numbers(device, checkpoint, path, reporter);
+        rank_random = rank_random_of(checkpoint);
     } else {
         reporter.warn(
             fmt::format("{}: not written by stl; continuing after step {}", path.string(), now.step));
@@ -165,7 +195,7 @@ Checkpoint RunState::checkpoint(const RunFolder& folder) const {
     made.state = state_of(*model);
     for (const auto& [name, tensor] : made.state) {
         if (torch::isfinite(tensor).all().item<bool>()) continue;
-        fail("step {}: {} is not finite; {}", now.step, name, what_stays(folder));
+        fail("step {}: {} is not finite; {}", now.step, name, what_stays(&folder));
     }
     made.epoch = now.step / schedule.steps_per_epoch;
     made.stl = record;
@@ -206,6 +236,8 @@ void RunState::save_last(RunFolder& folder, std::int64_t keep) {
     made.optimizer = optimizer->state();
     made.scheduler = torch_scheduler_state(schedule, now.step, made.optimizer->group);
     made.extra.emplace_back("rng", default_generator(device).get_state());
+    for (std::size_t i = 0; i < rank_random.size(); ++i)
+        made.extra.emplace_back(rank_random_name(i), rank_random[i]);
     // What is damaged does not take the place of an earlier one that is whole.
     if (std::exchange(last_is_damaged, false)) keep = 1;
     save(std::move(made), [&folder, keep](const Checkpoint& written) {

@@ -39,8 +39,10 @@ struct RunState {
     SimVP model{nullptr};
     std::unique_ptr<Optimizer> optimizer{};
     std::optional<WeightAverage> average{};
-    Json record{};                 ///< what every checkpoint stores under "stl" in addition to the progress
-    Standing now{};                ///< `seconds` in it: of earlier calls only
+    Json record{};   ///< what every checkpoint stores under "stl" in addition to the progress
+    Standing now{};  ///< `seconds` in it: of earlier calls only
+    /// Random states of the ranks behind the first, saved and restored with the run; empty: one device.
+    std::vector<torch::Tensor> rank_random{};
     bool last_is_damaged = false;  ///< or missing, so that an earlier checkpoint was restored
     Background background{};       ///< writes checkpoints into the folders given below, which must outlive it
 

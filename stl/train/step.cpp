@@ -1,5 +1,7 @@
 #include "stl/train/step.h"
 
+#include <algorithm>
+
 #include "stl/models/translators/tau.h"
 #include "stl/runtime/autocast.h"
 
@@ -8,13 +10,13 @@ namespace {
 
 class PlainStep : public TrainStep {
   public:
-    PlainStep(SimVP model, Optimizer& optimizer, const TrainOptions& options)
-        : model_(std::move(model)), optimizer_(optimizer), options_(options) {}
+    PlainStep(SimVP model, Optimizer& optimizer, const TrainOptions& options, GradientAverage* average)
+        : model_(std::move(model)), optimizer_(optimizer), options_(options), average_(average) {}
 
     torch::Tensor operator()(const TrainBatch& batch, const ScheduleValue& settings,
                              const LossCheck& check) override {
         const Tf32 tf32(options_.precision == Precision::tf32);
-        auto loss = compute_gradients(model_, optimizer_, batch, options_, check);
+        auto loss = compute_gradients(model_, optimizer_, batch, options_, check, average_);
         optimizer_.step(settings.lr, settings.beta1);
         return loss;
     }
@@ -23,6 +25,7 @@ class PlainStep : public TrainStep {
     SimVP model_;
     Optimizer& optimizer_;
     const TrainOptions& options_;
+    GradientAverage* average_;
 };
 
 torch::Tensor forward_loss(SimVP& model, const TrainBatch& batch, const TrainOptions& options) {
@@ -43,18 +46,44 @@ torch::Tensor training_loss(const torch::Tensor& prediction, const torch::Tensor
     return loss;
 }
 
-torch::Tensor compute_gradients(SimVP& model, Optimizer& optimizer, const TrainBatch& batch,
-                                const TrainOptions& options, const TrainStep::LossCheck& check) {
-    optimizer.zero_grad();
-    const auto loss = forward_loss(model, batch, options);
-    if (check) check(loss);
-    loss.backward();
-    if (options.clip_norm > 0) optimizer.clip_gradients(options.clip_norm);
-    return loss.detach();
+torch::Tensor add_gradients(SimVP& model, const TrainBatch& batch, const TrainOptions& options,
+                            const TrainStep::LossCheck& check, GradientAverage* average) {
+    const auto size = batch.input.size(0);
+    const auto parts = std::clamp<std::int64_t>(options.accumulate.value_or(1), 1, size);
+    torch::Tensor whole;
+    for (std::int64_t part = 0; part < parts; ++part) {
+        const auto begin = size * part / parts, count = size * (part + 1) / parts - begin;
+        auto loss =
+            parts == 1
+                ? forward_loss(model, batch, options)
+                : forward_loss(model,
+                               {batch.input.narrow(0, begin, count), batch.target.narrow(0, begin, count)},
+                               options) *
+                      (static_cast<double>(count) / static_cast<double>(size));
+        whole = part == 0 ? loss.detach() : whole + loss.detach();
+        const bool last = part == parts - 1;
+        if (last && check) check(whole);
+        if (last && average != nullptr) {
+            average->backward(loss);
+        } else {
+            loss.backward();
+        }
+    }
+    return whole;
 }
 
-std::unique_ptr<TrainStep> make_plain_step(SimVP model, Optimizer& optimizer, const TrainOptions& options) {
-    return std::make_unique<PlainStep>(std::move(model), optimizer, options);
+torch::Tensor compute_gradients(SimVP& model, Optimizer& optimizer, const TrainBatch& batch,
+                                const TrainOptions& options, const TrainStep::LossCheck& check,
+                                GradientAverage* average) {
+    optimizer.zero_grad();
+    auto loss = add_gradients(model, batch, options, check, average);
+    if (options.clip_norm > 0) optimizer.clip_gradients(options.clip_norm);
+    return loss;
+}
+
+std::unique_ptr<TrainStep> make_plain_step(SimVP model, Optimizer& optimizer, const TrainOptions& options,
+                                           GradientAverage* average) {
+    return std::make_unique<PlainStep>(std::move(model), optimizer, options, average);
 }
 
 }  // namespace stl

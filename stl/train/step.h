@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "stl/distributed/gradient_average.h"
 #include "stl/models/simvp.h"
 #include "stl/run/experiment.h"
 #include "stl/run/normalizer.h"
@@ -37,13 +38,21 @@ class TrainStep {
 /// Mean squared error over the target frames, plus train.alpha times TAU's term.
 torch::Tensor training_loss(const torch::Tensor& prediction, const torch::Tensor& target, double alpha);
 
+/// Adds the gradients of the batch's mean loss to the parameters', computed in train.accumulate parts one after the
+/// other, and returns the loss. check: called with it before the last part's backward pass, may be null.
+/// average: averages the gradients over ranks; null: one device.
+torch::Tensor add_gradients(SimVP& model, const TrainBatch& batch, const TrainOptions& options,
+                            const TrainStep::LossCheck& check = nullptr, GradientAverage* average = nullptr);
+
 /// What every step does before the update: computes the gradients of the batch's loss, in mixed precision where
 /// train.precision is bf16, and clips them. Returns the loss. An option that changes the loss or its gradients belongs
 /// here, so that the captured step has it too. TF32 is switched by the step, since the update is in its scope.
 torch::Tensor compute_gradients(SimVP& model, Optimizer& optimizer, const TrainBatch& batch,
-                                const TrainOptions& options, const TrainStep::LossCheck& check = nullptr);
+                                const TrainOptions& options, const TrainStep::LossCheck& check = nullptr,
+                                GradientAverage* average = nullptr);
 
-/// The reference: eager, with automatic mixed precision where train.precision is bf16.
-std::unique_ptr<TrainStep> make_plain_step(SimVP model, Optimizer& optimizer, const TrainOptions& options);
+/// The reference: eager, with automatic mixed precision where train.precision is bf16. average: as above.
+std::unique_ptr<TrainStep> make_plain_step(SimVP model, Optimizer& optimizer, const TrainOptions& options,
+                                           GradientAverage* average = nullptr);
 
 }  // namespace stl

@@ -12,6 +12,7 @@
 #include "stl/core/names.h"
 #include "stl/core/version.h"
 #include "stl/cpu/isa.h"
+#include "stl/distributed/sync_batch_norm.h"
 #include "stl/gpu/plugin.h"
 #include "stl/run/normalizer.h"
 #include "stl/run/run_folder.h"
@@ -27,6 +28,7 @@
 #include "stl/train/repeat.h"
 #include "stl/train/resume.h"
 #include "stl/train/run_state.h"
+#include "stl/train/share_state.h"
 #include "stl/train/step.h"
 #include "stl/train/validate.h"
 
@@ -48,8 +50,8 @@ bool is_finite(const TrainBatch& batch) {
 }
 
 /// Tells a loss that the data spoil from one that diverges.
-void require_finite_data(const TrainBatch& batch, double loss, std::int64_t step, const RunFolder& folder) {
-    if (is_finite(batch)) return;
+void require_finite_data(bool finite, double loss, std::int64_t step, const RunFolder* folder) {
+    if (finite) return;
     fail("step {}: the loss is {}, because the training sequences contain values that are not finite; {}",
          step, shown(loss), what_stays(folder));
 }
@@ -60,8 +62,27 @@ class Trainer {
     TrainOutcome run();
 
   private:
+    void get_ready();
+    void set_up();
     void build_network();
+    void open_run();
     void open_folder();
+    /// Error where the ranks would not train the same.
+    void require_same_ranks();
+    /// What rank 0 throws, where it does, on all ranks.
+    void in_common(const std::function<void()>& work);
+    /// Of all ranks.
+    torch::Tensor mean_loss(const torch::Tensor& loss) const;
+    bool on_any_rank(bool here) const { return group_ != nullptr ? group_->any(here) : here; }
+    bool leads() const { return group_ == nullptr || group_->leads(); }
+    /// Null on the ranks that do not write.
+    const RunFolder* written() const { return folder_ ? &*folder_ : nullptr; }
+    void note(const std::string& what, bool slow = false) const {
+        if (group_ != nullptr) group_->note(what, slow);
+    }
+    /// "step 12 of 100", for note().
+    std::string step_text() const;
+    Json ranks_record() const;
     /// Than those that the run was started with.
     void warn_of_other_data() const;
     void train_until_stopped();
@@ -89,8 +110,9 @@ class Trainer {
     const TrainRequest& request_;
     Reporter& reporter_;
     const StopRequested& stop_;
+    Group* const group_;  ///< null: this process alone
     const std::string started_at_ = utc_now();
-    std::optional<RunFolder> folder_;
+    std::optional<RunFolder> folder_;  ///< of rank 0
     RunState state_;
 
     const bool resumes_;          ///< a run that exists
@@ -98,7 +120,9 @@ class Trainer {
     std::unique_ptr<Dataset> train_data_, validation_data_;
     Json trained_on_;  ///< data_record.h
     Normalizer normalizer_;
+    StepParts parts_;
     std::optional<AnomalyWatch> watch_;
+    std::unique_ptr<GradientAverage> average_;
     std::unique_ptr<TrainStep> train_step_;
     std::unique_ptr<LossLog> losses_;
 
@@ -110,19 +134,32 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
     : request_(request),
       reporter_(reporter),
       stop_(stop),
+      group_(request.group),
       state_{.device = open_device(request.device, reporter)},
       resumes_(request.resume && RunFolder::is_run(request.run)),
-      options_(as_computed(request.experiment.train, state_.device, reporter)) {
-    RunFolder::require_available(request.run, request.resume, request.force);
-    if (request.resume && !resumes_)
-        reporter.info(fmt::format("{}: no run yet; starting it", request.run.string()));
+      options_(as_computed(request.experiment.train, state_.device, reporter)) {}
+
+void Trainer::get_ready() {
+    if (group_ == nullptr) return set_up();
+    note("getting ready", /*slow=*/true);
+    group_->together([this] { set_up(); });
+    require_same_ranks();
+}
+
+void Trainer::set_up() {
+    if (leads()) RunFolder::require_available(request_.run, request_.resume, request_.force);
+    if (request_.resume && !resumes_)
+        reporter_.info(fmt::format("{}: no run yet; starting it", request_.run.string()));
+    if (group_ != nullptr && !state_.device.is_cpu())
+        fail("{}: several ranks train on CPUs only, so far; give --device cpu", state_.device.str());
     set_threads(options_.threads);
-    const auto& experiment = request.experiment;
+    const auto& experiment = request_.experiment;
+    parts_ = step_parts(experiment, group_ != nullptr ? group_->size() : 1);
     train_data_ = make_dataset(experiment.dataset, Split::train, options_.seed);
     const auto normalization = experiment.dataset.normalization.value_or(train_data_->normalization());
     normalization.check_channels(train_data_->shape().channels, experiment.file + ": dataset");
     normalizer_ = Normalizer(normalization, state_.device);
-    state_.schedule = planned_schedule(experiment, train_data_->size());
+    state_.schedule = planned_schedule(experiment, train_data_->size(), parts_.batch);
 
     build_network();
     validation_data_ = make_dataset(experiment.dataset, Split::validation, options_.seed);
@@ -133,7 +170,8 @@ Trainer::Trainer(const TrainRequest& request, Reporter& reporter, const StopRequ
                      {"revision", revision()},
                      {"model", state_.model->options().to_json()},
                      {"experiment", resolved_experiment(normalization)},
-                     {"total_steps", state_.schedule.total_steps}};
+                     {"total_steps", state_.schedule.total_steps},
+                     {"step_batch", parts_.batch}};
     if (const auto fps = train_data_->fps(); fps > 0) state_.record["fps"] = fps;
     if (const auto range = train_data_->range()) state_.record["range"] = range->to_json();
 }
@@ -145,10 +183,10 @@ void Trainer::build_network() {
     try {
         // Nothing is written to the weights yet, so that they take no memory.
         model = SimVP(experiment.model_for(shape), Weights::unset);
-        require_room(experiment, *model, shape, state_.device);
+        require_room(experiment, *model, shape, parts_, state_.device);
         torch::manual_seed(options_.seed);
         model->draw_weights();
-        if (!resumes_) load_initial_weights(*model, experiment, reporter_);
+        if (!resumes_ && leads()) load_initial_weights(*model, experiment, reporter_);
         model->to(state_.device);
         use_fast_operations(*model, state_.device);
         state_.optimizer = std::make_unique<Optimizer>(model->parameters(), options_.optimizer);
@@ -159,8 +197,13 @@ void Trainer::build_network() {
     if (state_.device.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);
     set_recompute(*model, options_.checkpoint_activations);
     if (options_.ema) state_.average.emplace(model, *options_.ema);
-    if (request_.detect_anomaly) {
-        watch_.emplace(model, ops::fast_operations(state_.device));
+    const bool synchronized = group_ != nullptr && options_.sync_batchnorm.value_or(false);
+    const auto operations =
+        synchronized ? with_sync_batch_norm(*group_, /*fast=*/true) : ops::fast_operations(state_.device);
+    if (synchronized) set_operations(*model, operations);
+    if (request_.detect_anomaly) watch_.emplace(model, operations);
+    if (group_ != nullptr || request_.detect_anomaly) {
+        // The ranks' averaging is made where their weights are known to be the same: open_run().
         train_step_ = make_plain_step(model, *state_.optimizer, options_);
     } else {
         train_step_ = make_train_step(model, *state_.optimizer, options_, reporter_);
@@ -175,6 +218,61 @@ Json Trainer::resolved_experiment(const Normalization& normalization) const {
                   {"train", write_options(request_.experiment.train)}};
     make_paths_absolute(resolved);
     return resolved;
+}
+
+void Trainer::require_same_ranks() {
+    group_->require_same("programs", fmt::format("{} {}, LibTorch {}", version(), revision(), TORCH_VERSION));
+    auto experiment = request_.experiment.dataset.to_json();
+    group_->require_same("data sets", to_line(experiment));
+    group_->require_same("experiments", to_line(Json{{"model", state_.record["experiment"]["model"]},
+                                                     {"train", state_.record["experiment"]["train"]}}));
+    auto data = trained_on_;
+    for (auto& file : data["files"]) file.erase("path");
+    group_->require_same("data files", to_line(data));
+}
+
+void Trainer::in_common(const std::function<void()>& work) {
+    if (group_ == nullptr) return work();
+    std::string problem;
+    if (leads()) {
+        try {
+            work();
+        } catch (const std::exception& error) {
+            problem = error.what();
+        }
+    }
+    problem = group_->broadcast(problem);
+    if (!problem.empty()) group_->together([&] { throw Error(problem); });
+}
+
+void Trainer::open_run() {
+    const auto notes = request_.run / ".ranks";
+    in_common([&] {
+        open_folder();
+        if (group_ != nullptr) fs::create_directories(notes);
+    });
+    if (group_ != nullptr) {
+        group_->keep_notes(notes);
+        share_state(state_, *group_, options_.seed, reporter_);
+        average_ = std::make_unique<GradientAverage>(*group_, state_.model->parameters());
+        train_step_ = make_plain_step(state_.model, *state_.optimizer, options_, average_.get());
+    } else {
+        forget_other_ranks(state_, reporter_);
+    }
+    losses_ = std::make_unique<LossLog>(
+        written(), LossLog::Settings{options_.log_every, parts_.batch, state_.schedule.steps_per_epoch});
+    losses_->start_at(state_.now.step, state_.now.epoch_sum);
+}
+
+std::string Trainer::step_text() const {
+    return fmt::format("step {} of {}", state_.now.step + 1, state_.schedule.total_steps);
+}
+
+torch::Tensor Trainer::mean_loss(const torch::Tensor& loss) const {
+    if (group_ == nullptr) return loss;
+    const auto all = loss.detach().to(torch::kFloat64).clone();
+    group_->sum(all);
+    return all / group_->size();
 }
 
 void Trainer::open_folder() {
@@ -198,10 +296,7 @@ void Trainer::open_folder() {
     warn_about_data(request_.experiment, *train_data_, validation_data_.get(), reporter_);
     write_json(folder_->experiment_file(), resolved);
     tell_plan(request_.experiment, *train_data_, validation_data_.get(), *state_.model, state_.schedule,
-              options_, state_.device, reporter_);
-    losses_ = std::make_unique<LossLog>(*folder_, LossLog::Settings{options_.log_every, options_.batch_size,
-                                                                    state_.schedule.steps_per_epoch});
-    losses_->start_at(state_.now.step, state_.now.epoch_sum);
+              options_, parts_, state_.device, reporter_);
 }
 
 void Trainer::warn_of_other_data() const {
@@ -210,7 +305,8 @@ void Trainer::warn_of_other_data() const {
 }
 
 TrainOutcome Trainer::run() {
-    open_folder();
+    get_ready();
+    open_run();
     write_run_file("running");
     if (!out_of_patience() &&
         (state_.now.step < state_.schedule.total_steps || state_.now.validation_pending)) {
@@ -223,8 +319,13 @@ TrainOutcome Trainer::run() {
             if (!is_out_of_memory(error)) throw;
             const auto fits = fitting_batch();
             if (fits == 0) fail("out of memory on {}: not even a batch of 1 fits", state_.device.str());
-            fail("out of memory on {} with train.batch_size {}; {} fits", state_.device.str(),
-                 options_.batch_size, fits);
+            const auto parts = (parts_.per_device() + fits - 1) / fits;
+            fail(
+                "out of memory on {} with {} {}; {} fits (train.accumulate={} computes the same batch in "
+                "such parts)",
+                state_.device.str(),
+                options_.batch_per_device ? "train.batch_per_device" : "train.batch_size",
+                options_.batch_per_device ? parts_.per_device() : parts_.batch, fits, parts);
         }
     }
     reporter_.progress_end();
@@ -247,7 +348,9 @@ void Trainer::train_until_stopped() {
         if (state_.now.validation_pending || out_of_patience()) return;
     }
     const auto batches =
-        open_batches(*train_data_, {.batch_size = options_.batch_size,
+        open_batches(*train_data_, {.batch_size = parts_.batch,
+                                    .part = group_ != nullptr ? group_->rank() : 0,
+                                    .parts = parts_.devices,
                                     .input_frames = state_.model->options().frames,
                                     .shuffle = options_.shuffle,
                                     .seed = options_.seed,
@@ -281,43 +384,54 @@ void Trainer::train_until_stopped() {
 
 void Trainer::make_step(const TrainBatch& batch) {
     const auto settings = schedule_value(state_.schedule, state_.now.step);
+    note(step_text());
+    torch::Tensor loss;  // of all ranks
     TrainStep::LossCheck check;
     if (state_.device.is_cpu()) {
-        check = [this, &batch](const torch::Tensor& loss) {
+        check = [this, &batch, &loss](const torch::Tensor& own) {
+            loss = mean_loss(own);
             const auto value = loss.item<double>();
             if (std::isfinite(value)) return;
-            state_.wait_for_checkpoints();  // the message names them
-            require_finite_data(batch, value, state_.now.step + 1, *folder_);
-            require_finite_loss(value, state_.now.step + 1, *folder_);
+            const bool finite = !on_any_rank(!is_finite(batch));
+            in_common([&] {
+                state_.wait_for_checkpoints();  // the message names them
+                require_finite_data(finite, value, state_.now.step + 1, written());
+                require_finite_loss(value, state_.now.step + 1, written());
+            });
         };
     }
-    if (watch_ && is_finite(batch)) watch_->begin(state_.now.step + 1, what_stays(*folder_));
-    const auto loss = (*train_step_)(normalized(batch, normalizer_), settings, check);
+    if (watch_ && is_finite(batch)) watch_->begin(state_.now.step + 1, what_stays(written()));
+    const auto own = (*train_step_)(normalized(batch, normalizer_), settings, check);
+    if (!loss.defined()) loss = own;
     if (state_.average) state_.average->update();
     ++state_.now.step;
     losses_->add(state_.now.step, settings.lr, loss);
 }
 
 bool Trainer::stop_asked() {
-    if (stop_ && stop_()) interrupted_ = true;
+    if (on_any_rank(stop_ && stop_())) interrupted_ = true;
     return interrupted_;
 }
 
 bool Trainer::must_stop() {
-    return stop_asked() ||
-           (request_.max_minutes > 0 && seconds_since(state_.started) > 60 * request_.max_minutes);
+    const bool asked = stop_asked();
+    return request_.max_minutes > 0
+               ? on_any_rank(asked || seconds_since(state_.started) > 60 * request_.max_minutes)
+               : asked;
 }
 
 bool Trainer::must_save() const {
     if (options_.save_every > 0 && state_.now.step % options_.save_every == 0) return true;
-    return options_.save_minutes > 0 && seconds_since(state_.saved) > 60 * options_.save_minutes;
+    return options_.save_minutes > 0 &&
+           on_any_rank(leads() && seconds_since(state_.saved) > 60 * options_.save_minutes);
 }
 
 std::optional<Validation> Trainer::validate_unless(const StopRequested& stop) {
     reporter_.progress({state_.now.step, state_.schedule.total_steps, "validation", ""});
     try {
-        return validate(state_.model, *validation_data_, options_.batch_size, state_.device, normalizer_,
-                        stop);
+        // As large as training's, which fit.
+        return validate(state_.model, *validation_data_, parts_.parts > 1 ? parts_.at_once() : parts_.batch,
+                        state_.device, normalizer_, stop, group_);
     } catch (const Interrupted&) {
         return std::nullopt;
     }
@@ -326,11 +440,13 @@ std::optional<Validation> Trainer::validate_unless(const StopRequested& stop) {
 void Trainer::end_epoch(const StopRequested& stop) {
     state_.now.validation_pending = false;
     losses_->flush();
+    if (group_ != nullptr) group_->require_same("the weights", state_.model->parameters());
     const auto steps_of_epoch = (state_.now.step - 1) % state_.schedule.steps_per_epoch + 1;
     Json line = {{"train_loss", losses_->epoch_sum() / static_cast<double>(steps_of_epoch)}};
     if (validation_data_ != nullptr) {
         std::optional<WeightAverage::InModel> averaged;
         if (state_.average) averaged.emplace(*state_.average);
+        if (group_ != nullptr) group_->broadcast(state_.model->buffers());
         const auto result = validate_unless(stop);
         state_.now.validation_pending = !result;
         if (!result) return;
@@ -348,7 +464,8 @@ void Trainer::end_epoch(const StopRequested& stop) {
             state_.now.since_best = 0;
             state_.now.best_loss = result->loss;
             state_.now.epoch_sum = losses_->epoch_sum();
-            state_.save_best(*folder_);
+            note("the checkpoint of " + step_text(), /*slow=*/true);
+            if (folder_) state_.save_best(*folder_);
         }
     }
     line["seconds"] = state_.seconds();
@@ -379,7 +496,9 @@ bool Trainer::out_of_patience() const {
 void Trainer::save_last() {
     losses_->flush();
     state_.now.epoch_sum = losses_->epoch_sum();
-    state_.save_last(*folder_, options_.keep);
+    note("the checkpoint of " + step_text(), /*slow=*/true);
+    if (group_ != nullptr) gather_random(state_, *group_);
+    if (folder_) state_.save_last(*folder_, options_.keep);
 }
 
 void Trainer::report_progress() {
@@ -392,6 +511,16 @@ void Trainer::report_progress() {
                                     losses_->last(), settings.lr, losses_->sequences_per_second())});
 }
 
+Json Trainer::ranks_record() const {
+    if (group_ == nullptr) return {{"size", 1}, {"batch_per_rank", parts_.batch}};
+    return {{"size", group_->size()},
+            {"batch_per_rank", parts_.per_device()},
+            {"launcher", group_->world().launcher},
+            {"transport", "mpi"},
+            {"hosts", group_->hosts()},
+            {"sync_batchnorm", options_.sync_batchnorm.value_or(false)}};
+}
+
 Json Trainer::run_record(const std::string& state) const {
     return {{"state", state},
             {"command", request_.command},
@@ -402,6 +531,8 @@ Json Trainer::run_record(const std::string& state) const {
             {"device", state_.device.str()},
             {"precision", name_of(options_.precision)},
             {"threads", at::get_num_threads()},
+            {"ranks", ranks_record()},
+            {"step_batch", parts_.batch},
             {"seed", options_.seed},
             {"data", train_data_->describe()},
             {"trained_on", trained_on_},
@@ -415,7 +546,7 @@ Json Trainer::run_record(const std::string& state) const {
 }
 
 void Trainer::write_run_file(const std::string& state) const {
-    write_json(folder_->run_file(), run_record(state));
+    if (folder_) write_json(folder_->run_file(), run_record(state));
 }
 
 void Trainer::note_failure() {
@@ -434,7 +565,10 @@ std::int64_t Trainer::fitting_batch() {
     train_step_.reset();  // and with it the memory of its graph
     const auto shape = train_data_->shape();
     const auto frames = state_.model->options().frames;
-    return stl::fitting_batch(options_.batch_size, [&](std::int64_t size) {
+    average_.reset();
+    // Those that take part in the other ranks' would wait for them.
+    if (group_ != nullptr) set_operations(*state_.model, ops::fast_operations(state_.device));
+    return stl::fitting_batch(parts_.at_once(), [&](std::int64_t size) {
         const Autocast autocast(state_.device.type(), product_type(options_.precision));
         state_.optimizer->zero_grad();
         const auto x = torch::zeros({size, frames, shape.channels, shape.height, shape.width}, state_.device);
@@ -446,7 +580,8 @@ std::int64_t Trainer::fitting_batch() {
 
 TrainOutcome train(const TrainRequest& request, Reporter& reporter, const StopRequested& stop) {
     try {
-        return Trainer(request, reporter, stop).run();
+        // Not on the stack, where GCC 12 takes the members of one that was not made for uninitialised.
+        return std::make_unique<Trainer>(request, reporter, stop)->run();
     } catch (const Interrupted&) {
         throw;
     } catch (const Error& error) {

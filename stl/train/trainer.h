@@ -6,6 +6,7 @@
 #include <string>
 
 #include "stl/core/reporter.h"
+#include "stl/distributed/group.h"
 #include "stl/metrics/metrics.h"
 #include "stl/run/experiment.h"
 
@@ -21,6 +22,8 @@ struct TrainRequest {
     bool detect_anomaly = false;  ///< look at every value and gradient (anomaly.h)
     double max_minutes = 0;       ///< stop after so long, saved; 0: no limit
     std::string command;          ///< for run.json
+    /// The ranks that train together, all with the same request; null: this process alone. Rank 0 alone uses `run`.
+    Group* group = nullptr;
 };
 
 struct TrainOutcome {
@@ -42,6 +45,10 @@ struct TrainOutcome {
 ///
 /// If a run was interrupted before its first checkpoint, resuming starts it over; if its last checkpoint is damaged, it
 /// continues from an earlier one. It warns in both cases.
+///
+/// With a group, every rank computes its part of each step, `stop` may say so on any, and the outcome is the same on all.
+/// Failures that all ranks find are thrown on all (Group::failed_together()); after another, the others must be ended
+/// (Group::abort()).
 ///
 /// Errors: a run that exists (without resume or force), or that another process is training; a resumed run with
 /// different settings; a loss that is not finite (names the step; the previous checkpoint is kept); out of memory

@@ -25,7 +25,9 @@ class Evaluating {
 }  // namespace
 
 Validation validate(SimVP model, const Dataset& data, std::int64_t batch_size, torch::Device device,
-                    const Normalizer& normalizer, const StopRequested& stop) {
+                    const Normalizer& normalizer, const StopRequested& stop, const Group* group) {
+    const std::int64_t rank = group != nullptr ? group->rank() : 0,
+                       ranks = group != nullptr ? group->size() : 1;
     const torch::NoGradGuard no_grad;
     const Evaluating mode(model);
     LoaderOptions loading;
@@ -33,19 +35,27 @@ Validation validate(SimVP model, const Dataset& data, std::int64_t batch_size, t
     loading.shuffle = false;
     loading.threads = loader_threads(device);
     loading.allocate = batch_allocator(device);
-    Loader loader(data, loading);
+    loading.stride = ranks;
+    Loader loader(data, loading, 0, rank);
     const auto frames = model->options().frames;
     MetricOptions measuring;
     measuring.range = other_than_unit(data.range());
     MetricAccumulator metrics(measuring);
     Validation result;
-    for (std::int64_t i = 0; i < loader.batches_per_epoch(); ++i) {
+    for (std::int64_t first = 0; first < loader.batches_per_epoch(); first += ranks) {
         if (stop && stop()) throw Interrupted("validation was interrupted");
+        if (first + rank >= loader.batches_per_epoch()) break;
         const auto batch = split_batch(loader.next(), data.shape(), frames, device);
         const auto [input, target] = normalized(batch, normalizer);
         const auto prediction = model->predict(input, target.size(1));
         result.loss += torch::mse_loss(prediction, target).item<double>() * double(input.size(0));
         metrics.add(normalizer.undo(prediction), batch.target);
+    }
+    if (group != nullptr) {
+        merge_ranks(metrics, *group);
+        double loss = 0;
+        for (const auto& one : group->gather(std::vector{result.loss})) loss += one.front();
+        result.loss = loss;
     }
     result.loss /= static_cast<double>(data.size());
     result.metrics = metrics.value();

@@ -147,6 +147,14 @@ TEST_P(GraphStepTest, TrainsAsThePlainStep) {
     if (device.is_cpu()) expect_same(graph, train(Way::plain), 1e-5);
 }
 
+TEST_P(GraphStepTest, AccumulatesAsThePlainStep) {
+    TrainOptions options;
+    options.accumulate = 2;
+    const auto graph = train(Way::graph, options);
+    EXPECT_EQ(calls.captures, 1);
+    if (device.is_cpu()) expect_same(graph, train(Way::plain, options), 1e-5);
+}
+
 TEST_P(GraphStepTest, ClipsAndDecaysAsThePlainStep) {
     TrainOptions options;
     options.clip_norm = 0.01;

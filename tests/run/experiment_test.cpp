@@ -70,7 +70,8 @@ Json another(const std::string& key, const Json& value) {
 }
 
 TEST_F(ExperimentTest, EveryKeyOfTrainIsReadAndWritten) {
-    auto e = load(simple_, {"train.steps=7", "train.init=a.pth", "train.ema=0.5", "train.patience=3"});
+    auto e = load(simple_, {"train.steps=7", "train.init=a.pth", "train.ema=0.5", "train.patience=3",
+                            "train.batch_per_device=2", "train.accumulate=2", "train.sync_batchnorm=true"});
     auto changed = write_options(e.train);
     std::set<std::string> written, listed;
     for (auto& [key, value] : changed.items()) {

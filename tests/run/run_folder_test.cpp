@@ -255,7 +255,7 @@ TEST_F(RunFolderTest, MetricsThatCannotBeReadStay) {
 
 TEST_F(RunFolderTest, StepsAreCountedOverTheirOwnTime) {
     const auto run = RunFolder::create(folder_, false);
-    LossLog log(run, {.log_every = 10, .batch_size = 1, .steps_per_epoch = 9});
+    LossLog log(&run, {.log_every = 10, .batch_size = 1, .steps_per_epoch = 9});
     log.start_at(0, 0);
     const auto loss = torch::ones({});
     for (int step = 1; step <= 9; ++step) log.add(step, 0.1, loss);

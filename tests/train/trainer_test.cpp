@@ -163,6 +163,31 @@ TEST_F(TrainerTest, AStoppedRunGoesOnBitForBit) {
     }
 }
 
+TEST_F(TrainerTest, ARunInPartsIsThatOfWholeBatchesAndGoesOnBitForBit) {
+    // Batch norm, which moganet has, sees each part by itself.
+    const Json model = {{"translator", "convnext"}, {"drop_path_first", 0}};
+    auto at_once = request({}, model), whole = request({{"accumulate", 2}}, model), parts = whole;
+    at_once.run = folder_ / "at_once";
+    whole.run = folder_ / "whole";
+    test::Notes notes;
+    train(at_once, silent_);
+    train(whole, notes);
+    EXPECT_THAT(notes.infos,
+                testing::Contains(HasSubstr("3 sequences a step, in 2 parts one after the other")));
+    const auto expected = losses(folder_ / "at_once"), accumulated = losses(folder_ / "whole");
+    ASSERT_EQ(accumulated.size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(accumulated[i], expected[i], 1e-5);
+    int asked = 0;
+    train(parts, silent_, [&] { return ++asked == 6; });
+    parts.resume = true;
+    EXPECT_TRUE(train(parts, silent_).finished());
+    EXPECT_EQ(losses(folder_ / "run"), accumulated);
+    parts.experiment.train.accumulate = 3;
+    EXPECT_THAT(
+        [&] { train(parts, silent_); },
+        ThrowsMessage<Error>(HasSubstr("train.accumulate is not what the run was started with (2, now 3)")));
+}
+
 /// Counts the validations that begin.
 struct Watcher : test::Notes {
     void progress(const Progress& state) override { validations += state.what == "validation" ? 1 : 0; }

@@ -84,7 +84,7 @@ Experiment clip_experiment(const ClipTraining& t, const std::vector<Setting>& se
     const auto device = open_device(t.device, reporter);
     const Experiment smallest = experiment_for(scales.front());
     const double step = seconds_per_step(smallest, info.shape, device), macs = macs_of(smallest, info.shape);
-    const auto steps = planned_schedule(smallest, training).total_steps;
+    const auto steps = planned_schedule(smallest, training, smallest.train.batch_size).total_steps;
     for (auto scale = scales.rbegin(); scale != scales.rend(); ++scale) {
         const Experiment experiment = experiment_for(*scale);
         const double expected = step * macs_of(experiment, info.shape) / macs * static_cast<double>(steps);

@@ -85,7 +85,7 @@ bool interrupted() {
 
 void watch_interrupts() {
     have_signal_stack();
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) watch(signal);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) watch(signal);
     std::signal(SIGXFSZ, SIG_IGN);  // files at their size limit fail as on a full disk
 }
 
@@ -108,6 +108,7 @@ Console::~Console() {
 }
 
 void Console::print(const std::string& line) const {
+    if (silent_) return;
     errno = 0;
     check_output(std::fputs((line + "\n").c_str(), stdout) != EOF);
 }
@@ -120,23 +121,25 @@ void Console::flush() const {
 }
 
 void Console::info(const std::string& line) {
-    if (quiet_) return;
+    if (quiet_ || silent_) return;
     clear_bar();
     log_->info(line);
 }
 
 void Console::warn(const std::string& line) {
+    if (silent_) return;
     clear_bar();
     log_->warn("warning: {}", on_one_line(line));
 }
 
 void Console::error(const std::string& line) {
+    if (silent_) return;
     clear_bar();
     log_->error("stl: {}", on_one_line(line));
 }
 
 void Console::progress(const Progress& state) {
-    if (quiet_) return;
+    if (quiet_ || silent_) return;
     const auto now = std::chrono::steady_clock::now();
     const bool fresh = !first_ || state.what != first_->what;
     if (fresh) {

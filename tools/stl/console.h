@@ -38,6 +38,8 @@ class Console : public Reporter {
     void progress_end() override;
 
     void set_quiet(bool quiet) { quiet_ = quiet; }
+    /// Says nothing at all, since another rank does.
+    void set_silent(bool silent) { silent_ = silent; }
     /// What the user typed after the program's name.
     void set_arguments(std::vector<std::string> arguments) { arguments_ = std::move(arguments); }
     const std::vector<std::string>& arguments() const { return arguments_; }
@@ -48,13 +50,14 @@ class Console : public Reporter {
     std::shared_ptr<spdlog::logger> log_;
     bool terminal_ = false;
     bool quiet_ = false;
+    bool silent_ = false;
     bool bar_shown_ = false;
     std::optional<Progress> first_;  ///< of the running bar
     std::chrono::steady_clock::time_point started_, drawn_;
     std::vector<std::string> arguments_;
 };
 
-/// True once Ctrl-C (SIGINT), SIGTERM or SIGHUP was received; a second one ends the program at once.
+/// True once Ctrl-C (SIGINT), SIGTERM, SIGHUP or SIGUSR1 (a queue's warning) was received; a second one ends the program at once.
 bool interrupted();
 /// Installs the handlers of these signals (of SIGHUP unless nohup started the program).
 void watch_interrupts();

@@ -13,6 +13,7 @@
 #include "tools/stl/command.h"
 #include "tools/stl/compute_options.h"
 #include "tools/stl/crash.h"
+#include "tools/stl/ranks.h"
 #include "tools/stl/run_extras.h"
 
 namespace stl::tools {
@@ -33,6 +34,7 @@ struct TrainArguments {
     std::string repeat;  ///< a run
     bool detect_anomaly = false;
     ExternalFiles external;
+    RankOptions ranks;
 };
 
 /// Whether a repetition gave what it repeats.
@@ -53,10 +55,14 @@ bool run_one(const TrainArguments& arguments, TrainRequest request, Console& con
     request.command = command_line(console.arguments());
 
     const auto outcome = [&] {
-        const MarksRunOnCrash marks(request.run / "run.json");
+        std::optional<MarksRunOnCrash> marks;
+        if (request.group == nullptr || request.group->leads()) marks.emplace(request.run / "run.json");
         return train(request, console, interrupted);
     }();
-    if (!outcome.interrupted) {
+    // The other ranks wait for this one, and say nothing.
+    const bool leads = request.group == nullptr || request.group->leads();
+    if (request.group != nullptr) request.group->note("samples and report", /*slow=*/true);
+    if (!outcome.interrupted && leads) {
         write_samples(request.run, request.experiment, outcome.steps, request.device, console);
         write_run_report(request.run, console);
     }
@@ -70,7 +76,7 @@ bool run_one(const TrainArguments& arguments, TrainRequest request, Console& con
                                  arguments.max_minutes, outcome.steps, outcome.total_steps, how));
         return false;
     }
-    if (!request.repeats.empty()) tell_losses(request, console);
+    if (!request.repeats.empty() && leads) tell_losses(request, console);
     console.info(fmt::format("trained {} in {:.0f} s; evaluate with: {}", counted(outcome.steps, "step"),
                              outcome.seconds, command_line({"evaluate", request.run.string()})));
     return true;
@@ -111,11 +117,16 @@ void choose_experiment(const TrainArguments& arguments, const std::vector<Settin
         return;
     }
     if (request.run.empty()) request.run = fs::path("runs") / arguments.data.path.stem();
+    if (request.group != nullptr && arguments.scale.empty())
+        throw UsageError(
+            "train: with several processes --data requires --scale, which each would choose by its own "
+            "speed");
     // A run keeps the scale that it was started with, however fast the machine is now.
     if (arguments.resume && RunFolder::is_run(request.run)) {
         request.experiment = load_experiment(RunFolder::open(request.run).experiment_file(), settings);
     } else {
-        RunFolder::require_available(request.run, arguments.resume, arguments.force);
+        if (request.group == nullptr || request.group->leads())
+            RunFolder::require_available(request.run, arguments.resume, arguments.force);
         request.experiment = clip_experiment(
             {arguments.data, arguments.scale, arguments.layout, arguments.device, arguments.external},
             settings, console);
@@ -139,20 +150,32 @@ TrainRequest repetition(const TrainArguments& arguments) {
     return request;
 }
 
-void run_train(const TrainArguments& arguments, Console& console) {
+/// Where several ranks do it, what one of them refuses all of them do.
+void together(Group* group, const std::function<void()>& work) {
+    if (group != nullptr) return group->together(work);
+    work();
+}
+
+void run_train(const TrainArguments& arguments, Group* group, Console& console) {
     if (!arguments.repeat.empty()) {
-        auto request = repetition(arguments);
+        TrainRequest request;
+        together(group, [&] { request = repetition(arguments); });
+        request.group = group;
         request.resume = arguments.resume;
         request.max_minutes = arguments.max_minutes;
         run_one(arguments, std::move(request), console);
         return;
     }
     TrainRequest request;
-    std::vector<Setting> settings;
-    for (const auto& text : arguments.settings) settings.push_back(parse_setting(text));
-    settings.insert(settings.end(), arguments.own.begin(), arguments.own.end());
-    if (arguments.external.allowed) settings.push_back({"dataset.allow_external", true, "--allow-external"});
-    choose_experiment(arguments, settings, request, console);
+    request.group = group;
+    together(group, [&] {
+        std::vector<Setting> settings;
+        for (const auto& text : arguments.settings) settings.push_back(parse_setting(text));
+        settings.insert(settings.end(), arguments.own.begin(), arguments.own.end());
+        if (arguments.external.allowed)
+            settings.push_back({"dataset.allow_external", true, "--allow-external"});
+        choose_experiment(arguments, settings, request, console);
+    });
     request.resume = arguments.resume;
     request.max_minutes = arguments.max_minutes;
     if (arguments.seeds == 1) {
@@ -275,6 +298,7 @@ void add_train(CLI::App& app, Console& console) {
     begin_group(*command, "Compute");
     add_device_option(*command, arguments->device);
     add_key_option<int>(*command, own, "threads", CLI::Range(0, 4096));
+    add_rank_options(*command, arguments->ranks);
     add_key_flag(*command, own, "checkpoint_activations");
     command->add_flag(
         "--detect-anomaly", arguments->detect_anomaly,
@@ -284,8 +308,11 @@ void add_train(CLI::App& app, Console& console) {
         {"stl train mmnist/gsta", "stl train --data clips.h5 --scale small",
          "stl train experiments/mmnist/gsta.json --run runs/a --set train.epochs=50 --set train.lr=0.005",
          "stl train experiments/mmnist/base.json --translator moganet",
-         "stl train experiments/mmnist/gsta.json --run runs/a --resume"});
-    command->callback([arguments, &console] { run_train(*arguments, console); });
+         "stl train experiments/mmnist/gsta.json --run runs/a --resume", "stl train mmnist/gsta --devices 4",
+         "mpirun -np 8 stl train mmnist/gsta"});
+    command->callback([arguments, &console] {
+        with_ranks(arguments->ranks, console, [&](Group* group) { run_train(*arguments, group, console); });
+    });
 }
 
 }  // namespace stl::tools
