@@ -81,6 +81,15 @@ class Pass {
         }
     }
 
+    /// What all ranks have measured.
+    void merge(const Group& group) {
+        merge_ranks(metrics_, group);
+        for (auto& metrics : trivial_metrics_) merge_ranks(metrics, group);
+        const auto warm = total(timed_.size() > 1 ? 1 : 0);
+        rate_ = 0;
+        for (const auto& one : group.gather(std::vector{rate_of(warm)})) rate_ += one.front();
+    }
+
     Evaluation result() const {
         Evaluation e;
         e.test_set = data_.describe();
@@ -92,8 +101,7 @@ class Pass {
             e.trivial.emplace_back(trivial_predictors()[i].name, trivial_metrics_[i].value());
         }
         e.predict_seconds = total(0).seconds;
-        const auto warm = total(timed_.size() > 1 ? 1 : 0);
-        e.sequences_per_second = static_cast<double>(warm.sequences) / warm.seconds;
+        e.sequences_per_second = rate_ > 0 ? rate_ : rate_of(total(timed_.size() > 1 ? 1 : 0));
         e.metric_seconds = metric_seconds_;
         return e;
     }
@@ -113,6 +121,11 @@ class Pass {
         return sum;
     }
 
+    /// A rank may have had no batch.
+    static double rate_of(const Timed& timed) {
+        return timed.sequences > 0 ? static_cast<double>(timed.sequences) / timed.seconds : 0;
+    }
+
     Predictor& predictor_;
     const Dataset& data_;
     SequenceShape shape_;
@@ -121,29 +134,47 @@ class Pass {
     std::vector<MetricAccumulator> trivial_metrics_;
     std::vector<Timed> timed_;  ///< by batch
     double metric_seconds_ = 0;
+    double rate_ = 0;  ///< of all ranks, in sequences per second; 0: this process alone
 };
 
 }  // namespace
 
 Evaluation evaluate(Predictor& predictor, const Dataset& data, const EvaluateOptions& options,
-                    Reporter& reporter, const StopRequested& stop) {
-    check_frames(predictor, data);
+                    Reporter& reporter, const StopRequested& stop, Group* group) {
     const auto started = Clock::now();
     const auto batch_size = std::min(options.batch_size, data.size());
-    require_room(predictor, batch_size);
+    const auto check = [&] {
+        check_frames(predictor, data);
+        require_room(predictor, batch_size);
+    };
+    if (group != nullptr) {
+        group->together(check);
+    } else {
+        check();
+    }
+    const std::int64_t rank = group != nullptr ? group->rank() : 0,
+                       ranks = group != nullptr ? group->size() : 1;
     Pass pass(predictor, data, options);
-    Loader loader(data, {.batch_size = batch_size,
-                         .shuffle = false,
-                         .threads = loader_threads(predictor.device()),
-                         .allocate = batch_allocator(predictor.device())});
+    Loader loader(data,
+                  {.batch_size = batch_size,
+                   .shuffle = false,
+                   .threads = loader_threads(predictor.device()),
+                   .stride = ranks,
+                   .allocate = batch_allocator(predictor.device())},
+                  0, rank);
     std::int64_t done = 0;
     try {
-        for (std::int64_t i = 0; i < loader.batches_per_epoch(); ++i) {
-            if (stop && stop()) throw Interrupted("evaluation was interrupted; nothing was written");
+        const auto batches = loader.batches_per_epoch();
+        for (std::int64_t first = 0; first < batches; first += ranks) {
+            const bool stopped = stop && stop();
+            if (group != nullptr ? group->any(stopped) : stopped)
+                throw Interrupted("evaluation was interrupted; nothing was written");
+            if (group != nullptr) group->note(fmt::format("batch {} of {}", first + rank + 1, batches));
+            if (first + rank >= batches) break;
             const auto batch = loader.next();
             pass.add(batch);
-            done += batch.size;
-            reporter.progress({done, data.size(), "evaluating", ""});
+            done += batch.size * std::min(ranks, batches - first);
+            reporter.progress({std::min(done, data.size()), data.size(), "evaluating", ""});
         }
     } catch (const std::exception& error) {
         if (!is_out_of_memory(error)) throw;
@@ -153,6 +184,7 @@ Evaluation evaluate(Predictor& predictor, const Dataset& data, const EvaluateOpt
         fail("out of memory on {} with --batch {}; {} fits", predictor.device().str(), batch_size, fits);
     }
     reporter.progress_end();
+    if (group != nullptr) pass.merge(*group);
     auto result = pass.result();
     result.seconds = seconds_since(started);
     return result;

@@ -41,7 +41,9 @@ struct Evaluation {
 /// `data`: sequences of T + frames frames, T being the model's.
 /// Error: frames whose shape is not the model's; out of memory (names a batch size that fits). Throws Interrupted
 /// when `stop` returns true.
+/// group: whose ranks take every so-many-th batch, `stop` on any of them stopping all; the result is the same on all, but
+/// for the times. Null: this process alone.
 Evaluation evaluate(Predictor& predictor, const Dataset& data, const EvaluateOptions& options,
-                    Reporter& reporter, const StopRequested& stop = {});
+                    Reporter& reporter, const StopRequested& stop = {}, Group* group = nullptr);
 
 }  // namespace stl

@@ -23,23 +23,61 @@ std::int64_t count_far_out(const torch::Tensor& predictions, const ValueRange& r
     return ((to_unit(predictions, range) - 0.5).abs() > 0.5 + beyond).sum().item<std::int64_t>();
 }
 
+/// A batch for each rank, as far as there are, predicted by it: the predictions of all in the source's order, on every
+/// rank.
+std::vector<torch::Tensor> predict_round(PredictionSource& source, const PredictFunction& predict,
+                                         std::int64_t batch, const Group& group) {
+    torch::Tensor own;
+    std::vector<std::int64_t> sizes;
+    for (int rank = 0; rank < group.size(); ++rank) {
+        const auto windows = source.next(batch);
+        if (!windows.defined()) break;
+        sizes.push_back(windows.size(0));
+        if (rank == group.rank()) own = predict(windows).cpu().contiguous();
+    }
+    const auto* bytes = own.defined() ? static_cast<const char*>(own.const_data_ptr()) : nullptr;
+    const auto all = group.gather(own.defined() ? std::string(bytes, own.nbytes()) : std::string());
+    const auto shapes = group.gather(
+        own.defined() ? std::vector<double>(own.sizes().begin(), own.sizes().end()) : std::vector<double>());
+    std::vector<torch::Tensor> predictions;
+    for (std::size_t rank = 0; rank < sizes.size(); ++rank) {
+        const std::vector<std::int64_t> shape(shapes[rank].begin(), shapes[rank].end());
+        auto y = torch::empty(shape, torch::kFloat32);
+        std::ranges::copy(all[rank], static_cast<char*>(y.mutable_data_ptr()));
+        predictions.push_back(y);
+    }
+    return predictions;
+}
+
 }  // namespace
 
 std::int64_t predict_all(PredictionSource& source, PredictionSink& sink, const PredictFunction& predict,
-                         std::int64_t batch, Reporter& reporter, const StopRequested& stop) {
+                         std::int64_t batch, Reporter& reporter, const StopRequested& stop, Group* group) {
     std::int64_t done = 0, broken = 0, far_out = 0, values = 0;
-    for (auto windows = source.next(batch); windows.defined(); windows = source.next(batch)) {
-        const auto y = predict(windows);
+    const auto write = [&](const torch::Tensor& y) {
+        done += y.size(0);
         broken += torch::isfinite(y).logical_not().flatten(1).any(1).sum().item<std::int64_t>();
         if (const auto range = sink.shown_range()) {
             far_out += count_far_out(y, *range);
             values += y.numel();
         }
         sink.append(y);
-        done += windows.size(0);
+    };
+    for (bool more = true; more;) {
+        if (group != nullptr) {
+            group->note(counted(done, "prediction") + " so far");
+            const auto round = predict_round(source, predict, batch, *group);
+            more = round.size() == static_cast<std::size_t>(group->size());
+            for (const auto& y : round) write(y);
+        } else if (const auto windows = source.next(batch); windows.defined()) {
+            write(predict(windows));
+        } else {
+            more = false;
+        }
         const auto expected = source.expected();
         reporter.progress({done, expected > 0 ? std::max(expected, done) : 0, "predicting", ""});
-        if (stop && stop())
+        const bool stopped = more && stop && stop();
+        if (group != nullptr ? group->any(stopped) : stopped)
             throw Interrupted(
                 fmt::format("stopped after {}; nothing was written", counted(done, "prediction")));
     }

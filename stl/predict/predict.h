@@ -5,6 +5,7 @@
 #include <iosfwd>
 
 #include "stl/core/reporter.h"
+#include "stl/distributed/group.h"
 #include "stl/predict/sink.h"
 #include "stl/predict/source.h"
 
@@ -15,8 +16,11 @@ using PredictFunction = std::function<torch::Tensor(const torch::Tensor&)>;
 
 /// Runs everything of `source` through `predict`, `batch` windows at a time. Returns the number of windows.
 /// Throws Interrupted when `stop` says so; the sink's output then does not appear.
+/// group: whose ranks, with the same source each, predict every so-many-th batch; the sink of each rank gets all
+/// predictions in order. `stop` on any of them stops all. Null: this process alone.
 std::int64_t predict_all(PredictionSource& source, PredictionSink& sink, const PredictFunction& predict,
-                         std::int64_t batch, Reporter& reporter, const StopRequested& stop = {});
+                         std::int64_t batch, Reporter& reporter, const StopRequested& stop = {},
+                         Group* group = nullptr);
 
 /// The same predictions, scaled to another size (bicubic).
 PredictFunction scaled(PredictFunction predict, const FrameSize& size);

@@ -18,6 +18,7 @@
 #include "tools/stl/command.h"
 #include "tools/stl/compute_options.h"
 #include "tools/stl/metric_options.h"
+#include "tools/stl/ranks.h"
 #include "tools/stl/run_extras.h"
 
 namespace stl::tools {
@@ -35,6 +36,7 @@ struct EvaluateArguments {
     bool force = false;
     std::string results = "experiments/results";
     MetricArguments metrics;
+    RankOptions ranks;
 };
 
 /// "16.5 G", "46.8 M", "23.0 k"
@@ -85,7 +87,7 @@ void warn_of_baselines(const Evaluation& e, Console& console) {
 
 /// The record also has the weights with the best validation loss.
 Json with_best(const EvaluateArguments& a, const Json& document, const Predictor& predictor,
-               const Dataset& data, const EvaluateOptions& options, Console& console) {
+               const Dataset& data, const EvaluateOptions& options, Group* group, Console& console) {
     std::optional<Evaluation> best;
     std::int64_t best_epoch = 0;
     if (fs::exists(predictor.run()->checkpoint("best"))) {
@@ -94,7 +96,7 @@ Json with_best(const EvaluateArguments& a, const Json& document, const Predictor
         Predictor best_predictor(best_options, console);
         auto pass = options;
         pass.trivial = false;
-        best = evaluate(best_predictor, data, pass, console, interrupted);
+        best = evaluate(best_predictor, data, pass, console, interrupted, group);
         best_epoch = best_predictor.epoch();
     }
     return record_document(document, predictor, data.files(), best, best_epoch);
@@ -111,29 +113,49 @@ void keep_in_run(const RunFolder& run, const Json& document, Console& console) {
     write_run_report(run.path(), console);
 }
 
-void run_evaluate(EvaluateArguments a, Console& console) {
+/// What is evaluated, and on what.
+struct Evaluated {
+    std::optional<Predictor> predictor;
+    fs::path record;
+    std::unique_ptr<Dataset> data;
+};
+
+void open(EvaluateArguments& a, Evaluated& opened, Console& console) {
     if (a.record && a.predictor.weights != "last") {
         throw UsageError("--record evaluates both the last and the best weights; leave out --weights");
     }
     if (!a.data.empty()) take_hints(a.predictor, a.data, {.layout = a.layout, .external = a.external});
-    Predictor predictor(a.predictor, console);
-    fs::path record;
+    const auto& predictor = opened.predictor.emplace(a.predictor, console);
     if (a.record) {
-        record = record_file(a.results, predictor);
-        refuse_existing(record, a.force);
+        opened.record = record_file(a.results, predictor);
+        refuse_existing(opened.record, a.force);
         require_finished(predictor);  // before an evaluation that may take long
     }
     const auto set = test_set_options({a.data, a.layout, a.frames, a.external}, predictor);
-    const auto data = open_test_set(set);
+    opened.data = open_test_set(set);
+    const auto& data = opened.data;
     if (const auto what = shortage(set.where + ".test_sequences", set.test_sequences, *data); !what.empty())
         console.warn(what);
     for (const auto& line : changed_files(*data, predictor)) console.warn(line);
     if (const auto line = trained_on(*data, predictor); !line.empty()) console.warn(line);
     for (const auto& line : data->warnings()) console.warn(line);
+}
+
+void run_evaluate(EvaluateArguments a, Group* group, Console& console) {
+    Evaluated opened;
+    if (group != nullptr) {
+        group->note("opening what is evaluated", /*slow=*/true);
+        group->together([&] { open(a, opened, console); });
+    } else {
+        open(a, opened, console);
+    }
+    auto& [network, record, data] = opened;
+    auto& predictor = *network;
     EvaluateOptions options;
     options.metrics = a.metrics.options(data->range() ? data->range() : predictor.trained_range());
     options.batch_size = a.batch;
-    const auto evaluation = evaluate(predictor, *data, options, console, interrupted);
+    const auto evaluation = evaluate(predictor, *data, options, console, interrupted, group);
+    const bool leads = group == nullptr || group->leads();
     warn_of_values(evaluation.metrics, console);
     warn_of_baselines(evaluation, console);
     const auto document = evaluation_document(predictor, a.predictor.weights, evaluation);
@@ -142,9 +164,10 @@ void run_evaluate(EvaluateArguments a, Console& console) {
     } else {
         print_evaluation(document, evaluation, predictor, console);
     }
-    if (predictor.run() != nullptr) keep_in_run(*predictor.run(), document, console);
+    if (predictor.run() != nullptr && leads) keep_in_run(*predictor.run(), document, console);
     if (!a.record) return;
-    write_json(record, with_best(a, document, predictor, *data, options, console), a.force);
+    const auto whole = with_best(a, document, predictor, *data, options, group, console);
+    if (leads) write_json(record, whole, a.force);
     console.info("recorded in " + record.string());
 }
 
@@ -183,13 +206,18 @@ void add_evaluate(CLI::App& app, Console& console) {
     begin_group(*command, "Compute");
     command->add_option("--batch", a.batch, "sequences per batch")->check(positive)->capture_default_str();
     add_compute_options(*command, a.predictor);
+    add_rank_options(*command, a.ranks);
     add_member_option<Path>(*command, "--path", a.predictor.path,
                             "implementation: fast, or plain (LibTorch's operators, layer by layer)")
         ->group("Compute")
         ->default_str(name_of(a.predictor.path));
     add_examples(*command, {"stl evaluate runs/mmnist-gsta",
-                            "stl evaluate model.pth --model experiments/mmnist/gsta.json --data test.h5"});
-    command->callback([arguments, &console] { run_evaluate(*arguments, console); });
+                            "stl evaluate model.pth --model experiments/mmnist/gsta.json --data test.h5",
+                            "mpirun -np 4 stl evaluate runs/mmnist-gsta"});
+    command->callback([arguments, &console] {
+        with_ranks(arguments->ranks, console,
+                   [&](Group* group) { run_evaluate(*arguments, group, console); });
+    });
 }
 
 }  // namespace stl::tools

@@ -20,6 +20,7 @@
 #include "tools/stl/command.h"
 #include "tools/stl/compute_options.h"
 #include "tools/stl/frame_size.h"
+#include "tools/stl/ranks.h"
 
 namespace stl::tools {
 namespace {
@@ -41,6 +42,7 @@ struct PredictArguments {
     bool tile = false;
     std::string tile_size;
     std::optional<std::int64_t> overlap;
+    RankOptions ranks;
 };
 
 constexpr std::uint64_t predictions_at_once = std::uint64_t{256} << 20;  ///< bytes
@@ -67,7 +69,24 @@ void run_stream(const PredictArguments& arguments, Predictor& predictor, Console
     console.info(fmt::format("{} predicted frames written", written));
 }
 
-void run_files(const PredictArguments& arguments, Predictor& predictor, Console& console) {
+/// Of the ranks that do not write.
+struct NoSink : PredictionSink {
+    void append(const torch::Tensor& /*predictions*/) override {}
+    void finish() override {}
+};
+
+/// All that the predictions of a file need.
+struct FilePrediction {
+    std::unique_ptr<PredictionSource> source;
+    std::unique_ptr<PredictionSink> sink;
+    PredictFunction predict;
+    SequenceShape shape;
+};
+
+FilePrediction open_files(const PredictArguments& arguments, Predictor& predictor, const Group* group,
+                          Console& console) {
+    // Several ranks stop together, between their batches.
+    const StopRequested stop = group == nullptr ? StopRequested(interrupted) : StopRequested();
     const auto& model = predictor.model();
     auto options = arguments.source;
     options.at = arguments.at;
@@ -76,15 +95,19 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
     options.fit = parse_fit(arguments.fit);
     options.trained_fps = predictor.trained_fps();
     options.trained_range = predictor.trained_range();
-    options.stop = interrupted;
+    options.stop = stop;
     options.own_size = arguments.tile;
     options.counted = needs_count(arguments.output);
-    const auto source = open_source(
-        arguments.input, {model.frames, model.channels, model.height, model.width}, options, console);
+    FilePrediction opened;
+    auto& source = opened.source;
+    source = open_source(arguments.input, {model.frames, model.channels, model.height, model.width}, options,
+                         console);
     const auto shape_in = source->shape();
-    auto shape = shape_in;
+    auto& shape = opened.shape;
+    shape = shape_in;
     shape.frames = arguments.frames > 0 ? arguments.frames : predictor.output_frames();
-    PredictFunction predict = [&predictor, frames = shape.frames](const torch::Tensor& x) {
+    auto& predict = opened.predict;
+    predict = [&predictor, frames = shape.frames](const torch::Tensor& x) {
         return predictor.predict(x, frames);
     };
     const std::int64_t inputs = arguments.with_input ? shape_in.frames : 0;
@@ -92,9 +115,8 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
     if (arguments.with_input && !arguments.tile) predict = with_input(predict);
     double pixel_aspect = 1;
     if (arguments.tile) {
-        predict =
-            tiled(predict, {model.height, model.width, arguments.overlap, model.stride(), arguments.batch},
-                  interrupted);
+        predict = tiled(
+            predict, {model.height, model.width, arguments.overlap, model.stride(), arguments.batch}, stop);
         if (arguments.with_input) predict = with_input(predict);
     } else if (arguments.full_size) {
         const auto size = video_frame_size(arguments.input.string(), options);
@@ -105,7 +127,11 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
     }
     require_memory(2 * static_cast<std::uint64_t>(shape.elements()) * sizeof(float),
                    arguments.input.string());
-    const auto sink = open_sink(
+    if (group != nullptr && !group->leads()) {
+        opened.sink = std::make_unique<NoSink>();
+        return opened;
+    }
+    opened.sink = open_sink(
         arguments.output, source->count(), shape,
         {.fps = source->fps(),
          .pixel_aspect = pixel_aspect,
@@ -117,9 +143,14 @@ void run_files(const PredictArguments& arguments, Predictor& predictor, Console&
                         {"stl", version_and_revision()}},
          .inputs = inputs,
          .force = arguments.force});
+    return opened;
+}
+
+void run_files(const PredictArguments& arguments, FilePrediction& files, Group* group, Console& console) {
+    const auto& shape = files.shape;
     const auto count =
-        predict_all(*source, *sink, predict, batch_for(shape, arguments.tile ? 1 : arguments.batch), console,
-                    interrupted);
+        predict_all(*files.source, *files.sink, files.predict,
+                    batch_for(shape, arguments.tile ? 1 : arguments.batch), console, interrupted, group);
     console.info(fmt::format("{}: {} of {}", arguments.output.string(), counted(count, "prediction"),
                              to_string(shape)));
 }
@@ -161,26 +192,38 @@ void refuse_unused(const PredictArguments& a, const CLI::App& command) {
     }
 }
 
-void run_predict(PredictArguments arguments, Console& console) {
-    if (arguments.predictor.source.empty()) arguments.predictor.source = arguments.checkpoint;
-    if (arguments.predictor.source.empty()) throw UsageError("predict: a RUN or CHECKPOINT is required");
+void run_predict(PredictArguments arguments, Group* group, Console& console) {
     const bool stream = arguments.input.path == "-" || arguments.output.path == "-";
-    if (stream && (arguments.input.path != arguments.output.path || arguments.raw.empty())) {
-        throw UsageError("predict: a stream needs --input -, --output - and --raw WIDTHxHEIGHT:gray|rgb");
-    }
-    if (!stream) {
-        // Before any work is done.
-        const auto& output = arguments.output.path;
-        refuse_existing(output, arguments.force);
-        if (same_file(arguments.input, arguments.output))
-            fail("{}: is the input, choose another --output", output.string());
-    }
-    check_sizes(arguments, stream);
-    Predictor predictor(arguments.predictor, console);
-    if (stream) {
-        run_stream(arguments, predictor, console);
+    std::optional<Predictor> predictor;
+    FilePrediction files;
+    const auto prepare = [&] {
+        if (arguments.predictor.source.empty()) arguments.predictor.source = arguments.checkpoint;
+        if (arguments.predictor.source.empty()) throw UsageError("predict: a RUN or CHECKPOINT is required");
+        if (stream && (arguments.input.path != arguments.output.path || arguments.raw.empty())) {
+            throw UsageError("predict: a stream needs --input -, --output - and --raw WIDTHxHEIGHT:gray|rgb");
+        }
+        if (stream && group != nullptr) throw UsageError("predict: a stream is predicted by one process");
+        if (!stream && (group == nullptr || group->leads())) {
+            // Before any work is done.
+            const auto& output = arguments.output.path;
+            refuse_existing(output, arguments.force);
+            if (same_file(arguments.input, arguments.output))
+                fail("{}: is the input, choose another --output", output.string());
+        }
+        check_sizes(arguments, stream);
+        predictor.emplace(arguments.predictor, console);
+        if (!stream) files = open_files(arguments, *predictor, group, console);
+    };
+    if (group != nullptr) {
+        group->note("opening what is predicted from", /*slow=*/true);
+        group->together(prepare);
     } else {
-        run_files(arguments, predictor, console);
+        prepare();
+    }
+    if (stream) {
+        run_stream(arguments, *predictor, console);
+    } else {
+        run_files(arguments, files, group, console);
     }
 }
 
@@ -271,11 +314,12 @@ void add_predict(CLI::App& app, Console& console) {
         ->check(positive)
         ->capture_default_str();
     add_compute_options(*command, a.predictor);
+    add_rank_options(*command, a.ranks);
     add_examples(*command, {"stl predict runs/mmnist-gsta --input clip.mp4 --output next.mp4",
                             "stl predict model.pth --input test.h5 --output prediction.h5 --batch 8"});
     command->callback([arguments, command, &console] {
         refuse_unused(*arguments, *command);
-        run_predict(*arguments, console);
+        with_ranks(arguments->ranks, console, [&](Group* group) { run_predict(*arguments, group, console); });
     });
 }
 
