@@ -97,6 +97,7 @@ struct Training {
     Refusing reporter;
     SimVP model{nullptr};
     std::unique_ptr<Optimizer> optimizer;
+    std::unique_ptr<GradientAverage> average;
     std::unique_ptr<TrainStep> step;
     TrainBatch batch;
 };
@@ -117,9 +118,12 @@ BenchCase make_train(const BenchOptions& options, Path path) {
     }
     set_recompute(*training->model, options.checkpoint_activations || settings.checkpoint_activations);
     training->optimizer = std::make_unique<Optimizer>(training->model->parameters(), settings.optimizer);
-    training->step = path == Path::fast ? make_train_step(training->model, *training->optimizer, settings,
-                                                          training->reporter)
-                                        : make_plain_step(training->model, *training->optimizer, settings);
+    if (options.group != nullptr)
+        training->average = std::make_unique<GradientAverage>(*options.group, training->model->parameters());
+    training->step =
+        path == Path::fast && options.group == nullptr
+            ? make_train_step(training->model, *training->optimizer, settings, training->reporter)
+            : make_plain_step(training->model, *training->optimizer, settings, training->average.get());
     const auto tensor = torch::TensorOptions(options.device);
     auto target = input_sizes(options);
     target[1] = options.model.predicted_frames();

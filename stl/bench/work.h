@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "stl/distributed/group.h"
 #include "stl/inference/trace.h"
 #include "stl/models/simvp.h"
 #include "stl/run/experiment.h"
@@ -24,6 +25,7 @@ struct BenchOptions {
     Precision precision = Precision::fp32;
     int threads = 0;                      ///< of loaders; 0: all cores
     bool checkpoint_activations = false;  ///< of train
+    const Group* group = nullptr;         ///< train: whose ranks average their gradients; null: none
 };
 
 /// One thing to time again and again.

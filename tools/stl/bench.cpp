@@ -8,6 +8,7 @@
 #include "stl/core/error.h"
 #include "stl/core/file.h"
 #include "stl/core/memory.h"
+#include "stl/core/names.h"
 #include "stl/data/registry.h"
 #include "stl/gpu/plugin.h"
 #include "stl/models/registry.h"
@@ -15,6 +16,7 @@
 #include "tools/stl/checks.h"
 #include "tools/stl/command.h"
 #include "tools/stl/compute_options.h"
+#include "tools/stl/ranks.h"
 
 namespace stl::tools {
 namespace {
@@ -37,6 +39,7 @@ struct BenchArguments {
     bool checkpoint_activations = false;
     bool force = false;
     bool json = false;
+    RankOptions ranks;
 };
 
 struct Row {
@@ -187,15 +190,93 @@ void print_profile(const Session& session, const NamedTrace& named, const Consol
     }
 }
 
+void refuse_to_go_on() {
+    if (interrupted()) throw Interrupted("stopped");
+}
+
+/// Medians of a step, in seconds, of the slowest rank.
+struct RankTimes {
+    double alone = 0;    ///< of rank 0 while the others wait
+    double apart = 0;    ///< of all at once, each for itself
+    double average = 0;  ///< of all at once, with averaged gradients
+};
+
+RankTimes time_ranks(Session& session, Group& group) {
+    auto options = session.options;
+    const auto& a = session.arguments;
+    const auto each = session.work->make(options, Path::fast);
+    options.group = &group;
+    const auto all = session.work->make(options, Path::fast);
+    RankTimes times;
+    if (group.leads())
+        times.alone = time_cases({each}, options.device, a.warmup, a.repeats, [] {}).front().median;
+    const auto together = time_cases({each, all}, options.device, a.warmup, a.repeats, [&] {
+        if (group.any(interrupted())) throw Interrupted("stopped");
+    });
+    for (const auto& one : group.gather(std::vector{times.alone, together[0].median, together[1].median})) {
+        times.alone = std::max(times.alone, one[0]);
+        times.apart = std::max(times.apart, one[1]);
+        times.average = std::max(times.average, one[2]);
+    }
+    return times;
+}
+
+void refuse_for_ranks(const Session& session) {
+    const auto& a = session.arguments;
+    if (session.work->name != "train" || !a.compare.empty() || !a.profile.empty())
+        throw UsageError(
+            "bench: several ranks are timed with --work train alone, without --compare and --profile");
+    if (!session.options.device.is_cpu())
+        fail("bench: several ranks train on CPUs only, so far; give --device cpu");
+}
+
+/// --work train with several ranks: what they gain, and what averaging costs.
+void bench_ranks(Session& session, const std::vector<std::string>& names, Group& group, Console& console) {
+    const auto& a = session.arguments;
+    if (!a.json) {
+        console.print(
+            fmt::format("train on {} ranks, each on {} with {}, {}, {} a rank and step", group.size(),
+                        session.options.device.str(), counted(torch::get_num_threads(), "thread"),
+                        name_of(session.options.precision), counted(session.options.batch, "sequence")));
+        console.print(fmt::format("{:<11} {:>10} {:>13} {:>11} {:>10}", "", "seq/s", "1 rank seq/s",
+                                  "efficiency", "averaging"));
+    }
+    constexpr double percent = 100;
+    for (const auto& name : names) {
+        session.options.model.translator = name;
+        const auto times = time_ranks(session, group);
+        const auto batch = static_cast<double>(session.options.batch);
+        const double rate = batch * group.size() / times.average, one = batch / times.alone;
+        const double efficiency = times.alone / times.average;
+        const double averaging = std::max(0.0, 1 - times.apart / times.average);
+        if (a.json) {
+            console.print(Json{
+                {"translator", name},
+                {"work", "train"},
+                {"device", session.options.device.str()},
+                {"precision", name_of(session.options.precision)},
+                {"ranks", group.size()},
+                {"batch_per_rank", session.options.batch},
+                {"threads", torch::get_num_threads()},
+                {"seq_per_s", rate},
+                {"one_rank_seq_per_s", one},
+                {"efficiency", efficiency},
+                {"averaging_share",
+                 averaging}}.dump());
+        } else {
+            console.print(fmt::format("{:<11} {:>10.3f} {:>13.3f} {:>9.0f} % {:>8.0f} %", name, rate, one,
+                                      percent * efficiency, percent * averaging));
+        }
+        console.flush();
+    }
+}
+
 void bench_translator(Session& session, const std::string& translator, const Console& console) {
     if (!translator.empty()) session.options.model.translator = translator;
     std::vector<BenchCase> cases;
     for (const auto path : wanted_paths(session)) cases.push_back(session.work->make(session.options, path));
-    const auto check = [] {
-        if (interrupted()) throw Interrupted("stopped");
-    };
-    const auto timings =
-        time_cases(cases, session.options.device, session.arguments.warmup, session.arguments.repeats, check);
+    const auto timings = time_cases(cases, session.options.device, session.arguments.warmup,
+                                    session.arguments.repeats, refuse_to_go_on);
     std::vector<Row> rows;
     for (std::size_t i = 0; i < cases.size(); ++i) rows.push_back({translator, cases[i], timings[i]});
     print_rows(session, rows, console);
@@ -226,18 +307,27 @@ void bench_translators(Session& session, const std::vector<std::string>& names, 
     if (!failed.empty()) fail("could not be timed: {}", fmt::join(failed, ", "));
 }
 
-void run_bench(const BenchArguments& arguments, Console& console) {
+void run_bench(const BenchArguments& arguments, Group* group, Console& console) {
     Session session;
     session.arguments = arguments;
     session.work = &find_bench_work(arguments.work);
-    if (!arguments.profile.empty()) refuse_existing(arguments.profile, arguments.force);
-    set_threads(arguments.threads);
-    session.options.device = open_device(arguments.device, console);
-    // As the trainer has it.
-    if (session.options.device.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);
-    read_experiment(session);
-    const auto names = wanted_translators(session);
-    wanted_paths(session);
+    std::vector<std::string> names;
+    const auto prepare = [&] {
+        if (!arguments.profile.empty()) refuse_existing(arguments.profile, arguments.force);
+        set_threads(arguments.threads);
+        session.options.device = open_device(arguments.device, console);
+        // As the trainer has it.
+        if (session.options.device.is_cuda()) at::globalContext().setBenchmarkCuDNN(true);
+        read_experiment(session);
+        names = wanted_translators(session);
+        wanted_paths(session);
+        if (group != nullptr) refuse_for_ranks(session);
+    };
+    if (group != nullptr) {
+        group->together(prepare);
+        return bench_ranks(session, names, *group, console);
+    }
+    prepare();
     session.peaks = measure_peaks(session.options.device, session.options.precision);
     if (!arguments.json) {
         constexpr double giga = 1e9;
@@ -300,13 +390,16 @@ void add_bench(CLI::App& app, Console& console) {
         ->check(positive);
     command->add_option("--frames", arguments->frames, "number of input frames")->check(positive);
     begin_group(*command, "Compute");
-    command->add_option("--batch", arguments->batch, "sequences per batch (default: the experiment's, or 1)")
+    command
+        ->add_option("--batch", arguments->batch,
+                     "sequences per batch, and rank (default: the experiment's, or 1)")
         ->check(positive);
     add_device_option(*command, arguments->device);
     add_member_option<Precision>(*command, "--precision", arguments->precision,
                                  "fp32 or bf16; on a GPU also tf32 and, for inference, fp16 (default: the "
                                  "experiment's, or fp32)");
     add_threads_option(*command, arguments->threads);
+    add_rank_options(*command, arguments->ranks);
     command->add_flag(
         "--checkpoint-activations", arguments->checkpoint_activations,
         "with --work train: recompute activations in the backward pass instead of storing them");
@@ -317,8 +410,11 @@ void add_bench(CLI::App& app, Console& console) {
     command->add_flag("--json", arguments->json, "print one JSON object per line");
     add_examples(*command, {"stl bench --translator all --compare plain,fast",
                             "stl bench --work train --batch 4 --translator moganet",
-                            "stl bench experiments/mmnist/gsta.json --profile trace.json"});
-    command->callback([arguments, &console] { run_bench(*arguments, console); });
+                            "stl bench experiments/mmnist/gsta.json --profile trace.json",
+                            "stl bench --work train --translator gsta --devices 2"});
+    command->callback([arguments, &console] {
+        with_ranks(arguments->ranks, console, [&](Group* group) { run_bench(*arguments, group, console); });
+    });
 }
 
 }  // namespace stl::tools

@@ -5,6 +5,9 @@
 #include <torch/version.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <sstream>
+
 #include "stl/bench/peaks.h"
 #include "stl/core/array.h"
 #include "stl/core/cores.h"
@@ -14,6 +17,7 @@
 #include "stl/core/version.h"
 #include "stl/cpu/isa.h"
 #include "stl/data/registry.h"
+#include "stl/distributed/group.h"
 #include "stl/gpu/plugin.h"
 #include "stl/media/media_info.h"
 #include "stl/media/video_writer.h"
@@ -114,6 +118,21 @@ std::string cuda_kernels() {
     return file.empty() ? "not built in" : "built in (" + fs::weakly_canonical(file).string() + ")";
 }
 
+/// What ranks on CPUs need. Of files alone, too.
+std::string ranks_support() {
+    const auto file = mpi_transport_file();
+    return file.empty() ? "not built in" : "MPI, built in (" + fs::weakly_canonical(file).string() + ")";
+}
+
+bool is_in_path(const char* program) {
+    const char* path = std::getenv("PATH");
+    std::istringstream folders(path != nullptr ? path : "");
+    for (std::string folder; std::getline(folders, folder, ':');) {
+        if (!folder.empty() && ::access((fs::path(folder) / program).c_str(), X_OK) == 0) return true;
+    }
+    return false;
+}
+
 /// What is not here, each with the way to get it.
 std::vector<std::string> missing(const Json& report) {
     std::vector<std::string> lines;
@@ -135,6 +154,12 @@ std::vector<std::string> missing(const Json& report) {
     if (!works.empty())
         lines.push_back(
             fmt::format("{}: {} in bf16 will be computed in fp32", reason, fmt::join(works, " and ")));
+    if (mpi_transport_file().empty()) {
+        lines.emplace_back(
+            "no MPI: training runs on one device; apt-get install libopenmpi-dev, then build again");
+    } else if (!is_in_path("mpirun")) {
+        lines.emplace_back("no mpirun, which starts several processes: apt-get install openmpi-bin");
+    }
     for (const auto& [name, there] : report["encoders"].items()) {
         if (there.is_null()) lines.push_back("no encoder for " + name + ": install an FFmpeg that has one");
     }
@@ -145,13 +170,10 @@ std::vector<std::string> missing(const Json& report) {
 }
 
 Json examine() {
-    Json report = {{"stl", version()},
-                   {"revision", revision()},
-                   {"libtorch", TORCH_VERSION},
-                   {"cuda_kernels", cuda_kernels()},
-                   {"ffmpeg", ffmpeg_version()},
-                   {"hdf5", hdf5_version()},
-                   {"math_libraries", math_libraries()},
+    Json report = {{"stl", version()},          {"revision", revision()},
+                   {"libtorch", TORCH_VERSION}, {"cuda_kernels", cuda_kernels()},
+                   {"ranks", ranks_support()},  {"ffmpeg", ffmpeg_version()},
+                   {"hdf5", hdf5_version()},    {"math_libraries", math_libraries()},
                    {"devices", devices()}};
     for (const auto& format : output_formats()) {
         report["encoders"][format.extension] = format.encoder.empty() ? Json(nullptr) : Json(format.encoder);
@@ -187,7 +209,7 @@ void print_report(const Json& report, Console& console) {
     };
     line("stl",
          fmt::format("{} ({})", report["stl"].get<std::string>(), report["revision"].get<std::string>()));
-    for (const char* key : {"libtorch", "cuda_kernels", "ffmpeg", "hdf5"})
+    for (const char* key : {"libtorch", "cuda_kernels", "ranks", "ffmpeg", "hdf5"})
         line(key, report[key].get<std::string>());
     for (const auto& device : report["devices"]) {
         const auto kernels = device.value("kernels", std::string());
