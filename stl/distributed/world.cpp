@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
-#include <thread>
 
+#include "stl/core/cores.h"
 #include "stl/core/error.h"
 
 namespace stl {
@@ -74,7 +74,7 @@ World world_from_environment() {
 }
 
 int threads_per_rank(const World& world) {
-    const auto bound = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    const auto bound = available_cores();
     const auto cores = static_cast<int>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
     return std::min(bound, std::max(1, cores / std::max(1, world.local_size)));
 }
