@@ -165,6 +165,10 @@ int thread_count() {
     return omp_get_max_threads();
 }
 
+void set_thread_count(int threads) {
+    omp_set_num_threads(threads);
+}
+
 int thread_index() {
     return index_in_call >= 0 ? index_in_call : omp_get_thread_num();
 }

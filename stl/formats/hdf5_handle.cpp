@@ -1,7 +1,6 @@
 #include "stl/formats/hdf5_handle.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "stl/core/error.h"
 #include "stl/core/file_kind.h"
@@ -66,9 +65,7 @@ std::string short_reason(const std::string& text) {
 Lock::Lock() : lock_(library_mutex()) {
     // A file that could not be written stays half open inside the library, which crashes when it cleans up at
     // exit. Everything is closed by its handle anyway. Has to be said before the library's first use.
-    // Nor are sources of virtual datasets locked, which HDF5 opens by itself: with locks it reads zeros, without a
-    // word, where the same file is open without them.
-    static const bool set_up = (H5dont_atexit(), ::setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0) == 0);
+    static const bool set_up = H5dont_atexit() >= 0;
     static_cast<void>(set_up);
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }

@@ -7,6 +7,11 @@
 
 namespace stl {
 
+/// uint8 [...,H,W,C] -> float32 [...,C,H,W]
+torch::Tensor to_values(const torch::Tensor& bytes, const ValueRange& range);
+/// [...,C,H,W] -> uint8 [...,H,W,C] on the CPU. Values are clipped to the range and rounded.
+torch::Tensor to_bytes(const torch::Tensor& values, const ValueRange& range);
+
 /// [C,H,W]
 torch::Tensor to_tensor(const Image& image, const ValueRange& range = {});
 /// Of a picture in its own depth the numbers that it stores, whatever the range.

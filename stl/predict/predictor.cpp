@@ -8,11 +8,12 @@
 namespace stl {
 
 struct Predictor::Parts {
-    Parts(const PredictorOptions& options, Reporter* told) {
+    Parts(const PredictorOptions& options, Reporter* told) : threads(options.threads) {
         auto& reporter = told != nullptr ? *told : silent;
         trained = load_trained(options, reporter);
         device = open_device(options.device, reporter);
-        set_threads(options.threads);
+        check_threads(threads);
+        const ThreadScope scope(threads);
         model = trained.network->options();
         parameters = trained.network->parameter_count();
         inference = make_inference(std::move(trained.network), device, options.path, options.precision,
@@ -20,6 +21,7 @@ struct Predictor::Parts {
         normalizer = Normalizer(trained.normalization, device);
     }
 
+    int threads;
     torch::Device device = torch::kCPU;
     SimVPOptions model;
     Reporter silent;
@@ -38,6 +40,7 @@ Predictor& Predictor::operator=(Predictor&&) noexcept = default;
 
 torch::Tensor Predictor::predict(const torch::Tensor& x, std::int64_t frames) {
     const torch::NoGradGuard no_grad;
+    const ThreadScope scope(parts_->threads);
     const auto input = parts_->normalizer.apply(x.to(parts_->device, torch::kFloat32));
     const auto wanted = frames > 0 ? frames : output_frames();
     return parts_->normalizer.undo(parts_->inference->predict(input, wanted));

@@ -25,7 +25,9 @@ struct PredictorOptions {
     std::string model_json{};      ///< the model's configuration, where the checkpoint has none
     std::string weights = "last";  ///< of a run: last or best
     std::string device = "auto";   ///< stl/runtime/device.h
-    int threads = 0;               ///< 0: all cores
+    /// CPU threads of a pass, while it lasts and for the thread that calls; 0: as many as that thread's operations take
+    /// (stl/runtime/device.h: set_threads).
+    int threads = 0;
     Path path = Path::fast;
     Precision precision = Precision::fp32;  ///< others are less exact and, on some machines, quicker
     /// The shape of the frames to be predicted: used as the frame size if neither the checkpoint nor model_json

@@ -17,6 +17,7 @@
 #include "stl/core/error.h"
 #include "stl/core/file.h"
 #include "stl/core/names.h"
+#include "stl/cpu/parallel.h"
 
 namespace stl {
 namespace {
@@ -71,6 +72,10 @@ void open_cuda_library(const std::string& device) {
     // fp32 is to mean it: LibTorch would let convolutions round to ten bits (TF32).
     at::globalContext().setAllowTF32CuDNN(false);
     at::globalContext().setAllowTF32CuBLAS(false);
+}
+
+int most_threads() {
+    return std::max(64, 4 * available_cores());
 }
 
 /// Where threads cannot be started LibTorch waits for them forever.
@@ -162,19 +167,32 @@ torch::Device open_device(const std::string& name) {
     return open_device(name, silent);
 }
 
-void set_threads(int threads) {
+void check_threads(int threads) {
     if (threads < 0) fail("threads: {} is negative", threads);
-    const int cores = available_cores();
-    const int most = std::max(64, 4 * cores);
-    if (threads > most) fail("threads: {}, expected at most {} on {}", threads, most, counted(cores, "core"));
+    if (threads > most_threads())
+        fail("threads: {}, expected at most {} on {}", threads, most_threads(), counted(available_cores(), "core"));
+    require_threads(threads);
+}
+
+void set_threads(int threads) {
     if (threads == 0) {
         const char* limit = std::getenv("OMP_NUM_THREADS");
         threads = limit != nullptr ? std::atoi(limit) : 0;
-        if (threads <= 0) threads = cores;
-        threads = std::min(threads, most);
+        if (threads <= 0) threads = available_cores();
+        threads = std::min(threads, most_threads());
     }
-    require_threads(threads);
+    check_threads(threads);
     at::set_num_threads(threads);
+}
+
+ThreadScope::ThreadScope(int threads) {
+    if (threads <= 0) return;
+    before_ = at::get_num_threads();  // at its first call in a thread, LibTorch sets a number of its own
+    cpu::set_thread_count(threads);
+}
+
+ThreadScope::~ThreadScope() {
+    if (before_ > 0) cpu::set_thread_count(before_);
 }
 
 bool is_out_of_memory(const std::exception& error) {

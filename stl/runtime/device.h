@@ -31,9 +31,23 @@ std::vector<GpuInfo> list_gpus();
 /// Whether the LibTorch in use came with libtorch_cuda, of the file alone.
 bool has_cuda_library();
 
-/// Sets the threads of one operation; 0: what OMP_NUM_THREADS says, or as many as the machine has cores. Error:
-/// so many more than cores that they would only wait for each other.
+/// Sets the threads of one operation, in the whole process: for a program to call, or training. 0: what OMP_NUM_THREADS
+/// says, or as many as the machine has cores. Error: as check_threads.
 void set_threads(int threads);
+/// Error: negative; so many more than cores that they would only wait for each other; more than can be started.
+void check_threads(int threads);
+
+/// The threads of operations that the calling thread starts, in a scope. 0: as many as before.
+class ThreadScope {
+  public:
+    explicit ThreadScope(int threads);
+    ~ThreadScope();
+    ThreadScope(const ThreadScope&) = delete;
+    ThreadScope& operator=(const ThreadScope&) = delete;
+
+  private:
+    int before_ = 0;  ///< 0: nothing was changed
+};
 
 /// Whether memory ran out, on the CPU or a GPU: those who catch it can suggest a smaller batch.
 bool is_out_of_memory(const std::exception& error);

@@ -3,11 +3,11 @@
 
 #include <hdf5.h>
 
-#include <cstdlib>
+#include "stl/formats/hdf5_locks.h"
 
 namespace stl::test {
 
-/// Before the library's first use, as hdf5::Lock does it.
-inline const bool hdf5_set_up = (H5dont_atexit(), ::setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0) == 0);
+/// Before the library's first use, as the program and hdf5::Lock do it.
+inline const bool hdf5_set_up = (H5dont_atexit(), leave_hdf5_files_unlocked(), true);
 
 }  // namespace stl::test

@@ -14,6 +14,7 @@
 #include "stl/eval/test_set.h"
 #include "stl/eval/trivial.h"
 #include "stl/formats/sequence_formats.h"
+#include "stl/runtime/device.h"
 #include "tools/stl/checks.h"
 #include "tools/stl/command.h"
 #include "tools/stl/compute_options.h"
@@ -125,6 +126,7 @@ void open(EvaluateArguments& a, Evaluated& opened, Console& console) {
         throw UsageError("--record evaluates both the last and the best weights; leave out --weights");
     }
     if (!a.data.empty()) take_hints(a.predictor, a.data, {.layout = a.layout, .external = a.external});
+    set_threads(a.predictor.threads);
     const auto& predictor = opened.predictor.emplace(a.predictor, console);
     if (a.record) {
         opened.record = record_file(a.results, predictor);

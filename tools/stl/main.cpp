@@ -2,16 +2,15 @@
 // status.
 
 #include <algorithm>
-#include <filesystem>
 #include <sstream>
 
 #include "stl/core/error.h"
 #include "stl/core/names.h"
 #include "stl/core/version.h"
+#include "stl/formats/hdf5_locks.h"
 #include "stl/run/settings.h"
-#include "stl/runtime/device.h"
+#include "stl/runtime/error_line.h"
 #include "stl/runtime/tensor_memory.h"
-#include "stl/runtime/torch.h"
 #include "tools/stl/command.h"
 #include "tools/stl/crash.h"
 
@@ -46,18 +45,6 @@ const std::vector<stl::tools::AddCommand> commands{
     stl::tools::add_report,   stl::tools::add_convert, stl::tools::add_export,  stl::tools::add_verify,
     stl::tools::add_info,     stl::tools::add_list,    stl::tools::add_bench,   stl::tools::add_doctor,
 };
-
-/// LibTorch's messages carry a stack trace after the first line.
-std::string first_line(const std::string& text) {
-    return text.substr(0, text.find('\n'));
-}
-
-/// "a/b.json: permission denied"
-std::string told(const std::filesystem::filesystem_error& error) {
-    auto reason = error.code().message();
-    reason.replace(0, 1, stl::lower_case(reason.substr(0, 1)));
-    return error.path1().empty() ? reason : error.path1().string() + ": " + reason;
-}
 
 /// "--run" and "-h" of an option that has both.
 std::vector<std::string> option_names(const CLI::App& command) {
@@ -221,6 +208,7 @@ int run(int argc, char** argv, stl::tools::Console& console) {
 
 int main(int argc, char** argv) {
     stl::keep_freed_memory();
+    stl::leave_hdf5_files_unlocked();
     stl::tools::hold_standard_streams();
     stl::tools::Console console;
     stl::tools::watch_interrupts();
@@ -232,15 +220,8 @@ int main(int argc, char** argv) {
     } catch (const stl::UsageError& error) {
         console.error(error.what());
         return 2;
-    } catch (const stl::Error& error) {
-        console.error(error.what());
-    } catch (const std::filesystem::filesystem_error& error) {
-        console.error(told(error));
-    } catch (const c10::Error& error) {
-        console.error(stl::is_out_of_memory(error) ? "out of memory"
-                                                   : first_line(error.what_without_backtrace()));
     } catch (const std::exception& error) {
-        console.error(stl::is_out_of_memory(error) ? "out of memory" : first_line(error.what()));
+        console.error(stl::error_line(error));
     }
     return 1;
 }

@@ -16,6 +16,7 @@
 #include "stl/predict/predict.h"
 #include "stl/predict/predictor.h"
 #include "stl/predict/tiles.h"
+#include "stl/runtime/device.h"
 #include "tools/stl/checks.h"
 #include "tools/stl/command.h"
 #include "tools/stl/compute_options.h"
@@ -211,6 +212,7 @@ void run_predict(PredictArguments arguments, Group* group, Console& console) {
                 fail("{}: is the input, choose another --output", output.string());
         }
         check_sizes(arguments, stream);
+        set_threads(arguments.predictor.threads);
         predictor.emplace(arguments.predictor, console);
         if (!stream) files = open_files(arguments, *predictor, group, console);
     };

@@ -11,6 +11,7 @@
 #include "stl/render/comparison.h"
 #include "stl/render/material.h"
 #include "stl/render/strips.h"
+#include "stl/runtime/device.h"
 #include "tools/stl/checks.h"
 #include "tools/stl/compute_options.h"
 #include "tools/stl/metric_options.h"
@@ -121,6 +122,7 @@ void run_render(RenderArguments a, Console& console) {
     }
     a.panels.theme = find_theme(a.theme.empty() ? (a.figure ? "light" : "dark") : a.theme);
     a.panels.error = !a.no_error && !a.figure;
+    set_threads(a.predictor.threads);
     Material m = material(a, console);
     for (const auto& line : m.warnings) console.warn(line);
     a.panels.range = shown_range(a, m);
