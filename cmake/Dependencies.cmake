@@ -1,20 +1,9 @@
 # Every library that is not ours, as targets. What installs them stands in cmake/dependencies.txt.
 
-find_package(Threads REQUIRED)
-find_package(OpenMP REQUIRED COMPONENTS CXX)
-find_package(ZLIB REQUIRED)
-find_package(PNG REQUIRED)
-find_package(TIFF REQUIRED)
-find_package(pugixml REQUIRED)
-find_package(OpenSSL REQUIRED COMPONENTS Crypto)
-find_package(nlohmann_json 3.11 REQUIRED)
-find_package(spdlog REQUIRED)
-find_package(HDF5 REQUIRED COMPONENTS C)
-find_package(PkgConfig REQUIRED)
+include(Libraries)
 find_path(PROTOZERO_INCLUDE_DIR protozero/pbf_writer.hpp REQUIRED DOC "The folder that holds protozero/")
 add_library(stl_protozero INTERFACE)
 target_include_directories(stl_protozero SYSTEM INTERFACE ${PROTOZERO_INCLUDE_DIR})
-pkg_check_modules(FFMPEG REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale)
 
 if(NOT STL_READERS_ONLY)
     find_package(CLI11 REQUIRED)

@@ -18,6 +18,7 @@ endfunction()
 # WITHOUT: subfolders that are libraries of their own.
 function(stl_folder name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH;OWN_FLAGS" "" "WITHOUT;LINK")
+    set_property(GLOBAL APPEND PROPERTY STL_FOLDERS ${name})
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
     foreach(subfolder IN LISTS arg_WITHOUT)
         list(FILTER sources EXCLUDE REGEX "/${name}/${subfolder}/")
@@ -35,6 +36,12 @@ function(stl_folder name)
     elseif(NOT arg_OWN_FLAGS)
         target_precompile_headers(stl_${name} REUSE_FROM stl_plain_pch)
     endif()
+endfunction()
+
+# stl_folders(<variable>): the names that stl_folder() was called with so far.
+function(stl_folders variable)
+    get_property(folders GLOBAL PROPERTY STL_FOLDERS)
+    set(${variable} ${folders} PARENT_SCOPE)
 endfunction()
 
 # stl_tests(<name> [TORCH] [LINK <libraries...>])

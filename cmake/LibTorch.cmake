@@ -2,7 +2,7 @@
 # and without a GPU; libtorch_cuda is opened at run time (stl/runtime/device.h).
 #
 # Looked for in: Torch_DIR and CMAKE_PREFIX_PATH (the official zip, or a Python installation's torch folder),
-# then .deps/site/torch, where tools/setup puts it. The package's own TorchConfig.cmake is not used: the one
+# then .deps/site/torch, where tools/setup puts it, or, in an installation, beside stl. The package's own TorchConfig.cmake is not used: the one
 # in the PyPI package insists on a CUDA toolkit.
 
 set(_hints)
@@ -11,7 +11,8 @@ if(Torch_DIR)
 endif()
 list(APPEND _hints ${CMAKE_PREFIX_PATH})
 find_path(STL_TORCH_ROOT include/torch/csrc/api/include/torch/torch.h
-          HINTS ${_hints} PATHS ${PROJECT_SOURCE_DIR}/.deps/site/torch NO_DEFAULT_PATH
+          HINTS ${_hints} PATHS ${CMAKE_CURRENT_LIST_DIR}/../.deps/site/torch ${CMAKE_CURRENT_LIST_DIR}/../../stl/torch
+          NO_DEFAULT_PATH
           DOC "The folder that holds LibTorch's include/ and lib/")
 if(NOT STL_TORCH_ROOT)
     message(FATAL_ERROR "LibTorch 2.11 was not found. Run tools/setup, or point to one with "

@@ -2,8 +2,12 @@
 
 add_library(stl_options INTERFACE)
 # -fPIC for programs too: with -fPIE they could not use the libraries' precompiled header.
-target_compile_options(stl_options INTERFACE -fPIC -Wall -Wextra $<$<BOOL:${STL_WERROR}>:-Werror>)
-target_include_directories(stl_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(stl_options INTERFACE
+                       $<BUILD_INTERFACE:-fPIC> $<BUILD_INTERFACE:-Wall> $<BUILD_INTERFACE:-Wextra>
+                       $<BUILD_INTERFACE:$<$<BOOL:${STL_WERROR}>:-Werror>>)
+target_compile_features(stl_options INTERFACE cxx_std_20)
+target_include_directories(stl_options INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+                                                 $<INSTALL_INTERFACE:include>)
 
 # For the CPU's kernels.
 set(stl_kernel_options -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math)
@@ -13,7 +17,7 @@ set(stl_quick_to_build $<$<CONFIG:Release>:-O1>)
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     # GCC 12 warns of std::string's own operator+ when it optimizes (GCC bug 105651).
-    target_compile_options(stl_options INTERFACE -Wno-restrict)
+    target_compile_options(stl_options INTERFACE $<BUILD_INTERFACE:-Wno-restrict>)
     # At -O1 also of bounds within it.
     list(APPEND stl_quick_to_build $<$<CONFIG:Release>:-Wno-array-bounds> $<$<CONFIG:Release>:-Wno-stringop-overflow>)
 endif()

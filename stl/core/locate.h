@@ -1,4 +1,5 @@
-// Finds data sets: in $STL_DATA, in ./datasets, relative to the program, or in the source tree.
+// Finds data sets (in $STL_DATA, in ./datasets, relative to the program, or in the source tree), and libraries of stl that
+// are opened at run time.
 #pragma once
 
 #include <optional>
@@ -13,5 +14,9 @@ namespace stl {
 std::optional<fs::path> locate_dataset(const std::string& name);
 /// The same. Error if it is not found; the message lists the places searched.
 fs::path require_dataset(const std::string& name);
+
+/// The file of a library of stl, "libstl_cuda.so": beside the program, or beside the shared library that this code is part
+/// of, or where an installation has it. Empty: missing.
+fs::path locate_library(const std::string& name);
 
 }  // namespace stl

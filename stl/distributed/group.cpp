@@ -20,6 +20,7 @@
 #include "stl/core/digest.h"
 #include "stl/core/error.h"
 #include "stl/core/json.h"
+#include "stl/core/locate.h"
 #include "stl/core/names.h"
 #include "stl/distributed/transport.h"
 
@@ -77,12 +78,7 @@ struct Note {
 }  // namespace
 
 fs::path mpi_transport_file() {
-    std::error_code error;
-    const auto folder = program_folder();
-    for (const auto& file : {folder / library_name, folder.parent_path() / "lib" / library_name}) {
-        if (fs::exists(file, error)) return file;
-    }
-    return {};
+    return locate_library(library_name);
 }
 
 class Group::Impl {

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include "stl/core/error.h"
+#include "stl/core/locate.h"
 #include "stl/gpu/kernels_version.h"
 
 namespace stl::gpu {
@@ -41,12 +42,7 @@ const Opened& opened() {
 }  // namespace
 
 fs::path plugin_file() {
-    std::error_code error;
-    const auto folder = program_folder();
-    for (const auto& file : {folder / library_name, folder.parent_path() / "lib" / library_name}) {
-        if (fs::exists(file, error)) return file;
-    }
-    return {};
+    return locate_library(library_name);
 }
 
 const KernelTable* kernels_for(torch::Device device) {

@@ -10,7 +10,8 @@
 
 namespace stl::gpu {
 
-/// Where the plugin lies: beside the program, or in ../lib. Empty: not built or not installed.
+/// Where the plugin lies: beside the program or the shared library that this code is part of, or where they are
+/// installed, in lib/stl. Empty: not built or not installed.
 fs::path plugin_file();
 
 /// The kernels for tensors of this device: the plugin's on a GPU (opened at the first call, after libtorch_cuda); null

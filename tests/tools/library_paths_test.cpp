@@ -142,11 +142,15 @@ TEST(LibraryPathsTest, OfAllThatIsInstalledTheyLieInTheInstallation) {
         fmt::format("'{}' --install '{}' --prefix '{}' --component stl >'{}' 2>&1", STL_CMAKE,
                     build_folder.string(), (folder / "there").string(), (folder / "said").string());
     ASSERT_EQ(std::system(command.c_str()), 0) << read_text(folder / "said");
-    EXPECT_EQ(library_paths(folder / "there/bin/stl"), std::vector<std::string>{"$ORIGIN/../lib"});
+    EXPECT_EQ(library_paths(folder / "there/bin/stl"),
+              std::vector<std::string>{"$ORIGIN/../lib/stl/torch/lib"});
+    EXPECT_EQ(library_paths(folder / "there/lib/libstl.so.0"),
+              std::vector<std::string>{"$ORIGIN/stl/torch/lib"});
     EXPECT_EQ(fs::status(folder / "there/bin/stl").permissions() & fs::perms::others_exec,
               fs::perms::others_exec);
     if (fs::exists(build_folder / "lib/libstl_cuda.so")) {
-        EXPECT_EQ(library_paths(folder / "there/lib/libstl_cuda.so"), std::vector<std::string>{"$ORIGIN"});
+        EXPECT_EQ(library_paths(folder / "there/lib/stl/libstl_cuda.so"),
+                  std::vector<std::string>{"$ORIGIN/torch/lib"});
     }
 }
 

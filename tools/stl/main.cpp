@@ -33,6 +33,8 @@ void add_info(CLI::App& app, Console& console);
 void add_list(CLI::App& app, Console& console);
 void add_bench(CLI::App& app, Console& console);
 void add_doctor(CLI::App& app, Console& console);
+void add_completions(CLI::App& app, Console& console);
+void add_manual(CLI::App& app, Console& console);
 
 }  // namespace stl::tools
 
@@ -40,10 +42,11 @@ namespace {
 
 // One line a subcommand, in the order of --help.
 const std::vector<stl::tools::AddCommand> commands{
-    stl::tools::add_generate, stl::tools::add_import,  stl::tools::add_inspect, stl::tools::add_train,
-    stl::tools::add_evaluate, stl::tools::add_predict, stl::tools::add_metrics, stl::tools::add_render,
-    stl::tools::add_report,   stl::tools::add_convert, stl::tools::add_export,  stl::tools::add_verify,
-    stl::tools::add_info,     stl::tools::add_list,    stl::tools::add_bench,   stl::tools::add_doctor,
+    stl::tools::add_generate,    stl::tools::add_import,  stl::tools::add_inspect, stl::tools::add_train,
+    stl::tools::add_evaluate,    stl::tools::add_predict, stl::tools::add_metrics, stl::tools::add_render,
+    stl::tools::add_report,      stl::tools::add_convert, stl::tools::add_export,  stl::tools::add_verify,
+    stl::tools::add_info,        stl::tools::add_list,    stl::tools::add_bench,   stl::tools::add_doctor,
+    stl::tools::add_completions, stl::tools::add_manual,
 };
 
 /// "--run" and "-h" of an option that has both.
@@ -165,8 +168,10 @@ std::string reason_of(const CLI::App& app, const CLI::ParseError& error) {
 /// What `stl` alone shows: the subcommands and where to begin.
 void print_overview(const CLI::App& app, stl::tools::Console& console) {
     console.print(app.get_description() + "\n\nSubcommands (stl SUBCOMMAND --help shows the options):");
-    for (const auto* command : app.get_subcommands({}))
+    for (const auto* command : app.get_subcommands({})) {
+        if (command->get_group().empty()) continue;
         console.print(fmt::format("  {:<10}{}", command->get_name(), command->get_description()));
+    }
     console.print(
         "\nFirst commands:\n"
         "  stl doctor                                                 check what this machine offers and "
