@@ -10,7 +10,8 @@
 namespace stl::cpu {
 
 int thread_count();  ///< at most so many threads run a parallel() call
-void set_thread_count(int threads);  ///< of what the calling thread starts from now on; other threads keep theirs
+void set_thread_count(
+    int threads);  ///< of what the calling thread starts from now on; other threads keep theirs
 /// Of the calling thread, from 0 to thread_count() - 1, within parallel() or a parallel region of OpenMP; 0 outside.
 int thread_index();
 

@@ -93,7 +93,8 @@ struct TrainOptions {
         key("keep", o.keep, changeable(at_least(1)),
             "number of most recent checkpoints to keep: last.pth, last.1.pth, ...");
         key("log_every", o.log_every, changeable(at_least(1)), "steps between lines of metrics.jsonl");
-        key("threads", o.threads, changeable(between(0, 4096)), "CPU threads; 0: all cores that the process may use");
+        key("threads", o.threads, changeable(between(0, 4096)),
+            "CPU threads; 0: all cores that the process may use");
         key("checkpoint_activations", o.checkpoint_activations, changeable(Rule{}),
             "recompute activations in the backward pass instead of storing them: less memory, more time");
     }

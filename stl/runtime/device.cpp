@@ -170,7 +170,8 @@ torch::Device open_device(const std::string& name) {
 void check_threads(int threads) {
     if (threads < 0) fail("threads: {} is negative", threads);
     if (threads > most_threads())
-        fail("threads: {}, expected at most {} on {}", threads, most_threads(), counted(available_cores(), "core"));
+        fail("threads: {}, expected at most {} on {}", threads, most_threads(),
+             counted(available_cores(), "core"));
     require_threads(threads);
 }
 

@@ -13,12 +13,14 @@ TEST(BusyMachineTest, SaysNothingWhereTheThreadsGetEnough) {
 }
 
 TEST(BusyMachineTest, NamesTheShareAndTheOptionThatHelps) {
-    EXPECT_EQ(BusyMachine::warning(0.52, 8),
-              "other programs or a quota hold the cores: this training's 8 threads get 52 % of the time that they "
-              "could use; --threads 4 leaves them their part");
-    EXPECT_EQ(BusyMachine::warning(0.4, 1),
-              "other programs or a quota hold the cores: this training's 1 thread gets 40 % of the time that it "
-              "could use");
+    EXPECT_EQ(
+        BusyMachine::warning(0.52, 8),
+        "other programs or a quota hold the cores: this training's 8 threads get 52 % of the time that they "
+        "could use; --threads 4 leaves them their part");
+    EXPECT_EQ(
+        BusyMachine::warning(0.4, 1),
+        "other programs or a quota hold the cores: this training's 1 thread gets 40 % of the time that it "
+        "could use");
 }
 
 }  // namespace
