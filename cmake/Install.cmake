@@ -83,7 +83,7 @@ set(package_folder lib/cmake/stl)
 install(FILES stl/c/stl.h DESTINATION include COMPONENT development)
 install(FILES $<TARGET_LINKER_FILE:stl_shared> DESTINATION lib COMPONENT development)
 install(DIRECTORY stl DESTINATION include COMPONENT development
-        FILES_MATCHING PATTERN "*.h" PATTERN "kernels.def"
+        FILES_MATCHING PATTERN "*.h" PATTERN "*.def"
         PATTERN "stl/c" EXCLUDE PATTERN "gpu/cuda" EXCLUDE PATTERN "gpu/emulated" EXCLUDE PATTERN "variants" EXCLUDE)
 install(DIRECTORY ${STL_TORCH_ROOT}/include DESTINATION ${torch_folder} COMPONENT development)
 stl_folders(folders)

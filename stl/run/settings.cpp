@@ -84,13 +84,13 @@ std::string setting_key(std::string_view name) {
     std::string wanted(name);
     std::ranges::replace(wanted, '-', '_');
     if (wanted.empty()) return "";
-    std::vector<std::string> begin;
+    std::string begun;
     for (const auto& key : keys) {
         const auto last = key.substr(key.find('.') + 1);
         if (last == wanted) return key;
-        if (last.starts_with(wanted + "_")) begin.push_back(key);
+        if (begun.empty() && last.starts_with(wanted + "_")) begun = key;
     }
-    return begin.size() == 1 ? begin.front() : "";
+    return begun;
 }
 
 }  // namespace stl

@@ -29,7 +29,7 @@ enum class Compared {
 std::vector<SettingChange> setting_changes(const Json& before, const Json& now, Compared compared);
 
 /// The full key that `name` abbreviates: "train.lr" for "lr", "train.batch_size" for "batch"; dashes may stand for
-/// underscores. Empty if there is none, or more than one.
+/// underscores. Of several, the first as `stl list` has them; empty if there is none.
 std::string setting_key(std::string_view name);
 
 }  // namespace stl
