@@ -122,9 +122,13 @@ struct Sizes {
     std::int64_t inputs, frames;
 };
 
-Sizes checked_sizes(const stl_model& model, std::size_t input_values, std::int64_t frames,
-                    std::size_t output_values) {
-    const auto& m = model.predictor.model();
+/// Of a call that predicts, after its arguments have been checked.
+Sizes checked_sizes(const stl_model* model, const void* input, std::size_t input_values, std::int64_t frames,
+                    const void* output, std::size_t output_values) {
+    require(model, "model");
+    require(input, "input");
+    require(output, "output");
+    const auto& m = model->predictor.model();
     const auto frame = static_cast<std::size_t>(m.channels * m.height * m.width);
     const auto one = frame * static_cast<std::size_t>(m.frames);
     if (input_values == 0 || input_values % one != 0) {
@@ -133,7 +137,7 @@ Sizes checked_sizes(const stl_model& model, std::size_t input_values, std::int64
     }
     if (frames < 0) refuse("frames: {}, expected 0 or a number over it", frames);
     const auto inputs = input_values / one;
-    const auto wanted = static_cast<std::size_t>(frames > 0 ? frames : model.predictor.output_frames());
+    const auto wanted = static_cast<std::size_t>(frames > 0 ? frames : model->predictor.output_frames());
     // In this order no product can be too large.
     if (output_values % frame != 0 || output_values / frame % inputs != 0 ||
         output_values / frame / inputs != wanted) {
@@ -195,11 +199,8 @@ stl_status stl_get_info(const stl_model* model, stl_info* info) {
 stl_status stl_predict(stl_model* model, const float* input, size_t input_values, int64_t frames,
                        float* output, size_t output_values) {
     return guarded([&] {
-        require(model, "model");
-        require(input, "input");
-        require(output, "output");
+        const auto [n, wanted] = checked_sizes(model, input, input_values, frames, output, output_values);
         auto& predictor = model->predictor;
-        const auto [n, wanted] = checked_sizes(*model, input_values, frames, output_values);
         const auto& m = predictor.model();
         const auto x =
             torch::from_blob(const_cast<float*>(input), {n, m.frames, m.channels, m.height, m.width});
@@ -211,11 +212,8 @@ stl_status stl_predict(stl_model* model, const float* input, size_t input_values
 stl_status stl_predict_bytes(stl_model* model, const uint8_t* input, size_t input_values, int64_t frames,
                              uint8_t* output, size_t output_values) {
     return guarded([&] {
-        require(model, "model");
-        require(input, "input");
-        require(output, "output");
+        const auto [n, wanted] = checked_sizes(model, input, input_values, frames, output, output_values);
         auto& predictor = model->predictor;
-        const auto [n, wanted] = checked_sizes(*model, input_values, frames, output_values);
         const auto& m = predictor.model();
         const auto range = model->range();
         const auto x =

@@ -100,4 +100,8 @@ std::string listed(std::span<const std::string> names, std::string_view last) {
     return fmt::format("{} {} {}", fmt::join(names.first(names.size() - 1), ", "), last, names.back());
 }
 
+std::string first_line(const std::string& text) {
+    return text.substr(0, text.find('\n'));
+}
+
 }  // namespace stl

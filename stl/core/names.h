@@ -77,4 +77,7 @@ bool has_extension(const std::filesystem::path& path, const List& extensions) {
     return std::ranges::find(extensions, lower_case(path.extension().string())) != extensions.end();
 }
 
+/// `text` up to its first line break.
+std::string first_line(const std::string& text);
+
 }  // namespace stl

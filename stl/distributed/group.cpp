@@ -23,6 +23,7 @@
 #include "stl/core/locate.h"
 #include "stl/core/names.h"
 #include "stl/distributed/transport.h"
+#include "stl/runtime/error_line.h"
 
 namespace stl {
 namespace {
@@ -60,10 +61,6 @@ std::string host_name() {
     std::array<char, 256> name{};
     if (::gethostname(name.data(), name.size() - 1) != 0) return "unknown";
     return name.data();
-}
-
-std::string first_line(const std::string& text) {
-    return text.substr(0, text.find('\n'));
 }
 
 /// A rank's last note, as a file has it.
@@ -143,7 +140,7 @@ class Group::Impl {
             work();
         } catch (const std::exception& error) {
             own = std::current_exception();
-            problem = first_line(error.what());
+            problem = error_line(error);
             if (problem.empty()) problem = "unknown error";
         }
         const auto all = gather(problem);
@@ -356,6 +353,12 @@ double Group::mean(double value) const {
     return total.item<double>() / size();
 }
 
+double Group::total(double value) const {
+    double sum = 0;
+    for (const auto& one : gather(std::vector{value})) sum += one.front();
+    return sum;
+}
+
 bool Group::any(bool value) const {
     const auto count = torch::tensor({value ? std::int64_t{1} : std::int64_t{0}}, torch::kInt64);
     sum(count);
@@ -410,6 +413,11 @@ void Group::close() {
 }
 void Group::abort(int status) {
     impl_->abort(status);
+}
+
+void together(Group* group, const std::function<void()>& work) {
+    if (group != nullptr) return group->together(work);
+    work();
 }
 
 }  // namespace stl

@@ -49,6 +49,8 @@ class Group {
     /// The sum of all ranks' tensors, in place. x: contiguous, floating point or int64.
     void sum(torch::Tensor x) const;
     double mean(double value) const;
+    /// The same bits on all ranks.
+    double total(double value) const;
     bool any(bool value) const;
     /// Rank 0's values, in place.
     void broadcast(const std::vector<torch::Tensor>& tensors) const;
@@ -85,6 +87,16 @@ class Group {
     class Impl;
     std::unique_ptr<Impl> impl_;
 };
+
+/// Those of a process that may have no group (null): it is the only one.
+inline int rank_in(const Group* group) {
+    return group != nullptr ? group->rank() : 0;
+}
+inline int size_of(const Group* group) {
+    return group != nullptr ? group->size() : 1;
+}
+/// Group::together(), or the work alone.
+void together(Group* group, const std::function<void()>& work);
 
 /// Where the library of the transport over MPI lies: beside the program, or in ../lib. Empty: not built or not installed.
 fs::path mpi_transport_file();

@@ -37,7 +37,7 @@ Statistics statistics(const Group& group, const Tensor& x) {
     return {mean, squares / count, count};
 }
 
-/// x [B,C,H,W], gamma and beta [C]; mean and variance receive the statistics, double [C], and count their number.
+/// x [B,C,H,W], gamma and beta [C]; mean and deviation: double [C], of `count` values per channel over all ranks.
 struct Normalize : torch::autograd::Function<Normalize> {
     static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& gamma, const Tensor& beta,
                           const Tensor& mean, const Tensor& deviation, double count, const Group* group) {

@@ -85,9 +85,7 @@ class Pass {
     void merge(const Group& group) {
         merge_ranks(metrics_, group);
         for (auto& metrics : trivial_metrics_) merge_ranks(metrics, group);
-        const auto warm = total(timed_.size() > 1 ? 1 : 0);
-        rate_ = 0;
-        for (const auto& one : group.gather(std::vector{rate_of(warm)})) rate_ += one.front();
+        rate_ = group.total(own_rate());
     }
 
     Evaluation result() const {
@@ -101,7 +99,7 @@ class Pass {
             e.trivial.emplace_back(trivial_predictors()[i].name, trivial_metrics_[i].value());
         }
         e.predict_seconds = total(0).seconds;
-        e.sequences_per_second = rate_ > 0 ? rate_ : rate_of(total(timed_.size() > 1 ? 1 : 0));
+        e.sequences_per_second = rate_ > 0 ? rate_ : own_rate();
         e.metric_seconds = metric_seconds_;
         return e;
     }
@@ -121,9 +119,10 @@ class Pass {
         return sum;
     }
 
-    /// A rank may have had no batch.
-    static double rate_of(const Timed& timed) {
-        return timed.sequences > 0 ? static_cast<double>(timed.sequences) / timed.seconds : 0;
+    /// In sequences per second, without the first batch where there are others. A rank may have had none.
+    double own_rate() const {
+        const auto warm = total(timed_.size() > 1 ? 1 : 0);
+        return warm.sequences > 0 ? static_cast<double>(warm.sequences) / warm.seconds : 0;
     }
 
     Predictor& predictor_;
@@ -143,17 +142,11 @@ Evaluation evaluate(Predictor& predictor, const Dataset& data, const EvaluateOpt
                     Reporter& reporter, const StopRequested& stop, Group* group) {
     const auto started = Clock::now();
     const auto batch_size = std::min(options.batch_size, data.size());
-    const auto check = [&] {
+    together(group, [&] {
         check_frames(predictor, data);
         require_room(predictor, batch_size);
-    };
-    if (group != nullptr) {
-        group->together(check);
-    } else {
-        check();
-    }
-    const std::int64_t rank = group != nullptr ? group->rank() : 0,
-                       ranks = group != nullptr ? group->size() : 1;
+    });
+    const std::int64_t rank = rank_in(group), ranks = size_of(group);
     Pass pass(predictor, data, options);
     Loader loader(data,
                   {.batch_size = batch_size,

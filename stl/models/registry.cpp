@@ -102,6 +102,14 @@ const std::vector<TranslatorInfo>& translators() {
     return members;
 }
 
+std::vector<std::string> shown_translators() {
+    std::vector<std::string> names;
+    for (const auto& member : members) {
+        if (!member.for_tests) names.push_back(member.name);
+    }
+    return names;
+}
+
 const TranslatorInfo& find_translator(std::string_view name, std::string_view where) {
     const auto wanted = lower_case(name);
     const auto found = std::ranges::find_if(members, [&](const TranslatorInfo& member) {

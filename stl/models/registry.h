@@ -51,6 +51,8 @@ struct TranslatorInfo {
 
 /// Every member, in the order of the list.
 const std::vector<TranslatorInfo>& translators();
+/// The names of those that are not for tests alone.
+std::vector<std::string> shown_translators();
 
 /// By name or alias, in any case. Error: "<where>: unknown translator 'mogant' (did you mean 'moganet'?)".
 const TranslatorInfo& find_translator(std::string_view name, std::string_view where);

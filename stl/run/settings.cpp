@@ -66,26 +66,29 @@ void make_paths_absolute(Json& experiment) {
     });
 }
 
-std::string setting_key(std::string_view name) {
-    std::vector<std::string> keys{"model.translator", "dataset.name", "dataset.mean", "dataset.std",
-                                  "dataset.augment"};
+std::vector<SettingKey> setting_keys() {
+    std::vector<SettingKey> keys{
+        {"model.translator"}, {"dataset.name"}, {"dataset.mean"}, {"dataset.std"}, {"dataset.augment"}};
     const auto add = [&](const std::string& object, const std::vector<OptionInfo>& options) {
-        for (const auto& option : options) keys.push_back(object + "." + option.name);
+        for (const auto& option : options) {
+            auto key = object + "." + option.name;
+            if (std::ranges::find(keys, key, &SettingKey::key) == keys.end())
+                keys.push_back({std::move(key), option.by_default});
+        }
     };
     add("train", list_options<TrainOptions>());
     add("model", list_options<SimVPOptions>());
     add("dataset", list_options<DatasetOptions>());
-    for (const auto& set : datasets()) {
-        for (const auto& option : set.keys.list()) {
-            const auto key = "dataset." + option.name;
-            if (std::ranges::find(keys, key) == keys.end()) keys.push_back(key);
-        }
-    }
+    for (const auto& set : datasets()) add("dataset", set.keys.list());
+    return keys;
+}
+
+std::string setting_key(std::string_view name) {
     std::string wanted(name);
     std::ranges::replace(wanted, '-', '_');
     if (wanted.empty()) return "";
     std::string begun;
-    for (const auto& key : keys) {
+    for (const auto& [key, by_default] : setting_keys()) {
         const auto last = key.substr(key.find('.') + 1);
         if (last == wanted) return key;
         if (begun.empty() && last.starts_with(wanted + "_")) begun = key;

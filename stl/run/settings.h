@@ -28,8 +28,16 @@ enum class Compared {
 /// train.threads), and with one spelling of each path.
 std::vector<SettingChange> setting_changes(const Json& before, const Json& now, Compared compared);
 
+/// A key that --set takes.
+struct SettingKey {
+    std::string key;    ///< "train.lr"
+    Json by_default{};  ///< null: it has none
+};
+/// All of them, each once: those of every data set too.
+std::vector<SettingKey> setting_keys();
+
 /// The full key that `name` abbreviates: "train.lr" for "lr", "train.batch_size" for "batch"; dashes may stand for
-/// underscores. Of several, the first as `stl list` has them; empty if there is none.
+/// underscores. Of several, the first in setting_keys(); empty if there is none.
 std::string setting_key(std::string_view name);
 
 }  // namespace stl

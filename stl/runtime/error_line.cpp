@@ -11,10 +11,6 @@
 namespace stl {
 namespace {
 
-std::string first_line(const std::string& text) {
-    return text.substr(0, text.find('\n'));
-}
-
 std::string told(const std::filesystem::filesystem_error& error) {
     auto reason = error.code().message();
     reason.replace(0, 1, lower_case(reason.substr(0, 1)));

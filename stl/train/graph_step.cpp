@@ -1,6 +1,7 @@
 #include "stl/train/graph_step.h"
 
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/gpu/plugin.h"
 #include "stl/runtime/autocast.h"
 #include "stl/runtime/device.h"
@@ -76,7 +77,7 @@ class GraphStep : public TrainStep {
             optimizer_.zero_grad();
             const std::string text = error.what();
             reporter_.warn("the training step cannot be captured as a graph, it runs kernel by kernel: " +
-                           text.substr(0, text.find('\n')));
+                           first_line(text));
         }
         return captured_;
     }

@@ -154,7 +154,7 @@ void Trainer::set_up() {
         fail("{}: several ranks train on CPUs only, so far; give --device cpu", state_.device.str());
     set_threads(options_.threads);
     const auto& experiment = request_.experiment;
-    parts_ = step_parts(experiment, group_ != nullptr ? group_->size() : 1);
+    parts_ = step_parts(experiment, size_of(group_));
     train_data_ = make_dataset(experiment.dataset, Split::train, options_.seed);
     const auto normalization = experiment.dataset.normalization.value_or(train_data_->normalization());
     normalization.check_channels(train_data_->shape().channels, experiment.file + ": dataset");
@@ -349,7 +349,7 @@ void Trainer::train_until_stopped() {
     }
     const auto batches =
         open_batches(*train_data_, {.batch_size = parts_.batch,
-                                    .part = group_ != nullptr ? group_->rank() : 0,
+                                    .part = rank_in(group_),
                                     .parts = parts_.devices,
                                     .input_frames = state_.model->options().frames,
                                     .shuffle = options_.shuffle,
@@ -384,7 +384,7 @@ void Trainer::train_until_stopped() {
 
 void Trainer::make_step(const TrainBatch& batch) {
     const auto settings = schedule_value(state_.schedule, state_.now.step);
-    note(step_text());
+    if (group_ != nullptr) note(step_text());
     torch::Tensor loss;  // of all ranks
     TrainStep::LossCheck check;
     if (state_.device.is_cpu()) {

@@ -26,8 +26,7 @@ class Evaluating {
 
 Validation validate(SimVP model, const Dataset& data, std::int64_t batch_size, torch::Device device,
                     const Normalizer& normalizer, const StopRequested& stop, const Group* group) {
-    const std::int64_t rank = group != nullptr ? group->rank() : 0,
-                       ranks = group != nullptr ? group->size() : 1;
+    const std::int64_t rank = rank_in(group), ranks = size_of(group);
     const torch::NoGradGuard no_grad;
     const Evaluating mode(model);
     LoaderOptions loading;
@@ -53,9 +52,7 @@ Validation validate(SimVP model, const Dataset& data, std::int64_t batch_size, t
     }
     if (group != nullptr) {
         merge_ranks(metrics, *group);
-        double loss = 0;
-        for (const auto& one : group->gather(std::vector{result.loss})) loss += one.front();
-        result.loss = loss;
+        result.loss = group->total(result.loss);
     }
     result.loss /= static_cast<double>(data.size());
     result.metrics = metrics.value();

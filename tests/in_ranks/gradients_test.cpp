@@ -4,9 +4,9 @@
 #include "stl/distributed/gradient_average.h"
 #include "stl/distributed/sync_batch_norm.h"
 #include "stl/models/layers/layer.h"
-#include "stl/models/registry.h"
 #include "stl/train/step.h"
 #include "tests/in_ranks/group.h"
+#include "tests/support/translators.h"
 
 namespace stl {
 namespace {
@@ -83,13 +83,7 @@ TEST_P(Gradients, EqualTheWholeBatchs) {
     }
 }
 
-std::vector<std::string> names() {
-    std::vector<std::string> names;
-    for (const auto& member : translators()) names.push_back(member.name);
-    return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(Translators, Gradients, testing::ValuesIn(names()),
+INSTANTIATE_TEST_SUITE_P(Translators, Gradients, testing::ValuesIn(test::translator_names()),
                          [](const auto& info) { return info.param; });
 
 TEST(Accumulation, OfEachRanksPartEqualsTheWholeBatchs) {

@@ -66,12 +66,7 @@ std::vector<std::string> wanted_translators(const Session& session) {
         return {""};
     }
     if (names.empty() && session.options.experiment) return {session.options.model.translator};
-    if (names.empty() || names == std::vector<std::string>{"all"}) {
-        names.clear();
-        for (const auto& member : translators()) {
-            if (!member.for_tests) names.push_back(member.name);
-        }
-    }
+    if (names.empty() || names == std::vector<std::string>{"all"}) names = shown_translators();
     for (auto& name : names) name = find_translator(name, "--translator").name;
     return names;
 }
@@ -299,8 +294,7 @@ void bench_translators(Session& session, const std::vector<std::string>& names, 
         } catch (const Interrupted&) {
             throw;
         } catch (const std::exception& error) {
-            const std::string text = error.what();
-            console.error(name + ": " + text.substr(0, text.find('\n')));
+            console.error(name + ": " + first_line(error.what()));
             failed.push_back(name);
         }
     }
@@ -323,11 +317,8 @@ void run_bench(const BenchArguments& arguments, Group* group, Console& console) 
         wanted_paths(session);
         if (group != nullptr) refuse_for_ranks(session);
     };
-    if (group != nullptr) {
-        group->together(prepare);
-        return bench_ranks(session, names, *group, console);
-    }
-    prepare();
+    together(group, prepare);
+    if (group != nullptr) return bench_ranks(session, names, *group, console);
     session.peaks = measure_peaks(session.options.device, session.options.precision);
     if (!arguments.json) {
         constexpr double giga = 1e9;

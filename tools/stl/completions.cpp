@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include "stl/core/names.h"
 #include "stl/core/version.h"
 #include "tools/stl/command.h"
 #include "tools/stl/option_tree.h"
@@ -11,10 +12,6 @@ namespace {
 
 std::string joined(const std::vector<std::string>& words) {
     return fmt::format("{}", fmt::join(words, " "));
-}
-
-std::string first_line(const std::string& text) {
-    return text.substr(0, text.find('\n'));
 }
 
 std::string header(const char* shell) {

@@ -14,6 +14,7 @@
 #include "stl/core/cpu_time.h"
 #include "stl/core/error.h"
 #include "stl/core/memory.h"
+#include "stl/core/names.h"
 #include "stl/core/version.h"
 #include "stl/cpu/isa.h"
 #include "stl/data/registry.h"
@@ -108,7 +109,6 @@ Json devices() {
 
 /// Versions of what LibTorch multiplies with.
 std::string math_libraries() {
-    const auto first_line = [](const std::string& text) { return text.substr(0, text.find('\n')); };
     return first_line(at::get_mkldnn_version()) + "; " + first_line(at::get_mkl_version());
 }
 

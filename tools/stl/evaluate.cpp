@@ -145,12 +145,8 @@ void open(EvaluateArguments& a, Evaluated& opened, Console& console) {
 
 void run_evaluate(EvaluateArguments a, Group* group, Console& console) {
     Evaluated opened;
-    if (group != nullptr) {
-        group->note("opening what is evaluated", /*slow=*/true);
-        group->together([&] { open(a, opened, console); });
-    } else {
-        open(a, opened, console);
-    }
+    if (group != nullptr) group->note("opening what is evaluated", /*slow=*/true);
+    together(group, [&] { open(a, opened, console); });
     auto& [network, record, data] = opened;
     auto& predictor = *network;
     EvaluateOptions options;

@@ -12,17 +12,10 @@
 #include "stl/import/layouts/layout.h"
 #include "stl/models/registry.h"
 #include "stl/run/experiment.h"
+#include "stl/run/settings.h"
 
 namespace stl::tools {
 namespace {
-
-std::vector<std::string> translator_names() {
-    std::vector<std::string> names;
-    for (const auto& member : translators()) {
-        if (!member.for_tests) names.push_back(member.name);
-    }
-    return names;
-}
 
 struct Known {
     Values values = Values::free;
@@ -34,7 +27,7 @@ struct Known {
 Known known_values(const std::string& name) {
     static const std::map<std::string, Known> known{
         {"--set", {Values::setting}},
-        {"--translator", {Values::words, translator_names()}},
+        {"--translator", {Values::words, shown_translators()}},
         {"--device", {Values::words, {"auto", "cpu", "cuda"}}},
         {"--from", {Values::words, names_of(layouts())}},
         {"--compare", {Values::words, {"plain", "fast"}}},
@@ -122,22 +115,17 @@ std::vector<std::string> benchmark_names() {
 }
 
 std::vector<SettingEntry> setting_entries() {
-    std::vector<SettingEntry> entries{{"dataset.name", names_of(datasets())},
-                                      {"model.translator", translator_names()}};
-    const auto add = [&](const char* object, const std::vector<OptionInfo>& keys) {
-        for (const auto& key : keys) {
-            SettingEntry entry{fmt::format("{}.{}", object, key.name), {}};
-            if (entry.key == "train.optimizer") entry.words = names_of(optimizers());
-            if (entry.key == "train.schedule") entry.words = names_of(schedules());
-            if (key.by_default.is_boolean()) entry.words = {"true", "false"};
-            if (std::ranges::find(entries, entry.key, &SettingEntry::key) == entries.end())
-                entries.push_back(std::move(entry));
-        }
-    };
-    add("dataset", list_options<DatasetOptions>());
-    for (const auto& set : datasets()) add("dataset", set.keys.list());
-    add("model", list_options<SimVPOptions>());
-    add("train", list_options<TrainOptions>());
+    const std::map<std::string, std::vector<std::string>> named{{"dataset.name", names_of(datasets())},
+                                                                {"model.translator", shown_translators()},
+                                                                {"train.optimizer", names_of(optimizers())},
+                                                                {"train.schedule", names_of(schedules())}};
+    std::vector<SettingEntry> entries;
+    for (const auto& [key, by_default] : setting_keys()) {
+        SettingEntry entry{key, {}};
+        if (const auto names = named.find(key); names != named.end()) entry.words = names->second;
+        if (by_default.is_boolean()) entry.words = {"true", "false"};
+        entries.push_back(std::move(entry));
+    }
     return entries;
 }
 

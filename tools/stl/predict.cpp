@@ -216,12 +216,8 @@ void run_predict(PredictArguments arguments, Group* group, Console& console) {
         predictor.emplace(arguments.predictor, console);
         if (!stream) files = open_files(arguments, *predictor, group, console);
     };
-    if (group != nullptr) {
-        group->note("opening what is predicted from", /*slow=*/true);
-        group->together(prepare);
-    } else {
-        prepare();
-    }
+    if (group != nullptr) group->note("opening what is predicted from", /*slow=*/true);
+    together(group, prepare);
     if (stream) {
         run_stream(arguments, *predictor, console);
     } else {

@@ -13,6 +13,7 @@
 
 #include "stl/core/error.h"
 #include "stl/core/file.h"
+#include "stl/runtime/error_line.h"
 #include "tools/stl/checks.h"
 
 namespace stl::tools {
@@ -72,10 +73,6 @@ int run_under_mpirun(int devices, const std::vector<std::string>& arguments) {
     return code;
 }
 
-std::string first_line(const std::string& text) {
-    return text.substr(0, text.find('\n'));
-}
-
 }  // namespace
 
 void add_rank_options(CLI::App& command, RankOptions& options) {
@@ -130,7 +127,7 @@ void with_ranks(const RankOptions& options, Console& console, const std::functio
         }
         console.progress_end();
         console.set_silent(false);
-        console.error(fmt::format("{}: {}", group->name_of(group->rank()), first_line(error.what())));
+        console.error(fmt::format("{}: {}", group->name_of(group->rank()), error_line(error)));
         group->abort(1);
     }
 }

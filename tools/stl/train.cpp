@@ -150,12 +150,6 @@ TrainRequest repetition(const TrainArguments& arguments) {
     return request;
 }
 
-/// Where several ranks do it, what one of them refuses all of them do.
-void together(Group* group, const std::function<void()>& work) {
-    if (group != nullptr) return group->together(work);
-    work();
-}
-
 void run_train(const TrainArguments& arguments, Group* group, Console& console) {
     if (!arguments.repeat.empty()) {
         TrainRequest request;

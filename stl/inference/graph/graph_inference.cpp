@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "stl/core/error.h"
+#include "stl/core/names.h"
 #include "stl/models/translators/block.h"
 #include "stl/ops/gpu_operations.h"
 #include "stl/runtime/autocast.h"
@@ -125,8 +126,7 @@ bool GraphInference::capture(Passes& passes, const torch::Tensor& x) {
         passes.output.reset();
         make_graph_ = nullptr;
         const std::string text = error.what();
-        reporter_.warn("a pass cannot be captured as a graph, it runs kernel by kernel: " +
-                       text.substr(0, text.find('\n')));
+        reporter_.warn("a pass cannot be captured as a graph, it runs kernel by kernel: " + first_line(text));
     }
     return passes.graph != nullptr;
 }
