@@ -37,7 +37,8 @@ double best_seconds_of_product(const torch::TensorOptions& options, std::int64_t
 /// The same product by the kernel of fast inference, which on some processors is the quicker one.
 double best_seconds_of_ours(cpu::Type type, std::int64_t side, int repeats) {
     const inference::PointwisePlan plan(
-        Map{torch::rand({side, side}, torch::kFloat64), torch::zeros({side}, torch::kFloat64)}, type);
+        Map{torch::rand({side, side}, torch::kFloat64), torch::zeros({side}, torch::kFloat64)},
+        {.precision = type, .kernels = cpu::kernels()});
     const auto a = torch::rand({side, side});
     auto c = torch::empty_like(a);
     inference::Workspace workspace;

@@ -68,7 +68,8 @@ BenchCase make_infer(const BenchOptions& options, Path path) {
     BenchCase made;
     made.path = path;
     made.macs = pass_macs(options, *model);
-    passes->inference = make_inference(model, options.device, path, options.precision, passes->reporter);
+    passes->inference = make_inference(model, options.device, path, options.precision, passes->reporter,
+                                       /*kernels=*/nullptr, options.tuner.get());
     const auto x = torch::rand(input_sizes(options), torch::TensorOptions(options.device));
     if (path == Path::plain) {
         made.run = [passes, x] {

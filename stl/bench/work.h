@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "stl/run/experiment.h"
 #include "stl/runtime/precision.h"
 #include "stl/runtime/torch.h"
+#include "stl/runtime/tuner.h"
 
 namespace stl {
 
@@ -25,6 +27,7 @@ struct BenchOptions {
     Precision precision = Precision::fp32;
     int threads = 0;                      ///< of loaders; 0: all cores
     bool checkpoint_activations = false;  ///< of train
+    std::shared_ptr<Tuner> tuner{};       ///< of infer; null: nothing is timed beforehand
     const Group* group = nullptr;         ///< train: whose ranks average their gradients; null: none
 };
 

@@ -16,8 +16,16 @@ struct Predictor::Parts {
         const ThreadScope scope(threads);
         model = trained.network->options();
         parameters = trained.network->parameter_count();
-        inference = make_inference(std::move(trained.network), device, options.path, options.precision,
-                                   reporter, options.kernels);
+        auto precision = options.precision;
+        if (options.tuner && device.is_cpu() && options.path == Path::fast && options.kernels == nullptr) {
+            precision = quicker_precision(*trained.network, precision, *options.tuner);
+            if (precision != options.precision)
+                reporter.warn(name_of(options.precision) + " is slower than " + name_of(precision) +
+                              " for this network on this CPU; computed in " + name_of(precision) +
+                              " (--no-tune: as requested)");
+        }
+        inference = make_inference(std::move(trained.network), device, options.path, precision, reporter,
+                                   options.kernels, options.tuner.get());
         normalizer = Normalizer(trained.normalization, device);
     }
 

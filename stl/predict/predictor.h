@@ -17,6 +17,7 @@
 #include "stl/run/run_folder.h"
 #include "stl/runtime/precision.h"
 #include "stl/runtime/torch.h"
+#include "stl/runtime/tuner.h"
 
 namespace stl {
 
@@ -40,6 +41,9 @@ struct PredictorOptions {
     std::optional<std::array<std::int64_t, 2>> size{};
     /// Of a GPU's fast path. Null: the device's own (tests give the emulated ones to a CPU).
     const gpu::KernelTable* kernels = nullptr;
+    /// Of a CPU's fast path: chooses among implementations by timing them (stl/runtime/tuner.h). Null: nothing is timed,
+    /// and the same weights give the same bits in every process.
+    std::shared_ptr<Tuner> tuner{};
 };
 
 class Predictor {

@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "stl/core/error.h"
+#include "stl/core/json.h"
 #include "stl/runtime/autocast.h"
+#include "tests/support/checks.h"
 #include "tests/support/distance.h"
 #include "tests/support/emulated_tiles.h"
 #include "tests/support/random_model.h"
@@ -61,11 +63,12 @@ SimVPOptions wide_options(const std::string& translator) {
     return o;
 }
 
-void expect_equal(const SimVPOptions& options, std::int64_t batch, cpu::Isa isa = cpu::best_isa()) {
+void expect_equal(const SimVPOptions& options, std::int64_t batch, cpu::Isa isa = cpu::best_isa(),
+                  Tuner* tuner = nullptr) {
     SCOPED_TRACE(options.to_json().dump() + ", batch " + std::to_string(batch) + ", " + cpu::isa_name(isa));
     const torch::NoGradGuard no_grad;
     auto model = random_model(options);
-    PlannedInference fast(*model, Precision::fp32, cpu::kernels(isa));
+    PlannedInference fast(*model, Precision::fp32, cpu::kernels(isa), tuner);
     const auto x = torch::rand({batch, options.frames, options.channels, options.height, options.width});
     const auto plain = model->predict(x);
     const auto first = fast.predict(x, options.predicted_frames());
@@ -94,11 +97,12 @@ TEST_P(PlannedInferenceTest, BenchmarkWidths) {
 
 /// Products in bfloat16 against the plain path in float32: about as near to it as the plain path in mixed
 /// precision is. That rounds what goes from layer to layer as well; here Winograd's points are rounded.
-void expect_as_near_as_autocast(const SimVPOptions& options, const cpu::Kernels& kernels = cpu::kernels()) {
+void expect_as_near_as_autocast(const SimVPOptions& options, const cpu::Kernels& kernels = cpu::kernels(),
+                                Tuner* tuner = nullptr) {
     SCOPED_TRACE(options.to_json().dump() + ", " + cpu::isa_name(kernels.isa));
     const torch::NoGradGuard no_grad;
     auto model = random_model(options);
-    PlannedInference fast(*model, Precision::bf16, kernels);
+    PlannedInference fast(*model, Precision::bf16, kernels, tuner);
     const auto x = torch::rand({2, options.frames, options.channels, options.height, options.width});
     const auto exact = model->predict(x);
     torch::Tensor rounded;
@@ -134,6 +138,27 @@ TEST_P(PlannedInferenceTest, Bfloat16AtBenchmarkWidths) {
 
 TEST_P(PlannedInferenceTest, Bfloat16AtOddSizes) {
     expect_as_near_as_autocast(odd_options(GetParam()));
+}
+
+/// A Tuner by whose file LibTorch computes all products of these options that it has a choice of.
+Tuner library_tuner(const SimVPOptions& options, Precision precision, const fs::path& file) {
+    Tuner asked({});
+    PlannedInference(*random_model(options), precision, cpu::kernels(), &asked);
+    auto choices = asked.choices();
+    for (auto& [work, name] : choices) name = "libtorch";
+    write_json(file, {{"choices", choices}});
+    return Tuner(file);
+}
+
+TEST_P(PlannedInferenceTest, ProductsByLibTorch) {
+    auto options = wide_options(GetParam());
+    options.mlp_ratio = 4.0;
+    const test::TemporaryFolder folder;
+    auto tuner = library_tuner(options, Precision::fp32, folder / "fp32.json");
+    EXPECT_EQ(tuner.choices().empty(), GetParam() == "identity");
+    expect_equal(options, 1, cpu::best_isa(), &tuner);
+    auto rounded = library_tuner(options, Precision::bf16, folder / "bf16.json");
+    expect_as_near_as_autocast(options, cpu::kernels(), &rounded);
 }
 
 INSTANTIATE_TEST_SUITE_P(all, PlannedInferenceTest, testing::ValuesIn(test::translator_names()),

@@ -103,7 +103,7 @@ TEST_F(ShellTest, ValuesComplete) {
     EXPECT_THAT(completed({"stl", "train", "--set", "train.lr", "=", "0"}), ElementsAre());
     EXPECT_THAT(completed({"stl", "train", "--threads", ""}), ElementsAre());
     EXPECT_THAT(completed({"stl", "train", "mmnist/mog"}),
-                ElementsAre("mmnist/moganet", "mmnist/moganet-quick"));
+                ElementsAre("mmnist/moganet", "mmnist/moganet-quick", "mmnist/moganet-small"));
 }
 
 TEST_F(ShellTest, RunsAndFilesComplete) {

@@ -39,6 +39,7 @@ struct BenchArguments {
     bool checkpoint_activations = false;
     bool force = false;
     bool json = false;
+    std::shared_ptr<Tuner> tuner;
     RankOptions ranks;
 };
 
@@ -107,6 +108,7 @@ void read_experiment(Session& session) {
     if (session.arguments.batch > 0) options.batch = session.arguments.batch;
     if (session.arguments.precision) options.precision = *session.arguments.precision;
     options.threads = session.arguments.threads;
+    options.tuner = session.arguments.tuner;
     options.checkpoint_activations = session.arguments.checkpoint_activations;
     auto& model = options.model;
     if (session.arguments.frames > 0) model.frames = session.arguments.frames;
@@ -390,6 +392,7 @@ void add_bench(CLI::App& app, Console& console) {
                                  "fp32 or bf16; on a GPU also tf32 and, for inference, fp16 (default: the "
                                  "experiment's, or fp32)");
     add_threads_option(*command, arguments->threads);
+    add_tune_option(*command, arguments->tuner);
     add_rank_options(*command, arguments->ranks);
     command->add_flag(
         "--checkpoint-activations", arguments->checkpoint_activations,

@@ -31,7 +31,19 @@ CLI::Option* add_member_option(CLI::App& command, const std::string& name, Value
             CLI::IsMember(std::vector<std::string>(member_names<Enum>.begin(), member_names<Enum>.end())));
 }
 
-/// --device, --precision, --threads.
+/// --no-tune. tuner: this machine's, or null.
+inline void add_tune_option(CLI::App& command, std::shared_ptr<Tuner>& tuner) {
+    tuner = std::make_shared<Tuner>(choices_file());
+    command
+        .add_flag_callback(
+            "--no-tune", [&tuner] { tuner.reset(); },
+            "CPU: always use stl's own kernels (default: whichever implementation is the quickest here, "
+            "timed once "
+            "and remembered; stl doctor shows the choices)")
+        ->group("Compute");
+}
+
+/// --device, --precision, --threads, --no-tune.
 inline void add_compute_options(CLI::App& command, PredictorOptions& options) {
     add_device_option(command, options.device);
     add_member_option<Precision>(command, "--precision", options.precision,
@@ -40,6 +52,7 @@ inline void add_compute_options(CLI::App& command, PredictorOptions& options) {
         ->group("Compute")
         ->default_str(name_of(options.precision));
     add_threads_option(command, options.threads);
+    add_tune_option(command, options.tuner);
 }
 
 /// --weights, --model: of a run or a checkpoint.

@@ -25,6 +25,7 @@
 #include "stl/runtime/device.h"
 #include "stl/runtime/precision.h"
 #include "stl/runtime/torch.h"
+#include "stl/runtime/tuner.h"
 #include "tools/stl/command.h"
 
 namespace stl::tools {
@@ -93,6 +94,7 @@ Json devices() {
          {"amx", amx()},
          {"caches", caches()},
          {"products", std::move(measured)},
+         {"choices", Tuner(choices_file()).choices()},
          {"openmp_waiting", waiting()},
          {"core_share", share_between(before, cpu_time())},
          {"free_bytes", available_memory().bytes}});
@@ -203,6 +205,19 @@ std::string products_text(const Json& products) {
         bf16 / giga, products["advised"].get<std::string>());
 }
 
+/// What prediction found quickest (stl/runtime/tuner.h): the exceptions, by name.
+std::string choices_text(const Json& choices) {
+    if (choices.empty()) return "none measured yet (the first prediction with a network does)";
+    std::vector<std::string> others;
+    for (const auto& [work, name] : choices.items()) {
+        if (name != "own" && name != "bf16")
+            others.push_back(fmt::format("{}: {}", work, name.get<std::string>()));
+    }
+    return fmt::format(
+        "{} measured; {}", choices.size(),
+        others.empty() ? "stl's own kernels are the quickest" : fmt::format("{}", fmt::join(others, "; ")));
+}
+
 void print_report(const Json& report, Console& console) {
     const auto line = [&](const std::string& key, const std::string& value) {
         console.print(fmt::format("{:<16}{}", key, value));
@@ -229,6 +244,7 @@ void print_report(const Json& report, Console& console) {
     line("amx", cpu["amx"].get<std::string>());
     line("caches", caches_text(cpu["caches"]));
     line("matrix products", products_text(cpu["products"]));
+    line("choices", choices_text(cpu["choices"]));
     line("libraries", report["math_libraries"].get<std::string>());
     std::string encoders;
     for (const auto& [name, there] : report["encoders"].items()) {

@@ -144,6 +144,7 @@ void open(EvaluateArguments& a, Evaluated& opened, Console& console) {
 }
 
 void run_evaluate(EvaluateArguments a, Group* group, Console& console) {
+    if (group != nullptr) a.predictor.tuner.reset();  // ranks may not choose differently
     Evaluated opened;
     if (group != nullptr) group->note("opening what is evaluated", /*slow=*/true);
     together(group, [&] { open(a, opened, console); });

@@ -194,6 +194,7 @@ void refuse_unused(const PredictArguments& a, const CLI::App& command) {
 }
 
 void run_predict(PredictArguments arguments, Group* group, Console& console) {
+    if (group != nullptr) arguments.predictor.tuner.reset();  // ranks may not choose differently
     const bool stream = arguments.input.path == "-" || arguments.output.path == "-";
     std::optional<Predictor> predictor;
     FilePrediction files;

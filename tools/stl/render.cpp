@@ -216,6 +216,7 @@ void add_render(CLI::App& app, Console& console) {
     add_checkpoint_options(*command, a.predictor.weights, a.predictor.model_json);
     add_device_option(*command, a.predictor.device);
     add_threads_option(*command, a.predictor.threads);
+    add_tune_option(*command, a.predictor.tuner);
     add_examples(*command, {"stl render runs/mmnist-gsta --output prediction.mp4",
                             "stl render runs/a runs/b --figure --output figure.svg"});
     command->callback([arguments, &console] { run_render(*arguments, console); });

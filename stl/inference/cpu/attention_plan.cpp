@@ -35,14 +35,14 @@ std::vector<std::vector<int>> whole_frame(int pixels) {
 }
 
 AttentionPlan::AttentionPlan(const Map& qkv, const Map& proj, std::vector<std::vector<int>> groups,
-                             const torch::Tensor& bias, Type precision)
+                             const torch::Tensor& bias, const Planning& planning)
     : head_channels_(static_cast<int>(qkv.w.size(0)) / 3 / heads),
       head_columns_(cpu::padded(head_channels_)),
       size_(static_cast<int>(groups.front().size())),
       qkv_(scaled_queries(qkv), padded_heads(3 * heads, head_channels_),
-           cpu::in_order(static_cast<int>(qkv.w.size(1))), precision),
+           cpu::in_order(static_cast<int>(qkv.w.size(1))), planning),
       proj_(proj, cpu::in_order(static_cast<int>(proj.w.size(0))), padded_heads(heads, head_channels_),
-            precision),
+            planning),
       groups_(std::move(groups)),
       has_bias_(bias.defined()) {
     if (!has_bias_) return;

@@ -14,11 +14,11 @@ class AttentionPlan {
   public:
     AttentionPlan() = default;
     /// qkv: C -> 3C in the order q, k, v, each split into heads. proj may include a layer scale. groups: the pixels of
-    /// each group; all groups have the same size. bias: [heads, n, n] for groups of n pixels, or undefined. precision:
-    /// of qkv and proj and, if the kernels have tiles, of the factors of q k^T and of the product with v; otherwise,
+    /// each group; all groups have the same size. bias: [heads, n, n] for groups of n pixels, or undefined.
+    /// planning.precision: of qkv and proj and, if the kernels have tiles, of the factors of q k^T and of the product with v; otherwise,
     /// these are float32.
     AttentionPlan(const Map& qkv, const Map& proj, std::vector<std::vector<int>> groups,
-                  const torch::Tensor& bias, Type precision);
+                  const torch::Tensor& bias, const Planning& planning);
 
     /// x += attention(in); `in` is already normalised.
     void run(const Frame& frame, Pixels in, Pixels x) const;

@@ -12,18 +12,19 @@
 namespace stl::inference {
 namespace {
 
-using PlanTranslator = std::unique_ptr<TranslatorPlan> (*)(const SimVPOptions&, const Translator&, Type);
-using PlanBlock = std::unique_ptr<BlockPlan> (*)(const Block&, Type);
+using PlanTranslator = std::unique_ptr<TranslatorPlan> (*)(const SimVPOptions&, const Translator&,
+                                                           const Planning&);
+using PlanBlock = std::unique_ptr<BlockPlan> (*)(const Block&, const Planning&);
 
 class StackPlan : public TranslatorPlan {
   public:
-    StackPlan(const BlockStack& stack, PlanBlock plan_block, Type precision) {
+    StackPlan(const BlockStack& stack, PlanBlock plan_block, const Planning& planning) {
         for (const auto& stacked : stack.blocks) {
             Member member;
             member.name = "hid.enc." + std::to_string(members_.size());
-            member.block = plan_block(*stacked->block, precision);
+            member.block = plan_block(*stacked->block, planning);
             if (stacked->reduction) {
-                member.reduction = PointwisePlan(Map::of(stacked->reduction), precision);
+                member.reduction = PointwisePlan(Map::of(stacked->reduction), planning);
                 member.reduces = true;
             }
             widest_ = std::max(widest_, static_cast<int>(stacked->block->options.channels));
@@ -58,8 +59,8 @@ class StackPlan : public TranslatorPlan {
 
 template <PlanBlock plan_block>
 std::unique_ptr<TranslatorPlan> stack(const SimVPOptions& /*options*/, const Translator& translator,
-                                      Type precision) {
-    return std::make_unique<StackPlan>(dynamic_cast<const BlockStack&>(translator), plan_block, precision);
+                                      const Planning& planning) {
+    return std::make_unique<StackPlan>(dynamic_cast<const BlockStack&>(translator), plan_block, planning);
 }
 
 /// The plain module, on a copy in its own layout.
@@ -104,11 +105,11 @@ const std::vector<Member> members{
 
 std::unique_ptr<TranslatorPlan> plan_translator(const SimVPOptions& options,
                                                 const std::shared_ptr<Translator>& translator,
-                                                Type precision) {
+                                                const Planning& planning) {
     const auto found = std::ranges::find_if(
         members, [&](const Member& member) { return member.translator == options.translator; });
     if (found == members.end()) return std::make_unique<PlainPlan>(translator, options.translator_channels());
-    return found->plan(options, *translator, precision);
+    return found->plan(options, *translator, planning);
 }
 
 }  // namespace stl::inference

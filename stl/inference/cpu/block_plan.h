@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "stl/inference/cpu/frame.h"
+#include "stl/inference/cpu/planning.h"
 #include "stl/models/translators/block.h"
 
 namespace stl::inference {
@@ -24,9 +25,8 @@ class TranslatorPlan {
     virtual void run(const Frame& frame, Pixels x) const = 0;
 };
 
-/// precision: of the products; everything between them is float32.
 std::unique_ptr<TranslatorPlan> plan_translator(const SimVPOptions& options,
                                                 const std::shared_ptr<Translator>& translator,
-                                                Type precision);
+                                                const Planning& planning);
 
 }  // namespace stl::inference

@@ -32,12 +32,12 @@ Plane dense(const ConvPlan& layer, float* raw) {
 
 // A thread's planes: the picture, the inputs of the encoder's layers from the third on (the second reads the
 // skip), the decoder's inputs, and one buffer for what a convolution makes.
-CoderPlan::CoderPlan(const SimVPImpl& model, Type precision, bool has_tiles) : options_(model.options()) {
+CoderPlan::CoderPlan(const SimVPImpl& model, const Planning& planning) : options_(model.options()) {
     int height = whole(options_.translator_height() * options_.stride());
     int width = whole(options_.translator_width() * options_.stride());
     int channels = whole(options_.channels);
     const auto add = [&](const ConvSC& layer, std::vector<ConvPlan>& layers, std::vector<Plane>& planes) {
-        layers.emplace_back(layer->conv, channels, height, width, precision, has_tiles);
+        layers.emplace_back(layer->conv, channels, height, width, planning);
         const auto& plan = layers.back();
         planes.push_back({.height = height,
                           .width = width,

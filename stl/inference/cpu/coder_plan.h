@@ -10,7 +10,7 @@ namespace stl::inference {
 
 class CoderPlan {
   public:
-    CoderPlan(const SimVPImpl& model, Type precision, bool has_tiles);
+    CoderPlan(const SimVPImpl& model, const Planning& planning);
 
     /// Number of floats of a frame's skip connection, including its border.
     std::size_t skip_floats() const { return skip(nullptr).floats(); }

@@ -7,9 +7,8 @@
 #include "stl/models/simvp.h"
 
 namespace stl::inference {
-ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width, Type precision,
-                   bool has_tiles)
-    : precision_(in_channels % 2 == 0 ? precision : Type::float32), in_channels_(in_channels) {
+ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width, const Planning& planning)
+    : precision_(in_channels % 2 == 0 ? planning.precision : Type::float32), in_channels_(in_channels) {
     const bool up = layer->sampling == Sampling::up;
     const auto& conv = up ? layer->upsampling->conv : layer->conv;
     const auto& options = conv->options;
@@ -25,7 +24,7 @@ ConvPlan::ConvPlan(const BasicConv2d& layer, int in_channels, int height, int wi
     eps_ = layer->norm->eps;
     gain_ = channels(layer->norm->weight);
     shift_ = channels(layer->norm->bias);
-    const bool on_tiles = has_tiles && precision_ == Type::bfloat16;
+    const bool on_tiles = planning.kernels.has_tiles && precision_ == Type::bfloat16;
     if (on_tiles) stored_ = Type::bfloat16;
     winograd_ = !on_tiles && kernel_ == 3 && stride_ == 1 && in_channels_ % cpu::column_step == 0;
     // PixelShuffle takes place p of channel c from output c * places + p.

@@ -11,6 +11,7 @@
 #include "stl/cpu/packing.h"
 #include "stl/cpu/winograd.h"
 #include "stl/inference/cpu/frame.h"
+#include "stl/inference/cpu/planning.h"
 #include "stl/models/layers/conv_sc.h"
 
 namespace stl::inference {
@@ -22,10 +23,9 @@ class ConvPlan {
   public:
     /// The input is [in_channels, height, width], with the number of channels of the plane (padded or not). An odd
     /// number of channels is always computed in float32.
-    /// has_tiles: whether the kernels have tiles; with them, products in bfloat16 are so fast that Winograd's
-    /// transforms would take longer than they save, and planes store pairs.
-    ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width, Type precision,
-             bool has_tiles);
+    /// With tiles, products in bfloat16 are so fast that Winograd's transforms would take longer than they save, and
+    /// planes store pairs.
+    ConvPlan(const BasicConv2d& layer, int in_channels, int height, int width, const Planning& planning);
 
     int out_height() const { return out_height_; }
     int out_width() const { return out_width_; }

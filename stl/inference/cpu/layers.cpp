@@ -27,20 +27,61 @@ cpu::Buffer channels(const torch::Tensor& values, const cpu::Order& order) {
     return buffer;
 }
 
-PointwisePlan::PointwisePlan(const Map& map, Type precision)
+PointwisePlan::PointwisePlan(const Map& map, const Planning& planning)
     : PointwisePlan(map, cpu::in_order(static_cast<int>(map.w.size(0))),
-                    cpu::in_order(static_cast<int>(map.w.size(1))), precision) {}
+                    cpu::in_order(static_cast<int>(map.w.size(1))), planning) {}
 
 PointwisePlan::PointwisePlan(const Map& map, const cpu::Order& outputs, const cpu::Order& inputs,
-                             Type precision)
+                             const Planning& planning)
     : bias_(channels(map.b, outputs)),
       inputs_(static_cast<int>(inputs.size())),
       name_(fmt::format("pointwise {} -> {}", inputs.size(), outputs.size())) {
     const auto w = map.w.to(torch::kFloat32).contiguous();
     // Tiles read their operands so much faster than they come from the second-level cache that less of it is best.
     constexpr int on_tiles = 256;
-    if (precision == Type::bfloat16 && cpu::kernels().has_tiles) depth_block_ = on_tiles;
-    panels_ = cpu::Panels(w.data_ptr<float>(), static_cast<int>(w.size(1)), outputs, inputs, precision);
+    if (planning.precision == Type::bfloat16 && planning.kernels.has_tiles) depth_block_ = on_tiles;
+    panels_ =
+        cpu::Panels(w.data_ptr<float>(), static_cast<int>(w.size(1)), outputs, inputs, planning.precision);
+    choose(map, outputs, inputs, planning);
+}
+
+void PointwisePlan::choose(const Map& map, const cpu::Order& outputs, const cpu::Order& inputs,
+                           const Planning& planning) {
+    constexpr std::int64_t least_macs = std::int64_t{1}
+                                        << 24;  // smaller products are not where the time goes
+    const std::int64_t rows = planning.rows, columns = panels_.outputs();
+    if (planning.tuner == nullptr || rows * inputs_ * columns < least_macs) return;
+    Workspace workspace;
+    workspace.prepare(cpu::thread_count());
+    const Frame frame{planning.kernels, workspace, planning.rows, 1};
+    auto in = workspace.pixels(slot::a, planning.rows, inputs_, planning.precision);
+    const auto out = workspace.pixels(slot::b, planning.rows, static_cast<int>(columns));
+    std::fill_n(in.data, rows * in.row, 0.0F);
+    LibraryProduct library(map.w, map.b, outputs, inputs, planning.precision);
+    const auto work = fmt::format("product {} {}x{} -> {}, {} threads",
+                                  planning.precision == Type::bfloat16 ? "bf16" : "fp32", rows, inputs_,
+                                  columns, cpu::thread_count());
+    const Candidate candidates[] = {
+        {"own", [&] { run(frame, in, out); }},
+        {"libtorch", [&] { library.run(in, planning.rows, out); }},
+    };
+    if (candidates[planning.tuner->choose(work, candidates)].name == "own") return;
+    name_ += ", by LibTorch";
+    library_ = std::move(library);
+    for (auto* vector : {&ones_, &zeros_}) vector->reserve(static_cast<std::size_t>(columns));
+    std::fill_n(ones_.data(), columns, 1.0F);
+}
+
+Pixels PointwisePlan::library_sums(const Frame& frame) const {
+    return frame.workspace.pixels(slot::products, frame.rows(), panels_.outputs());
+}
+
+void PointwisePlan::add(const Frame& frame, const Residual& residual, Pixels sums, Pixels out,
+                        int panel) const {
+    const int column = panel * cpu::panel_columns;
+    const float* scale = residual.scale ? residual.scale : ones_.data();
+    apply(frame, cpu::Op::affine_add, residual.pixels.from(column), sums, out, panels_.columns(panel),
+          {.scale = scale + column, .shift = zeros_.data() + column});
 }
 
 void keep(const Frame& frame, Pixels part, Pixels out, int column, int columns) {
@@ -162,12 +203,12 @@ void normalise(const Frame& frame, Pixels in, Pixels out, int channels, double e
     });
 }
 
-MlpPlan::MlpPlan(const Map& fc1, const Map& fc2, Type precision)
-    : fc1_(fc1, precision), fc2_(fc2, precision), hidden_(static_cast<int>(fc1.w.size(0))) {}
+MlpPlan::MlpPlan(const Map& fc1, const Map& fc2, const Planning& planning)
+    : fc1_(fc1, planning), fc2_(fc2, planning), hidden_(static_cast<int>(fc1.w.size(0))) {}
 
-MlpPlan::MlpPlan(const Map& fc1, const Conv2d& dwconv, const Map& fc2, Type precision)
-    : fc1_(fc1, precision),
-      fc2_(fc2, precision),
+MlpPlan::MlpPlan(const Map& fc1, const Conv2d& dwconv, const Map& fc2, const Planning& planning)
+    : fc1_(fc1, planning),
+      fc2_(fc2, planning),
       dwconv_(dwconv),
       has_dwconv_(true),
       hidden_(static_cast<int>(fc1.w.size(0))) {}

@@ -2,11 +2,14 @@
 // Norms, layer scales and shortcuts are folded into the adjacent weights (models/layers/folding.h).
 #pragma once
 
+#include <optional>
 #include <type_traits>
 
 #include "stl/cpu/packing.h"
 #include "stl/cpu/parallel.h"
 #include "stl/inference/cpu/frame.h"
+#include "stl/inference/cpu/library_product.h"
+#include "stl/inference/cpu/planning.h"
 #include "stl/models/layers/folding.h"
 #include "stl/runtime/torch.h"
 
@@ -31,12 +34,14 @@ inline Pixels panel_of(const Frame& frame, Pixels out, int column) {
 /// Copies `part`, which panel_of() returned, to the columns of `out` from `column` on, unless it is already there.
 void keep(const Frame& frame, Pixels part, Pixels out, int column, int columns);
 
-/// Applies a Map to every pixel. Bias and residual are added in float32, whatever the precision of the products.
+/// Applies a Map to every pixel. Bias and residual are added in float32, whatever the precision of the products, which
+/// our own kernels compute, or LibTorch where planning.tuner finds it quicker.
 class PointwisePlan {
   public:
     PointwisePlan() = default;
-    PointwisePlan(const Map& map, Type precision);
-    PointwisePlan(const Map& map, const cpu::Order& outputs, const cpu::Order& inputs, Type precision);
+    PointwisePlan(const Map& map, const Planning& planning);
+    PointwisePlan(const Map& map, const cpu::Order& outputs, const cpu::Order& inputs,
+                  const Planning& planning);
 
     int outputs() const { return panels_.outputs(); }
     /// The type in which it reads its input; an input of another type is first copied.
@@ -51,6 +56,10 @@ class PointwisePlan {
         const Trace::Timed timed(frame.trace, name_,
                                  std::int64_t{frame.rows()} * inputs_ * panels_.outputs());
         const auto words = left_side(frame, in);
+        if (library_) {
+            run_by_library(frame, words, out, residual, finish);
+            return;
+        }
         if (out.data && out.stored == Type::float32) {
             run_in_place(frame, words, out, residual, finish);
             return;
@@ -72,6 +81,23 @@ class PointwisePlan {
     }
 
   private:
+    template <class Finish>
+    void run_by_library(const Frame& frame, Pixels words, Pixels out, const Residual& residual,
+                        const Finish& finish) const {
+        const bool in_place = out.data && out.stored == Type::float32;
+        // The residual may be what `out` holds.
+        const auto sums = in_place && !residual.pixels.data ? out : library_sums(frame);
+        library_->run(words, frame.rows(), sums);
+        over_panels(1, [&](int first, int last) {
+            for (int p = first; p < last; ++p) {
+                const int column = p * cpu::panel_columns;
+                const auto part = in_place ? out.from(column) : sums.from(column);
+                if (residual.pixels.data) add(frame, residual, sums.from(column), part, p);
+                finish(column, panels_.columns(p), part);
+            }
+        });
+    }
+
     template <class Finish>
     void run_in_place(const Frame& frame, Pixels words, Pixels out, const Residual& residual,
                       const Finish& finish) const {
@@ -104,6 +130,14 @@ class PointwisePlan {
                       [&](int unit) { task(unit * group, std::min(panels_.count(), (unit + 1) * group)); });
     }
 
+    /// Decides what computes the products.
+    void choose(const Map& map, const cpu::Order& outputs, const cpu::Order& inputs,
+                const Planning& planning);
+    /// Where LibTorch's products are kept until the residual is added.
+    Pixels library_sums(const Frame& frame) const;
+    /// sums + the residual -> out, of one panel.
+    void add(const Frame& frame, const Residual& residual, Pixels sums, Pixels out, int panel) const;
+
     /// `in` in the form that the products read: itself, or converted to pairs.
     Pixels left_side(const Frame& frame, Pixels in) const;
 
@@ -122,6 +156,8 @@ class PointwisePlan {
 
     cpu::Panels panels_;
     cpu::Buffer bias_;
+    std::optional<LibraryProduct> library_;  ///< computes the products; none: our own kernels do
+    cpu::Buffer ones_, zeros_;               ///< with library_: vectors of all outputs
     int depth_block_ = 1024;
     int inputs_ = 0;
     std::string name_;  ///< for traces
@@ -183,8 +219,8 @@ void normalise(const Frame& frame, Pixels in, Pixels out, int channels, double e
 class MlpPlan {
   public:
     MlpPlan() = default;
-    MlpPlan(const Map& fc1, const Map& fc2, Type precision);
-    MlpPlan(const Map& fc1, const Conv2d& dwconv, const Map& fc2, Type precision);
+    MlpPlan(const Map& fc1, const Map& fc2, const Planning& planning);
+    MlpPlan(const Map& fc1, const Conv2d& dwconv, const Map& fc2, const Planning& planning);
 
     /// x += mlp(in).
     void run(const Frame& frame, Pixels in, Pixels x) const;

@@ -25,13 +25,21 @@ cpu::Type type_of(Precision precision) {
 
 }  // namespace
 
-PlannedInference::PlannedInference(const SimVPImpl& model, Precision precision, const cpu::Kernels& kernels)
+PlannedInference::PlannedInference(const SimVPImpl& model, Precision precision, const cpu::Kernels& kernels,
+                                   Tuner* tuner)
     : Inference(torch::kCPU, precision),
       options_(checked(model).options()),
       kernels_(kernels),
-      coder_(model, type_of(precision), kernels_.has_tiles) {
+      coder_(model, planning(tuner)) {
     const torch::NoGradGuard no_grad;
-    translator_ = inference::plan_translator(options_, model.hid, type_of(precision));
+    translator_ = inference::plan_translator(options_, model.hid, planning(tuner));
+}
+
+inference::Planning PlannedInference::planning(Tuner* tuner) const {
+    return {.precision = type_of(precision()),
+            .kernels = kernels_,
+            .rows = static_cast<int>(options_.translator_height() * options_.translator_width()),
+            .tuner = tuner};
 }
 
 void PlannedInference::check(const torch::Tensor& x) const {

@@ -22,9 +22,10 @@ namespace stl {
 class PlannedInference : public Inference {
   public:
     /// The model must be in evaluation mode, on the CPU. precision: fp32 or bf16. kernels: any that the machine can
-    /// run (tests pass other ones than the best).
+    /// run (tests pass other ones than the best). tuner: chooses among implementations by timing them; null: our own
+    /// kernels compute everything.
     explicit PlannedInference(const SimVPImpl& model, Precision precision = Precision::fp32,
-                              const cpu::Kernels& kernels = cpu::kernels());
+                              const cpu::Kernels& kernels = cpu::kernels(), Tuner* tuner = nullptr);
 
     torch::Tensor forward(const torch::Tensor& x) override;
     /// One pass into `out`, [B,T,C,H,W] float32 contiguous, without allocation after the first call.
@@ -38,6 +39,7 @@ class PlannedInference : public Inference {
     std::size_t buffer_bytes() const { return workspace_.bytes(); }
 
   private:
+    inference::Planning planning(Tuner* tuner) const;
     void check(const torch::Tensor& x) const;
 
     SimVPOptions options_;

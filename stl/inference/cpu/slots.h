@@ -6,6 +6,6 @@
 
 namespace stl::inference::slot {
 
-enum : std::size_t { latent, latent_other, hidden, a, b, c, d, e, f, pairs, skips, incepu_joined };
+enum : std::size_t { latent, latent_other, hidden, a, b, c, d, e, f, pairs, products, skips, incepu_joined };
 
 }  // namespace stl::inference::slot

@@ -22,7 +22,7 @@ struct TransformerParts {
 
 class TransformerPlan : public BlockPlan {
   public:
-    TransformerPlan(const TransformerParts& parts, Type precision);
+    TransformerPlan(const TransformerParts& parts, const Planning& planning);
     void run(const Frame& frame, Pixels x) const override;
 
   private:

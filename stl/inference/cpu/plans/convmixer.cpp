@@ -23,11 +23,11 @@ struct FoldedNorm {
 
 class ConvMixerPlan : public BlockPlan {
   public:
-    ConvMixerPlan(const ConvMixerBlock& block, Type precision)
+    ConvMixerPlan(const ConvMixerBlock& block, const Planning& planning)
         : channels_(static_cast<int>(block.options.channels)),
           depthwise_(block.conv_dw),
           norm_1_(block.norm_1),
-          pointwise_(Map::of(block.conv_pw), precision),
+          pointwise_(Map::of(block.conv_pw), planning),
           norm_2_(block.norm_2) {}
 
     void run(const Frame& frame, Pixels x) const override {
@@ -58,8 +58,8 @@ class ConvMixerPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_convmixer(const Block& block, Type precision) {
-    return std::make_unique<ConvMixerPlan>(dynamic_cast<const ConvMixerBlock&>(block), precision);
+std::unique_ptr<BlockPlan> plan_convmixer(const Block& block, const Planning& planning) {
+    return std::make_unique<ConvMixerPlan>(dynamic_cast<const ConvMixerBlock&>(block), planning);
 }
 
 }  // namespace stl::inference

@@ -10,10 +10,10 @@ namespace {
 
 class ConvNextPlan : public BlockPlan {
   public:
-    ConvNextPlan(const ConvNextBlock& block, Type precision)
+    ConvNextPlan(const ConvNextBlock& block, const Planning& planning)
         : channels_(static_cast<int>(block.options.channels)), depthwise_(block.conv_dw) {
         const auto maps = block.folded();
-        mlp_ = MlpPlan(maps.fc1, maps.fc2, precision);
+        mlp_ = MlpPlan(maps.fc1, maps.fc2, planning);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -34,8 +34,8 @@ class ConvNextPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_convnext(const Block& block, Type precision) {
-    return std::make_unique<ConvNextPlan>(dynamic_cast<const ConvNextBlock&>(block), precision);
+std::unique_ptr<BlockPlan> plan_convnext(const Block& block, const Planning& planning) {
+    return std::make_unique<ConvNextPlan>(dynamic_cast<const ConvNextBlock&>(block), planning);
 }
 
 }  // namespace stl::inference

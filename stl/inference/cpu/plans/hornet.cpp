@@ -14,7 +14,7 @@ using cpu::Op;
 
 class HorNetPlan : public BlockPlan {
   public:
-    HorNetPlan(const HorNetBlock& block, Type precision)
+    HorNetPlan(const HorNetBlock& block, const Planning& planning)
         : channels_(static_cast<int>(block.options.channels)) {
         const auto& conv = *block.gnconv;
         for (const auto width : conv.widths) widths_.push_back(static_cast<int>(width));
@@ -23,12 +23,12 @@ class HorNetPlan : public BlockPlan {
         const auto outputs = cpu::padded_parts(sizes);
         fused_ = static_cast<int>(outputs.size());
         proj_in_ = PointwisePlan(folded_after(block.norm1, conv.proj_in), outputs, cpu::in_order(channels_),
-                                 precision);
+                                 planning);
         depthwise_ = DepthwisePlan(conv.dwconv, cpu::padded_parts(widths_));
-        for (const auto& pointwise : conv.pws) steps_.emplace_back(Map::of(pointwise), precision);
-        proj_out_ = PointwisePlan(Map::of(conv.proj_out).times(block.gamma1), precision);
+        for (const auto& pointwise : conv.pws) steps_.emplace_back(Map::of(pointwise), planning);
+        proj_out_ = PointwisePlan(Map::of(conv.proj_out).times(block.gamma1), planning);
         mlp_ = MlpPlan(folded_after(block.norm2, block.pwconv1), Map::of(block.pwconv2).times(block.gamma2),
-                       precision);
+                       planning);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -71,8 +71,8 @@ class HorNetPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_hornet(const Block& block, Type precision) {
-    return std::make_unique<HorNetPlan>(dynamic_cast<const HorNetBlock&>(block), precision);
+std::unique_ptr<BlockPlan> plan_hornet(const Block& block, const Planning& planning) {
+    return std::make_unique<HorNetPlan>(dynamic_cast<const HorNetBlock&>(block), planning);
 }
 
 }  // namespace stl::inference

@@ -46,16 +46,16 @@ struct GroupedConvolution {
 
 class InceptionPlan {
   public:
-    InceptionPlan(const Inception& module, Type precision)
-        : conv1_(Map::of(module->conv1), precision), hidden_(static_cast<int>(module->conv1->options.out)) {
+    InceptionPlan(const Inception& module, const Planning& planning)
+        : conv1_(Map::of(module->conv1), planning), hidden_(static_cast<int>(module->conv1->options.out)) {
         const auto& first = module->layers.front()->conv->options;
         groups_ = static_cast<int>(first.groups);
         inputs_ = hidden_ / groups_;
-        if (inputs_ % 2 != 0) precision = Type::float32;  // a pixel's channels end with a pair
-        precision_ = precision;
-        words_ = cpu::words_of(precision, inputs_);
+        // A pixel's channels end with a pair.
+        precision_ = inputs_ % 2 == 0 ? planning.precision : Type::float32;
+        words_ = cpu::words_of(precision_, inputs_);
         outputs_ = static_cast<int>(first.out) / groups_;
-        for (const auto& layer : module->layers) convolutions_.emplace_back(layer, inputs_, precision);
+        for (const auto& layer : module->layers) convolutions_.emplace_back(layer, inputs_, precision_);
     }
 
     void run(const Frame& frame, Pixels in, Pixels out) const {
@@ -168,10 +168,10 @@ class InceptionPlan {
 /// x is written where the next module reads it; the upward modules read [x, skip].
 class IncepUPlan : public TranslatorPlan {
   public:
-    IncepUPlan(const SimVPOptions& options, const IncepU& translator, Type precision)
+    IncepUPlan(const SimVPOptions& options, const IncepU& translator, const Planning& planning)
         : channels_(static_cast<int>(options.hid_T)) {
-        for (const auto& module : translator.enc) down_.emplace_back(module, precision);
-        for (const auto& module : translator.dec) up_.emplace_back(module, precision);
+        for (const auto& module : translator.enc) down_.emplace_back(module, planning);
+        for (const auto& module : translator.dec) up_.emplace_back(module, planning);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -196,8 +196,8 @@ class IncepUPlan : public TranslatorPlan {
 }  // namespace
 
 std::unique_ptr<TranslatorPlan> plan_incepu(const SimVPOptions& options, const Translator& translator,
-                                            Type precision) {
-    return std::make_unique<IncepUPlan>(options, dynamic_cast<const IncepU&>(translator), precision);
+                                            const Planning& planning) {
+    return std::make_unique<IncepUPlan>(options, dynamic_cast<const IncepU&>(translator), planning);
 }
 
 }  // namespace stl::inference

@@ -60,23 +60,23 @@ class ExcitationPlan {
 
 class LargeKernelPlan : public BlockPlan {
   public:
-    LargeKernelPlan(const LargeKernelBlock& block, Type precision)
+    LargeKernelPlan(const LargeKernelBlock& block, const Planning& planning)
         : channels_(static_cast<int>(block.options.channels)) {
         const auto& gate = *block.attn->spatial_gating_unit;
         const auto maps = block.folded();
-        proj_1_ = PointwisePlan(maps.attention.first, precision);
+        proj_1_ = PointwisePlan(maps.attention.first, planning);
         conv0_ = DepthwisePlan(gate.conv0);
         conv_spatial_ = DepthwisePlan(gate.conv_spatial);
         gsta_ = dynamic_cast<const GstaGate*>(&gate) != nullptr;
         conv1_ = gsta_ ? PointwisePlan(Map::of(gate.conv1), interleaved(channels_), cpu::in_order(channels_),
-                                       precision)
-                       : PointwisePlan(Map::of(gate.conv1), precision);
+                                       planning)
+                       : PointwisePlan(Map::of(gate.conv1), planning);
         if (const auto* tau = dynamic_cast<const TauGate*>(&gate)) {
             excitation_ = std::make_unique<ExcitationPlan>(tau->fc);
         }
-        proj_2_ = PointwisePlan(maps.attention.last, precision);
+        proj_2_ = PointwisePlan(maps.attention.last, planning);
         residual_scale_ = channels(maps.attention.shortcut);
-        mlp_ = MlpPlan(maps.mlp.fc1, block.mlp->dwconv->dwconv, maps.mlp.fc2, precision);
+        mlp_ = MlpPlan(maps.mlp.fc1, block.mlp->dwconv->dwconv, maps.mlp.fc2, planning);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -132,8 +132,8 @@ class LargeKernelPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_large_kernel(const Block& block, Type precision) {
-    return std::make_unique<LargeKernelPlan>(dynamic_cast<const LargeKernelBlock&>(block), precision);
+std::unique_ptr<BlockPlan> plan_large_kernel(const Block& block, const Planning& planning) {
+    return std::make_unique<LargeKernelPlan>(dynamic_cast<const LargeKernelBlock&>(block), planning);
 }
 
 }  // namespace stl::inference

@@ -18,8 +18,8 @@ using cpu::Op;
 /// A matrix whose rows are read together, a little apart so that they do not compete for cache lines.
 class Rows {
   public:
-    Rows(const Linear& linear, Type precision_)
-        : precision(precision_),
+    Rows(const Linear& linear, const Planning& planning)
+        : precision(planning.precision),
           rows(static_cast<int>(linear->weight.size(0))),
           depth(cpu::words_of(precision, static_cast<int>(linear->weight.size(1)))),
           row(depth + cpu::column_step),
@@ -29,12 +29,12 @@ class Rows {
         const float* from = w.data_ptr<float>();
         data.reserve(static_cast<std::size_t>(rows) * static_cast<std::size_t>(row));
         if (precision == Type::bfloat16) {
-            cpu::kernels().narrow_rows({.in = from,
-                                        .in_row = columns,
-                                        .rows = rows,
-                                        .columns = columns,
-                                        .out = data.data(),
-                                        .out_row = row});
+            planning.kernels.narrow_rows({.in = from,
+                                          .in_row = columns,
+                                          .rows = rows,
+                                          .columns = columns,
+                                          .out = data.data(),
+                                          .out_row = row});
             return;
         }
         for (int r = 0; r < rows; ++r) std::copy_n(from + Index{r} * columns, columns, data.data() + r * row);
@@ -64,16 +64,16 @@ class Rows {
 
 class MlpMixerPlan : public BlockPlan {
   public:
-    MlpMixerPlan(const MlpMixerBlock& block, Type precision)
+    MlpMixerPlan(const MlpMixerBlock& block, const Planning& planning)
         : channels_(static_cast<int>(block.options.channels)),
           gain_(channels(block.norm1->weight)),
           shift_(channels(block.norm1->bias)),
           eps1_(block.norm1->eps),
           eps2_(block.norm2->eps),
-          fc1_(block.mlp_tokens->fc1, precision),
-          fc2_(block.mlp_tokens->fc2, precision) {
+          fc1_(block.mlp_tokens->fc1, planning),
+          fc2_(block.mlp_tokens->fc2, planning) {
         const auto& mlp = *block.mlp_channels;
-        mlp_ = MlpPlan(folded_after(block.norm2, mlp.fc1), Map::of(mlp.fc2), precision);
+        mlp_ = MlpPlan(folded_after(block.norm2, mlp.fc1), Map::of(mlp.fc2), planning);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -136,8 +136,8 @@ class MlpMixerPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_mlpmixer(const Block& block, Type precision) {
-    return std::make_unique<MlpMixerPlan>(dynamic_cast<const MlpMixerBlock&>(block), precision);
+std::unique_ptr<BlockPlan> plan_mlpmixer(const Block& block, const Planning& planning) {
+    return std::make_unique<MlpMixerPlan>(dynamic_cast<const MlpMixerBlock&>(block), planning);
 }
 
 }  // namespace stl::inference

@@ -30,10 +30,11 @@ struct Part {
 
 class MogaPlan : public BlockPlan {
   public:
-    MogaPlan(const MogaBlock& block, Type precision) : channels_(static_cast<int>(block.options.channels)) {
+    MogaPlan(const MogaBlock& block, const Planning& planning)
+        : channels_(static_cast<int>(block.options.channels)) {
         const auto maps = block.folded();
-        plan_aggregation(*block.attn, maps.attention, precision);
-        plan_perceptron(*block.mlp, maps.mlp, precision);
+        plan_aggregation(*block.attn, maps.attention, planning);
+        plan_perceptron(*block.mlp, maps.mlp, planning);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -55,29 +56,30 @@ class MogaPlan : public BlockPlan {
 
   private:
     void plan_aggregation(const MultiOrderGatedAggregationImpl& attn, const FoldedBranch& maps,
-                          Type precision) {
+                          const Planning& planning) {
         const auto& value = *attn.value;
         const std::array<int, 3> sizes{static_cast<int>(value.channels_0), static_cast<int>(value.channels_1),
                                        static_cast<int>(value.channels_2)};
         const auto order = cpu::padded_parts(sizes);
         const auto all = cpu::in_order(channels_);
         width_ = static_cast<int>(order.size());
-        proj_1_ = PointwisePlan(maps.first, order, all, precision);
+        proj_1_ = PointwisePlan(maps.first, order, all, planning);
         sigma_ = channels(attn.sigma, order);
         sigma_plus_one_ = channels(attn.sigma.detach() + 1.0, order);
-        gate_ = PointwisePlan(Map::of(attn.gate), all, order, precision);
-        mix_ = PointwisePlan(Map::of(value.PW_conv), all, order, precision);
+        gate_ = PointwisePlan(Map::of(attn.gate), all, order, planning);
+        mix_ = PointwisePlan(Map::of(value.PW_conv), all, order, planning);
         first_ = DepthwisePlan(value.DW_conv0, order);
         const int second = cpu::padded(sizes[0]), third = second + cpu::padded(sizes[1]);
         parts_[0] = {second, third - second, DepthwisePlan(value.DW_conv1)};
         parts_[1] = {third, width_ - third, DepthwisePlan(value.DW_conv2)};
-        proj_2_ = PointwisePlan(maps.last, precision);
+        proj_2_ = PointwisePlan(maps.last, planning);
         residual_scale_ = channels(maps.shortcut);
     }
 
-    void plan_perceptron(const ChannelAggregationFFNImpl& mlp, const FoldedMlp& maps, Type precision) {
+    void plan_perceptron(const ChannelAggregationFFNImpl& mlp, const FoldedMlp& maps,
+                         const Planning& planning) {
         const auto sigma = doubles(mlp.sigma);
-        mlp_ = MlpPlan(maps.fc1, mlp.dwconv, maps.fc2.after(1.0 + sigma), precision);
+        mlp_ = MlpPlan(maps.fc1, mlp.dwconv, maps.fc2.after(1.0 + sigma), planning);
         outer_ = channels(torch::mv(maps.fc2.w, sigma));
         decompose_ = channels(mlp.decompose->weight);
         decompose_bias_ = mlp.decompose->bias.item<float>();
@@ -148,8 +150,8 @@ class MogaPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_moganet(const Block& block, Type precision) {
-    return std::make_unique<MogaPlan>(dynamic_cast<const MogaBlock&>(block), precision);
+std::unique_ptr<BlockPlan> plan_moganet(const Block& block, const Planning& planning) {
+    return std::make_unique<MogaPlan>(dynamic_cast<const MogaBlock&>(block), planning);
 }
 
 }  // namespace stl::inference

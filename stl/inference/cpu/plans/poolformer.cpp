@@ -20,12 +20,12 @@ struct Moments {
 
 class PoolFormerPlan : public BlockPlan {
   public:
-    PoolFormerPlan(const PoolFormerBlock& block, Type precision)
+    PoolFormerPlan(const PoolFormerBlock& block, const Planning& planning)
         : channels_(static_cast<int>(block.options.channels)),
           eps_(block.norm1->eps),
           scale_(channels(block.layer_scale_1 * block.norm1->weight)) {
         const auto maps = block.folded();
-        mlp_ = MlpPlan(maps.fc1, maps.fc2, precision);
+        mlp_ = MlpPlan(maps.fc1, maps.fc2, planning);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -95,8 +95,8 @@ class PoolFormerPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_poolformer(const Block& block, Type precision) {
-    return std::make_unique<PoolFormerPlan>(dynamic_cast<const PoolFormerBlock&>(block), precision);
+std::unique_ptr<BlockPlan> plan_poolformer(const Block& block, const Planning& planning) {
+    return std::make_unique<PoolFormerPlan>(dynamic_cast<const PoolFormerBlock&>(block), planning);
 }
 
 }  // namespace stl::inference

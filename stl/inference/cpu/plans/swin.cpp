@@ -35,7 +35,7 @@ torch::Tensor position_bias(const WindowAttention& attn) {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_swin(const Block& any, Type precision) {
+std::unique_ptr<BlockPlan> plan_swin(const Block& any, const Planning& planning) {
     const auto& block = dynamic_cast<const SwinBlock&>(any);
     return std::make_unique<TransformerPlan>(
         TransformerParts{.norm1 = block.norm1,
@@ -47,7 +47,7 @@ std::unique_ptr<BlockPlan> plan_swin(const Block& any, Type precision) {
                          .norm2 = block.norm2,
                          .fc1 = Map::of(block.mlp->fc1),
                          .fc2 = Map::of(block.mlp->fc2)},
-        precision);
+        planning);
 }
 
 }  // namespace stl::inference

@@ -16,14 +16,14 @@ DepthwisePlan with_input(const Conv2d& convolution) {
 /// x + conv2(dw5x5(conv1(BN(x)))), x + mlp(BN(x))
 class ConvBlockPlan : public BlockPlan {
   public:
-    ConvBlockPlan(const UniformerConvBlock& block, Type precision)
+    ConvBlockPlan(const UniformerConvBlock& block, const Planning& planning)
         : channels_(static_cast<int>(block.options.channels)),
           position_(with_input(block.pos_embed)),
           mix_(block.attn),
-          conv2_(Map::of(block.conv2), precision) {
+          conv2_(Map::of(block.conv2), planning) {
         const auto maps = block.folded();
-        conv1_ = PointwisePlan(maps.conv1, precision);
-        mlp_ = MlpPlan(maps.fc1, Map::of(block.mlp->fc2), precision);
+        conv1_ = PointwisePlan(maps.conv1, planning);
+        mlp_ = MlpPlan(maps.fc1, Map::of(block.mlp->fc2), planning);
     }
 
     void run(const Frame& frame, Pixels x) const override {
@@ -47,7 +47,7 @@ class ConvBlockPlan : public BlockPlan {
 /// x + gamma_1 * attention(LN(x)), x + gamma_2 * mlp(LN(x))
 class AttentionBlockPlan : public BlockPlan {
   public:
-    AttentionBlockPlan(const UniformerAttentionBlock& block, Type precision)
+    AttentionBlockPlan(const UniformerAttentionBlock& block, const Planning& planning)
         : position_(with_input(block.pos_embed)),
           rest_(TransformerParts{.norm1 = block.norm1,
                                  .qkv = Map::of(block.attn->qkv),
@@ -57,7 +57,7 @@ class AttentionBlockPlan : public BlockPlan {
                                  .norm2 = block.norm2,
                                  .fc1 = Map::of(block.mlp->fc1),
                                  .fc2 = Map::of(block.mlp->fc2).times(block.gamma_2)},
-                precision) {}
+                planning) {}
 
     void run(const Frame& frame, Pixels x) const override {
         position_.run(frame, x, x);
@@ -71,11 +71,11 @@ class AttentionBlockPlan : public BlockPlan {
 
 }  // namespace
 
-std::unique_ptr<BlockPlan> plan_uniformer(const Block& block, Type precision) {
+std::unique_ptr<BlockPlan> plan_uniformer(const Block& block, const Planning& planning) {
     if (const auto* attending = dynamic_cast<const UniformerAttentionBlock*>(&block)) {
-        return std::make_unique<AttentionBlockPlan>(*attending, precision);
+        return std::make_unique<AttentionBlockPlan>(*attending, planning);
     }
-    return std::make_unique<ConvBlockPlan>(dynamic_cast<const UniformerConvBlock&>(block), precision);
+    return std::make_unique<ConvBlockPlan>(dynamic_cast<const UniformerConvBlock&>(block), planning);
 }
 
 }  // namespace stl::inference

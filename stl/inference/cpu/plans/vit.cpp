@@ -6,7 +6,7 @@
 
 namespace stl::inference {
 
-std::unique_ptr<BlockPlan> plan_vit(const Block& any, Type precision) {
+std::unique_ptr<BlockPlan> plan_vit(const Block& any, const Planning& planning) {
     const auto& block = dynamic_cast<const VitBlock&>(any);
     return std::make_unique<TransformerPlan>(
         TransformerParts{.norm1 = block.norm1,
@@ -16,7 +16,7 @@ std::unique_ptr<BlockPlan> plan_vit(const Block& any, Type precision) {
                          .norm2 = block.norm2,
                          .fc1 = Map::of(block.mlp->fc1),
                          .fc2 = Map::of(block.mlp->fc2)},
-        precision);
+        planning);
 }
 
 }  // namespace stl::inference
