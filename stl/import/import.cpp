@@ -7,13 +7,13 @@
 
 #include "stl/core/clock.h"
 #include "stl/core/error.h"
+#include "stl/core/few_bits.h"
 #include "stl/core/memory.h"
 #include "stl/core/names.h"
 #include "stl/import/ahead.h"
 #include "stl/import/channel_statistics.h"
 #include "stl/import/clips.h"
 #include "stl/import/frame_stream.h"
-#include "stl/import/inspect.h"
 #include "stl/import/row_queue.h"
 #include "stl/import/sources.h"
 #include "stl/import/splits.h"
@@ -161,9 +161,9 @@ class Importer {
         const ImportOptions& o = options_;
         Json json{{"size", {format_.width, format_.height}},
                   {"channels", format_.channels},
-                  {"folder_fps", o.folder_fps},
                   {"scene_threshold", o.scene_threshold},
                   {"normalize", o.normalize}};
+        if (o.folder_fps) json["folder_fps"] = *o.folder_fps;
         if (o.start) json["start"] = *o.start;
         if (o.end) json["end"] = *o.end;
         if (o.stream >= 0) json["stream"] = o.stream;

@@ -28,8 +28,4 @@ SequenceStatistics measure(const SequenceReader& reader, std::int64_t rows, Repo
 /// Rows of each split; empty where the file marks none.
 std::array<std::int64_t, 3> count_splits(const SequenceReader& reader);
 
-/// What to say of values from `low` to `high` if they fill a small part of the range of 16 bits, as those of cameras with 10,
-/// 12 or 14 bits do: "values reach 4095 of 65535, as of a camera of 12 bits: ..."; else "".
-std::string few_bits(double low, double high, const std::optional<ValueRange>& range);
-
 }  // namespace stl

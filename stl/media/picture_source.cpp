@@ -22,6 +22,7 @@ struct PictureFilm {
     std::function<bool(std::size_t index)> after_gap;
     std::string_view noun;  ///< "picture"
     std::vector<std::string> remarks = {};
+    double fps = 0;  ///< as its file says; 0: it does not
 };
 
 /// Pictures are independent of each other: several are decoded at once, a few ahead.
@@ -29,12 +30,11 @@ class PictureSource : public FrameSource {
   public:
     PictureSource(const fs::path& path, const VideoOptions& options, PictureFilm film)
         : path_(path), options_(options), film_(std::move(film)) {
-        if (!(options.folder_fps > 0))
-            fail("{}: {} pictures per second is not a valid rate", path.string(), options.folder_fps);
+        fps_ = options.folder_fps.value_or(film_.fps > 0 ? film_.fps : options.assumed_fps);
+        if (!(fps_ > 0)) fail("{}: {} pictures per second is not a valid rate", path.string(), fps_);
         ahead_ = static_cast<std::size_t>(options.threads > 0 ? options.threads : available_cores());
         if (options.start) {
-            const double first =
-                *options.start * options.folder_fps;  // one more picture before it for the rate
+            const double first = *options.start * fps_;  // one more picture before it for the rate
             started_ = std::min(film_.count, static_cast<std::size_t>(std::max(0.0, first - 1)));
         }
         given_ = started_;
@@ -48,12 +48,12 @@ class PictureSource : public FrameSource {
             auto picture = std::move(pending_.front());
             pending_.pop_front();
             gap_ = gap_ || (given_ > started_ && film_.after_gap(given_));
-            const double time = static_cast<double>(given_++) / options_.folder_fps;
+            const double time = static_cast<double>(given_++) / fps_;
             try {
                 DecodedPicture got = picture.get();
                 gap_ = sizes_.changes(got.file_height, got.file_width) || gap_;
                 return SourceFrame{.time = time,
-                                   .duration = 1 / options_.folder_fps,
+                                   .duration = 1 / fps_,
                                    .after_gap = std::exchange(gap_, false),
                                    .height = got.picture.height(),
                                    .width = got.picture.width(),
@@ -77,11 +77,7 @@ class PictureSource : public FrameSource {
 
     VideoInfo info() const override {
         const auto count = static_cast<std::int64_t>(film_.count);
-        return {options_.height,
-                options_.width,
-                options_.folder_fps,
-                static_cast<double>(count) / options_.folder_fps,
-                count,
+        return {options_.height,           options_.width, fps_, static_cast<double>(count) / fps_, count,
                 counted(count, film_.noun)};
     }
 
@@ -128,6 +124,7 @@ class PictureSource : public FrameSource {
     fs::path path_;
     VideoOptions options_;
     PictureFilm film_;
+    double fps_ = 0;
     std::size_t ahead_ = 1, started_ = 0, given_ = 0;
     Damage damage_;
     FrameSizes sizes_;
@@ -160,7 +157,8 @@ std::unique_ptr<FrameSource> open_stack_source(const fs::path& path, const Video
         path, options,
         PictureFilm{pages->count(),
                     [pages](std::size_t i, const PictureForm& form) { return pages->decode(i, form); },
-                    [](std::size_t) { return false; }, "page", pages->remarks()});
+                    [pages](std::size_t i) { return pages->after_gap(i); }, "page", pages->remarks(),
+                    pages->fps()});
 }
 
 }  // namespace stl

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <limits>
 #include <optional>
 #include <set>
 
@@ -18,6 +20,31 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
     const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (code != std::errc() || end == text.data()) return std::nullopt;
     return value;
+}
+
+/// A positive number; 0 where the text is none.
+double positive_number(std::string_view text) {
+    double value = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return code == std::errc() && std::isfinite(value) && value > 0 ? value : 0;
+}
+
+/// How many seconds the unit of a time has; 0: not a unit of time. Those of the OME schema (UnitsTime) and of ImageJ.
+double seconds_of(std::string_view unit) {
+    struct Unit {
+        std::string_view name;
+        double seconds;
+    };
+    constexpr double minute = 60, hour = 3600, day = 86400;
+    constexpr Unit units[] = {
+        {"s", 1},       {"sec", 1},        {"second", 1},      {"seconds", 1},      {"ms", 1e-3},
+        {"msec", 1e-3}, {"\u00b5s", 1e-6}, {"\u03bcs", 1e-6},  {"us", 1e-6},        {"usec", 1e-6},
+        {"ns", 1e-9},   {"min", minute},   {"minute", minute}, {"minutes", minute}, {"h", hour},
+        {"hr", hour},   {"hour", hour},    {"hours", hour},    {"d", day},          {"day", day},
+        {"days", day},
+    };
+    const auto* found = std::ranges::find(units, unit, &Unit::name);
+    return found != std::end(units) ? found->seconds : 0;
 }
 
 /// The numbers of planes along depth, channel and time.
@@ -46,16 +73,38 @@ StackAxes empty_axes(const Sizes& sizes) {
     return axes;
 }
 
-void place(StackAxes& axes, const Plane& plane, std::int64_t page) {
+/// A plane's place in films and times.
+template <class Value>
+Value& at_plane(const StackAxes& axes, std::vector<std::vector<Value>>& values, const Plane& plane) {
     const bool depth = axes.slices_are_frames;
     const auto film = plane.c + axes.channels * (depth ? 0 : plane.z);
-    axes.films[static_cast<std::size_t>(film)][static_cast<std::size_t>(depth ? plane.z : plane.t)] = page;
+    return values[static_cast<std::size_t>(film)][static_cast<std::size_t>(depth ? plane.z : plane.t)];
+}
+
+void place(StackAxes& axes, const Plane& plane, std::int64_t page) {
+    at_plane(axes, axes.films, plane) = page;
 }
 
 StackAxes every_page_a_frame(std::int64_t pages) {
     StackAxes axes = empty_axes({1, 1, pages});
     for (std::int64_t i = 0; i < pages; ++i) place(axes, {0, 0, i}, i);
     return axes;
+}
+
+/// Seconds from frame to frame: lines "finterval=0.5", "tunit=min" (by default sec), or "fps=7" alone, at which ImageJ
+/// plays the stack.
+double imagej_interval(std::string_view text) {
+    const auto line = [&](std::string_view key) -> std::string_view {
+        const auto at = text.find(key);
+        if (at == std::string_view::npos) return {};
+        const auto rest = text.substr(at + key.size());
+        return rest.substr(0, rest.find_first_of("\r\n"));
+    };
+    const double interval = positive_number(line("\nfinterval="));
+    const auto unit = line("\ntunit=");
+    if (interval > 0) return interval * seconds_of(unit.empty() ? "s" : unit);
+    const double played = positive_number(line("\nfps="));
+    return played > 0 ? 1 / played : 0;
 }
 
 /// Lines "channels=2", "slices=5", "frames=10"; channels change fastest, frames slowest.
@@ -120,6 +169,35 @@ bool is_order(std::string_view order) {
     return sorted == "CTZ";
 }
 
+/// A time in seconds: an attribute, and another one with its unit, by default s. Absent: no such time.
+std::optional<double> time_of(pugi::xml_node element, const char* name, const char* unit_name) {
+    const std::string_view text = element.attribute(name).value();
+    double value = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const double unit = seconds_of(element.attribute(unit_name).as_string("s"));
+    if (code != std::errc() || !std::isfinite(value) || unit == 0) return std::nullopt;
+    return value * unit;
+}
+
+/// Source: OME schema, Pixels' TimeIncrement and Plane's DeltaT.
+void add_ome_times(StackAxes& axes, const Sizes& sizes, pugi::xml_node pixels) {
+    axes.interval = std::max(0.0, time_of(pixels, "TimeIncrement", "TimeIncrementUnit").value_or(0));
+    for (const auto& child : pixels.children()) {
+        if (local_name(child.name()) != "Plane") continue;
+        const auto time = time_of(child, "DeltaT", "DeltaTUnit");
+        const auto index = [&](const char* name) { return number(child, name).value_or(-1); };
+        const Plane plane{index("TheZ"), index("TheC"), index("TheT")};
+        const auto inside = [](std::int64_t i, std::int64_t count) { return i >= 0 && i < count; };
+        if (!time || !inside(plane.z, sizes.z) || !inside(plane.c, sizes.c) || !inside(plane.t, sizes.t))
+            continue;
+        if (axes.times.empty()) {
+            for (const auto& film : axes.films)
+                axes.times.emplace_back(film.size(), std::numeric_limits<double>::quiet_NaN());
+        }
+        at_plane(axes, axes.times, plane) = *time;
+    }
+}
+
 /// Source: OME-TIFF specification, "the TiffData element".
 std::optional<StackAxes> ome_axes(std::string_view xml, std::int64_t pages, std::string_view file_name) {
     // Of a text that is cut off or damaged, the tree is what comes before.
@@ -139,6 +217,7 @@ std::optional<StackAxes> ome_axes(std::string_view xml, std::int64_t pages, std:
 
     const OmePlanes planes(sizes, order.substr(2));
     StackAxes axes = empty_axes(sizes);
+    if (!axes.slices_are_frames) add_ome_times(axes, sizes, pixels);
     std::vector<pugi::xml_node> data;
     for (const auto& child : pixels.children()) {
         if (local_name(child.name()) == "TiffData") data.push_back(child);
@@ -174,12 +253,15 @@ std::optional<StackAxes> ome_axes(std::string_view xml, std::int64_t pages, std:
 
 StackAxes stack_axes(std::string_view description, std::int64_t pages, std::string_view file_name) {
     description = description.substr(0, description.find('\0'));
-    std::optional<StackAxes> described;
-    if (description.starts_with("ImageJ="))
-        described = imagej_axes(description, pages);
-    else
-        described = ome_axes(description, pages, file_name);
-    return described ? *described : every_page_a_frame(pages);
+    if (!description.starts_with("ImageJ=")) {
+        const auto described = ome_axes(description, pages, file_name);
+        return described ? *described : every_page_a_frame(pages);
+    }
+    const auto described = imagej_axes(description, pages);
+    auto axes = described ? *described : every_page_a_frame(pages);
+    // Of slices too: films that were never made hyperstacks have them in place of frames.
+    axes.interval = imagej_interval(description);
+    return axes;
 }
 
 }  // namespace stl

@@ -14,6 +14,9 @@ struct StackAxes {
     std::vector<std::vector<std::int64_t>> films;
     std::int64_t channels = 1, slices = 1;
     bool slices_are_frames = false;  ///< there is no axis of time, but one of depth
+    double interval = 0;             ///< seconds from frame to frame, as described for all; 0: not known
+    /// [film][frame]: when each was taken, in seconds; NaN: not known. Empty: no frame's time is.
+    std::vector<std::vector<double>> times;
 };
 
 /// `description`: the text of the first page. `pages`: how many there are. `file_name`: the name of this file, as sets of

@@ -21,6 +21,9 @@
 
 namespace stl {
 
+/// Frames per second of pictures whose rate nobody says.
+inline constexpr double usual_folder_fps = 25;
+
 struct VideoOptions {
     int height = 0, width = 0;  ///< 0: as the first frame is
     int channels = 3;           ///< 1 or 3
@@ -29,7 +32,9 @@ struct VideoOptions {
     /// 0: every frame as stored. Otherwise frames are repeated or left out so that there are so many a
     /// second.
     double fps = 0;
-    double folder_fps = 25;  ///< what a folder of pictures or a TIFF with pages is taken to have
+    /// What a folder of pictures or a TIFF with pages has; absent: what a TIFF says, else assumed_fps.
+    std::optional<double> folder_fps;
+    double assumed_fps = usual_folder_fps;
     /// Seconds from the beginning, where the first of a file's streams begins, as players count; the frame at `end` is
     /// not read.
     std::optional<double> start, end;

@@ -99,8 +99,8 @@ VideoOptions video_options(const SequenceShape& shape, const std::string& input,
     options.stream = source.stream;
     options.fit = source.fit;
     options.fps = source.fps.value_or(0);
-    options.folder_fps =
-        source.folder_fps.value_or(source.trained_fps > 0 ? source.trained_fps : options.folder_fps);
+    options.folder_fps = source.folder_fps;
+    if (source.trained_fps > 0) options.assumed_fps = source.trained_fps;
     options.external = source.reading.external;
     options.stop = source.stop;
     return options;

@@ -133,9 +133,9 @@ void warn_about_data(const Experiment& experiment, const Dataset& training, cons
                 "the network sees the values {} as 0 to 1 (dataset.mean and dataset.std change that)",
                 to_string(*range)));
     }
-    for (const auto& line : training.warnings()) reporter.warn(line);
+    const auto said = training.warnings();
+    for (const auto& line : said) reporter.warn(line);
     if (validation != nullptr) {
-        const auto said = training.warnings();
         for (const auto& line : validation->warnings()) {
             if (std::ranges::find(said, line) == said.end()) reporter.warn(line);
         }

@@ -299,6 +299,29 @@ TEST(FileDataset, WhatItsFileWarnsOfIsPassedOn) {
     EXPECT_TRUE(made(R"(, "layout": "NTHW")")->warnings().empty());
 }
 
+TEST(FileDataset, FewBitsOfSixteenAreReported) {
+    const test::TemporaryFolder folder;
+    const auto path = (folder / "a.npy").string();
+    const auto warnings = [&](std::uint16_t largest, Split split) {
+        std::string text("\x93NUMPY\x01\x00\x76\x00", 10);
+        text += "{'descr': '<u2', 'fortran_order': False, 'shape': (20, 2, 1, 2, 2)}";
+        text.resize(127, ' ');
+        text += '\n';
+        std::vector<std::uint16_t> values(20 * 8, 7);
+        values.back() = largest;
+        text.append(reinterpret_cast<const char*>(values.data()), 2 * values.size());
+        write_text(path, text);
+        return make_dataset(
+                   options(fmt::format(
+                       R"({{"name": "file", "path": "{}", "input_frames": 1, "output_frames": 1}})", path)),
+                   split, 1)
+            ->warnings();
+    };
+    EXPECT_THAT(warnings(7, Split::train), testing::ElementsAre(testing::AllOf(
+                                               testing::StartsWith(path), HasSubstr("a camera of 3 bits"))));
+    EXPECT_THAT(warnings(7, Split::test), testing::IsEmpty()) << "once is enough";
+}
+
 TEST(FileDataset, WhatCannotServeIsRefused) {
     const test::TemporaryFolder folder;
     const auto message = [&](const std::string& json, Split split) {

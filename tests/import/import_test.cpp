@@ -9,6 +9,7 @@
 #include <set>
 
 #include "stl/core/error.h"
+#include "stl/core/few_bits.h"
 #include "stl/data/normalization.h"
 #include "stl/formats/sequences.h"
 #include "stl/import/clips.h"
@@ -465,7 +466,8 @@ TEST_F(ImportArrays, ValuesWithoutARangeAreTold) {
 TEST(FewBits, AreToldOfSixteenAlone) {
     const ValueRange sixteen{0, 65535};
     EXPECT_EQ(few_bits(12, 4000, sixteen),
-              "values reach 4000 of 65535, as of a camera of 12 bits: everything is nearly black; --range "
+              "values reach 4000 of 65535, as of a camera of 12 bits: everything is nearly black; stl import "
+              "--range "
               "0,4095 makes "
               "4095 white");
     EXPECT_THAT(few_bits(0, 16383, sixteen), HasSubstr("14 bits"));

@@ -73,11 +73,14 @@ class TiffTest : public ::testing::Test {
         options.stream = stream;
         VideoReader reader(file(name), options);
         std::vector<float> out;
+        gaps_.clear();
         while (const auto frame = reader.next()) {
             white_ = frame->white;
+            gaps_.push_back(frame->after_gap);
             for (const auto i : pixels)
                 out.push_back(frame->deep.empty() ? frame->image.pixels[i] : frame->deep.pixels[i]);
         }
+        fps_ = reader.info().fps;
         told_ = reader.damage().any() ? to_string(reader.damage(), name) : "";
         return out;
     }
@@ -85,6 +88,8 @@ class TiffTest : public ::testing::Test {
     test::TemporaryFolder folder_;
     std::string told_;
     int white_ = 0;
+    double fps_ = 0;
+    std::vector<bool> gaps_;
 };
 
 TEST_F(TiffTest, NumbersOfEveryKindAreReadAsStored) {
@@ -169,6 +174,53 @@ TEST_F(TiffTest, ChannelsAndSlicesAreFilmsOfTheirOwn) {
     write<std::uint8_t>("ome.tif", 12, {.description = ome}, [](int p, int) { return p; });
     EXPECT_THAT(read("ome.tif", -1, {0}), ElementsAre(0, 3));
     EXPECT_THAT(read("ome.tif", 3, {0}), ElementsAre(7, 10)) << "the second channel of the second slice";
+}
+
+TEST_F(TiffTest, TheRateIsWhatItSaysOfItsTimes) {
+    const auto rate_of = [&](const std::string& description) {
+        write<std::uint8_t>("a.tif", 4, {.description = description}, [](int p, int) { return p; });
+        EXPECT_THAT(read("a.tif", -1, {0}), ElementsAre(0, 1, 2, 3));
+        return fps_;
+    };
+    const std::string imagej = "ImageJ=1.54f\nimages=4\n";
+    EXPECT_DOUBLE_EQ(rate_of(imagej + "frames=4\n"), usual_folder_fps);
+    EXPECT_DOUBLE_EQ(rate_of(imagej + "frames=4\nfinterval=0.5\nfps=7.0\n"), 2);
+    EXPECT_DOUBLE_EQ(rate_of(imagej + "frames=4\nfinterval=2.0\ntunit=min\n"), 1.0 / 120);
+    EXPECT_DOUBLE_EQ(rate_of(imagej + "frames=4\nfinterval=40\ntunit=ms\r\n"), 25);
+    EXPECT_DOUBLE_EQ(rate_of(imagej + "frames=4\nfinterval=2.0\ntunit=furlong\n"), usual_folder_fps);
+    EXPECT_DOUBLE_EQ(rate_of(imagej + "frames=4\nfinterval=-1\nfps=7\n"), 7);
+    EXPECT_DOUBLE_EQ(rate_of(imagej + "slices=4\nfinterval=0.25\n"), 4) << "a film that is no hyperstack";
+
+    const auto ome = [](const std::string& attributes, const std::string& planes, const char* sizes) {
+        return "<OME><Image><Pixels DimensionOrder=\"XYCZT\" " + std::string(sizes) + " " + attributes +
+               "><TiffData/>" + planes + "</Pixels></Image></OME>";
+    };
+    const auto* time = "SizeT=\"4\"";
+    EXPECT_DOUBLE_EQ(rate_of(ome("", "", time)), usual_folder_fps);
+    EXPECT_DOUBLE_EQ(rate_of(ome("TimeIncrement=\"0.2\"", "", time)), 5);
+    EXPECT_DOUBLE_EQ(rate_of(ome("TimeIncrement=\"20\" TimeIncrementUnit=\"\u00b5s\"", "", time)), 50000);
+    EXPECT_DOUBLE_EQ(rate_of(ome("TimeIncrement=\"0\"", "", time)), usual_folder_fps);
+    EXPECT_DOUBLE_EQ(rate_of(ome("TimeIncrement=\"0.2\"", "", "SizeZ=\"4\"")), usual_folder_fps)
+        << "a stack in depth";
+    const auto planes = [](const std::vector<double>& times, const std::string& unit) {
+        std::string text;
+        for (std::size_t i = 0; i < times.size(); ++i)
+            text +=
+                fmt::format("<Plane TheZ=\"0\" TheC=\"0\" TheT=\"{}\" DeltaT=\"{}\"{}/>", i, times[i], unit);
+        return text;
+    };
+    EXPECT_DOUBLE_EQ(rate_of(ome("TimeIncrement=\"9\"", planes({1, 1.5, 2, 2.5}, ""), time)), 2);
+    EXPECT_EQ(told_, "");
+    EXPECT_DOUBLE_EQ(rate_of(ome("", planes({0, 1, 2, 4}, " DeltaTUnit=\"min\""), time)), 1.0 / 60);
+    EXPECT_THAT(told_, HasSubstr("uneven in time (60 to 120 s from frame to frame)"));
+    EXPECT_THAT(gaps_, ElementsAre(false, false, false, false));
+    EXPECT_DOUBLE_EQ(rate_of(ome("", planes({0, 1, 12, 13}, ""), time)), 1);
+    EXPECT_THAT(gaps_, ElementsAre(false, false, true, false));
+    EXPECT_DOUBLE_EQ(rate_of(ome("", "<Plane TheT=\"7\" DeltaT=\"3\"/>", time)), usual_folder_fps);
+    // Whoever knows better says so.
+    VideoOptions options;
+    options.folder_fps = 12;
+    EXPECT_DOUBLE_EQ(VideoReader(file("a.tif"), options).info().fps, 12);
 }
 
 TEST_F(TiffTest, ImageJsLargeStacksHaveOneDirectory) {

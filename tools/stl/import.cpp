@@ -149,9 +149,9 @@ void add_import(CLI::App& app, Console& console) {
     c->add_option("--fps", o.fps, "frames per second to read (default: every frame as stored)")
         ->check(positive);
     c->add_option("--folder-fps", o.folder_fps,
-                  "frames per second assumed for folders of pictures and multi-page TIFFs")
-        ->check(positive)
-        ->capture_default_str();
+                  "frames per second of folders of pictures and multi-page TIFFs (default: what a TIFF says, "
+                  "else 25)")
+        ->check(positive);
     c->add_option("--start", o.start, "seconds to skip at the beginning of each source (default: 0)")
         ->check(not_negative);
     c->add_option("--end", o.end, "second of each source to stop at (default: its end)")->check(positive);

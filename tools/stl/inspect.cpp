@@ -3,6 +3,7 @@
 #include "stl/import/inspect.h"
 
 #include "stl/core/error.h"
+#include "stl/core/few_bits.h"
 #include "stl/core/names.h"
 #include "stl/data/normalization.h"
 #include "stl/formats/sequence_formats.h"

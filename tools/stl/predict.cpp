@@ -257,7 +257,8 @@ void add_predict(CLI::App& app, Console& console) {
     command
         ->add_option(
             "--folder-fps", a.folder_fps,
-            "frames per second that a folder of pictures has (default: those of the training data, or 25)")
+            "frames per second that a folder of pictures or a multi-page TIFF has (default: what the TIFF "
+            "says, else those of the training data, or 25)")
         ->check(positive);
     command->add_option("--fit", a.fit, "how to fit frames whose aspect ratio differs: stretch, crop or pad")
         ->check(CLI::IsMember({"stretch", "crop", "pad"}))

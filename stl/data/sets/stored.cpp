@@ -1,9 +1,11 @@
 #include "stl/data/sets/stored.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "stl/core/digest.h"
 #include "stl/core/error.h"
+#include "stl/core/few_bits.h"
 #include "stl/core/locate.h"
 #include "stl/core/names.h"
 #include "stl/data/registry.h"
@@ -70,7 +72,9 @@ class StoredDataset : public Dataset {
     std::vector<std::string> warnings() const override {
         auto lines = reader_->info().warnings;
         const auto& slow = reader_->info().slow_at_random;
-        if (split_ == Split::train && !slow.empty()) lines.push_back(slow);
+        if (split_ != Split::train) return lines;
+        if (!slow.empty()) lines.push_back(slow);
+        if (const auto bits = bits_used(); !bits.empty()) lines.push_back(fmt::format("{}: {}", path_, bits));
         return lines;
     }
     std::optional<ValueRange> range() const override { return reader_->info().range; }
@@ -82,6 +86,24 @@ class StoredDataset : public Dataset {
     }
 
   private:
+    /// few_bits() of an even sample of the rows; only of 16-bit numbers is anything read.
+    std::string bits_used() const {
+        constexpr double sixteen_bits = 65535;
+        constexpr std::int64_t rows_read = 16;
+        const auto& info = reader_->info();
+        if (!info.range || info.range->high != sixteen_bits) return "";
+        std::vector<float> values(static_cast<std::size_t>(info.shape.elements()));
+        float low = std::numeric_limits<float>::infinity(), high = -low;
+        for (std::int64_t i = 0; i < std::min(rows_read, size()); ++i) {
+            reader_->read(rows_[static_cast<std::size_t>(i * size() / std::min(rows_read, size()))], 1,
+                          values);
+            const auto [least, most] = std::ranges::minmax(values);
+            low = std::min(low, least);
+            high = std::max(high, most);
+        }
+        return few_bits(low, high, info.range);
+    }
+
     std::string path_;
     Split split_;
     std::unique_ptr<SequenceReader> reader_;
