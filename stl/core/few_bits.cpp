@@ -13,7 +13,8 @@ std::string few_bits(double low, double high, const std::optional<ValueRange>& r
     const int bits = std::max(1, static_cast<int>(std::ceil(std::log2(high + 1))));
     const int white = (1 << bits) - 1;
     return fmt::format(
-        "values reach {:g} of 65535, as of a camera of {} bits: everything is nearly black; stl import --range 0,{} "
+        "values reach {:g} of 65535, as of a camera of {} bits: everything is nearly black; stl import "
+        "--range 0,{} "
         "makes {} white",
         high, bits, white, white);
 }

@@ -14,6 +14,8 @@
 namespace stl::hdf5 {
 namespace {
 
+constexpr auto settings_name = "settings";
+
 /// Settings are a help and no more: damaged ones are left out.
 Json json_or_null(const std::string& text) {
     try {
@@ -193,7 +195,7 @@ void read_description(hid_t dataset, hid_t file, const Packing& packing, Sequenc
         return value.is_null() ? read_attribute(file, name) : value;
     };
     if (const auto fps = attribute("fps"); fps.is_number()) info.fps = fps.get<double>();
-    if (const auto settings = attribute("settings"); settings.is_string()) {
+    if (const auto settings = attribute(settings_name); settings.is_string()) {
         auto object = json_or_null(settings.get<std::string>());
         if (object.is_object()) info.attributes = std::move(object);
     }
@@ -226,7 +228,31 @@ Packing read_packing(hid_t dataset, const std::string& where) {
     return packing;
 }
 
-void write_description(hid_t dataset, const WriteOptions& options, const std::string& where) {
+std::string beside(const std::string& dataset, const std::string& name) {
+    const auto slash = dataset.rfind('/');
+    return (slash == std::string::npos ? "" : dataset.substr(0, slash + 1)) + name;
+}
+
+void read_long_settings(InputFile& file, const std::string& name, SequenceInfo& info) {
+    const auto own = beside(name, settings_name);
+    if (own == name || !file.has(own)) return;
+    const auto dataset = file.dataset(own);
+    const auto shape = dataset_shape(dataset.get());
+    const auto where = file.where(own);
+    // Others may have datasets of this name that are something else.
+    if (shape.size() != 1 || shape[0] < 1 ||
+        H5Tget_class(Handle(H5Dget_type(dataset.get()), H5Tclose).get()) != H5T_INTEGER)
+        return;
+    if (static_cast<std::uint64_t>(shape[0]) > most_json_bytes) return;
+    std::string text(static_cast<std::size_t>(shape[0]), '\0');
+    if (H5Dread(dataset.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, text.data()) < 0)
+        fail("{}: cannot be read ({})", where, reason());
+    auto settings = json_or_null(text);
+    if (settings.is_object()) info.attributes.update(settings);
+}
+
+void write_description(hid_t dataset, hid_t file, const std::string& name, const WriteOptions& options,
+                       const std::string& where) {
     if (options.fps > 0) write_attribute(dataset, "fps", options.fps, where);
     auto settings = options.attributes;
     if (settings.contains("source")) {
@@ -236,7 +262,12 @@ void write_description(hid_t dataset, const WriteOptions& options, const std::st
     for (const char* name : {"mean", "std", "range"}) {
         if (settings.contains(name)) write_attribute(dataset, name, settings[name], where);
     }
-    if (!settings.empty()) write_attribute(dataset, "settings", settings, where);
+    if (settings.empty()) return;
+    constexpr std::size_t attribute_limit = 60000;  // 64 KiB, with what HDF5 adds
+    const auto text = to_line(settings);
+    if (text.size() <= attribute_limit) return write_attribute(dataset, settings_name, settings, where);
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(text.data());
+    write_marks(file, beside(name, settings_name), {bytes, text.size()}, where);
 }
 
 std::vector<std::uint8_t> read_marks(InputFile& file, const std::string& name, std::int64_t count) {

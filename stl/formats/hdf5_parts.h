@@ -85,8 +85,15 @@ class RowWriter {
 void read_description(hid_t dataset, hid_t file, const Packing& packing, SequenceInfo& info);
 /// Of the dataset's own attributes. Error: one is not a number, or not one that can scale.
 Packing read_packing(hid_t dataset, const std::string& where);
-/// What read_description() reads, of WriteOptions, onto the dataset.
-void write_description(hid_t dataset, const WriteOptions& options, const std::string& where);
+/// What read_description() reads, of WriteOptions, onto the dataset `name` of `file`. Settings that are too long for an
+/// attribute become the dataset `settings` beside it, uint8 [bytes].
+void write_description(hid_t dataset, hid_t file, const std::string& name, const WriteOptions& options,
+                       const std::string& where);
+/// The dataset `settings` beside the dataset `name`, if there is one, into info.
+void read_long_settings(InputFile& file, const std::string& name, SequenceInfo& info);
+
+/// The name of a dataset that stands in the same group as another one.
+std::string beside(const std::string& dataset, const std::string& name);
 
 /// A dataset uint8 [count] of marks (Split). Error: another shape or type, marks that are none.
 std::vector<std::uint8_t> read_marks(InputFile& file, const std::string& name, std::int64_t count);

@@ -15,11 +15,13 @@ using hdf5::Handle;
 
 constexpr auto default_name = "sequences";
 
-/// "sequences", or the only dataset besides `split`.
+/// "sequences", or the only dataset besides `split` and `settings`.
 std::string choose_dataset(const hdf5::InputFile& file) {
     if (file.has(default_name)) return default_name;
     auto names = hdf5::dataset_names(file.get());
-    std::erase(names, "split");
+    std::erase_if(names, [](const std::string& name) {
+        return name == hdf5::beside(name, "split") || name == hdf5::beside(name, "settings");
+    });
     if (names.size() == 1) return names.front();
     return default_name;
 }
@@ -45,6 +47,7 @@ class Hdf5Reader : public SequenceReader {
                  .attributes = Json::object()};
         info_.range = range_of_type(info_.dtype, array_.divide);
         hdf5::read_description(dataset_.get(), file_.get(), packing_, info_);
+        hdf5::read_long_settings(file_, name_, info_);
         read_split(options.dataset);
         info_.warnings = file_.warnings();
         if (!array_.guess.empty()) info_.warnings.push_back(array_.guess);
@@ -103,8 +106,7 @@ class Hdf5Reader : public SequenceReader {
     /// `split` stands beside the dataset. It need not fit a dataset that was named, e.g. predictions for a
     /// few rows.
     void read_split(const std::string& named) {
-        const auto slash = name_.rfind('/');
-        const auto split_name = (slash == std::string::npos ? "" : name_.substr(0, slash + 1)) + "split";
+        const auto split_name = hdf5::beside(name_, "split");
         if (name_ == split_name || !file_.has(split_name)) return;
         const auto marks = file_.dataset(split_name);
         const bool fits = hdf5::dataset_shape(marks.get()) == Shape{info_.count};

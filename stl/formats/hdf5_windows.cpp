@@ -49,6 +49,7 @@ class WindowReader : public SequenceReader {
         info_.attributes = Json::object();
         info_.range = range_of_type(info_.dtype, info_.dtype == DType::u8);
         hdf5::read_description(dataset.get(), file.get(), {}, info_);
+        hdf5::read_long_settings(file, frames_dataset, info_);
         if (file.has(split_dataset)) split_ = hdf5::read_marks(file, split_dataset, info_.count);
         info_.warnings = file.warnings();
     }
@@ -141,7 +142,7 @@ class WindowWriter::File {
                                     .compression = options.compression},
             name_);
         const hdf5::Lock lock;
-        hdf5::write_description(rows_->dataset(), options, name_);
+        hdf5::write_description(rows_->dataset(), rows_->file(), frames_dataset, options, name_);
     }
 
     void append(const void* values, std::size_t bytes, DType type) {

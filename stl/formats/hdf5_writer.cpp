@@ -55,7 +55,7 @@ class Hdf5Writer : public SequenceWriter {
         }
         {
             const hdf5::Lock lock;
-            hdf5::write_description(rows_->dataset(), options_, name_);
+            hdf5::write_description(rows_->dataset(), rows_->file(), dataset_name_, options_, name_);
             write_splits();
             rows_->close();
         }
@@ -95,9 +95,7 @@ class Hdf5Writer : public SequenceWriter {
         if (std::ssize(splits_) != rows_->rows()) {
             fail("{}: {} splits for {} sequences", name_, splits_.size(), rows_->rows());
         }
-        const auto slash = dataset_name_.rfind('/');
-        const auto where = (slash == std::string::npos ? "" : dataset_name_.substr(0, slash + 1)) + "split";
-        hdf5::write_marks(rows_->file(), where, splits_, name_);
+        hdf5::write_marks(rows_->file(), hdf5::beside(dataset_name_, "split"), splits_, name_);
     }
 
     AtomicFile output_;

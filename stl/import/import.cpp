@@ -145,14 +145,12 @@ class Importer {
                       {"stride", stride()},
                       {"split_scenes", options_.split_scenes}};
         if (options_.fps > 0) settings["fps"] = options_.fps;
-        constexpr std::size_t most_listed = 200;  // an attribute holds 64 KiB
         for (const std::size_t i : used) {
-            if (settings["sources"].size() == most_listed) break;
             settings["sources"].push_back(fs::path(sources_[i].name()).filename().string());
         }
         settings["options"] = options_json();
         if (report_.split) settings["split"] = splits_.to_json();
-        add_parts(settings);
+        settings["parts"] = parts_json();
         return settings;
     }
 
@@ -173,13 +171,10 @@ class Importer {
         return json;
     }
 
-    /// Which source went where: "parts": [{"source": whole path, "split": "train", "sequences": 12}], as far as an attribute
-    /// holds it, and "parts_not_listed": how many entries it does not.
-    void add_parts(Json& settings) const {
+    /// Which source went where: "parts": [{"source": whole path, "split": "train", "sequences": 12}].
+    Json parts_json() const {
         static constexpr std::array names{"train", "validation", "test"};
-        constexpr std::size_t most_bytes = 40000;
         Json list = Json::array();
-        std::size_t bytes = 0, not_listed = 0;
         for (const auto& part : parts_) {
             Json entry{{"source", DataFile(fs::absolute(sources_[part.source].file.path).lexically_normal(),
                                            sources_[part.source].file.dataset)
@@ -187,20 +182,14 @@ class Importer {
                        {"sequences", part.sequences}};
             if (report_.split) entry["split"] = names[static_cast<std::size_t>(part.split)];
             // Gaps and cuts part a source further.
-            if (not_listed == 0 && !list.empty() && list.back()["source"] == entry["source"] &&
+            if (!list.empty() && list.back()["source"] == entry["source"] &&
                 list.back().value("split", "") == entry.value("split", "")) {
                 list.back()["sequences"] = list.back()["sequences"].get<std::int64_t>() + part.sequences;
-                continue;
-            }
-            bytes += entry["source"].get_ref<const std::string&>().size() + 60;
-            if (bytes > most_bytes) {
-                ++not_listed;
             } else {
                 list.push_back(std::move(entry));
             }
         }
-        settings["parts"] = std::move(list);
-        if (not_listed > 0) settings["parts_not_listed"] = not_listed;
+        return list;
     }
 
     std::int64_t stride() const { return options_.stride > 0 ? options_.stride : options_.length; }

@@ -6,10 +6,12 @@
 
 #include "stl/archive/zip.h"
 #include "stl/core/file_kind.h"
+#include "stl/formats/hdf5_parts.h"
 #include "stl/formats/npy_file.h"
 #include "stl/formats/sequence_formats.h"
 #include "tests/support/bytes.h"
 #include "tests/support/files.h"
+#include "tests/support/hdf5.h"
 
 namespace stl {
 namespace {
@@ -211,6 +213,49 @@ TEST(Sequences, AttributesAreRead) {
     EXPECT_EQ(info.attributes.at("source"), "made for tests");
     EXPECT_EQ(info.attributes.at("seed"), 7);
     EXPECT_EQ(info.attributes.at("size"), Json::parse("[5, 6]"));
+}
+
+/// More than an attribute of HDF5 holds.
+Json long_settings() {
+    Json parts = Json::array();
+    for (int i = 0; i < 3000; ++i)
+        parts.push_back({{"source", fmt::format("/a/long/path/to/clip {:04}.mp4", i)}, {"sequences", i}});
+    return {{"source", "3000 sources"}, {"made_by", "stl import"}, {"parts", parts}};
+}
+
+TEST(Sequences, LongSettingsAreKept) {
+    const test::TemporaryFolder folder;
+    for (const std::string dataset : {"", "predictions/next"}) {
+        const auto path = (folder / "a.h5").string();
+        const auto name = dataset.empty() ? path : path + ":" + dataset;
+        const auto writer =
+            create_sequences(name, 2, {1, 1, 2, 2}, {.attributes = long_settings(), .force = true});
+        writer->append(std::vector<std::uint8_t>(8, 1));
+        writer->finish();
+        const auto reader = open_sequences(name);
+        EXPECT_EQ(reader->info().attributes, long_settings()) << name;
+        EXPECT_EQ(reader->info().count, 2);
+        EXPECT_EQ(open_sequences(path)->info().count, 2) << "the only one there is";
+    }
+}
+
+TEST(Sequences, ADatasetNamedSettingsMayBeSomethingElse) {
+    const test::TemporaryFolder folder;
+    for (const auto* text : {"no JSON", "[1, 2]", "7"}) {
+        const auto path = (folder / "a.h5").string();
+        const auto writer =
+            create_sequences(path, 2, {1, 1, 2, 2}, {.attributes = {{"seed", 7}}, .force = true});
+        writer->append(std::vector<std::uint8_t>(8, 1));
+        writer->finish();
+        {
+            const hdf5::Lock lock;
+            const hdf5::Handle file(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT), H5Fclose);
+            const std::string_view bytes(text);
+            hdf5::write_marks(file.get(), "settings",
+                              {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, path);
+        }
+        EXPECT_EQ(open_sequences(path)->info().attributes, Json({{"seed", 7}})) << text;
+    }
 }
 
 TEST(Sequences, ThreadsReadTogether) {

@@ -64,6 +64,17 @@ TEST_P(Windows, ComeBackAsSequences) {
 
 INSTANTIATE_TEST_SUITE_P(Compression, Windows, testing::Values(0, 4));
 
+TEST(WindowWriter, LongSettingsAreKept) {
+    const test::TemporaryFolder folder;
+    const Json settings{{"parts", std::vector<std::string>(3000, "a source with a rather long name")}};
+    const auto path = (folder / "a.h5").string();
+    WindowWriter writer(path, {3, 2, 2, 3}, {.dtype = DType::f32, .attributes = settings});
+    writer.add_window(0, Split::train);
+    write_frames(writer, 3);
+    writer.finish();
+    EXPECT_EQ(open_sequences(path)->info().attributes, settings);
+}
+
 TEST(WindowWriter, BytesAreDividedBy255) {
     const test::TemporaryFolder folder;
     WindowWriter writer(folder / "a.h5", {2, 1, 1, 1}, {});

@@ -62,6 +62,18 @@ void write_sheet(const InspectArguments& a, const SequenceReader& reader, const 
     write_png(a.sheet, draw_strips(strips, {dark_theme, 0, title}), a.force);
 }
 
+/// Without all but the first entries of long lists.
+Json shortened(Json attributes) {
+    constexpr std::size_t most_listed = 5;
+    for (auto& value : attributes) {
+        if (!value.is_array() || value.size() <= most_listed) continue;
+        const auto more = value.size() - most_listed;
+        value.erase(value.begin() + most_listed, value.end());
+        value.push_back(fmt::format("... and {} more (--json lists all)", more));
+    }
+    return attributes;
+}
+
 void inspect_sequences(const InspectArguments& a, Console& console) {
     const auto reader = open_sequences(a.file, a.reading);
     const SequenceInfo& info = reader->info();
@@ -100,7 +112,7 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
     else if (!info.range && (s.minimum < -0.5 || s.maximum > 1.5))
         console.print(
             "range: not known, so no SSIM or PSNR (stl import --range says what stands for black and white)");
-    if (!bits.empty()) console.print(bits + " (stl import with that option)");
+    if (!bits.empty()) console.print(bits);
     console.print(
         fmt::format("motion: mean absolute change {:.4g} from frame to frame; {:.1f} % of the frames equal "
                     "the one before",
@@ -113,7 +125,7 @@ void inspect_sequences(const InspectArguments& a, Console& console) {
         console.print(fmt::format("the network sees: (value - {:.4g}) / {:.4g}", fmt::join(n.mean, ", "),
                                   fmt::join(n.deviation, ", ")));
     }
-    if (!info.attributes.empty()) console.print("made from: " + info.attributes.dump());
+    if (!info.attributes.empty()) console.print("made from: " + to_line(shortened(info.attributes)));
 }
 
 void inspect_video(const InspectArguments& a, Console& console) {
