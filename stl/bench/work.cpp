@@ -124,7 +124,8 @@ BenchCase make_train(const BenchOptions& options, Path path) {
     training->step =
         path == Path::fast && options.group == nullptr
             ? make_train_step(training->model, *training->optimizer, settings, training->reporter)
-            : make_plain_step(training->model, *training->optimizer, settings, training->average.get());
+            : make_plain_step(training->model, *training->optimizer, settings, /*weights=*/nullptr,
+                              training->average.get());
     const auto tensor = torch::TensorOptions(options.device);
     auto target = input_sizes(options);
     target[1] = options.model.predicted_frames();

@@ -14,6 +14,7 @@ struct AdamTensor {
     const float* grad = nullptr;
     float* exp_avg = nullptr;
     float* exp_avg_sq = nullptr;
+    float* average = nullptr;     ///< of the parameter over the steps; null: none
     const float* step = nullptr;  ///< steps made, this one included
     Index size = 0;
 };
@@ -23,12 +24,13 @@ struct AdamTask {
     int count = 0;
     const float* settings = nullptr;  ///< [2]: learning rate, beta1
     double beta2 = 0.999, eps = 1e-8, weight_decay = 0;
+    double average_decay = 0;  ///< average = average_decay * average + (1 - average_decay) * parameter
     bool decoupled = false;
 };
 
 /// What a step multiplies with, the same for every element of a tensor.
 struct AdamFactors {
-    float decay, l2, keep1, add1, keep2, add2, size, root, eps;
+    float decay, l2, keep1, add1, keep2, add2, size, root, eps, average;
 };
 
 STL_BOTH AdamFactors adam_factors(const AdamTask& t, float step) {
@@ -45,6 +47,7 @@ STL_BOTH AdamFactors adam_factors(const AdamTask& t, float step) {
     f.size = static_cast<float>(lr / correction1);
     f.root = static_cast<float>(1 / sqrt(correction2));
     f.eps = static_cast<float>(t.eps);
+    f.average = static_cast<float>(1 - t.average_decay);
     return f;
 }
 
@@ -54,7 +57,8 @@ inline constexpr int adam_pack = 4;
 STL_BOTH bool adam_takes_packs(const AdamTensor& t) {
     const auto bits = reinterpret_cast<std::uintptr_t>(t.parameter) |
                       reinterpret_cast<std::uintptr_t>(t.grad) | reinterpret_cast<std::uintptr_t>(t.exp_avg) |
-                      reinterpret_cast<std::uintptr_t>(t.exp_avg_sq);
+                      reinterpret_cast<std::uintptr_t>(t.exp_avg_sq) |
+                      reinterpret_cast<std::uintptr_t>(t.average);
     return bits % (adam_pack * sizeof(float)) == 0;
 }
 
@@ -76,6 +80,10 @@ STL_BOTH void adam_elements(const AdamTensor& t, const AdamFactors& f, Index fir
     store<float, V>(p, t.parameter + first);
     store<float, V>(m, t.exp_avg + first);
     store<float, V>(v, t.exp_avg_sq + first);
+    if (t.average == nullptr) return;
+    load<float, V>(t.average + first, m);
+    STL_UNROLL for (int i = 0; i < V; ++i) m[i] += f.average * (p[i] - m[i]);
+    store<float, V>(m, t.average + first);
 }
 
 }  // namespace stl::gpu

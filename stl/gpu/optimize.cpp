@@ -44,8 +44,13 @@ void adam(const AdamTensors& t, const AdamNumbers& numbers, const torch::Tensor&
     std::vector<AdamTensor> tensors;
     for (std::size_t i = 0; i < gradients.size(); ++i) {
         const auto& p = t.parameters[i];
-        tensors.push_back({data_of(p, p), data_of(gradients[i], p), data_of(t.exp_avgs[i], p),
-                           data_of(t.exp_avg_sqs[i], p), t.steps[i].const_data_ptr<float>(), p.numel()});
+        tensors.push_back({.parameter = data_of(p, p),
+                           .grad = data_of(gradients[i], p),
+                           .exp_avg = data_of(t.exp_avgs[i], p),
+                           .exp_avg_sq = data_of(t.exp_avg_sqs[i], p),
+                           .average = t.averages.empty() ? nullptr : data_of(t.averages[i], p),
+                           .step = t.steps[i].const_data_ptr<float>(),
+                           .size = p.numel()});
     }
     if (tensors.empty()) return;
     AdamTask task;
@@ -56,6 +61,7 @@ void adam(const AdamTensors& t, const AdamNumbers& numbers, const torch::Tensor&
     task.eps = numbers.eps;
     task.weight_decay = numbers.weight_decay;
     task.decoupled = numbers.decoupled;
+    task.average_decay = numbers.average_decay;
     kernels.adam(task, kernels.current_stream());
 }
 

@@ -15,10 +15,12 @@ struct AdamTensors {
     const std::vector<torch::Tensor>& exp_avgs;     ///< in their parameter's memory order
     const std::vector<torch::Tensor>& exp_avg_sqs;  ///< of the same shapes
     const std::vector<torch::Tensor>& steps;        ///< scalars, this step counted
+    const std::vector<torch::Tensor>& averages;     ///< of the parameters, as exp_avgs; empty: none are kept
 };
 struct AdamNumbers {
     double beta2, eps, weight_decay;
-    bool decoupled;  ///< AdamW
+    bool decoupled;            ///< AdamW
+    double average_decay = 0;  ///< of the averages, after the step (stl/train/weight_average.h)
 };
 
 /// settings: [2] float32 on the parameters' device: learning rate, beta1. Error: a tensor of another type or

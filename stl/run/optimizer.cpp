@@ -22,8 +22,8 @@ void adamw(OptimizerTensors& t, const OptimizerOptions& o, double lr, double bet
 void adam_on_device(OptimizerTensors& t, const OptimizerOptions& o, const torch::Tensor& settings,
                     const gpu::KernelTable& kernels, bool decoupled) {
     torch::_foreach_add_(t.steps, 1);
-    gpu::adam({t.parameters, t.gradients, t.exp_avgs, t.exp_avg_sqs, t.steps},
-              {o.betas[1], o.eps, o.weight_decay, decoupled}, settings, kernels);
+    gpu::adam({t.parameters, t.gradients, t.exp_avgs, t.exp_avg_sqs, t.steps, t.averages},
+              {o.betas[1], o.eps, o.weight_decay, decoupled, t.average_decay}, settings, kernels);
 }
 
 void adam_on_device(OptimizerTensors& t, const OptimizerOptions& o, const torch::Tensor& settings,
@@ -85,10 +85,11 @@ void Optimizer::step(double lr, std::optional<double> beta1) {
     entry_->step(with_gradients, options_, lr, last_beta1_);
 }
 
-void Optimizer::step_on_device(const torch::Tensor& settings, const gpu::KernelTable& kernels) {
+void Optimizer::step_on_device(const torch::Tensor& settings, const gpu::KernelTable& kernels,
+                               const ParameterAverages* averages) {
     const torch::NoGradGuard no_grad;
     if (!has_step_on_device()) fail("{}: has no step with its numbers on the device", options_.name);
-    auto with_gradients = tensors();
+    auto with_gradients = tensors(averages);
     if (with_gradients.parameters.empty()) return;
     entry_->step_on_device(with_gradients, options_, settings, kernels);
 }
@@ -98,8 +99,9 @@ void Optimizer::used(double lr, std::optional<double> beta1) {
     last_beta1_ = beta1.value_or(options_.betas[0]);
 }
 
-OptimizerTensors Optimizer::tensors() const {
+OptimizerTensors Optimizer::tensors(const ParameterAverages* averages) const {
     OptimizerTensors tensors;
+    if (averages != nullptr) tensors.average_decay = averages->decay;
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
         const auto& gradient = parameters_[i].grad();
         if (!gradient.defined()) continue;
@@ -108,6 +110,7 @@ OptimizerTensors Optimizer::tensors() const {
         tensors.exp_avgs.push_back(exp_avgs_[i]);
         tensors.exp_avg_sqs.push_back(exp_avg_sqs_[i]);
         tensors.steps.push_back(steps_[i]);
+        if (averages != nullptr) tensors.averages.push_back(averages->tensors.at(i));
     }
     return tensors;
 }

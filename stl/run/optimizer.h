@@ -36,6 +36,14 @@ struct OptimizerTensors {
     std::vector<torch::Tensor> exp_avgs;     ///< first moment (sgd: the momentum buffer)
     std::vector<torch::Tensor> exp_avg_sqs;  ///< second moment (sgd: undefined)
     std::vector<torch::Tensor> steps;        ///< float32 scalars on the parameters' device
+    std::vector<torch::Tensor> averages;     ///< of the parameters; empty: the optimizer keeps none
+    double average_decay = 0;
+};
+
+/// Averages of an optimizer's parameters, in their order, that its step on a device updates with them.
+struct ParameterAverages {
+    std::vector<torch::Tensor> tensors;
+    double decay = 0;
 };
 
 struct OptimizerEntry {
@@ -71,7 +79,9 @@ class Optimizer {
     void step(double lr, std::optional<double> beta1 = std::nullopt);
     /// The same step with lr and beta1 read from `settings` [2] (float32, on the parameters' device) when the
     /// kernel runs, so that a captured graph sees them change; call used() afterwards to record their values.
-    void step_on_device(const torch::Tensor& settings, const gpu::KernelTable& kernels);
+    /// averages: null: none.
+    void step_on_device(const torch::Tensor& settings, const gpu::KernelTable& kernels,
+                        const ParameterAverages* averages = nullptr);
     bool has_step_on_device() const { return entry_->step_on_device != nullptr; }
     void used(double lr, std::optional<double> beta1);
     const OptimizerOptions& options() const { return options_; }
@@ -86,7 +96,7 @@ class Optimizer {
 
   private:
     /// Of the parameters that have a gradient.
-    OptimizerTensors tensors() const;
+    OptimizerTensors tensors(const ParameterAverages* averages = nullptr) const;
 
     OptimizerOptions options_;
     const OptimizerEntry* entry_;

@@ -12,14 +12,15 @@ namespace {
 class GraphStep : public TrainStep {
   public:
     GraphStep(SimVP model, Optimizer& optimizer, const TrainOptions& options, const gpu::KernelTable& kernels,
-              std::unique_ptr<gpu::Graph> graph, Reporter& reporter)
+              std::unique_ptr<gpu::Graph> graph, Reporter& reporter, WeightAverage* weights)
         : model_(model),
           optimizer_(optimizer),
           options_(options),
           kernels_(kernels),
           graph_(std::move(graph)),
           reporter_(reporter),
-          plain_(make_plain_step(model, optimizer, options)) {}
+          weights_(weights),
+          plain_(make_plain_step(model, optimizer, options, weights)) {}
 
     torch::Tensor operator()(const TrainBatch& batch, const ScheduleValue& settings,
                              const LossCheck& check) override {
@@ -61,7 +62,8 @@ class GraphStep : public TrainStep {
 
     void work() {
         loss_ = compute_gradients(model_, optimizer_, batch_, options_);
-        optimizer_.step_on_device(settings_, kernels_);
+        optimizer_.step_on_device(settings_, kernels_, weights_ ? &weights_->of_parameters() : nullptr);
+        if (weights_ != nullptr) weights_->update_buffers();
     }
 
     bool capture() {
@@ -88,6 +90,7 @@ class GraphStep : public TrainStep {
     const gpu::KernelTable& kernels_;
     std::unique_ptr<gpu::Graph> graph_;
     Reporter& reporter_;
+    WeightAverage* weights_;
     std::unique_ptr<TrainStep> plain_;
     TrainBatch batch_;
     torch::Tensor settings_, loss_;
@@ -99,17 +102,17 @@ class GraphStep : public TrainStep {
 
 std::unique_ptr<TrainStep> make_graph_step(SimVP model, Optimizer& optimizer, const TrainOptions& options,
                                            const gpu::KernelTable& kernels, std::unique_ptr<gpu::Graph> graph,
-                                           Reporter& reporter) {
+                                           Reporter& reporter, WeightAverage* weights) {
     if (!optimizer.has_step_on_device())
         fail("{}: has no step that can be captured as a graph", optimizer.options().name);
     return std::make_unique<GraphStep>(std::move(model), optimizer, options, kernels, std::move(graph),
-                                       reporter);
+                                       reporter, weights);
 }
 
 std::unique_ptr<TrainStep> make_train_step(SimVP model, Optimizer& optimizer, const TrainOptions& options,
-                                           Reporter& reporter) {
+                                           Reporter& reporter, WeightAverage* weights) {
     const auto device = model->parameters().front().device();
-    if (!device.is_cuda()) return make_plain_step(std::move(model), optimizer, options);
+    if (!device.is_cuda()) return make_plain_step(std::move(model), optimizer, options, weights);
     const auto* kernels = gpu::kernels_for(device);
     std::string problem = kernels == nullptr ? gpu::why_no_kernels() : "";
     if (problem.empty() && !optimizer.has_step_on_device())
@@ -117,10 +120,10 @@ std::unique_ptr<TrainStep> make_train_step(SimVP model, Optimizer& optimizer, co
     if (problem.empty()) {
         reporter.info("training steps on " + device.str() + ": one CUDA graph per step, stl's own kernels");
         return make_graph_step(std::move(model), optimizer, options, *kernels, kernels->make_graph(),
-                               reporter);
+                               reporter, weights);
     }
     reporter.warn("training steps on " + device.str() + " run kernel by kernel: " + problem);
-    return make_plain_step(std::move(model), optimizer, options);
+    return make_plain_step(std::move(model), optimizer, options, weights);
 }
 
 }  // namespace stl

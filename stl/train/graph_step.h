@@ -19,14 +19,14 @@ inline constexpr int graph_warm_up_steps = gpu::graph_warm_ups;
 
 /// Runs as a graph every batch that has the first one's shape and comes without a `check`, and the others as plain
 /// steps. If the step cannot be captured, it reports that once to `reporter` and runs plain steps from then on.
-/// The optimizer must have a step_on_device(), which uses `kernels`.
+/// The optimizer must have a step_on_device(), which uses `kernels`. weights: as make_plain_step() has them.
 std::unique_ptr<TrainStep> make_graph_step(SimVP model, Optimizer& optimizer, const TrainOptions& options,
                                            const gpu::KernelTable& kernels, std::unique_ptr<gpu::Graph> graph,
-                                           Reporter& reporter);
+                                           Reporter& reporter, WeightAverage* weights = nullptr);
 
 /// The fastest step available for the model's device. On a GPU, it reports which one that is and why no faster one is
 /// used.
 std::unique_ptr<TrainStep> make_train_step(SimVP model, Optimizer& optimizer, const TrainOptions& options,
-                                           Reporter& reporter);
+                                           Reporter& reporter, WeightAverage* weights = nullptr);
 
 }  // namespace stl

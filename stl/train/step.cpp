@@ -10,14 +10,20 @@ namespace {
 
 class PlainStep : public TrainStep {
   public:
-    PlainStep(SimVP model, Optimizer& optimizer, const TrainOptions& options, GradientAverage* average)
-        : model_(std::move(model)), optimizer_(optimizer), options_(options), average_(average) {}
+    PlainStep(SimVP model, Optimizer& optimizer, const TrainOptions& options, WeightAverage* weights,
+              GradientAverage* average)
+        : model_(std::move(model)),
+          optimizer_(optimizer),
+          options_(options),
+          weights_(weights),
+          average_(average) {}
 
     torch::Tensor operator()(const TrainBatch& batch, const ScheduleValue& settings,
                              const LossCheck& check) override {
         const Tf32 tf32(options_.precision == Precision::tf32);
         auto loss = compute_gradients(model_, optimizer_, batch, options_, check, average_);
         optimizer_.step(settings.lr, settings.beta1);
+        if (weights_ != nullptr) weights_->update();
         return loss;
     }
 
@@ -25,6 +31,7 @@ class PlainStep : public TrainStep {
     SimVP model_;
     Optimizer& optimizer_;
     const TrainOptions& options_;
+    WeightAverage* weights_;
     GradientAverage* average_;
 };
 
@@ -82,8 +89,8 @@ torch::Tensor compute_gradients(SimVP& model, Optimizer& optimizer, const TrainB
 }
 
 std::unique_ptr<TrainStep> make_plain_step(SimVP model, Optimizer& optimizer, const TrainOptions& options,
-                                           GradientAverage* average) {
-    return std::make_unique<PlainStep>(std::move(model), optimizer, options, average);
+                                           WeightAverage* weights, GradientAverage* average) {
+    return std::make_unique<PlainStep>(std::move(model), optimizer, options, weights, average);
 }
 
 }  // namespace stl

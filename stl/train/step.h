@@ -12,6 +12,7 @@
 #include "stl/run/normalizer.h"
 #include "stl/run/optimizer.h"
 #include "stl/runtime/torch.h"
+#include "stl/train/weight_average.h"
 
 namespace stl {
 
@@ -51,8 +52,10 @@ torch::Tensor compute_gradients(SimVP& model, Optimizer& optimizer, const TrainB
                                 const TrainOptions& options, const TrainStep::LossCheck& check = nullptr,
                                 GradientAverage* average = nullptr);
 
-/// The reference: eager, with automatic mixed precision where train.precision is bf16. average: as above.
+/// The reference: eager, with automatic mixed precision where train.precision is bf16. weights: their average, which
+/// every step updates; null: none. average: as above.
 std::unique_ptr<TrainStep> make_plain_step(SimVP model, Optimizer& optimizer, const TrainOptions& options,
+                                           WeightAverage* weights = nullptr,
                                            GradientAverage* average = nullptr);
 
 }  // namespace stl

@@ -104,6 +104,7 @@ class Trainer {
     /// Inside an epoch.
     bool must_save() const;
     Json resolved_experiment(const Normalization& normalization) const;
+    WeightAverage* average_of_weights() { return state_.average ? &*state_.average : nullptr; }
     /// Half the batch, again and again, until a step goes through; 0 if none does.
     std::int64_t fitting_batch();
 
@@ -204,9 +205,9 @@ void Trainer::build_network() {
     if (request_.detect_anomaly) watch_.emplace(model, operations);
     if (group_ != nullptr || request_.detect_anomaly) {
         // The ranks' averaging is made where their weights are known to be the same: open_run().
-        train_step_ = make_plain_step(model, *state_.optimizer, options_);
+        train_step_ = make_plain_step(model, *state_.optimizer, options_, average_of_weights());
     } else {
-        train_step_ = make_train_step(model, *state_.optimizer, options_, reporter_);
+        train_step_ = make_train_step(model, *state_.optimizer, options_, reporter_, average_of_weights());
     }
 }
 
@@ -255,7 +256,8 @@ void Trainer::open_run() {
         group_->keep_notes(notes);
         share_state(state_, *group_, options_.seed, reporter_);
         average_ = std::make_unique<GradientAverage>(*group_, state_.model->parameters());
-        train_step_ = make_plain_step(state_.model, *state_.optimizer, options_, average_.get());
+        train_step_ =
+            make_plain_step(state_.model, *state_.optimizer, options_, average_of_weights(), average_.get());
     } else {
         forget_other_ranks(state_, reporter_);
     }
@@ -403,7 +405,6 @@ void Trainer::make_step(const TrainBatch& batch) {
     if (watch_ && is_finite(batch)) watch_->begin(state_.now.step + 1, what_stays(written()));
     const auto own = (*train_step_)(normalized(batch, normalizer_), settings, check);
     if (!loss.defined()) loss = own;
-    if (state_.average) state_.average->update();
     ++state_.now.step;
     losses_->add(state_.now.step, settings.lr, loss);
 }

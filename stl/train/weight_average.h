@@ -5,6 +5,7 @@
 
 #include "stl/checkpoint/checkpoint.h"
 #include "stl/models/simvp.h"
+#include "stl/run/optimizer.h"
 #include "stl/runtime/torch.h"
 
 namespace stl {
@@ -18,6 +19,10 @@ class WeightAverage {
     void restart();
     /// After a step: average = decay * average + (1 - decay) * weights.
     void update();
+    /// For a step that updates the averages of the parameters itself: those, in the order of the model's parameters.
+    const ParameterAverages& of_parameters() const { return of_parameters_; }
+    /// update() of everything else.
+    void update_buffers();
     /// By the names that the model's state_of() has.
     const NamedTensors& state() const { return average_; }
     /// Error: names or shapes that are not the model's.
@@ -36,10 +41,15 @@ class WeightAverage {
     };
 
   private:
+    /// Of those that are not floating-point numbers.
+    void copy_whole_numbers();
+
     double decay_;
     std::vector<torch::Tensor> weights_;  ///< the model's, in the order of average_
     NamedTensors average_;
-    std::vector<torch::Tensor> real_, real_average_;  ///< of these the floating-point ones
+    std::vector<torch::Tensor> real_, real_average_;       ///< of these the floating-point ones
+    std::vector<torch::Tensor> buffers_, buffer_average_;  ///< of these those that are not parameters
+    ParameterAverages of_parameters_;
 };
 
 }  // namespace stl

@@ -680,15 +680,25 @@ TEST_P(GpuKernels, Adam) {
             t.beta2 = 0.99;
             t.weight_decay = 0.1;
             t.decoupled = decoupled;
+            t.average_decay = 0.75;
+            Tensors averages;
+            for (const auto& p : before.parameters) averages.push_back(random(p.sizes()));
+            const auto has_average = [](std::size_t i) { return i % 3 != 1; };
             const auto found = run([&](Outputs& outputs) {
                 std::vector<gpu::AdamTensor> tensors;
                 for (std::size_t i = 0; i < before.parameters.size(); ++i) {
                     auto p = outputs.made_from(before.parameters[i]),
                          m = outputs.made_from(before.exp_avgs[i]),
-                         s = outputs.made_from(before.exp_avg_sqs[i]);
-                    tensors.push_back({p.mutable_data_ptr<float>(), before.grads[i].const_data_ptr<float>(),
-                                       m.mutable_data_ptr<float>(), s.mutable_data_ptr<float>(),
-                                       before.steps[i].const_data_ptr<float>(), p.numel()});
+                         s = outputs.made_from(before.exp_avg_sqs[i]),
+                         average = outputs.made_from(averages[i]);
+                    tensors.push_back(
+                        {.parameter = p.mutable_data_ptr<float>(),
+                         .grad = before.grads[i].const_data_ptr<float>(),
+                         .exp_avg = m.mutable_data_ptr<float>(),
+                         .exp_avg_sq = s.mutable_data_ptr<float>(),
+                         .average = has_average(i) ? average.mutable_data_ptr<float>() : nullptr,
+                         .step = before.steps[i].const_data_ptr<float>(),
+                         .size = p.numel()});
                 }
                 t.tensors = tensors.data();
                 kernels().adam(t, stream());
@@ -696,9 +706,11 @@ TEST_P(GpuKernels, Adam) {
             const auto after = stepped(before, t, lr, beta1);
             for (std::size_t i = 0; i < before.parameters.size(); ++i) {
                 SCOPED_TRACE(i);
-                expect_near(found[3 * i], after.parameters[i], float_bound, "parameter");
-                expect_near(found[3 * i + 1], after.exp_avgs[i], float_bound, "mean");
-                expect_near(found[3 * i + 2], after.exp_avg_sqs[i], float_bound, "mean square");
+                expect_near(found[4 * i], after.parameters[i], float_bound, "parameter");
+                expect_near(found[4 * i + 1], after.exp_avgs[i], float_bound, "mean");
+                expect_near(found[4 * i + 2], after.exp_avg_sqs[i], float_bound, "mean square");
+                const auto moved = 0.75 * averages[i] + 0.25 * after.parameters[i];
+                expect_near(found[4 * i + 3], has_average(i) ? moved : averages[i], float_bound, "average");
             }
         }
     }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <optional>
 
 #include "stl/core/error.h"
 #include "stl/train/graph_step.h"
@@ -101,10 +102,13 @@ class GraphStepTest : public GpuTraining {
         model->to(device);
         model->train();
         Optimizer optimizer(model->parameters(), options.optimizer);
-        auto step = way == Way::plain
-                        ? make_plain_step(model, optimizer, options)
-                        : make_graph_step(model, optimizer, options, kernels(),
-                                          std::make_unique<WatchedGraph>(make_graph(), calls), notes);
+        std::optional<WeightAverage> average;
+        if (options.ema) average.emplace(model, *options.ema);
+        auto* weights = average ? &*average : nullptr;
+        auto step = way == Way::plain ? make_plain_step(model, optimizer, options, weights)
+                                      : make_graph_step(model, optimizer, options, kernels(),
+                                                        std::make_unique<WatchedGraph>(make_graph(), calls),
+                                                        notes, weights);
         Outcome outcome;
         for (int i = 0; i < 8; ++i) {
             torch::manual_seed(100 + i);  // stochastic depth
@@ -119,6 +123,8 @@ class GraphStepTest : public GpuTraining {
         }
         for (const auto& p : model->parameters()) outcome.parameters.push_back(p.detach().cpu());
         for (const auto& b : model->buffers()) outcome.parameters.push_back(b.cpu());
+        if (!average) return outcome;
+        for (const auto& [name, tensor] : average->state()) outcome.parameters.push_back(tensor.cpu());
         return outcome;
     }
     std::unique_ptr<gpu::Graph> make_graph() const { return kernels().make_graph(); }
@@ -161,6 +167,18 @@ TEST_P(GraphStepTest, ClipsAndDecaysAsThePlainStep) {
     options.optimizer = {.name = "adamw", .weight_decay = 0.1};
     const auto graph = train(Way::graph, options);
     if (device.is_cpu()) expect_same(graph, train(Way::plain, options), 1e-5);
+}
+
+TEST_P(GraphStepTest, AveragesWeightsAsThePlainStep) {
+    TrainOptions options;
+    options.ema = 0.7;
+    const auto with = train(Way::graph, options, 6), without = train(Way::graph, {}, 6);
+    EXPECT_GT(with.parameters.size(), without.parameters.size());
+    if (!device.is_cpu()) return;
+    // Neither the weights nor the average of a batch that ran as a plain step differ.
+    for (std::size_t i = 0; i < without.parameters.size(); ++i)
+        EXPECT_TRUE(with.parameters[i].equal(without.parameters[i])) << i;
+    expect_same(with, train(Way::plain, options, 6), 1e-5);
 }
 
 TEST_P(GraphStepTest, LeavesABatchOfAnotherShapeToThePlainStep) {
