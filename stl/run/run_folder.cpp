@@ -265,7 +265,10 @@ Metrics read_metrics_file(const fs::path& file) {
             found.lines.push_back(std::move(line));
         } else if (!cut_short) {
             found.damaged.push_back(number);
+        } else {
+            break;
         }
+        found.bytes += text.size() + (cut_short ? 0 : 1);
     }
     return found;
 }

@@ -20,6 +20,7 @@ struct Metrics {
     std::vector<Json> lines{};
     std::vector<std::int64_t> damaged{};  ///< the numbers, from 1, of lines that are left out
     std::int64_t unchecked = 0;           ///< lines without a check, as earlier versions wrote them
+    std::uint64_t bytes = 0;              ///< of the file, without a last line that a kill cut short
 
     /// "RUN/metrics.jsonl: line 12 is damaged and left out"; empty where none is.
     std::string damage() const;

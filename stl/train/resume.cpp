@@ -51,6 +51,23 @@ void require_own(const Checkpoint& checkpoint, const Json& resolved, const std::
              changes.front().key);
 }
 
+std::string log_difference(const Metrics& log, const Checkpoint& checkpoint) {
+    const auto recorded = value_of(checkpoint.stl, log_bytes_key);
+    if (!recorded.is_number_integer()) return "";
+    const auto bytes = recorded.get<std::uint64_t>();
+    if (log.bytes < bytes)
+        return fmt::format("lines are missing at its end: it had {} bytes, {} are left", bytes, log.bytes);
+    for (const auto* key : {"step", "steps"}) {
+        std::int64_t before = -1;
+        for (const auto& line : log.lines) {
+            const auto step = line.value(key, std::int64_t{-1});
+            if (step >= 0 && step <= before) return fmt::format("{} {} stands twice", key, step);
+            before = std::max(before, step);
+        }
+    }
+    return "";
+}
+
 bool may_start_over(const RunFolder& folder, const Metrics& metrics) {
     const auto epochs =
         std::ranges::count_if(metrics.lines, [](const Json& line) { return line.contains("steps"); });

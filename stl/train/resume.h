@@ -26,6 +26,12 @@ struct LastCheckpoint {
     fs::path path;
     Checkpoint checkpoint;
 };
+/// "lines are missing at its end: ..." or "step 7 stands twice" where the log is not what it was when the checkpoint was
+/// written, with or without more lines; empty where it is, and for checkpoints that do not record its size.
+std::string log_difference(const Metrics& log, const Checkpoint& checkpoint);
+/// Where a checkpoint's record has the size of the log.
+inline constexpr const char* log_bytes_key = "log_bytes";
+
 /// The newest of the last checkpoints that is intact; warns if newer ones are missing or damaged. Nullopt if there are
 /// none at all. Error: all are damaged.
 std::optional<LastCheckpoint> newest_checkpoint(const RunFolder& folder, Reporter& reporter);

@@ -183,6 +183,8 @@ bool RunState::restore(const RunFolder& folder, Reporter& reporter) {
         reporter.warn(
             fmt::format("{}: not written by stl; continuing after step {}", path.string(), now.step));
     }
+    if (const auto line = log_difference(log, checkpoint); !line.empty())
+        reporter.warn(log.file.string() + ": " + line);
     last_is_damaged = path != folder.checkpoint("last");
     if (last_is_damaged) warn_of_lost_steps(log, now.step, reporter);
     // A run that was killed after the pending validation may have written its line.
@@ -229,6 +231,9 @@ void RunState::save_best(RunFolder& folder) {
 void RunState::save_last(RunFolder& folder, std::int64_t keep) {
     const torch::NoGradGuard no_grad;
     auto made = checkpoint(folder);
+    std::error_code none_yet;
+    const auto log_bytes = fs::file_size(folder.metrics_file(), none_yet);
+    made.stl[log_bytes_key] = none_yet ? 0 : log_bytes;
     if (average) {
         for (auto& [name, tensor] : made.state) made.extra.emplace_back(std::string(raw) + name, tensor);
         made.state = average->state();

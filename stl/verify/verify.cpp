@@ -44,6 +44,17 @@ void check_experiment(Verdict& verdict, const Checkpoint& checkpoint, const fs::
     verdict.usable = "the checkpoint holds the experiment that it was trained with";
 }
 
+/// Lines have checks of their own; whether all are there, the checkpoint knows.
+void check_log(Verdict& verdict, const Checkpoint& checkpoint) {
+    if (is_damaged(verdict)) return;
+    const auto log = read_metrics_file(verdict.file);
+    auto difference = log_difference(log, checkpoint);
+    if (difference.empty()) return;
+    verdict.condition = Condition::damaged;
+    verdict.text = std::move(difference);
+    verdict.usable = fmt::format("its {} can be read", counted(std::ssize(log.lines), "line"));
+}
+
 /// The files that the run was trained on, by the digests in run.json.
 void verify_data(const RunFolder& run, std::vector<Verdict>& verdicts) {
     const auto record = stored_data_record(run);
@@ -90,6 +101,8 @@ std::vector<Verdict> verify_run(const fs::path& path, Reporter& reporter, const 
     if (newest) {
         const auto experiment = std::ranges::find(verdicts, run.experiment_file(), &Verdict::file);
         if (experiment != verdicts.end()) check_experiment(*experiment, newest->checkpoint, newest->path);
+        const auto log = std::ranges::find(verdicts, run.metrics_file(), &Verdict::file);
+        if (log != verdicts.end()) check_log(*log, newest->checkpoint);
     }
     verify_data(run, verdicts);
     const bool bad = std::ranges::any_of(verdicts, is_damaged);
