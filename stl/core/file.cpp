@@ -164,7 +164,11 @@ fs::path program_folder() {
 fs::path make_temporary_file(const fs::path& path) {
     auto made = make_temporary(path, [](const fs::path& name) {
         const int fd = open_new(name, O_WRONLY);
-        return fd < 0 ? fd : ::close(fd);
+        if (fd < 0 || ::close(fd) == 0) return fd;
+        const int code = errno;
+        ::unlink(name.c_str());
+        errno = code;
+        return -1;
     });
     if (made.empty()) fail_writing(path, errno);
     return made;
@@ -307,8 +311,9 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::commit() {
-    if (const int code = flushed(Descriptor::for_reading(temporary_)); code != 0) fail_writing(final_, code);
-    int code = 0;
+    const Descriptor written(::open(temporary_.c_str(), O_RDONLY | O_CLOEXEC));
+    int code = written.is_open() ? flushed(written) : errno;
+    if (code != 0) fail_writing(final_, code);
     if (replace_) {
         code = ::rename(temporary_.c_str(), final_.c_str()) == 0 ? 0 : errno;
     } else {
