@@ -29,7 +29,7 @@ struct ImportOptions {
     int channels = 0;           ///< 1 or 3; 0: 3 for videos and pictures, arrays as they are
     Fit fit = Fit::stretch;
     double fps = 0;  ///< 0: every frame as stored
-    /// What folders of pictures and TIFFs with pages have; absent: what a TIFF says, else usual_folder_fps.
+    /// What folders of pictures and TIFFs with pages have; absent: what a TIFF says, else 25.
     std::optional<double> folder_fps;
     std::int64_t length = 20;          ///< frames of a sequence
     std::int64_t stride = 0;           ///< from a sequence's beginning to the next one's; 0: length

@@ -11,6 +11,7 @@
 #include "stl/media/picture_decoder.h"
 #include "stl/media/picture_list.h"
 #include "stl/media/tiff_pages.h"
+#include "stl/media/time_stamps.h"
 
 namespace stl {
 namespace {
@@ -22,7 +23,8 @@ struct PictureFilm {
     std::function<bool(std::size_t index)> after_gap;
     std::string_view noun;  ///< "picture"
     std::vector<std::string> remarks = {};
-    double fps = 0;  ///< as its file says; 0: it does not
+    double fps = 0;                  ///< of its own; 0: not known
+    std::vector<double> times = {};  ///< of its own, in seconds from the first; empty: evenly spaced
 };
 
 /// Pictures are independent of each other: several are decoded at once, a few ahead.
@@ -32,10 +34,12 @@ class PictureSource : public FrameSource {
         : path_(path), options_(options), film_(std::move(film)) {
         fps_ = options.folder_fps.value_or(film_.fps > 0 ? film_.fps : options.assumed_fps);
         if (!(fps_ > 0)) fail("{}: {} pictures per second is not a valid rate", path.string(), fps_);
+        if (options.folder_fps) film_.times.clear();
+        if (!film_.times.empty()) evenness_ = Evenness(fps_);
         ahead_ = static_cast<std::size_t>(options.threads > 0 ? options.threads : available_cores());
         if (options.start) {
-            const double first = *options.start * fps_;  // one more picture before it for the rate
-            started_ = std::min(film_.count, static_cast<std::size_t>(std::max(0.0, first - 1)));
+            // One more picture before it for the rate.
+            while (started_ < film_.count && time_of(started_ + 1) <= *options.start) ++started_;
         }
         given_ = started_;
     }
@@ -48,12 +52,14 @@ class PictureSource : public FrameSource {
             auto picture = std::move(pending_.front());
             pending_.pop_front();
             gap_ = gap_ || (given_ > started_ && film_.after_gap(given_));
-            const double time = static_cast<double>(given_++) / fps_;
+            const double time = time_of(given_), duration = time_of(given_ + 1) - time;
+            ++given_;
             try {
                 DecodedPicture got = picture.get();
-                gap_ = sizes_.changes(got.file_height, got.file_width) || gap_;
+                gap_ = sizes_.changes(got.file_height, got.file_width) || gap_ || paused_before(given_ - 1);
+                evenness_.add(time, !gap_);
                 return SourceFrame{.time = time,
-                                   .duration = 1 / fps_,
+                                   .duration = duration,
                                    .after_gap = std::exchange(gap_, false),
                                    .height = got.picture.height(),
                                    .width = got.picture.width(),
@@ -77,8 +83,8 @@ class PictureSource : public FrameSource {
 
     VideoInfo info() const override {
         const auto count = static_cast<std::int64_t>(film_.count);
-        return {options_.height,           options_.width, fps_, static_cast<double>(count) / fps_, count,
-                counted(count, film_.noun)};
+        return {options_.height,      options_.width, fps_,
+                time_of(film_.count), count,          counted(count, film_.noun)};
     }
 
     Damage damage() const override {
@@ -89,7 +95,25 @@ class PictureSource : public FrameSource {
         return damage;
     }
 
+    Timing timing() const override { return evenness_.timing(); }
+
   private:
+    /// As in a file's video: over a second and ten usual steps, unless frames are resampled.
+    bool paused_before(std::size_t index) const {
+        constexpr double usual_steps = 10;
+        if (film_.times.empty() || index <= started_ || options_.fps > 0) return false;
+        const double step = time_of(index) - time_of(index - 1);
+        return step > 1 && step * fps_ > usual_steps;
+    }
+
+    /// In seconds; behind the last picture the usual step passes.
+    double time_of(std::size_t index) const {
+        const auto& times = film_.times;
+        if (times.empty()) return static_cast<double>(index) / fps_;
+        return index < times.size() ? times[index]
+                                    : times.back() + static_cast<double>(index + 1 - times.size()) / fps_;
+    }
+
     DecodedPicture read(std::size_t index, int height, int width) const {
         return film_.decode(index, {.height = height,
                                     .width = width,
@@ -125,6 +149,7 @@ class PictureSource : public FrameSource {
     VideoOptions options_;
     PictureFilm film_;
     double fps_ = 0;
+    Evenness evenness_;
     std::size_t ahead_ = 1, started_ = 0, given_ = 0;
     Damage damage_;
     FrameSizes sizes_;
@@ -157,8 +182,8 @@ std::unique_ptr<FrameSource> open_stack_source(const fs::path& path, const Video
         path, options,
         PictureFilm{pages->count(),
                     [pages](std::size_t i, const PictureForm& form) { return pages->decode(i, form); },
-                    [pages](std::size_t i) { return pages->after_gap(i); }, "page", pages->remarks(),
-                    pages->fps()});
+                    [](std::size_t) { return false; }, "page", pages->remarks(), pages->fps(),
+                    pages->times()});
 }
 
 }  // namespace stl

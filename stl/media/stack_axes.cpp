@@ -3,6 +3,7 @@
 #include <pugixml.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -22,29 +23,33 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
     return value;
 }
 
-/// A positive number; 0 where the text is none.
-double positive_number(std::string_view text) {
+std::optional<double> real_number(std::string_view text) {
     double value = 0;
     const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return code == std::errc() && std::isfinite(value) && value > 0 ? value : 0;
+    if (code != std::errc() || end == text.data() || !std::isfinite(value)) return std::nullopt;
+    return value;
 }
 
-/// How many seconds the unit of a time has; 0: not a unit of time. Those of the OME schema (UnitsTime) and of ImageJ.
-double seconds_of(std::string_view unit) {
+/// Of units of time as OME and ImageJ write them; 0: not one.
+double seconds_in(std::string_view unit) {
     struct Unit {
         std::string_view name;
         double seconds;
     };
-    constexpr double minute = 60, hour = 3600, day = 86400;
-    constexpr Unit units[] = {
-        {"s", 1},       {"sec", 1},        {"second", 1},      {"seconds", 1},      {"ms", 1e-3},
-        {"msec", 1e-3}, {"\u00b5s", 1e-6}, {"\u03bcs", 1e-6},  {"us", 1e-6},        {"usec", 1e-6},
-        {"ns", 1e-9},   {"min", minute},   {"minute", minute}, {"minutes", minute}, {"h", hour},
-        {"hr", hour},   {"hour", hour},    {"hours", hour},    {"d", day},          {"day", day},
-        {"days", day},
-    };
+    static constexpr std::array units{
+        Unit{"s", 1},          Unit{"sec", 1},         Unit{"second", 1},   Unit{"seconds", 1},
+        Unit{"ms", 1e-3},      Unit{"msec", 1e-3},     Unit{"us", 1e-6},    Unit{"\u00b5s", 1e-6},
+        Unit{"\u03bcs", 1e-6}, Unit{"\\u00B5s", 1e-6}, Unit{"usec", 1e-6},  Unit{"ns", 1e-9},
+        Unit{"min", 60},       Unit{"minute", 60},     Unit{"minutes", 60}, Unit{"h", 3600},
+        Unit{"hr", 3600},      Unit{"hour", 3600},     Unit{"hours", 3600}, Unit{"d", 86400},
+        Unit{"day", 86400},    Unit{"days", 86400}};
     const auto* found = std::ranges::find(units, unit, &Unit::name);
-    return found != std::end(units) ? found->seconds : 0;
+    return found == units.end() ? 0 : found->seconds;
+}
+
+/// 0 unless it is the length of a step: nothing from a nanosecond to years is refused.
+double plausible_interval(double seconds) {
+    return seconds >= 1e-9 && seconds <= 1e9 ? seconds : 0;
 }
 
 /// The numbers of planes along depth, channel and time.
@@ -73,16 +78,16 @@ StackAxes empty_axes(const Sizes& sizes) {
     return axes;
 }
 
-/// A plane's place in films and times.
-template <class Value>
-Value& at_plane(const StackAxes& axes, std::vector<std::vector<Value>>& values, const Plane& plane) {
+/// What [film][frame] of these axes says of a plane.
+template <class T>
+T& of_plane(std::vector<std::vector<T>>& films, const StackAxes& axes, const Plane& plane) {
     const bool depth = axes.slices_are_frames;
     const auto film = plane.c + axes.channels * (depth ? 0 : plane.z);
-    return values[static_cast<std::size_t>(film)][static_cast<std::size_t>(depth ? plane.z : plane.t)];
+    return films[static_cast<std::size_t>(film)][static_cast<std::size_t>(depth ? plane.z : plane.t)];
 }
 
 void place(StackAxes& axes, const Plane& plane, std::int64_t page) {
-    at_plane(axes, axes.films, plane) = page;
+    of_plane(axes.films, axes, plane) = page;
 }
 
 StackAxes every_page_a_frame(std::int64_t pages) {
@@ -91,20 +96,20 @@ StackAxes every_page_a_frame(std::int64_t pages) {
     return axes;
 }
 
-/// Seconds from frame to frame: lines "finterval=0.5", "tunit=min" (by default sec), or "fps=7" alone, at which ImageJ
-/// plays the stack.
+/// Lines "finterval=0.5" and "tunit=ms" (seconds if absent), else "fps=2".
 double imagej_interval(std::string_view text) {
-    const auto line = [&](std::string_view key) -> std::string_view {
+    const auto line = [&](std::string_view key) {
         const auto at = text.find(key);
-        if (at == std::string_view::npos) return {};
-        const auto rest = text.substr(at + key.size());
-        return rest.substr(0, rest.find_first_of("\r\n"));
+        if (at == std::string_view::npos) return std::string_view();
+        const auto value = text.substr(at + key.size());
+        return value.substr(0, value.find_first_of("\r\n"));
     };
-    const double interval = positive_number(line("\nfinterval="));
     const auto unit = line("\ntunit=");
-    if (interval > 0) return interval * seconds_of(unit.empty() ? "s" : unit);
-    const double played = positive_number(line("\nfps="));
-    return played > 0 ? 1 / played : 0;
+    const double interval =
+        real_number(line("\nfinterval=")).value_or(0) * seconds_in(unit.empty() ? "s" : unit);
+    if (interval > 0) return plausible_interval(interval);
+    const double fps = real_number(line("\nfps=")).value_or(0);
+    return fps > 0 ? plausible_interval(1 / fps) : 0;
 }
 
 /// Lines "channels=2", "slices=5", "frames=10"; channels change fastest, frames slowest.
@@ -163,39 +168,39 @@ class OmePlanes {
     std::string_view order_;
 };
 
+/// A time and its unit, in seconds; empty: it isn't given, or in a unit such as "reference frame".
+std::optional<double> time_of(pugi::xml_node element, const char* name) {
+    const auto value = real_number(element.attribute(name).value());
+    const double unit = seconds_in(element.attribute((std::string(name) + "Unit").c_str()).as_string("s"));
+    if (!value || unit == 0) return std::nullopt;
+    return *value * unit;
+}
+
+/// Source: OME-XML schema, Pixels/TimeIncrement and Plane/DeltaT.
+void add_times(StackAxes& axes, pugi::xml_node pixels, const Sizes& sizes) {
+    if (axes.slices_are_frames) return;
+    axes.interval = plausible_interval(time_of(pixels, "TimeIncrement").value_or(0));
+    for (const auto& child : pixels.children()) {
+        if (local_name(child.name()) != "Plane") continue;
+        const auto z = number(child, "TheZ"), c = number(child, "TheC"), t = number(child, "TheT");
+        const auto time = time_of(child, "DeltaT");
+        const auto within = [](std::optional<std::int64_t> n, std::int64_t size) {
+            return n && *n >= 0 && *n < size;
+        };
+        if (!time || !within(z, sizes.z) || !within(c, sizes.c) || !within(t, sizes.t)) continue;
+        if (axes.times.empty()) {
+            const auto frames = static_cast<std::size_t>(sizes.t);
+            axes.times.assign(axes.films.size(),
+                              std::vector<double>(frames, std::numeric_limits<double>::quiet_NaN()));
+        }
+        of_plane(axes.times, axes, {*z, *c, *t}) = *time;
+    }
+}
+
 bool is_order(std::string_view order) {
     std::string sorted(order);
     std::ranges::sort(sorted);
     return sorted == "CTZ";
-}
-
-/// A time in seconds: an attribute, and another one with its unit, by default s. Absent: no such time.
-std::optional<double> time_of(pugi::xml_node element, const char* name, const char* unit_name) {
-    const std::string_view text = element.attribute(name).value();
-    double value = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-    const double unit = seconds_of(element.attribute(unit_name).as_string("s"));
-    if (code != std::errc() || !std::isfinite(value) || unit == 0) return std::nullopt;
-    return value * unit;
-}
-
-/// Source: OME schema, Pixels' TimeIncrement and Plane's DeltaT.
-void add_ome_times(StackAxes& axes, const Sizes& sizes, pugi::xml_node pixels) {
-    axes.interval = std::max(0.0, time_of(pixels, "TimeIncrement", "TimeIncrementUnit").value_or(0));
-    for (const auto& child : pixels.children()) {
-        if (local_name(child.name()) != "Plane") continue;
-        const auto time = time_of(child, "DeltaT", "DeltaTUnit");
-        const auto index = [&](const char* name) { return number(child, name).value_or(-1); };
-        const Plane plane{index("TheZ"), index("TheC"), index("TheT")};
-        const auto inside = [](std::int64_t i, std::int64_t count) { return i >= 0 && i < count; };
-        if (!time || !inside(plane.z, sizes.z) || !inside(plane.c, sizes.c) || !inside(plane.t, sizes.t))
-            continue;
-        if (axes.times.empty()) {
-            for (const auto& film : axes.films)
-                axes.times.emplace_back(film.size(), std::numeric_limits<double>::quiet_NaN());
-        }
-        at_plane(axes, axes.times, plane) = *time;
-    }
 }
 
 /// Source: OME-TIFF specification, "the TiffData element".
@@ -217,7 +222,6 @@ std::optional<StackAxes> ome_axes(std::string_view xml, std::int64_t pages, std:
 
     const OmePlanes planes(sizes, order.substr(2));
     StackAxes axes = empty_axes(sizes);
-    if (!axes.slices_are_frames) add_ome_times(axes, sizes, pixels);
     std::vector<pugi::xml_node> data;
     for (const auto& child : pixels.children()) {
         if (local_name(child.name()) == "TiffData") data.push_back(child);
@@ -246,6 +250,7 @@ std::optional<StackAxes> ome_axes(std::string_view xml, std::int64_t pages, std:
     }
     for (std::int64_t i = 0; data.empty() && i < std::min(pages, sizes.planes()); ++i)
         place(axes, planes.plane(i), i);
+    add_times(axes, pixels, sizes);
     return axes;
 }
 
@@ -253,14 +258,11 @@ std::optional<StackAxes> ome_axes(std::string_view xml, std::int64_t pages, std:
 
 StackAxes stack_axes(std::string_view description, std::int64_t pages, std::string_view file_name) {
     description = description.substr(0, description.find('\0'));
-    if (!description.starts_with("ImageJ=")) {
-        const auto described = ome_axes(description, pages, file_name);
-        return described ? *described : every_page_a_frame(pages);
-    }
-    const auto described = imagej_axes(description, pages);
+    const bool imagej = description.starts_with("ImageJ=");
+    const auto described = imagej ? imagej_axes(description, pages) : ome_axes(description, pages, file_name);
     auto axes = described ? *described : every_page_a_frame(pages);
-    // Of slices too: films that were never made hyperstacks have them in place of frames.
-    axes.interval = imagej_interval(description);
+    // Also where slices are frames, or no axes are named: ImageJ opens films so.
+    if (imagej) axes.interval = imagej_interval(description);
     return axes;
 }
 

@@ -14,8 +14,8 @@ struct StackAxes {
     std::vector<std::vector<std::int64_t>> films;
     std::int64_t channels = 1, slices = 1;
     bool slices_are_frames = false;  ///< there is no axis of time, but one of depth
-    double interval = 0;             ///< seconds from frame to frame, as described for all; 0: not known
-    /// [film][frame]: when each was taken, in seconds; NaN: not known. Empty: no frame's time is.
+    double interval = 0;             ///< seconds from frame to frame; 0: not said
+    /// [film][frame]: seconds at which a frame was taken, NaN: not said. Empty where it is said of none.
     std::vector<std::vector<double>> times;
 };
 

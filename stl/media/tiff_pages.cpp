@@ -349,11 +349,12 @@ void TiffPages::choose_film(int film) {
     const auto films = std::ssize(axes.films);
     if (film >= films)
         fail("{}: holds {}, there is no --stream {}", path_.string(), counted(films, "film"), film);
-    const auto chosen = static_cast<std::size_t>(std::max(film, 0));
-    frames_ = std::move(axes.films[chosen]);
-    take_times(axes, chosen);
+    frames_ = std::move(axes.films[static_cast<std::size_t>(std::max(film, 0))]);
     if (std::ranges::all_of(frames_, [](std::int64_t page) { return page < 0; }))
         fail("{}: its description says that all pages are in other files of a set", path_.string());
+    set_times(axes.times.empty() ? std::vector<double>()
+                                 : std::move(axes.times[static_cast<std::size_t>(std::max(film, 0))]),
+              axes.interval);
     if (films > 1 && film < 0) {
         remarks_.push_back(
             fmt::format("holds {} of {} and {}: {} films, of which the first is read; --stream 0 to {} "
@@ -367,35 +368,18 @@ void TiffPages::choose_film(int film) {
     }
 }
 
-void TiffPages::take_times(const StackAxes& axes, std::size_t film) {
-    if (axes.interval > 0) fps_ = 1 / axes.interval;
-    if (film >= axes.times.size()) return;
-    const auto& times = axes.times[film];
-    steps_.push_back(std::numeric_limits<double>::quiet_NaN());
-    std::vector<double> known;
-    for (std::size_t i = 1; i < times.size(); ++i) {
-        steps_.push_back(times[i] - times[i - 1]);
-        if (steps_.back() > 0) known.push_back(steps_.back());
-    }
-    if (known.empty()) {
-        steps_.clear();
-        return;
-    }
-    std::ranges::sort(known);
-    const double usual = known[known.size() / 2];
-    fps_ = 1 / usual;
-    constexpr double slight = 1.5;  // clocks of microscopes waver
-    if (known.back() > slight * usual || slight * known.front() < usual) {
-        remarks_.push_back(
-            fmt::format("the frames are uneven in time ({:.3g} to {:.3g} s from frame to frame); "
-                        "read as {:.4g} frames per second",
-                        known.front(), known.back(), fps_));
-    }
-}
-
-bool TiffPages::after_gap(std::size_t frame) const {
-    constexpr double usual_steps = 10;
-    return frame < steps_.size() && steps_[frame] * fps_ > usual_steps;
+void TiffPages::set_times(std::vector<double> times, double interval) {
+    interval_ = interval;
+    if (times.size() < 2) return;
+    std::vector<double> steps;
+    for (std::size_t i = 1; i < times.size(); ++i) steps.push_back(times[i] - times[i - 1]);
+    // Also false for what is not a number.
+    if (!std::ranges::all_of(steps, [](double step) { return step > 0; })) return;
+    for (const double first = times.front(); double& time : times) time -= first;
+    times_ = std::move(times);
+    const auto middle = steps.begin() + std::ssize(steps) / 2;
+    std::ranges::nth_element(steps, middle);
+    if (!(interval_ > 0)) interval_ = *middle;
 }
 
 DecodedPicture TiffPages::decode(std::size_t frame, const PictureForm& form) const {

@@ -30,11 +30,11 @@ class TiffPages {
 
     /// Frames of the film.
     std::size_t count() const { return frames_.size(); }
-    /// Frames per second as the file describes them, of uneven ones the usual rate; 0: it does not.
-    double fps() const { return fps_; }
-    /// Whether so much more time than usual lies before this frame that it does not continue the one before.
-    bool after_gap(std::size_t frame) const;
-    /// What a person should know: other films beside this one, axes that are a guess, uneven times.
+    /// Frames a second, as the description says; 0: it does not.
+    double fps() const { return interval_ > 0 ? 1 / interval_ : 0; }
+    /// When each frame was taken, in seconds from the first; empty: not said, or not of all.
+    const std::vector<double>& times() const { return times_; }
+    /// What a person should know: other films beside this one, axes that are a guess.
     const std::vector<std::string>& remarks() const { return remarks_; }
     /// From any thread. 8 and 16 bits as decode_picture() gives them; other numbers as they are stored
     /// (Picture::white is 0). Error: damaged, missing, too large, values that are not finite.
@@ -42,7 +42,8 @@ class TiffPages {
 
   private:
     void choose_film(int film);
-    void take_times(const StackAxes& axes, std::size_t film);
+    /// Of times that do not increase nothing is kept.
+    void set_times(std::vector<double> times, double interval);
     DecodedPicture decode_by_ffmpeg(std::uint64_t directory, const PictureForm& form) const;
 
     fs::path path_;
@@ -50,8 +51,8 @@ class TiffPages {
     std::uint64_t size_ = 0;
     PictureStack stack_;
     std::vector<std::int64_t> frames_;  ///< the page of each
-    std::vector<double> steps_;         ///< [frame]: seconds since the frame before, NaN: not known; or empty
-    double fps_ = 0;
+    double interval_ = 0;               ///< seconds from frame to frame, usually; 0: not said
+    std::vector<double> times_;
     std::vector<std::string> remarks_;
     mutable std::mutex decoding_;
     mutable std::shared_ptr<AVPacket>

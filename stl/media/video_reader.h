@@ -21,9 +21,6 @@
 
 namespace stl {
 
-/// Frames per second of pictures whose rate nobody says.
-inline constexpr double usual_folder_fps = 25;
-
 struct VideoOptions {
     int height = 0, width = 0;  ///< 0: as the first frame is
     int channels = 3;           ///< 1 or 3
@@ -32,9 +29,9 @@ struct VideoOptions {
     /// 0: every frame as stored. Otherwise frames are repeated or left out so that there are so many a
     /// second.
     double fps = 0;
-    /// What a folder of pictures or a TIFF with pages has; absent: what a TIFF says, else assumed_fps.
+    /// Of a folder of pictures or a TIFF with pages, whatever it says; absent: what it says, else assumed_fps.
     std::optional<double> folder_fps;
-    double assumed_fps = usual_folder_fps;
+    double assumed_fps = 25;
     /// Seconds from the beginning, where the first of a file's streams begins, as players count; the frame at `end` is
     /// not read.
     std::optional<double> start, end;
@@ -114,7 +111,7 @@ class VideoReader {
     std::optional<FrameOutline> skip();
     /// After the end: what was lost on the way.
     Damage damage() const;
-    /// After the end: of files; folders of pictures have no time stamps.
+    /// After the end: of files, and of TIFFs that say when their pages were taken; folders of pictures have no time stamps.
     Timing timing() const;
 
   private:

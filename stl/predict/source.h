@@ -20,7 +20,7 @@ struct SourceOptions {
     /// Of a video: frames a second; absent: those that the network was trained on, or as stored where that is unknown.
     std::optional<double> fps;
     double trained_fps = 0;  ///< frames a second of the network's training data; 0: not known
-    /// What a folder of pictures or a TIFF with pages has; absent: what the TIFF says, else trained_fps, or 25.
+    /// What a folder of pictures or a TIFF with pages is taken to have; absent: what it says, else trained_fps, or 25.
     std::optional<double> folder_fps;
     /// The values that stand for black and white in the training data: a video's frames are brought to them. Absent: not
     /// known, 0 and 1.

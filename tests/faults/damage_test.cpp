@@ -84,7 +84,7 @@ Contents events(const fs::path& file) {
 struct Kind {
     fs::path file;
     Contents (*contents)(const fs::path&);
-    fs::path verified{};  ///< of what belongs to a run: its folder
+    fs::path verified{};        ///< of what belongs to a run: its folder
     bool notices_alone = true;  ///< reading is enough; else `stl verify` tells
 };
 
@@ -135,7 +135,8 @@ class DamagedFiles : public testing::Test {
                {"input_frames", 2},
                {"output_frames", 2}}},
              {"model", {{"translator", "convmixer"}, {"hid_S", 2}, {"hid_T", 4}, {"N_S", 2}, {"N_T", 2}}},
-             {"train", {{"steps", 6}, {"batch_size", 3}, {"save_every", 1}, {"log_every", 1}, {"threads", 1}}}},
+             {"train",
+              {{"steps", 6}, {"batch_size", 3}, {"save_every", 1}, {"log_every", 1}, {"threads", 1}}}},
             "test");
         request.run = folder_ / "run";
         request.device = "cpu";

@@ -19,8 +19,8 @@ inline std::uint64_t number_in(const char* variable, std::uint64_t otherwise) {
 
 /// STL_FAULT_SEED; 1 by default, another each time where STL_FAULT_TIMES is given.
 inline std::uint64_t fault_seed() {
-    static const auto seed = number_in(
-        "STL_FAULT_SEED", std::getenv("STL_FAULT_TIMES") == nullptr ? 1 : std::random_device()());
+    static const auto seed =
+        number_in("STL_FAULT_SEED", std::getenv("STL_FAULT_TIMES") == nullptr ? 1 : std::random_device()());
     return seed;
 }
 

@@ -73,14 +73,11 @@ class TiffTest : public ::testing::Test {
         options.stream = stream;
         VideoReader reader(file(name), options);
         std::vector<float> out;
-        gaps_.clear();
         while (const auto frame = reader.next()) {
             white_ = frame->white;
-            gaps_.push_back(frame->after_gap);
             for (const auto i : pixels)
                 out.push_back(frame->deep.empty() ? frame->image.pixels[i] : frame->deep.pixels[i]);
         }
-        fps_ = reader.info().fps;
         told_ = reader.damage().any() ? to_string(reader.damage(), name) : "";
         return out;
     }
@@ -88,8 +85,6 @@ class TiffTest : public ::testing::Test {
     test::TemporaryFolder folder_;
     std::string told_;
     int white_ = 0;
-    double fps_ = 0;
-    std::vector<bool> gaps_;
 };
 
 TEST_F(TiffTest, NumbersOfEveryKindAreReadAsStored) {
@@ -176,51 +171,124 @@ TEST_F(TiffTest, ChannelsAndSlicesAreFilmsOfTheirOwn) {
     EXPECT_THAT(read("ome.tif", 3, {0}), ElementsAre(7, 10)) << "the second channel of the second slice";
 }
 
-TEST_F(TiffTest, TheRateIsWhatItSaysOfItsTimes) {
-    const auto rate_of = [&](const std::string& description) {
-        write<std::uint8_t>("a.tif", 4, {.description = description}, [](int p, int) { return p; });
-        EXPECT_THAT(read("a.tif", -1, {0}), ElementsAre(0, 1, 2, 3));
-        return fps_;
-    };
-    const std::string imagej = "ImageJ=1.54f\nimages=4\n";
-    EXPECT_DOUBLE_EQ(rate_of(imagej + "frames=4\n"), usual_folder_fps);
-    EXPECT_DOUBLE_EQ(rate_of(imagej + "frames=4\nfinterval=0.5\nfps=7.0\n"), 2);
-    EXPECT_DOUBLE_EQ(rate_of(imagej + "frames=4\nfinterval=2.0\ntunit=min\n"), 1.0 / 120);
-    EXPECT_DOUBLE_EQ(rate_of(imagej + "frames=4\nfinterval=40\ntunit=ms\r\n"), 25);
-    EXPECT_DOUBLE_EQ(rate_of(imagej + "frames=4\nfinterval=2.0\ntunit=furlong\n"), usual_folder_fps);
-    EXPECT_DOUBLE_EQ(rate_of(imagej + "frames=4\nfinterval=-1\nfps=7\n"), 7);
-    EXPECT_DOUBLE_EQ(rate_of(imagej + "slices=4\nfinterval=0.25\n"), 4) << "a film that is no hyperstack";
+/// Rate, times and spacing of a stack's frames.
+struct Clock {
+    double fps = 0, duration = 0;
+    std::vector<double> times = {};
+    std::vector<bool> gaps = {};
+    Timing timing = {};
+};
 
-    const auto ome = [](const std::string& attributes, const std::string& planes, const char* sizes) {
-        return "<OME><Image><Pixels DimensionOrder=\"XYCZT\" " + std::string(sizes) + " " + attributes +
-               "><TiffData/>" + planes + "</Pixels></Image></OME>";
-    };
-    const auto* time = "SizeT=\"4\"";
-    EXPECT_DOUBLE_EQ(rate_of(ome("", "", time)), usual_folder_fps);
-    EXPECT_DOUBLE_EQ(rate_of(ome("TimeIncrement=\"0.2\"", "", time)), 5);
-    EXPECT_DOUBLE_EQ(rate_of(ome("TimeIncrement=\"20\" TimeIncrementUnit=\"\u00b5s\"", "", time)), 50000);
-    EXPECT_DOUBLE_EQ(rate_of(ome("TimeIncrement=\"0\"", "", time)), usual_folder_fps);
-    EXPECT_DOUBLE_EQ(rate_of(ome("TimeIncrement=\"0.2\"", "", "SizeZ=\"4\"")), usual_folder_fps)
-        << "a stack in depth";
-    const auto planes = [](const std::vector<double>& times, const std::string& unit) {
-        std::string text;
-        for (std::size_t i = 0; i < times.size(); ++i)
-            text +=
-                fmt::format("<Plane TheZ=\"0\" TheC=\"0\" TheT=\"{}\" DeltaT=\"{}\"{}/>", i, times[i], unit);
-        return text;
-    };
-    EXPECT_DOUBLE_EQ(rate_of(ome("TimeIncrement=\"9\"", planes({1, 1.5, 2, 2.5}, ""), time)), 2);
-    EXPECT_EQ(told_, "");
-    EXPECT_DOUBLE_EQ(rate_of(ome("", planes({0, 1, 2, 4}, " DeltaTUnit=\"min\""), time)), 1.0 / 60);
-    EXPECT_THAT(told_, HasSubstr("uneven in time (60 to 120 s from frame to frame)"));
-    EXPECT_THAT(gaps_, ElementsAre(false, false, false, false));
-    EXPECT_DOUBLE_EQ(rate_of(ome("", planes({0, 1, 12, 13}, ""), time)), 1);
-    EXPECT_THAT(gaps_, ElementsAre(false, false, true, false));
-    EXPECT_DOUBLE_EQ(rate_of(ome("", "<Plane TheT=\"7\" DeltaT=\"3\"/>", time)), usual_folder_fps);
-    // Whoever knows better says so.
+VideoOptions with_folder_fps(double fps) {
     VideoOptions options;
-    options.folder_fps = 12;
-    EXPECT_DOUBLE_EQ(VideoReader(file("a.tif"), options).info().fps, 12);
+    options.folder_fps = fps;
+    return options;
+}
+
+VideoOptions with_assumed_fps(double fps) {
+    VideoOptions options;
+    options.assumed_fps = fps;
+    return options;
+}
+
+Clock clock_of(const fs::path& path, const VideoOptions& options = {}) {
+    VideoReader reader(path, options);
+    Clock clock{reader.info().fps, reader.info().duration};
+    while (const auto frame = reader.next()) {
+        clock.times.push_back(frame->time);
+        clock.gaps.push_back(frame->after_gap);
+    }
+    clock.timing = reader.timing();
+    return clock;
+}
+
+TEST_F(TiffTest, TheTimeIntervalIsTheRate) {
+    const auto clock = [&](const std::string& description, const VideoOptions& options = {}) {
+        write<std::uint8_t>("a.tif", 4, {.description = description}, [](int p, int) { return p; });
+        return clock_of(file("a.tif"), options);
+    };
+    const auto ome = [](const std::string& attributes, const std::string& planes = "") {
+        return R"(<OME><Image><Pixels DimensionOrder="XYZCT" SizeT="4" )" + attributes + ">" + planes +
+               "</Pixels></Image></OME>";
+    };
+    const std::string imagej = "ImageJ=1.54f\nimages=4\nframes=4\n";
+    EXPECT_DOUBLE_EQ(clock(ome(R"(TimeIncrement="0.5")")).fps, 2);
+    EXPECT_DOUBLE_EQ(clock(ome(R"(TimeIncrement="250" TimeIncrementUnit="ms")")).fps, 4);
+    EXPECT_DOUBLE_EQ(clock(ome(R"(TimeIncrement="5" TimeIncrementUnit="min")")).fps, 1.0 / 300);
+    EXPECT_DOUBLE_EQ(clock(imagej + "finterval=0.2\nfps=7\n").fps, 5);
+    EXPECT_DOUBLE_EQ(clock(imagej + "tunit=ms\nfinterval=50\n").fps, 20);
+    EXPECT_DOUBLE_EQ(clock(imagej + "finterval=2\ntunit=min\n").fps, 1.0 / 120);
+    EXPECT_DOUBLE_EQ(clock(imagej + "fps=8.0\n").fps, 8);
+    EXPECT_DOUBLE_EQ(clock("ImageJ=1.54f\nimages=4\nslices=4\nfinterval=0.1\n").fps, 10);
+    EXPECT_DOUBLE_EQ(clock("ImageJ=1.54f\nimages=4\nfinterval=0.1\n").fps, 10) << "no axes";
+
+    const auto half = clock(ome(R"(TimeIncrement="0.5")"));
+    EXPECT_DOUBLE_EQ(half.duration, 2);
+    EXPECT_THAT(half.times, ElementsAre(0, 0.5, 1, 1.5));
+    EXPECT_FALSE(half.timing.uneven);
+
+    // What says nothing of the time, or nothing that can be.
+    for (const auto& text :
+         {ome(""), ome(R"(TimeIncrement="0")"), ome(R"(TimeIncrement="-1")"), ome(R"(TimeIncrement="nan")"),
+          ome(R"(TimeIncrement="1" TimeIncrementUnit="reference frame")"), imagej, imagej + "finterval=0\n",
+          imagej + "finterval=1\ntunit=pixel\n", imagej + "fps=inf\n", std::string()}) {
+        EXPECT_EQ(clock(text).fps, 25) << text;
+        EXPECT_EQ(clock(text, with_assumed_fps(8)).fps, 8) << text;
+    }
+    EXPECT_EQ(clock(imagej + "finterval=0.2\n", with_assumed_fps(8)).fps, 5);
+    EXPECT_EQ(clock(imagej + "finterval=0.2\n", with_folder_fps(10)).fps, 10) << "a person knows better";
+    // Of depth, time says nothing.
+    EXPECT_EQ(clock(R"(<OME><Pixels DimensionOrder="XYZCT" SizeZ="4" TimeIncrement="0.5"/></OME>)").fps, 25);
+}
+
+TEST_F(TiffTest, PlanesSayWhenTheyWereTaken) {
+    const auto clock = [&](const std::string& attributes, const std::vector<double>& times,
+                           const VideoOptions& options = {}) {
+        std::string planes;
+        for (std::size_t t = 0; t < times.size(); ++t)
+            planes += fmt::format(R"(<Plane TheZ="0" TheC="0" TheT="{}" DeltaT="{}" DeltaTUnit="ms"/>)", t,
+                                  times[t]);
+        const std::string begin = R"(<OME><Image><Pixels DimensionOrder="XYZCT" SizeT="6" )";
+        write<std::uint8_t>("a.tif", 6,
+                            {.description = begin + attributes + ">" + planes + "</Pixels></Image></OME>"},
+                            [](int p, int) { return p; });
+        return clock_of(file("a.tif"), options);
+    };
+    const auto even = clock("", {100, 300, 500, 700, 900, 1100});
+    EXPECT_DOUBLE_EQ(even.fps, 5);
+    EXPECT_FALSE(even.timing.uneven);
+    EXPECT_NEAR(even.duration, 1.2, 1e-12);
+
+    const std::vector<double> times{0, 200, 400, 700, 1250, 1450};
+    const auto uneven = clock("", times);
+    EXPECT_DOUBLE_EQ(uneven.fps, 5) << "the median";
+    EXPECT_TRUE(uneven.timing.uneven);
+    EXPECT_NEAR(uneven.timing.longest, 0.55, 1e-12);
+    EXPECT_THAT(uneven.times, testing::Pointwise(testing::DoubleNear(1e-12),
+                                                 std::vector<double>{0, 0.2, 0.4, 0.7, 1.25, 1.45}));
+    write_text(file("b.tif"), read_text(file("a.tif")));
+    EXPECT_DOUBLE_EQ(clock(R"(TimeIncrement="0.25")", times).fps, 4) << "it is said";
+
+    // Frames at 5 a second: the fourth shows from 0.7 to 1.25 s.
+    VideoOptions options;
+    options.channels = 1;
+    options.fps = 5;
+    VideoReader reader(file("b.tif"), options);
+    std::vector<int> pages;
+    while (const auto frame = reader.next()) pages.push_back(frame->image.pixels[0]);
+    EXPECT_THAT(pages, ElementsAre(0, 1, 2, 2, 3, 3, 4, 5));
+    options.fps = 0;
+    options.start = 0.6;
+    EXPECT_THAT(clock("", times, options).times, testing::SizeIs(3));
+    EXPECT_THAT(clock("", times, with_folder_fps(10)).times.back(), 0.5);
+
+    EXPECT_THAT(clock("", {0, 200, 400, 2500, 2700, 2900}).gaps,
+                ElementsAre(false, false, false, true, false, false));
+    EXPECT_THAT(clock("", {0, 200, 400, 2300, 2500, 2700}).gaps, testing::Each(false)) << "not ten steps";
+    EXPECT_THAT(clock("", {0, 20, 40, 900, 920, 940}).gaps, testing::Each(false)) << "not a second";
+
+    EXPECT_EQ(clock("", {0, 200, 400}).fps, 25) << "not of every frame";
+    EXPECT_EQ(clock("", {0, 200, 400, 400, 600, 800}).fps, 25) << "no clock stands still";
 }
 
 TEST_F(TiffTest, ImageJsLargeStacksHaveOneDirectory) {

@@ -85,7 +85,8 @@ class Plan {
 };
 
 Plan& plan() {
-    static Plan* plan = new Plan;  // lives as long as the process, whose last calls come after its destructors
+    static Plan* plan =
+        new Plan;  // lives as long as the process, whose last calls come after its destructors
     return *plan;
 }
 
