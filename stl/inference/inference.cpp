@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
+#include "stl/cpu/parallel.h"
 #include "stl/gpu/plugin.h"
+#include "stl/inference/cpu/layers.h"
 #include "stl/inference/cpu/planned_inference.h"
+#include "stl/inference/cpu/slots.h"
 #include "stl/inference/graph/graph_inference.h"
-#include "stl/models/complexity.h"
 #include "stl/runtime/autocast.h"
 
 namespace stl {
@@ -32,13 +35,6 @@ class PlainInference : public Inference {
     SimVP model_;
 };
 
-/// "precision of moganet 10x1x64x64, 46772225 parameters, 2 threads"
-std::string precision_work(const SimVPImpl& model) {
-    const auto& o = model.options();
-    return fmt::format("precision of {} {}x{}x{}x{}, {} parameters, {} threads", o.translator, o.frames,
-                       o.channels, o.height, o.width, model.parameter_count(), torch::get_num_threads());
-}
-
 }  // namespace
 
 torch::Tensor Inference::predict(const torch::Tensor& x, std::int64_t frames) {
@@ -50,25 +46,32 @@ torch::Tensor Inference::predict(const torch::Tensor& x, std::int64_t frames) {
     return rolled_out(pass, x, frames);
 }
 
-Precision quicker_precision(const SimVPImpl& model, Precision asked, Tuner& tuner) {
+Precision quicker_precision(const SimVPOptions& model, Precision asked, Tuner& tuner) {
     const auto resolved = resolve_precision(asked, Work::inference, torch::kCPU, Path::fast).precision;
-    constexpr std::int64_t least_macs = std::int64_t{1} << 30;  // of a pass that is worth a comparison
-    if (resolved != Precision::bf16 || model_cost(model, Counting::evaluation).macs < least_macs)
-        return asked;
-    const auto& o = model.options();
-    const auto x = torch::zeros({1, o.frames, o.channels, o.height, o.width});
+    // What most of the time of a pass is spent in: the wider map of a block's perceptron.
+    const auto rows = model.translator_height() * model.translator_width(), inputs = model.hid_T;
+    const auto outputs = static_cast<std::int64_t>(static_cast<double>(inputs) * model.mlp_ratio);
+    constexpr std::int64_t least_macs = std::int64_t{1} << 24;  // smaller products are not worth a comparison
+    if (resolved != Precision::bf16 || rows * inputs * outputs < least_macs) return asked;
+    const Map map{torch::ones(c10::IntArrayRef{outputs, inputs}), torch::zeros(outputs)};
     const std::array precisions{Precision::bf16, Precision::fp32};
-    std::array<std::unique_ptr<PlannedInference>, 2> planned;  // where they are timed
+    std::vector<inference::PointwisePlan> plans;
+    inference::Workspace workspace;
+    workspace.prepare(cpu::thread_count());
+    const inference::Frame frame{cpu::kernels(), workspace, static_cast<int>(rows), 1};
+    const auto in = workspace.pixels(inference::slot::a, frame.rows(), static_cast<int>(inputs));
+    const auto out = workspace.pixels(inference::slot::b, frame.rows(), static_cast<int>(outputs));
+    std::fill_n(in.data, rows * in.row, 1.0F);
     std::vector<Candidate> candidates;
-    for (std::size_t i = 0; i < precisions.size(); ++i) {
-        candidates.push_back({name_of(precisions[i]), [&, i] {
-                                  if (!planned[i])
-                                      planned[i] = std::make_unique<PlannedInference>(model, precisions[i],
-                                                                                      cpu::kernels(), &tuner);
-                                  planned[i]->forward(x);
-                              }});
+    for (const auto precision : precisions) {
+        plans.emplace_back(map, inference::Planning{.precision = PlannedInference::type_of(precision),
+                                                    .kernels = cpu::kernels()});
+        candidates.push_back(
+            {name_of(precision), [&, i = plans.size() - 1] { plans[i].run(frame, in, out); }});
     }
-    return precisions[tuner.choose(precision_work(model), candidates)];
+    const auto work = fmt::format("precision of products {}x{} -> {}, {} threads", rows, inputs, outputs,
+                                  cpu::thread_count());
+    return precisions[tuner.choose(work, candidates)];
 }
 
 std::unique_ptr<Inference> make_inference(SimVP model, torch::Device device, Path path, Precision asked,

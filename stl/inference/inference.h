@@ -51,7 +51,8 @@ std::unique_ptr<Inference> make_inference(SimVP model, torch::Device device, Pat
                                           Reporter& reporter, const gpu::KernelTable* kernels = nullptr,
                                           Tuner* tuner = nullptr);
 
-/// Of a CPU's fast path: fp32 where bf16 was asked for and a pass in it takes longer, else `asked`.
-Precision quicker_precision(const SimVPImpl& model, Precision asked, Tuner& tuner);
+/// Of a CPU's fast path: fp32 where bf16 was asked for and the network's largest products take longer in it, else
+/// `asked`.
+Precision quicker_precision(const SimVPOptions& model, Precision asked, Tuner& tuner);
 
 }  // namespace stl

@@ -18,7 +18,7 @@ struct Predictor::Parts {
         parameters = trained.network->parameter_count();
         auto precision = options.precision;
         if (options.tuner && device.is_cpu() && options.path == Path::fast && options.kernels == nullptr) {
-            precision = quicker_precision(*trained.network, precision, *options.tuner);
+            precision = quicker_precision(model, precision, *options.tuner);
             if (precision != options.precision)
                 reporter.warn(name_of(options.precision) + " is slower than " + name_of(precision) +
                               " for this network on this CPU; computed in " + name_of(precision) +

@@ -47,27 +47,43 @@ PointwisePlan::PointwisePlan(const Map& map, const cpu::Order& outputs, const cp
 
 void PointwisePlan::choose(const Map& map, const cpu::Order& outputs, const cpu::Order& inputs,
                            const Planning& planning) {
-    constexpr std::int64_t least_macs = std::int64_t{1}
-                                        << 24;  // smaller products are not where the time goes
+    // Smaller products are not where the time goes.
+    constexpr std::int64_t least_macs = std::int64_t{1} << 24;
     const std::int64_t rows = planning.rows, columns = panels_.outputs();
     if (planning.tuner == nullptr || rows * inputs_ * columns < least_macs) return;
     Workspace workspace;
     workspace.prepare(cpu::thread_count());
     const Frame frame{planning.kernels, workspace, planning.rows, 1};
-    auto in = workspace.pixels(slot::a, planning.rows, inputs_, planning.precision);
-    const auto out = workspace.pixels(slot::b, planning.rows, static_cast<int>(columns));
-    std::fill_n(in.data, rows * in.row, 0.0F);
-    LibraryProduct library(map.w, map.b, outputs, inputs, planning.precision);
+    // Memory, and another copy of the weights, where nothing is remembered.
+    Pixels in, out;
+    const auto reserve = [&] {
+        if (in.data != nullptr) return;
+        in = workspace.pixels(slot::a, planning.rows, inputs_, planning.precision);
+        out = workspace.pixels(slot::b, planning.rows, static_cast<int>(columns));
+    };
+    std::optional<LibraryProduct> library;
+    const auto prepared = [&]() -> LibraryProduct& {
+        if (!library) library.emplace(map.w, map.b, outputs, inputs, planning.precision);
+        return *library;
+    };
     const auto work = fmt::format("product {} {}x{} -> {}, {} threads",
                                   planning.precision == Type::bfloat16 ? "bf16" : "fp32", rows, inputs_,
                                   columns, cpu::thread_count());
     const Candidate candidates[] = {
-        {"own", [&] { run(frame, in, out); }},
-        {"libtorch", [&] { library.run(in, planning.rows, out); }},
+        {"own",
+         [&] {
+             reserve();
+             run(frame, in, out);
+         }},
+        {"libtorch",
+         [&] {
+             reserve();
+             prepared().run(in, planning.rows, out);
+         }},
     };
     if (candidates[planning.tuner->choose(work, candidates)].name == "own") return;
     name_ += ", by LibTorch";
-    library_ = std::move(library);
+    library_ = std::move(prepared());
     for (auto* vector : {&ones_, &zeros_}) vector->reserve(static_cast<std::size_t>(columns));
     std::fill_n(ones_.data(), columns, 1.0F);
 }

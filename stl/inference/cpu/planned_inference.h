@@ -36,6 +36,9 @@ class PlannedInference : public Inference {
         return true;
     }
 
+    /// Of the factors of products.
+    static cpu::Type type_of(Precision precision);
+
     std::size_t buffer_bytes() const { return workspace_.bytes(); }
 
   private:
