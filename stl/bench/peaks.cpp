@@ -9,7 +9,7 @@
 
 #include "stl/core/clock.h"
 #include "stl/cpu/isa.h"
-#include "stl/inference/cpu/layers.h"
+#include "stl/inference/cpu/product_trial.h"
 #include "stl/runtime/autocast.h"
 
 namespace stl {
@@ -36,17 +36,9 @@ double best_seconds_of_product(const torch::TensorOptions& options, std::int64_t
 
 /// The same product by the kernel of fast inference, which on some processors is the quicker one.
 double best_seconds_of_ours(cpu::Type type, std::int64_t side, int repeats) {
-    const inference::PointwisePlan plan(
-        Map{torch::rand({side, side}, torch::kFloat64), torch::zeros({side}, torch::kFloat64)},
-        {.precision = type, .kernels = cpu::kernels()});
-    const auto a = torch::rand({side, side});
-    auto c = torch::empty_like(a);
-    inference::Workspace workspace;
-    workspace.prepare(torch::get_num_threads());
-    const inference::Frame frame{cpu::kernels(cpu::best_isa()), workspace, static_cast<int>(side), 1};
-    return best_seconds(torch::kCPU, repeats, [&] {
-        plan.run(frame, {a.data_ptr<float>(), side}, {c.data_ptr<float>(), side});
-    });
+    inference::ProductTrial trial(type, side, side, side);
+    trial.run();
+    return best_seconds(torch::kCPU, repeats, [&] { trial.run(); });
 }
 
 double flops(std::int64_t side, double seconds) {

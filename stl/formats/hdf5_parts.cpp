@@ -189,10 +189,39 @@ void fail_writing(const std::string& where) {
     fail("{}: cannot be written ({}; is the disk full?)", where, reason());
 }
 
-void read_description(hid_t dataset, hid_t file, const Packing& packing, SequenceInfo& info) {
-    const auto attribute = [&](const char* name) {
-        auto value = read_attribute(dataset, name);
-        return value.is_null() ? read_attribute(file, name) : value;
+std::string beside(const std::string& dataset, const std::string& name) {
+    const auto slash = dataset.rfind('/');
+    return (slash == std::string::npos ? "" : dataset.substr(0, slash + 1)) + name;
+}
+
+namespace {
+
+/// The dataset `settings` beside the dataset `name`, if there is one, into info.
+void read_long_settings(InputFile& file, const std::string& name, SequenceInfo& info) {
+    const auto own = beside(name, settings_name);
+    if (own == name || !file.has(own)) return;
+    const auto dataset = file.dataset(own);
+    const auto shape = dataset_shape(dataset.get());
+    const auto where = file.where(own);
+    // Others may have datasets of this name that are something else.
+    if (shape.size() != 1 || shape[0] < 1 ||
+        H5Tget_class(Handle(H5Dget_type(dataset.get()), H5Tclose).get()) != H5T_INTEGER)
+        return;
+    if (static_cast<std::uint64_t>(shape[0]) > most_json_bytes) return;
+    std::string text(static_cast<std::size_t>(shape[0]), '\0');
+    if (H5Dread(dataset.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, text.data()) < 0)
+        fail("{}: cannot be read ({})", where, reason());
+    auto settings = json_or_null(text);
+    if (settings.is_object()) info.attributes.update(settings);
+}
+
+}  // namespace
+
+void read_description(hid_t dataset, InputFile& file, const std::string& name, const Packing& packing,
+                      SequenceInfo& info) {
+    const auto attribute = [&](const char* key) {
+        auto value = read_attribute(dataset, key);
+        return value.is_null() ? read_attribute(file.get(), key) : value;
     };
     if (const auto fps = attribute("fps"); fps.is_number()) info.fps = fps.get<double>();
     if (const auto settings = attribute(settings_name); settings.is_string()) {
@@ -215,6 +244,7 @@ void read_description(hid_t dataset, hid_t file, const Packing& packing, Sequenc
     }
     if (range && info.dtype == DType::u8) range = ValueRange{range->low / 255, range->high / 255};
     if (range) info.range = range;
+    read_long_settings(file, name, info);
 }
 
 Packing read_packing(hid_t dataset, const std::string& where) {
@@ -226,29 +256,6 @@ Packing read_packing(hid_t dataset, const std::string& where) {
             packing.missing.push_back(static_cast<float>(value));
     }
     return packing;
-}
-
-std::string beside(const std::string& dataset, const std::string& name) {
-    const auto slash = dataset.rfind('/');
-    return (slash == std::string::npos ? "" : dataset.substr(0, slash + 1)) + name;
-}
-
-void read_long_settings(InputFile& file, const std::string& name, SequenceInfo& info) {
-    const auto own = beside(name, settings_name);
-    if (own == name || !file.has(own)) return;
-    const auto dataset = file.dataset(own);
-    const auto shape = dataset_shape(dataset.get());
-    const auto where = file.where(own);
-    // Others may have datasets of this name that are something else.
-    if (shape.size() != 1 || shape[0] < 1 ||
-        H5Tget_class(Handle(H5Dget_type(dataset.get()), H5Tclose).get()) != H5T_INTEGER)
-        return;
-    if (static_cast<std::uint64_t>(shape[0]) > most_json_bytes) return;
-    std::string text(static_cast<std::size_t>(shape[0]), '\0');
-    if (H5Dread(dataset.get(), H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, text.data()) < 0)
-        fail("{}: cannot be read ({})", where, reason());
-    auto settings = json_or_null(text);
-    if (settings.is_object()) info.attributes.update(settings);
 }
 
 void write_description(hid_t dataset, hid_t file, const std::string& name, const WriteOptions& options,

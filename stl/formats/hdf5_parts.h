@@ -80,17 +80,15 @@ class RowWriter {
 [[noreturn]] void fail_writing(const std::string& where);
 
 /// `fps`, `source`, `mean`, `std`, `range` (or `valid_range`, or `valid_min` and `valid_max`, which `packing` unpacks) and the
-/// JSON object `settings`, of the dataset or else of the file, into
-/// info.
-void read_description(hid_t dataset, hid_t file, const Packing& packing, SequenceInfo& info);
+/// JSON object `settings`, of the dataset `name` or else of the file, into info.
+void read_description(hid_t dataset, InputFile& file, const std::string& name, const Packing& packing,
+                      SequenceInfo& info);
 /// Of the dataset's own attributes. Error: one is not a number, or not one that can scale.
 Packing read_packing(hid_t dataset, const std::string& where);
 /// What read_description() reads, of WriteOptions, onto the dataset `name` of `file`. Settings that are too long for an
 /// attribute become the dataset `settings` beside it, uint8 [bytes].
 void write_description(hid_t dataset, hid_t file, const std::string& name, const WriteOptions& options,
                        const std::string& where);
-/// The dataset `settings` beside the dataset `name`, if there is one, into info.
-void read_long_settings(InputFile& file, const std::string& name, SequenceInfo& info);
 
 /// The name of a dataset that stands in the same group as another one.
 std::string beside(const std::string& dataset, const std::string& name);

@@ -46,8 +46,7 @@ class Hdf5Reader : public SequenceReader {
                  .fps = 0,
                  .attributes = Json::object()};
         info_.range = range_of_type(info_.dtype, array_.divide);
-        hdf5::read_description(dataset_.get(), file_.get(), packing_, info_);
-        hdf5::read_long_settings(file_, name_, info_);
+        hdf5::read_description(dataset_.get(), file_, name_, packing_, info_);
         read_split(options.dataset);
         info_.warnings = file_.warnings();
         if (!array_.guess.empty()) info_.warnings.push_back(array_.guess);

@@ -48,8 +48,7 @@ class WindowReader : public SequenceReader {
         const auto dataset = file.dataset(frames_dataset);
         info_.attributes = Json::object();
         info_.range = range_of_type(info_.dtype, info_.dtype == DType::u8);
-        hdf5::read_description(dataset.get(), file.get(), {}, info_);
-        hdf5::read_long_settings(file, frames_dataset, info_);
+        hdf5::read_description(dataset.get(), file, frames_dataset, {}, info_);
         if (file.has(split_dataset)) split_ = hdf5::read_marks(file, split_dataset, info_.count);
         info_.warnings = file.warnings();
     }

@@ -2,15 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-#include <vector>
-
 #include "stl/cpu/parallel.h"
 #include "stl/gpu/plugin.h"
-#include "stl/inference/cpu/layers.h"
 #include "stl/inference/cpu/planned_inference.h"
-#include "stl/inference/cpu/slots.h"
+#include "stl/inference/cpu/product_trial.h"
 #include "stl/inference/graph/graph_inference.h"
 #include "stl/runtime/autocast.h"
 
@@ -53,25 +48,13 @@ Precision quicker_precision(const SimVPOptions& model, Precision asked, Tuner& t
     const auto outputs = static_cast<std::int64_t>(static_cast<double>(inputs) * model.mlp_ratio);
     constexpr std::int64_t least_macs = std::int64_t{1} << 24;  // smaller products are not worth a comparison
     if (resolved != Precision::bf16 || rows * inputs * outputs < least_macs) return asked;
-    const Map map{torch::ones(c10::IntArrayRef{outputs, inputs}), torch::zeros(outputs)};
-    const std::array precisions{Precision::bf16, Precision::fp32};
-    std::vector<inference::PointwisePlan> plans;
-    inference::Workspace workspace;
-    workspace.prepare(cpu::thread_count());
-    const inference::Frame frame{cpu::kernels(), workspace, static_cast<int>(rows), 1};
-    const auto in = workspace.pixels(inference::slot::a, frame.rows(), static_cast<int>(inputs));
-    const auto out = workspace.pixels(inference::slot::b, frame.rows(), static_cast<int>(outputs));
-    std::fill_n(in.data, rows * in.row, 1.0F);
-    std::vector<Candidate> candidates;
-    for (const auto precision : precisions) {
-        plans.emplace_back(map, inference::Planning{.precision = PlannedInference::type_of(precision),
-                                                    .kernels = cpu::kernels()});
-        candidates.push_back(
-            {name_of(precision), [&, i = plans.size() - 1] { plans[i].run(frame, in, out); }});
-    }
+    inference::ProductTrial rounded(cpu::Type::bfloat16, rows, inputs, outputs),
+        exact(cpu::Type::float32, rows, inputs, outputs);
+    const Candidate candidates[] = {{name_of(Precision::bf16), [&] { rounded.run(); }},
+                                    {name_of(Precision::fp32), [&] { exact.run(); }}};
     const auto work = fmt::format("precision of products {}x{} -> {}, {} threads", rows, inputs, outputs,
                                   cpu::thread_count());
-    return precisions[tuner.choose(work, candidates)];
+    return tuner.choose(work, candidates) == 0 ? Precision::bf16 : Precision::fp32;
 }
 
 std::unique_ptr<Inference> make_inference(SimVP model, torch::Device device, Path path, Precision asked,

@@ -46,7 +46,8 @@ class Inference {
 /// `model` must be in evaluation mode, on the CPU: the plain path moves it to `device` and keeps it, the others copy
 /// what they need. `reporter` is told if another precision than `asked` is computed, and why a GPU's passes are not
 /// faster; it must outlive the result. kernels: for a GPU's fast path; null: the device's own (tests pass the emulated
-/// ones for a CPU). tuner: of a CPU's fast path: chooses, by timing, what computes products; null: nothing is timed. Error: fp16 without a GPU.
+/// ones for a CPU). tuner: of a CPU's fast path: chooses, by timing, what computes products; null: nothing is timed.
+/// Error: fp16 without a GPU.
 std::unique_ptr<Inference> make_inference(SimVP model, torch::Device device, Path path, Precision asked,
                                           Reporter& reporter, const gpu::KernelTable* kernels = nullptr,
                                           Tuner* tuner = nullptr);

@@ -6,22 +6,20 @@
 
 namespace stl {
 
-WeightAverage::WeightAverage(const SimVP& model, double decay) : decay_(decay) {
+WeightAverage::WeightAverage(const SimVP& model, double decay) {
     const torch::NoGradGuard no_grad;
     const auto parameters = model->named_parameters();
-    of_parameters_.decay = decay;
     for (const auto& [name, tensor] : state_of(*model)) {
         weights_.push_back(tensor.detach());
         average_.emplace_back(name, tensor.detach().clone());
-        if (!tensor.is_floating_point()) continue;
-        real_.push_back(weights_.back());
-        real_average_.push_back(average_.back().second);
-        if (parameters.contains(name)) continue;
-        buffers_.push_back(real_.back());
-        buffer_average_.push_back(real_average_.back());
+        if (parameters.contains(name) || !tensor.is_floating_point()) continue;
+        buffers_.push_back(weights_.back());
+        buffer_average_.push_back(average_.back().second);
     }
+    of_parameters_.decay = decay;
     for (const auto& parameter : parameters) {
         const auto own = std::ranges::find(average_, parameter.key(), &NamedTensors::value_type::first);
+        parameters_.push_back(parameter.value().detach());
         of_parameters_.tensors.push_back(own->second);
     }
 }
@@ -33,17 +31,13 @@ void WeightAverage::restart() {
 
 void WeightAverage::update() {
     const torch::NoGradGuard no_grad;
-    torch::_foreach_lerp_(real_average_, real_, 1 - decay_);
-    copy_whole_numbers();
+    torch::_foreach_lerp_(of_parameters_.tensors, parameters_, 1 - of_parameters_.decay);
+    update_buffers();
 }
 
 void WeightAverage::update_buffers() {
     const torch::NoGradGuard no_grad;
-    if (!buffers_.empty()) torch::_foreach_lerp_(buffer_average_, buffers_, 1 - decay_);
-    copy_whole_numbers();
-}
-
-void WeightAverage::copy_whole_numbers() {
+    if (!buffers_.empty()) torch::_foreach_lerp_(buffer_average_, buffers_, 1 - of_parameters_.decay);
     for (std::size_t i = 0; i < weights_.size(); ++i) {
         if (!weights_[i].is_floating_point()) average_[i].second.copy_(weights_[i]);
     }

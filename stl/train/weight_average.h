@@ -41,15 +41,11 @@ class WeightAverage {
     };
 
   private:
-    /// Of those that are not floating-point numbers.
-    void copy_whole_numbers();
-
-    double decay_;
     std::vector<torch::Tensor> weights_;  ///< the model's, in the order of average_
     NamedTensors average_;
-    std::vector<torch::Tensor> real_, real_average_;       ///< of these the floating-point ones
-    std::vector<torch::Tensor> buffers_, buffer_average_;  ///< of these those that are not parameters
+    std::vector<torch::Tensor> parameters_;  ///< in the model's order, as their averages
     ParameterAverages of_parameters_;
+    std::vector<torch::Tensor> buffers_, buffer_average_;  ///< floating-point ones
 };
 
 }  // namespace stl

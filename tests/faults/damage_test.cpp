@@ -13,6 +13,7 @@
 #include "tests/faults/randomness.h"
 #include "tests/support/checks.h"
 #include "tests/support/files.h"
+#include "tests/support/tiny_run.h"
 
 namespace stl {
 namespace {
@@ -115,33 +116,9 @@ std::string damaged(std::string bytes, StreamRandom& random, std::string& what) 
 class DamagedFiles : public testing::Test {
   protected:
     void SetUp() override {
-        for (const int compression : {0, 4}) {
-            const SequenceShape shape{4, 1, 8, 8};
-            const auto writer = create_sequences((folder_ / fmt::format("data{}.h5", compression)).string(),
-                                                 12, shape, {.compression = compression});
-            std::vector<std::uint8_t> values(static_cast<std::size_t>(12 * shape.elements()));
-            for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::uint8_t>(i * i / 7);
-            writer->append(values);
-            std::vector<Split> splits(12, Split::train);
-            std::fill_n(splits.begin(), 3, Split::validation);
-            writer->set_splits(splits);
-            writer->finish();
-        }
-        TrainRequest request;
-        request.experiment = parse_experiment(
-            {{"dataset",
-              {{"name", "file"},
-               {"path", (folder_ / "data0.h5").string()},
-               {"input_frames", 2},
-               {"output_frames", 2}}},
-             {"model", {{"translator", "convmixer"}, {"hid_S", 2}, {"hid_T", 4}, {"N_S", 2}, {"N_T", 2}}},
-             {"train",
-              {{"steps", 6}, {"batch_size", 3}, {"save_every", 1}, {"log_every", 1}, {"threads", 1}}}},
-            "test");
-        request.run = folder_ / "run";
-        request.device = "cpu";
-        Reporter silent;
-        train(request, silent);
+        for (const int compression : {0, 4})
+            test::write_tiny_data(folder_ / fmt::format("data{}.h5", compression), /*tested=*/0, compression);
+        test::train_tiny_run(folder_ / "data0.h5", run(), /*steps=*/6, /*save_every=*/1);
         write_checkpoint(folder_ / "a.safetensors", read_checkpoint(run() / "checkpoints/last.pth"));
     }
     fs::path run() const { return folder_ / "run"; }

@@ -8,6 +8,7 @@
 #include "stl/run/run_folder.h"
 #include "stl/verify/verify.h"
 #include "tests/faults/randomness.h"
+#include "tests/support/tiny_run.h"
 #include "tests/tools/program.h"
 
 namespace stl {
@@ -34,16 +35,7 @@ class Faults : public ProgramTest {
   protected:
     void SetUp() override {
         ProgramTest::SetUp();
-        const SequenceShape shape{4, 1, 8, 8};
-        const auto writer = create_sequences((folder_ / "data.h5").string(), 12, shape, {});
-        std::vector<std::uint8_t> values(static_cast<std::size_t>(12 * shape.elements()));
-        for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::uint8_t>(i * i / 7);
-        writer->append(values);
-        std::vector<Split> splits(12, Split::train);
-        std::fill_n(splits.begin(), 3, Split::validation);
-        std::fill_n(splits.begin() + 3, 2, Split::test);
-        writer->set_splits(splits);
-        writer->finish();
+        test::write_tiny_data(folder_ / "data.h5", /*tested=*/2);
         write_text(folder_ / "tiny.json", R"({
             "dataset": {"name": "file", "path": "data.h5", "input_frames": 2, "output_frames": 2},
             "model": {"translator": "convmixer", "hid_S": 2, "hid_T": 4, "N_S": 2, "N_T": 2},

@@ -9,6 +9,7 @@
 #include "stl/formats/sequences.h"
 #include "stl/train/trainer.h"
 #include "tests/support/checks.h"
+#include "tests/support/tiny_run.h"
 
 namespace stl {
 namespace {
@@ -21,31 +22,8 @@ class VerifyTest : public testing::Test {
     /// A run of three steps over 12 sequences, of which three are for validation, with two last checkpoints.
     static void SetUpTestSuite() {
         folder_ = new test::TemporaryFolder;
-        const SequenceShape shape{4, 1, 8, 8};
-        const auto writer = create_sequences((*folder_ / "data.h5").string(), 12, shape, {});
-        std::vector<std::uint8_t> values(static_cast<std::size_t>(12 * shape.elements()));
-        for (std::size_t i = 0; i < values.size(); ++i)
-            values[i] = static_cast<std::uint8_t>(i / 256 * 16 + i % 16);
-        writer->append(values);
-        std::vector<Split> splits(12, Split::train);
-        std::fill_n(splits.begin(), 3, Split::validation);
-        writer->set_splits(splits);
-        writer->finish();
-        TrainRequest request;
-        request.experiment = parse_experiment(
-            {{"dataset",
-              {{"name", "file"},
-               {"path", (*folder_ / "data.h5").string()},
-               {"input_frames", 2},
-               {"output_frames", 2}}},
-             {"model", {{"translator", "convmixer"}, {"hid_S", 2}, {"hid_T", 4}, {"N_S", 2}, {"N_T", 2}}},
-             {"train",
-              {{"steps", 3}, {"batch_size", 3}, {"save_every", 2}, {"log_every", 1}, {"threads", 1}}}},
-            "test");
-        request.run = *folder_ / "run";
-        request.device = "cpu";
-        Reporter silent;
-        train(request, silent);
+        test::write_tiny_data(*folder_ / "data.h5");
+        test::train_tiny_run(*folder_ / "data.h5", *folder_ / "run", /*steps=*/3, /*save_every=*/2);
     }
     static void TearDownTestSuite() { delete folder_; }
 

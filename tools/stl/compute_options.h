@@ -33,13 +33,13 @@ CLI::Option* add_member_option(CLI::App& command, const std::string& name, Value
 
 /// --no-tune. tuner: this machine's, or null.
 inline void add_tune_option(CLI::App& command, std::shared_ptr<Tuner>& tuner) {
-    tuner = std::make_shared<Tuner>(choices_file());
+    // Of this command alone, and not where others run: it looks at the processor and reads a file.
+    command.preparse_callback([&tuner](std::size_t) { tuner = std::make_shared<Tuner>(choices_file()); });
     command
         .add_flag_callback(
             "--no-tune", [&tuner] { tuner.reset(); },
             "CPU: always use stl's own kernels (default: whichever implementation is the quickest here, "
-            "timed once "
-            "and remembered; stl doctor shows the choices)")
+            "timed once and remembered; stl doctor shows the choices)")
         ->group("Compute");
 }
 

@@ -88,15 +88,14 @@ class StoredDataset : public Dataset {
   private:
     /// few_bits() of an even sample of the rows; only of 16-bit numbers is anything read.
     std::string bits_used() const {
-        constexpr double sixteen_bits = 65535;
-        constexpr std::int64_t rows_read = 16;
+        constexpr std::int64_t most_rows = 16;
+        const auto count = std::min(most_rows, size());
         const auto& info = reader_->info();
-        if (!info.range || info.range->high != sixteen_bits) return "";
+        if (!info.range || info.range->high != white_of_16_bits) return "";
         std::vector<float> values(static_cast<std::size_t>(info.shape.elements()));
         float low = std::numeric_limits<float>::infinity(), high = -low;
-        for (std::int64_t i = 0; i < std::min(rows_read, size()); ++i) {
-            reader_->read(rows_[static_cast<std::size_t>(i * size() / std::min(rows_read, size()))], 1,
-                          values);
+        for (std::int64_t i = 0; i < count; ++i) {
+            reader_->read(rows_[static_cast<std::size_t>(i * size() / count)], 1, values);
             const auto [least, most] = std::ranges::minmax(values);
             low = std::min(low, least);
             high = std::max(high, most);

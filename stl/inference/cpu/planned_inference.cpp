@@ -19,11 +19,11 @@ const SimVPImpl& checked(const SimVPImpl& model) {
     return model;
 }
 
-}  // namespace
-
-cpu::Type PlannedInference::type_of(Precision precision) {
+cpu::Type type_of(Precision precision) {
     return precision == Precision::bf16 ? cpu::Type::bfloat16 : cpu::Type::float32;
 }
+
+}  // namespace
 
 PlannedInference::PlannedInference(const SimVPImpl& model, Precision precision, const cpu::Kernels& kernels,
                                    Tuner* tuner)

@@ -36,9 +36,6 @@ class PlannedInference : public Inference {
         return true;
     }
 
-    /// Of the factors of products.
-    static cpu::Type type_of(Precision precision);
-
     std::size_t buffer_bytes() const { return workspace_.bytes(); }
 
   private:
